@@ -1,0 +1,22 @@
+//! Validated settings: what the rest of the program is built from.
+
+use crate::engine::settings::{EngineSettings, Plan};
+use crate::telemetry::OutputSpec;
+use crate::watch::spec::{WatchSpec, WatchTiming};
+
+/// Everything that a configuration says, validated and complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Bounds and intervals of the engine.
+    pub engine: EngineSettings,
+    /// Intervals of watching.
+    pub timing: WatchTiming,
+    /// Watches (with their rules) and alerts.
+    pub plan: Plan,
+    /// Which files each watch finds; the same order as `plan.watches`.
+    pub finds: Vec<WatchSpec>,
+    /// Where events go.
+    pub outputs: Vec<OutputSpec>,
+    /// The filter of the daemon's own log on stderr, as a `tracing` directive.
+    pub log: String,
+}

@@ -1,0 +1,10 @@
+//! Counts over time, and the conditions that make them an alert. Pure: time is an argument.
+
+pub mod condition;
+pub mod series;
+
+/// A point on the engine's time line, in milliseconds since the Unix epoch.
+///
+/// The engine anchors it to the wall clock once and lets the monotonic clock carry it on, so that a step of
+/// the wall clock neither empties nor stretches a window.
+pub type Millis = i64;

@@ -1,0 +1,44 @@
+//! Bounds and intervals of the engine, and the plan that it works by.
+
+use crate::alert::AlertSpec;
+use crate::file::settings::FileSettings;
+use crate::scan::rules::RuleSpec;
+
+/// Bounds and intervals of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Worker threads that read files.
+    pub workers: usize,
+    /// At most one count event per path and rule in this time, in milliseconds.
+    pub report_interval_ms: i64,
+    /// How many bytes of one file are read before other files get their turn.
+    pub turn_bytes_max: u64,
+    /// How many windows stay mapped at once.
+    pub windows_max: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        EngineSettings { workers: 2, report_interval_ms: 1_000, turn_bytes_max: 8 << 20, windows_max: 128 }
+    }
+}
+
+/// One watch as the engine sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchPlan {
+    /// Unique name.
+    pub name: String,
+    /// The rules that its files are scanned for.
+    pub rules: Vec<RuleSpec>,
+    /// How its files are read.
+    pub file: FileSettings,
+}
+
+/// What the engine works by: replaced as a whole on reload.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// The watches.
+    pub watches: Vec<WatchPlan>,
+    /// The alerts.
+    pub alerts: Vec<AlertSpec>,
+}

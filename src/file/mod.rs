@@ -1,0 +1,2 @@
+//! One pathname as one perpetual stream of bytes, through every rotation and truncation.
+pub mod settings;

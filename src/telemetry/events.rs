@@ -1,0 +1,425 @@
+//! The one vocabulary: every event that leaves the daemon is emitted here and decoded here.
+//!
+//! The engine fills one of the structs and calls `emit`; a layer gets the struct back through [`decode`]. The
+//! names of targets and fields are a contract (see the README), so both directions stand side by side.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level};
+
+/// Target of [`CountEvent`].
+pub const TARGET_COUNT: &str = "spiketail::count";
+/// Target of [`AlertEvent`].
+pub const TARGET_ALERT: &str = "spiketail::alert";
+/// Target of [`FileEvent`].
+pub const TARGET_FILE: &str = "spiketail::file";
+/// Target of [`HealthEvent`].
+pub const TARGET_HEALTH: &str = "spiketail::health";
+
+/// The kinds of event, one per target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Matching lines were counted.
+    Count,
+    /// An alert fired or resolved.
+    Alert,
+    /// Something happened to a file.
+    File,
+    /// Something happened to the daemon.
+    Health,
+}
+
+impl Kind {
+    /// Every kind, in the order in which they are documented.
+    pub const ALL: [Kind; 4] = [Kind::Count, Kind::Alert, Kind::File, Kind::Health];
+
+    /// The name used in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Count => "count",
+            Kind::Alert => "alert",
+            Kind::File => "file",
+            Kind::Health => "health",
+        }
+    }
+
+    /// The kind whose events carry `target`, if any does.
+    #[must_use]
+    pub fn from_target(target: &str) -> Option<Kind> {
+        match target {
+            TARGET_COUNT => Some(Kind::Count),
+            TARGET_ALERT => Some(Kind::Alert),
+            TARGET_FILE => Some(Kind::File),
+            TARGET_HEALTH => Some(Kind::Health),
+            _ => None,
+        }
+    }
+}
+
+/// More lines of a file matched a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CountEvent {
+    /// Name of the watch.
+    pub watch: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// The watched path.
+    pub path: PathBuf,
+    /// Matching lines since the last event for this path and rule.
+    pub delta: u64,
+    /// Matching lines since the daemon has known the path.
+    pub total: u64,
+    /// How many files have stood at the path so far.
+    pub generation: u64,
+}
+
+/// Whether an alert began or ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AlertState {
+    /// The alert began.
+    #[default]
+    Firing,
+    /// The alert ended.
+    Resolved,
+}
+
+impl AlertState {
+    /// The name used in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlertState::Firing => "firing",
+            AlertState::Resolved => "resolved",
+        }
+    }
+}
+
+/// An alert fired or resolved.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AlertEvent {
+    /// Name of the alert.
+    pub alert: String,
+    /// Whether it began or ended.
+    pub state: AlertState,
+    /// `info`, `warning` or `critical`.
+    pub severity: String,
+    /// Name of the watch.
+    pub watch: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// The path, where the alert is by path.
+    pub path: Option<PathBuf>,
+    /// The count that was compared.
+    pub count: u64,
+    /// Length of the window in seconds.
+    pub window_s: f64,
+    /// The count above which the alert fires.
+    pub threshold: u64,
+    /// When the condition began to hold: RFC 3339, UTC.
+    pub since: String,
+    /// Identity of the alert: 16 hexadecimal digits, the same for its firing and its resolved event.
+    pub fingerprint: String,
+    /// The newest matching lines, escaped and cut.
+    pub samples: Vec<String>,
+}
+
+/// What happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FileChange {
+    /// It is being read now.
+    #[default]
+    Opened,
+    /// Another file stands at the path.
+    Rotated,
+    /// It became shorter than what had been read.
+    Truncated,
+    /// What had been read is no longer there, though the size would allow it.
+    Rewritten,
+    /// Nothing stands at the path.
+    Removed,
+    /// Bytes were gone before they could be read.
+    Missed,
+    /// It cannot be read.
+    Unreadable,
+    /// It can be read again.
+    Recovered,
+    /// Answer to a status request.
+    Status,
+}
+
+impl FileChange {
+    const ALL: [FileChange; 9] = [
+        FileChange::Opened,
+        FileChange::Rotated,
+        FileChange::Truncated,
+        FileChange::Rewritten,
+        FileChange::Removed,
+        FileChange::Missed,
+        FileChange::Unreadable,
+        FileChange::Recovered,
+        FileChange::Status,
+    ];
+
+    /// The name used in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FileChange::Opened => "opened",
+            FileChange::Rotated => "rotated",
+            FileChange::Truncated => "truncated",
+            FileChange::Rewritten => "rewritten",
+            FileChange::Removed => "removed",
+            FileChange::Missed => "missed",
+            FileChange::Unreadable => "unreadable",
+            FileChange::Recovered => "recovered",
+            FileChange::Status => "status",
+        }
+    }
+}
+
+/// Something happened to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileEvent {
+    /// What happened.
+    pub event: FileChange,
+    /// Name of the watch.
+    pub watch: String,
+    /// The watched path.
+    pub path: PathBuf,
+    /// Why the daemon thinks so, or how to mend it.
+    pub reason: String,
+    /// How many files have stood at the path so far.
+    pub generation: u64,
+    /// `missed`: how many bytes were not seen.
+    pub bytes: Option<u64>,
+    /// `status`: how far the file has been read, in bytes.
+    pub offset: Option<u64>,
+    /// `status`: the size of the file in bytes.
+    pub size: Option<u64>,
+    /// `status`: matching lines, over all rules.
+    pub total: Option<u64>,
+}
+
+/// Something happened to the daemon itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HealthEvent {
+    /// A short fixed name, such as `started`, `reloaded`, `torn_scans`, `watch_overflow`, `output_dropped`.
+    pub event: String,
+    /// One sentence for a person: what, where, how to mend it.
+    pub message: String,
+    /// How many of what the event counts, where it counts.
+    pub count: Option<u64>,
+    /// Whether someone should do something about it.
+    pub warning: bool,
+}
+
+/// Any of the events.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// See [`CountEvent`].
+    Count(CountEvent),
+    /// See [`AlertEvent`].
+    Alert(AlertEvent),
+    /// See [`FileEvent`].
+    File(FileEvent),
+    /// See [`HealthEvent`].
+    Health(HealthEvent),
+}
+
+impl Record {
+    /// The kind of the event.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Record::Count(_) => Kind::Count,
+            Record::Alert(_) => Kind::Alert,
+            Record::File(_) => Kind::File,
+            Record::Health(_) => Kind::Health,
+        }
+    }
+}
+
+impl CountEvent {
+    /// Sends the event to the `tracing` subscriber.
+    pub fn emit(&self) {
+        tracing::info!(
+            target: TARGET_COUNT,
+            watch = self.watch,
+            rule = self.rule,
+            path = display_path(&self.path),
+            delta = self.delta,
+            total = self.total,
+            generation = self.generation,
+        );
+    }
+}
+
+impl AlertEvent {
+    /// Sends the event to the `tracing` subscriber: at ERROR while firing (WARN below `critical`), else at INFO.
+    pub fn emit(&self) {
+        // tracing has no list values: the samples travel as one JSON string.
+        let samples = serde_json::to_string(&self.samples).unwrap_or_default();
+        let path = self.path.as_deref().map(display_path);
+        macro_rules! emit {
+            ($level:expr) => {
+                tracing::event!(
+                    target: TARGET_ALERT,
+                    $level,
+                    alert = self.alert,
+                    state = self.state.as_str(),
+                    severity = self.severity,
+                    watch = self.watch,
+                    rule = self.rule,
+                    path,
+                    count = self.count,
+                    window_s = self.window_s,
+                    threshold = self.threshold,
+                    since = self.since,
+                    fingerprint = self.fingerprint,
+                    samples,
+                )
+            };
+        }
+        match (self.state, self.severity.as_str()) {
+            (AlertState::Firing, "critical") => emit!(Level::ERROR),
+            (AlertState::Firing, "warning") => emit!(Level::WARN),
+            _ => emit!(Level::INFO),
+        }
+    }
+}
+
+impl FileEvent {
+    /// Sends the event to the `tracing` subscriber: at WARN if bytes were missed or cannot be read, else at INFO.
+    pub fn emit(&self) {
+        macro_rules! emit {
+            ($level:expr) => {
+                tracing::event!(
+                    target: TARGET_FILE,
+                    $level,
+                    event = self.event.as_str(),
+                    watch = self.watch,
+                    path = display_path(&self.path),
+                    reason = self.reason,
+                    generation = self.generation,
+                    bytes = self.bytes,
+                    offset = self.offset,
+                    size = self.size,
+                    total = self.total,
+                )
+            };
+        }
+        match self.event {
+            FileChange::Missed | FileChange::Unreadable => emit!(Level::WARN),
+            _ => emit!(Level::INFO),
+        }
+    }
+}
+
+impl HealthEvent {
+    /// Sends the event to the `tracing` subscriber: at WARN if someone should act, else at INFO.
+    pub fn emit(&self) {
+        macro_rules! emit {
+            ($level:expr) => {
+                tracing::event!(
+                    target: TARGET_HEALTH,
+                    $level,
+                    event = self.event,
+                    reason = self.message,
+                    count = self.count,
+                )
+            };
+        }
+        if self.warning { emit!(Level::WARN) } else { emit!(Level::INFO) }
+    }
+}
+
+/// The path as text. Bytes that are not UTF-8 and control characters become `\xNN`, so that nothing is lost and
+/// nothing in a file's name reaches a terminal.
+#[must_use]
+pub fn display_path(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    crate::alert::samples::escape(path.as_os_str().as_bytes())
+}
+
+/// Gives back the event that one of the `emit` methods sent, or `None` for an event of another target.
+#[must_use]
+pub fn decode(event: &Event<'_>) -> Option<Record> {
+    let kind = Kind::from_target(event.metadata().target())?;
+    let mut fields = Fields { record: empty(kind), warning: *event.metadata().level() <= Level::WARN };
+    event.record(&mut fields);
+    if let Record::Health(health) = &mut fields.record {
+        health.warning = fields.warning;
+    }
+    Some(fields.record)
+}
+
+fn empty(kind: Kind) -> Record {
+    match kind {
+        Kind::Count => Record::Count(CountEvent::default()),
+        Kind::Alert => Record::Alert(AlertEvent::default()),
+        Kind::File => Record::File(FileEvent::default()),
+        Kind::Health => Record::Health(HealthEvent::default()),
+    }
+}
+
+struct Fields {
+    record: Record,
+    warning: bool,
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let text = || value.to_owned();
+        match (&mut self.record, field.name()) {
+            (Record::Count(e), "watch") => e.watch = text(),
+            (Record::Count(e), "rule") => e.rule = text(),
+            (Record::Count(e), "path") => e.path = value.into(),
+            (Record::Alert(e), "alert") => e.alert = text(),
+            (Record::Alert(e), "state") if value == "resolved" => e.state = AlertState::Resolved,
+            (Record::Alert(e), "severity") => e.severity = text(),
+            (Record::Alert(e), "watch") => e.watch = text(),
+            (Record::Alert(e), "rule") => e.rule = text(),
+            (Record::Alert(e), "path") => e.path = Some(value.into()),
+            (Record::Alert(e), "since") => e.since = text(),
+            (Record::Alert(e), "fingerprint") => e.fingerprint = text(),
+            (Record::Alert(e), "samples") => e.samples = serde_json::from_str(value).unwrap_or_default(),
+            (Record::File(e), "event") => {
+                e.event = FileChange::ALL.into_iter().find(|c| c.as_str() == value).unwrap_or_default();
+            }
+            (Record::File(e), "watch") => e.watch = text(),
+            (Record::File(e), "path") => e.path = value.into(),
+            (Record::File(e), "reason") => e.reason = text(),
+            (Record::Health(e), "event") => e.event = text(),
+            (Record::Health(e), "reason") => e.message = text(),
+            _ => {}
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match (&mut self.record, field.name()) {
+            (Record::Count(e), "delta") => e.delta = value,
+            (Record::Count(e), "total") => e.total = value,
+            (Record::Count(e), "generation") => e.generation = value,
+            (Record::Alert(e), "count") => e.count = value,
+            (Record::Alert(e), "threshold") => e.threshold = value,
+            (Record::File(e), "generation") => e.generation = value,
+            (Record::File(e), "bytes") => e.bytes = Some(value),
+            (Record::File(e), "offset") => e.offset = Some(value),
+            (Record::File(e), "size") => e.size = Some(value),
+            (Record::File(e), "total") => e.total = Some(value),
+            (Record::Health(e), "count") => e.count = Some(value),
+            _ => {}
+        }
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if let (Record::Alert(e), "window_s") = (&mut self.record, field.name()) {
+            e.window_s = value;
+        }
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {}
+}

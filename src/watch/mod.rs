@@ -1,0 +1,6 @@
+//! Which files there are, and which may have changed. Only hints leave this module, never facts.
+
+pub mod discover;
+pub mod hints;
+pub mod spec;
+pub mod sweep;

@@ -1,0 +1,27 @@
+//! What a watch is told to find.
+
+use std::path::PathBuf;
+
+/// Validated settings for finding the files of one watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchSpec {
+    /// Absolute paths: files, directories (every log file directly in it), or globs with `*`, `?`, `[…]`, `{…}`, `**`.
+    pub paths: Vec<PathBuf>,
+    /// Globs that exclude a path: matched against the file's name, or against the whole path if they hold a `/`.
+    pub exclude: Vec<String>,
+}
+
+/// Validated settings for watching as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchTiming {
+    /// How often everything is looked at even without a hint, in milliseconds.
+    pub sweep_interval_ms: u64,
+    /// How often directories are looked at where the kernel gives no events, in milliseconds.
+    pub poll_interval_ms: u64,
+}
+
+impl Default for WatchTiming {
+    fn default() -> Self {
+        WatchTiming { sweep_interval_ms: 10_000, poll_interval_ms: 1_000 }
+    }
+}
