@@ -1,4 +1,10 @@
 //! Rules over bytes. Pure: bytes in, counts out.
+//!
+//! [`rules`] compiles every rule of a watch into one finder and one judge; [`scanner`] runs them over runs of complete
+//! lines; [`lines`] walks a growing or a finished stream and says what a line is; [`pattern`] keeps a regular
+//! expression within one line.
 
+pub mod lines;
+pub mod pattern;
 pub mod rules;
 pub mod scanner;

@@ -1,0 +1,108 @@
+//! Regular expressions that cannot see beyond one line.
+//!
+//! A window holds many lines and is searched as a whole, so a pattern must match in the window exactly where it would
+//! match in some line alone. The idea is ripgrep's (`crates/regex/src/strip.rs`): take the line feed out of every
+//! class, so that no match can span lines. Anchors are rewritten to mean the ends of a line, with its CR or without.
+
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{
+    Capture, Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, Repetition,
+};
+
+/// Why a pattern cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It is not a regular expression; the text shows it with a caret under the place.
+    #[error("{0}")]
+    Syntax(String),
+    /// It asks for a line feed, which no line holds.
+    #[error("the pattern asks for a line feed (\\n), but a rule is matched against one line at a time")]
+    LineFeed,
+    /// It compiles to more than the bound.
+    #[error("the pattern is too large: {0}")]
+    TooLarge(String),
+}
+
+/// Where a pattern will be searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// In one line, without its line end.
+    Line,
+    /// In a window of whole lines. Finds at least every line that [`Scope::Line`] matches.
+    Window,
+}
+
+/// Parses a regular expression for `scope`.
+///
+/// # Errors
+/// [`PatternError::Syntax`] or [`PatternError::LineFeed`].
+pub(super) fn parse(pattern: &str, ignore_case: bool, scope: Scope) -> Result<Hir, PatternError> {
+    let hir = ParserBuilder::new()
+        .case_insensitive(ignore_case)
+        .multi_line(true)
+        .utf8(false)
+        .build()
+        .parse(pattern)
+        .map_err(|e| PatternError::Syntax(e.to_string()))?;
+    within_line(&hir, scope)
+}
+
+/// A literal text as an expression.
+///
+/// # Errors
+/// [`PatternError::LineFeed`].
+pub(super) fn literal(text: &str, ignore_case: bool, scope: Scope) -> Result<Hir, PatternError> {
+    parse(&regex_syntax::escape(text), ignore_case, scope)
+}
+
+fn within_line(hir: &Hir, scope: Scope) -> Result<Hir, PatternError> {
+    Ok(match hir.kind() {
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) if literal.0.contains(&b'\n') => return Err(PatternError::LineFeed),
+        HirKind::Literal(literal) => Hir::literal(literal.0.clone()),
+        HirKind::Class(class) => Hir::class(without_line_feed(class)),
+        HirKind::Look(look) => anchored(*look, scope),
+        HirKind::Repetition(r) => {
+            Hir::repetition(Repetition { sub: Box::new(within_line(&r.sub, scope)?), ..r.clone() })
+        }
+        HirKind::Capture(c) => Hir::capture(Capture { sub: Box::new(within_line(&c.sub, scope)?), ..c.clone() }),
+        HirKind::Concat(subs) => Hir::concat(each(subs, scope)?),
+        HirKind::Alternation(subs) => Hir::alternation(each(subs, scope)?),
+    })
+}
+
+fn each(subs: &[Hir], scope: Scope) -> Result<Vec<Hir>, PatternError> {
+    subs.iter().map(|sub| within_line(sub, scope)).collect()
+}
+
+fn without_line_feed(class: &Class) -> Class {
+    match class {
+        Class::Unicode(class) => {
+            let mut class = class.clone();
+            class.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]));
+            Class::Unicode(class)
+        }
+        Class::Bytes(class) => {
+            let mut class = class.clone();
+            class.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')]));
+            Class::Bytes(class)
+        }
+    }
+}
+
+/// In a window, the ends of the text are the ends of the line. NULs before a line and a CR after it are no part of it.
+fn anchored(look: Look, scope: Scope) -> Hir {
+    match (scope, look) {
+        (Scope::Window, Look::Start | Look::StartLF | Look::StartCRLF) => {
+            Hir::concat(vec![Hir::look(Look::StartLF), repeated(*b"\0", None)])
+        }
+        (Scope::Window, Look::End | Look::EndLF | Look::EndCRLF) => {
+            Hir::concat(vec![repeated(*b"\r", Some(1)), Hir::look(Look::EndLF)])
+        }
+        _ => Hir::look(look),
+    }
+}
+
+fn repeated(byte: [u8; 1], max: Option<u32>) -> Hir {
+    Hir::repetition(Repetition { min: 0, max, greedy: true, sub: Box::new(Hir::literal(byte)) })
+}

@@ -1,0 +1,157 @@
+//! Runs a rule set over runs of complete lines.
+//!
+//! The finder skips from candidate to candidate; the ends of a line are looked for only around one.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex_automata::PatternSet;
+
+use crate::scan::rules::RuleSet;
+
+/// A rule set with the working memory of one thread.
+#[derive(Debug)]
+pub struct Scanner {
+    rules: Arc<RuleSet>,
+    scratch: PatternSet,
+    line_bytes_max: usize,
+}
+
+impl Scanner {
+    /// A scanner that looks at no more than the first `line_bytes_max` bytes of a line.
+    #[must_use]
+    pub fn new(rules: Arc<RuleSet>, line_bytes_max: usize) -> Scanner {
+        let scratch = rules.scratch();
+        Scanner { rules, scratch, line_bytes_max }
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// The longest line that is judged whole, in bytes.
+    #[must_use]
+    pub fn line_bytes_max(&self) -> usize {
+        self.line_bytes_max
+    }
+
+    /// Calls `hit` with rule and place of every matching line in `bytes`, which are complete lines, each with its line
+    /// feed.
+    pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
+        let mut from = 0;
+        while from < bytes.len() {
+            let Some(at) = self.rules.find(bytes, from) else { return };
+            if at >= bytes.len() {
+                return;
+            }
+            let start = memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |lf| from + lf + 1);
+            let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
+            if self.rules.is_certain() && end - start <= self.line_bytes_max {
+                hit(0, start..end);
+            } else {
+                self.judge(&bytes[start..end], &mut |rule| hit(rule, start..end));
+            }
+            from = end + 1;
+        }
+    }
+
+    /// Calls `hit` with every rule that one line matches. `line` comes without its line feed; of a line that is longer than
+    /// the bound only the beginning is looked at.
+    pub fn judge(&mut self, line: &[u8], hit: &mut dyn FnMut(usize)) {
+        self.rules.judge(content(line, self.line_bytes_max), &mut self.scratch, hit);
+    }
+}
+
+/// What rules see of a line: no NULs before it (a hole in the file), no CR after it, no more than `max` bytes.
+fn content(line: &[u8], max: usize) -> &[u8] {
+    let line = &line[leading_nuls(line)..];
+    match line.get(..max) {
+        Some(cut) if line.len() > max => cut,
+        _ => line.strip_suffix(b"\r").unwrap_or(line),
+    }
+}
+
+/// How many NULs `bytes` begins with.
+#[must_use]
+pub fn leading_nuls(bytes: &[u8]) -> usize {
+    if bytes.first() != Some(&0) {
+        return 0;
+    }
+    // Eight at a time: a hole can be gigabytes long.
+    let words = bytes.chunks_exact(8).take_while(|word| **word == [0; 8]).count() * 8;
+    words + bytes[words..].iter().take_while(|byte| **byte == 0).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::rules::RuleSpec;
+
+    fn lines(rule: RuleSpec, text: &str) -> Vec<String> {
+        let mut scanner = Scanner::new(RuleSet::compile(&[rule]).unwrap(), 1 << 20);
+        let mut found = Vec::new();
+        scanner.scan(text.as_bytes(), &mut |_, place| found.push(text[place].to_owned()));
+        found
+    }
+
+    fn regex(pattern: &str) -> RuleSpec {
+        RuleSpec { regex: vec![pattern.to_owned()], ..RuleSpec::default() }
+    }
+
+    #[test]
+    fn a_line_counts_once_however_often_it_matches() {
+        assert_eq!(lines(RuleSpec::errors(), "ERROR ERROR\nok\nan ERROR\n"), ["ERROR ERROR", "an ERROR"]);
+    }
+
+    #[test]
+    fn exclusions_and_case() {
+        let rule = RuleSpec {
+            any: vec!["error".into()],
+            not: vec!["retry(ing)?".into()],
+            ignore_case: true,
+            ..RuleSpec::default()
+        };
+        assert_eq!(lines(rule, "Error a\nerror RETRY\nok\nERROR b\n"), ["Error a", "ERROR b"]);
+    }
+
+    #[test]
+    fn anchors_mean_the_line_with_or_without_cr() {
+        assert_eq!(lines(regex("^ERROR$"), "ERROR\r\nERROR\nxERROR\nERROR x\n"), ["ERROR\r", "ERROR"]);
+        assert_eq!(lines(regex(r"\Ab\z"), "a\nb\r\nbb\n"), ["b\r"]);
+        assert_eq!(lines(regex("^$"), "a\n\n\r\nb\n"), ["", "\r"]);
+        assert_eq!(lines(regex("[^x]$"), "ax\r\nb\n"), ["b"]);
+    }
+
+    #[test]
+    fn classes_do_not_reach_into_the_next_line() {
+        assert_eq!(lines(regex(r"a\sb"), "a\nb\na b\n"), ["a b"]);
+        assert_eq!(lines(regex("a[^z]*b"), "a\nb\nab\n"), ["ab"]);
+        assert_eq!(lines(regex("(?s)a.b"), "a\nb a\rb\n"), ["b a\rb"]);
+    }
+
+    #[test]
+    fn every_rule_counts_for_itself() {
+        let rules = [RuleSpec::errors(), regex("disk|ERROR"), RuleSpec { not: vec!["a".into()], ..regex(".") }];
+        let mut scanner = Scanner::new(RuleSet::compile(&rules).unwrap(), 1 << 20);
+        let mut counts = [0; 3];
+        scanner.scan(b"ERROR a\ndisk\nnothing\n", &mut |rule, _| counts[rule] += 1);
+        assert_eq!(counts, [1, 2, 2]);
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_long_line_is_looked_at() {
+        let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 8);
+        let mut found = Vec::new();
+        scanner.scan(b"123ERROR9\n1234ERROR\nERROR\n", &mut |_, place| found.push(place.start));
+        assert_eq!(found, [0, 20]);
+    }
+
+    #[test]
+    fn nuls_before_a_line_are_no_part_of_it() {
+        assert_eq!(leading_nuls(&[0; 21]), 21);
+        assert_eq!(leading_nuls(b"\0\0\0\0\0\0\0\0\0a\0"), 9);
+        assert_eq!(lines(regex("^ERROR$"), "a\n\0\0\0ERROR\n"), ["\0\0\0ERROR"]);
+    }
+}
