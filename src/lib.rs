@@ -27,7 +27,7 @@
 //pub mod config;
 //pub mod detect;
 //pub mod engine;
-//pub mod file;
+pub mod file;
 pub mod scan;
 //pub mod service;
 pub mod sys;
