@@ -21,11 +21,11 @@
 //! | [`app`] | the composition root |
 //! | [`cli`] | one file per command |
 
-//pub mod alert;
+pub mod alert;
 //pub mod app;
 //pub mod cli;
 //pub mod config;
-//pub mod detect;
+pub mod detect;
 //pub mod engine;
 pub mod file;
 pub mod scan;

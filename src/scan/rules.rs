@@ -74,7 +74,7 @@ fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, PatternError> {
 
 #[derive(Debug)]
 enum Finder {
-    Literal(memmem::Finder<'static>),
+    Literal(Box<memmem::Finder<'static>>),
     Regex(Regex),
 }
 
@@ -95,7 +95,7 @@ impl RuleSet {
     pub fn compile(rules: &[RuleSpec]) -> Result<Arc<RuleSet>, PatternError> {
         let finder = match rules {
             [RuleSpec { any, regex, ignore_case: false, .. }] if regex.is_empty() && any.len() == 1 => {
-                Finder::Literal(memmem::Finder::new(any[0].as_bytes()).into_owned())
+                Finder::Literal(Box::new(memmem::Finder::new(any[0].as_bytes()).into_owned()))
             }
             _ => {
                 let all = rules.iter().map(|rule| rule.wanted(Scope::Window)).collect::<Result<_, _>>()?;

@@ -1,0 +1,156 @@
+//! What happened to a file between two looks. Pure: no I/O, no clock.
+
+use crate::file::identity::Identity;
+
+/// What the path leads to, compared with the file that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtPath {
+    /// To the open file.
+    Same,
+    /// To another file.
+    Other(Identity),
+    /// To nothing.
+    Nothing,
+}
+
+/// How the bytes that were judged compare with those that stand in their place now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Head and anchor are the same.
+    Same,
+    /// The bytes just before the offset differ.
+    AnchorDiffers,
+    /// The first bytes differ.
+    HeadDiffers,
+}
+
+/// What was known of the open file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Which file it is.
+    pub identity: Identity,
+    /// How far it was judged, in bytes.
+    pub offset: u64,
+    /// Its size at the last look, in bytes.
+    pub size: u64,
+}
+
+/// What a look sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What the path leads to.
+    pub at_path: AtPath,
+    /// Size of the open file in bytes.
+    pub size: u64,
+    /// Its bytes compared with the known ones. Only looked at if the size allows them to be the same.
+    pub content: Content,
+}
+
+/// Why a change is what it is said to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The size is below what was judged.
+    SizeBelowOffset,
+    /// The bytes before the offset are others: truncated, and grown past the offset between two looks.
+    AnchorDiffers,
+    /// The first bytes are others: truncated, and grown past the offset between two looks.
+    HeadDiffers,
+    /// The path leads to another inode: renamed away and created anew, or replaced by a rename.
+    OtherFileAtPath,
+    /// The path leads to the same inode number, which was freed and given to a new file.
+    InodeReused,
+    /// Nothing is at the path.
+    NothingAtPath,
+}
+
+impl Reason {
+    /// The reason for people and for output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::SizeBelowOffset => "size below the offset",
+            Reason::AnchorDiffers => "bytes before the offset differ",
+            Reason::HeadDiffers => "first bytes differ",
+            Reason::OtherFileAtPath => "another file at the path",
+            Reason::InodeReused => "inode reused by a new file",
+            Reason::NothingAtPath => "nothing at the path",
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Unchanged,
+    /// Bytes were appended.
+    Grew,
+    /// The file became shorter than what was judged.
+    Truncated(Reason),
+    /// What was judged is no longer there, though the size would allow it.
+    Rewritten(Reason),
+    /// The path leads to another file.
+    Rotated(Reason),
+    /// The path leads to nothing.
+    Removed(Reason),
+}
+
+/// Decides what happened.
+///
+/// What happened to the open file comes before what happened to its path, since the open file has to be read to its
+/// end in any case: a file may be truncated and then renamed between two looks.
+#[must_use]
+pub fn classify(known: &Known, seen: &Seen) -> Change {
+    if seen.size < known.offset {
+        return Change::Truncated(Reason::SizeBelowOffset);
+    }
+    match seen.content {
+        Content::Same => {}
+        Content::AnchorDiffers => return Change::Rewritten(Reason::AnchorDiffers),
+        Content::HeadDiffers => return Change::Rewritten(Reason::HeadDiffers),
+    }
+    match seen.at_path {
+        AtPath::Other(other) => {
+            let reused = other.dev == known.identity.dev && other.ino == known.identity.ino;
+            Change::Rotated(if reused { Reason::InodeReused } else { Reason::OtherFileAtPath })
+        }
+        AtPath::Nothing => Change::Removed(Reason::NothingAtPath),
+        AtPath::Same if seen.size == known.size => Change::Unchanged,
+        AtPath::Same => Change::Grew,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: Identity = Identity { dev: 1, ino: 2, born_ns: 3 };
+
+    fn change(size: u64, at_path: AtPath, content: Content) -> Change {
+        classify(&Known { identity: ME, offset: 10, size: 12 }, &Seen { at_path, size, content })
+    }
+
+    #[test]
+    fn every_change_has_its_reason() {
+        use AtPath::{Nothing, Other, Same};
+        let other = Other(Identity { ino: 9, ..ME });
+        let reborn = Other(Identity { born_ns: 9, ..ME });
+        for (size, at_path, content, expected) in [
+            (12, Same, Content::Same, Change::Unchanged),
+            (20, Same, Content::Same, Change::Grew),
+            // An unfinished line was cut off: what was judged still stands.
+            (11, Same, Content::Same, Change::Grew),
+            (9, Same, Content::Same, Change::Truncated(Reason::SizeBelowOffset)),
+            (20, Same, Content::AnchorDiffers, Change::Rewritten(Reason::AnchorDiffers)),
+            (20, Same, Content::HeadDiffers, Change::Rewritten(Reason::HeadDiffers)),
+            (20, other, Content::Same, Change::Rotated(Reason::OtherFileAtPath)),
+            (12, reborn, Content::Same, Change::Rotated(Reason::InodeReused)),
+            (12, Nothing, Content::Same, Change::Removed(Reason::NothingAtPath)),
+            // Truncated and then renamed: the truncation comes first.
+            (0, other, Content::Same, Change::Truncated(Reason::SizeBelowOffset)),
+            (20, Nothing, Content::AnchorDiffers, Change::Rewritten(Reason::AnchorDiffers)),
+        ] {
+            assert_eq!(change(size, at_path, content), expected, "{size} {at_path:?} {content:?}");
+        }
+    }
+}

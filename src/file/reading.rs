@@ -1,0 +1,358 @@
+//! One file, read from where reading began to its end: validate, scan, revalidate, accept.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use crate::file::change::Content;
+use crate::file::claims::Mark;
+use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
+use crate::file::settings::FileSettings;
+use crate::file::source::{Sight, Source, open_source, read_at};
+use crate::file::tally::{Hits, Tally};
+use crate::scan::lines::{LineCursor, Step};
+use crate::scan::scanner::Scanner;
+use crate::sys::open::{Stat, next_data, stat_file};
+
+/// How much is shown at once while a backlog is read, in bytes. Measured: below 1 MiB the system calls show, above 4 MiB
+/// the memory does.
+const BACKLOG_WINDOW_BYTES: u64 = 4 << 20;
+
+/// What became of an attempt to read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Every complete line below the size that was seen is judged.
+    Done,
+    /// The budget is used up.
+    More,
+    /// The file changed under the scan, and what it found was thrown away: look again.
+    Disturbed,
+}
+
+/// A file that is being read.
+pub struct Reading {
+    file: Arc<File>,
+    source: Box<dyn Source>,
+    window_bytes: u64,
+    identity: Identity,
+    mark: Mark,
+    size: u64,
+    /// Whether the next look compares the head even if the file grew.
+    doubt: bool,
+}
+
+/// What a scan of one window found, before it is known whether to believe it.
+struct Trial {
+    cursor: LineCursor,
+    step: Step,
+    tally: Tally,
+    anchor: Anchor,
+    /// The bytes around the old offset, as the scan saw them.
+    lead: Vec<u8>,
+    /// Whether the line that is next begins with NULs.
+    in_hole: bool,
+}
+
+impl Reading {
+    /// Begins at the first byte.
+    #[must_use]
+    pub fn begin(file: File, stat: &Stat, settings: &FileSettings) -> Reading {
+        let file = Arc::new(file);
+        let mark = Mark { cursor: LineCursor::default(), head: Head::default(), anchor: Anchor::default() };
+        Reading {
+            source: open_source(Arc::clone(&file), settings.reader, settings.window_bytes),
+            file,
+            window_bytes: settings.window_bytes as u64,
+            identity: Identity::from(stat),
+            mark,
+            size: 0,
+            doubt: false,
+        }
+    }
+
+    /// Goes on from `mark`, or begins at the first byte if the file is not the one that was marked.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn resume(file: File, stat: &Stat, settings: &FileSettings, mark: Mark) -> io::Result<Reading> {
+        let mut reading = Reading::begin(file, stat, settings);
+        let fresh = std::mem::replace(&mut reading.mark, mark);
+        reading.doubt = true;
+        let same = stat.size >= mark.cursor.offset && reading.content()? == Content::Same;
+        if !same {
+            reading.mark = fresh;
+        }
+        Ok(reading)
+    }
+
+    /// Begins after the last complete line.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn at_end(file: File, stat: &Stat, settings: &FileSettings) -> io::Result<Reading> {
+        let mut reading = Reading::begin(file, stat, settings);
+        reading.mark.cursor = last_line_start(&reading.file, stat.size, settings.line_bytes_max)?;
+        reading.size = stat.size;
+        let offset = reading.mark.cursor.offset;
+        reading.mark.anchor = reading.anchor_at(offset)?;
+        reading.mark.head = Head::of(&reading.head_bytes(offset)?);
+        Ok(reading)
+    }
+
+    /// Which file it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// How far it was read, and how to recognise it.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// How far it was judged, in bytes.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.mark.cursor.offset
+    }
+
+    /// Its size at the last look, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether a window is mapped onto it.
+    #[must_use]
+    pub fn holds_window(&self) -> bool {
+        self.source.holds_window()
+    }
+
+    /// Gives up window and buffers until there is something to read.
+    pub fn release(&mut self) {
+        self.source.release();
+    }
+
+    /// Looks at the open file: its stat, and whether what was judged still stands.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn look(&mut self) -> io::Result<(Stat, Content)> {
+        let stat = stat_file(&self.file)?;
+        if stat.size < self.offset() {
+            return Ok((stat, Content::Same));
+        }
+        // While a file grows, its head is compared after the scan; here only when nothing else would.
+        self.doubt |= stat.size <= self.size;
+        Ok((stat, self.content()?))
+    }
+
+    /// Starts over at the first byte: the file was truncated or rewritten.
+    pub fn restart(&mut self) {
+        self.mark = Mark { cursor: LineCursor::default(), head: Head::default(), anchor: Anchor::default() };
+        self.size = 0;
+        self.doubt = false;
+        self.source.release();
+    }
+
+    /// Judges complete lines up to the size in `stat`, at most about `budget` bytes of them.
+    ///
+    /// # Errors
+    /// If the file cannot be read. What was accepted before stays.
+    pub fn read(
+        &mut self,
+        stat: &Stat,
+        scanner: &mut Scanner,
+        budget: &mut u64,
+        tally: &mut Tally,
+    ) -> io::Result<Progress> {
+        if stat.size < self.size {
+            // An unfinished line was cut off; what was searched of it may be written anew.
+            self.mark.cursor.searched = self.offset();
+        }
+        self.size = stat.size;
+        let mut wanted = self.step_bytes();
+        while self.mark.cursor.searched < stat.size {
+            let to = stat.size.min(self.offset() + wanted);
+            let Some(trial) = self.try_window(to, to == stat.size, scanner, tally.samples_max())? else {
+                return Ok(Progress::Disturbed);
+            };
+            if trial.step == Step::Widen {
+                wanted *= 2;
+                continue;
+            }
+            let moved = trial.cursor.offset - self.offset();
+            let in_hole = trial.in_hole;
+            if moved > 0 && !self.revalidate(&trial, to)? {
+                self.doubt = true;
+                return Ok(Progress::Disturbed);
+            }
+            self.mark.cursor = trial.cursor;
+            tally.merge(trial.tally);
+            if in_hole && !self.skip_hole()? && moved == 0 {
+                return Ok(Progress::Done);
+            }
+            if moved == 0 && to == stat.size {
+                break;
+            }
+            *budget = budget.saturating_sub(moved);
+            if *budget == 0 && self.offset() < stat.size {
+                return Ok(Progress::More);
+            }
+            wanted = self.step_bytes();
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Judges the last line, which has no line feed, because the file has come to its end.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn finish(&mut self, scanner: &mut Scanner, tally: &mut Tally) -> io::Result<()> {
+        let to = stat_file(&self.file)?.size.min(self.offset() + scanner.line_bytes_max() as u64 + 1);
+        if to <= self.offset() {
+            return Ok(());
+        }
+        let (mut cursor, from) = (self.mark.cursor, self.offset());
+        let mut found = Tally::new(tally.matched.len(), tally.samples_max());
+        let sight = self.source.show(from..to, &mut |bytes| {
+            let mut hits = Hits::new(found.matched.len(), found.samples_max());
+            cursor.finish(bytes, scanner, &mut |rule, place| hits.hit(rule, place));
+            found.add(&hits, bytes, from);
+        })?;
+        if sight == Sight::Whole {
+            self.mark.cursor = cursor;
+            self.mark.anchor = self.anchor_at(cursor.offset)?;
+            tally.merge(found);
+        }
+        Ok(())
+    }
+
+    fn step_bytes(&self) -> u64 {
+        let backlog = self.size - self.offset().min(self.size);
+        // Small windows are asked for by tests and by people who know why.
+        if backlog > BACKLOG_WINDOW_BYTES && self.window_bytes >= 1 << 20 {
+            self.window_bytes.max(BACKLOG_WINDOW_BYTES)
+        } else {
+            self.window_bytes
+        }
+    }
+
+    /// Scans from the cursor to `to`. `None` if the window was torn.
+    fn try_window(
+        &mut self,
+        to: u64,
+        at_end: bool,
+        scanner: &mut Scanner,
+        samples_max: usize,
+    ) -> io::Result<Option<Trial>> {
+        let rules = scanner.rules().len();
+        let before = self.mark.anchor.len();
+        let offset = self.offset();
+        let from = offset - before as u64;
+        let mut cursor = self.mark.cursor;
+        let mut trial = None;
+        let sight = self.source.show(from..to, &mut |bytes| {
+            if (bytes.len() as u64) < to - from {
+                return;
+            }
+            let lead = bytes[..bytes.len().min(before + ANCHOR_BYTES)].to_vec();
+            let fresh = &bytes[before..];
+            let mut hits = Hits::new(rules, samples_max);
+            let step = cursor.advance(fresh, at_end, scanner, &mut |rule, place| hits.hit(rule, place));
+            let mut tally = Tally::new(rules, samples_max);
+            tally.add(&hits, fresh, offset);
+            let judged = (cursor.offset - from) as usize;
+            let in_hole = !cursor.inside_long_line && bytes.get(judged.min(bytes.len() - 1)) == Some(&0);
+            trial = Some(Trial { cursor, step, tally, anchor: Anchor::ending(&bytes[..judged]), lead, in_hole });
+        })?;
+        Ok(trial.filter(|_| sight == Sight::Whole))
+    }
+
+    /// Whether the file is still the one that was scanned. If so, anchor and head move on to the new offset.
+    fn revalidate(&mut self, trial: &Trial, to: u64) -> io::Result<bool> {
+        if stat_file(&self.file)?.size < to {
+            return Ok(false);
+        }
+        let from = self.offset() - self.mark.anchor.len() as u64;
+        let mut same = false;
+        let lead = from..from + trial.lead.len() as u64;
+        let sight = self.source.show(lead, &mut |bytes| same = bytes == trial.lead)?;
+        if !same || sight == Sight::Torn || self.anchor_at(trial.cursor.offset)? != trial.anchor {
+            return Ok(false);
+        }
+        let head = self.head_bytes(trial.cursor.offset)?;
+        if !self.mark.head.matches(&head) {
+            return Ok(false);
+        }
+        self.mark.head = Head::of(&head);
+        self.mark.anchor = trial.anchor;
+        Ok(true)
+    }
+
+    fn content(&mut self) -> io::Result<Content> {
+        let (anchor, offset) = (self.mark.anchor, self.offset());
+        let mut same = true;
+        if !anchor.is_empty() {
+            let range = offset - anchor.len() as u64..offset;
+            let sight = self.source.show(range, &mut |bytes| same = bytes == anchor.bytes())?;
+            same &= sight == Sight::Whole;
+        }
+        if !same {
+            return Ok(Content::AnchorDiffers);
+        }
+        if self.doubt {
+            if !self.mark.head.matches(&self.head_bytes(self.mark.head.len as u64)?) {
+                return Ok(Content::HeadDiffers);
+            }
+            self.doubt = false;
+        }
+        Ok(Content::Same)
+    }
+
+    /// Moves over a hole without reading it. False if nothing but the hole is there.
+    fn skip_hole(&mut self) -> io::Result<bool> {
+        let Some(data) = next_data(&self.file, self.offset()) else { return Ok(false) };
+        let data = data.min(self.size);
+        if data > self.offset() {
+            self.mark.cursor = LineCursor::at(data);
+            self.mark.anchor = self.anchor_at(data)?;
+        }
+        Ok(true)
+    }
+
+    fn anchor_at(&self, offset: u64) -> io::Result<Anchor> {
+        let mut bytes = [0; ANCHOR_BYTES];
+        let len = ANCHOR_BYTES.min(offset.try_into().unwrap_or(ANCHOR_BYTES));
+        let got = read_at(&self.file, &mut bytes[..len], offset - len as u64)?;
+        Ok(Anchor::ending(&bytes[..got]))
+    }
+
+    /// The first bytes of the file, of those that lie below `offset`.
+    fn head_bytes(&self, offset: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; HEAD_BYTES.min(offset.try_into().unwrap_or(HEAD_BYTES))];
+        let got = read_at(&self.file, &mut bytes, 0)?;
+        bytes.truncate(got);
+        Ok(bytes)
+    }
+}
+
+/// Where the line begins that a file of `size` bytes ends with: behind the last line feed.
+fn last_line_start(file: &File, size: u64, line_bytes_max: usize) -> io::Result<LineCursor> {
+    let floor = size.saturating_sub(line_bytes_max as u64 + 1);
+    let mut buffer = vec![0; 4096];
+    let mut to = size;
+    while to > floor {
+        let from = floor.max(to.saturating_sub(buffer.len() as u64));
+        let chunk = &mut buffer[..(to - from) as usize];
+        let got = read_at(file, chunk, from)?;
+        if let Some(lf) = memchr::memrchr(b'\n', &chunk[..got]) {
+            return Ok(LineCursor::at(from + lf as u64 + 1));
+        }
+        to = from;
+    }
+    let inside_long_line = floor > 0;
+    let offset = if inside_long_line { size } else { 0 };
+    Ok(LineCursor { inside_long_line, ..LineCursor::at(offset) })
+}

@@ -1,0 +1,99 @@
+//! What one turn of a file found.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Longest part of a line that is kept as a sample, in bytes.
+pub const SAMPLE_BYTES_MAX: usize = 2048;
+
+/// A matching line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Index of the rule.
+    pub rule: usize,
+    /// Where the line begins in its file, in bytes.
+    pub offset: u64,
+    /// The line without its line feed, cut to [`SAMPLE_BYTES_MAX`].
+    pub line: Vec<u8>,
+}
+
+/// Matching lines per rule, and the newest of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Matching lines, one number per rule.
+    pub matched: Vec<u64>,
+    /// The newest matching lines of each rule, oldest first, at most `samples_max` per rule.
+    pub samples: Vec<VecDeque<Sample>>,
+    samples_max: usize,
+}
+
+impl Tally {
+    /// An empty tally over `rules` rules.
+    #[must_use]
+    pub fn new(rules: usize, samples_max: usize) -> Tally {
+        Tally { matched: vec![0; rules], samples: vec![VecDeque::new(); rules], samples_max }
+    }
+
+    /// How many samples are kept per rule.
+    #[must_use]
+    pub fn samples_max(&self) -> usize {
+        self.samples_max
+    }
+
+    /// Whether nothing matched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.matched.iter().all(|n| *n == 0)
+    }
+
+    /// Adds what was found in one window, whose bytes begin at `offset` of the file.
+    pub(super) fn add(&mut self, hits: &Hits, bytes: &[u8], offset: u64) {
+        for (rule, places) in hits.places.iter().enumerate() {
+            self.matched[rule] += hits.matched[rule];
+            for place in places {
+                if self.samples[rule].len() == self.samples_max {
+                    self.samples[rule].pop_front();
+                }
+                let line = &bytes[place.clone()];
+                let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
+                self.samples[rule].push_back(Sample { rule, offset: offset + place.start as u64, line });
+            }
+        }
+    }
+
+    /// Adds all of `other`, which is newer.
+    pub(super) fn merge(&mut self, other: Tally) {
+        for (rule, samples) in other.samples.into_iter().enumerate() {
+            self.matched[rule] += other.matched[rule];
+            self.samples[rule].extend(samples);
+            let surplus = self.samples[rule].len().saturating_sub(self.samples_max);
+            self.samples[rule].drain(..surplus);
+        }
+    }
+}
+
+/// Places of matching lines within one window: how many, and where the newest are. Lines are copied only once it is
+/// known which are the newest.
+#[derive(Debug)]
+pub(super) struct Hits {
+    matched: Vec<u64>,
+    places: Vec<VecDeque<Range<usize>>>,
+    samples_max: usize,
+}
+
+impl Hits {
+    pub(super) fn new(rules: usize, samples_max: usize) -> Hits {
+        Hits { matched: vec![0; rules], places: vec![VecDeque::new(); rules], samples_max }
+    }
+
+    pub(super) fn hit(&mut self, rule: usize, place: Range<usize>) {
+        self.matched[rule] += 1;
+        if self.samples_max == 0 {
+            return;
+        }
+        if self.places[rule].len() == self.samples_max {
+            self.places[rule].pop_front();
+        }
+        self.places[rule].push_back(place);
+    }
+}
