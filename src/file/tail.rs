@@ -84,6 +84,26 @@ pub struct Turn {
     pub read_by: Option<Owner>,
 }
 
+/// Tells whether a turn of a file is due although nobody gave a hint.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    path: PathBuf,
+    settled: Option<Stat>,
+    is_gone: bool,
+}
+
+impl Probe {
+    /// Whether a turn is due: costs one system call.
+    #[must_use]
+    pub fn needs_turn(&self) -> bool {
+        match (&self.settled, stat_path(&self.path)) {
+            (Some(settled), Ok(now)) => *settled != now,
+            (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => !self.is_gone,
+            _ => true,
+        }
+    }
+}
+
 struct Draining {
     reading: Reading,
     /// When it last grew, on the monotonic clock, in milliseconds.
@@ -164,14 +184,10 @@ impl Tail {
         self.settings = settings;
     }
 
-    /// Whether a turn is due although nobody gave a hint: costs one system call.
+    /// What is needed to tell, without the tail, whether a turn is due although nobody gave a hint.
     #[must_use]
-    pub fn needs_turn(&self) -> bool {
-        match (&self.settled, stat_path(&self.path)) {
-            (Some(settled), Ok(now)) => *settled != now,
-            (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => !self.is_gone(),
-            _ => true,
-        }
+    pub fn probe(&self) -> Probe {
+        Probe { path: self.path.clone(), settled: self.settled, is_gone: self.is_gone() }
     }
 
     /// Takes one turn: judges what is new, at most about `budget` bytes of it.

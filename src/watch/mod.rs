@@ -1,6 +1,46 @@
 //! Which files there are, and which may have changed. Only hints leave this module, never facts.
+//!
+//! [`pattern`] says which paths a watch means; [`discover`] finds them and keeps track of directories and symbolic
+//! links; [`hints`] turns what `notify` reports into hints, and naps under a flood; [`sweep`] is the thread that brings
+//! them together and looks at everything from time to time, because events get lost.
 
 pub mod discover;
 pub mod hints;
+pub mod links;
+pub mod pattern;
 pub mod spec;
 pub mod sweep;
+
+use std::path::Path;
+
+/// The number by which the receiver of hints knows a file.
+pub type Key = u64;
+
+/// Receives hints.
+pub trait Sink: Send + Sync {
+    /// A file was found for watch number `watch`. `existing` says that it was there before watching began. Gives the
+    /// number by which it is known from now on; asked again for the same file, the same number.
+    fn found(&self, watch: usize, path: &Path, existing: bool) -> Key;
+
+    /// These files may have changed.
+    fn look(&self, files: &[Key]);
+
+    /// Any file may have changed: look at all their stats. Gives the files that are known no longer.
+    fn sweep(&self) -> Vec<Key>;
+
+    /// Something is wrong with watching itself.
+    fn trouble(&self, trouble: Trouble);
+}
+
+/// What can be wrong with watching.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// A directory cannot be watched, and why. It is polled instead.
+    Polled(String),
+    /// Nothing is at a path that was named outright.
+    Waiting(String),
+    /// The kernel's queue overflowed; everything is looked at.
+    Overflow,
+    /// A directory cannot be listed, and why.
+    Unlisted(String),
+}

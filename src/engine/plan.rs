@@ -1,0 +1,52 @@
+//! The plan with its rules compiled.
+
+use std::sync::Arc;
+
+use crate::alert::AlertSpec;
+use crate::engine::settings::Plan;
+use crate::file::settings::FileSettings;
+use crate::scan::rules::{PatternError, RuleSet};
+
+/// One watch, compiled.
+#[derive(Debug)]
+pub struct CompiledWatch {
+    /// Unique name.
+    pub name: String,
+    /// Its rules.
+    pub rules: Arc<RuleSet>,
+    /// How its files are read.
+    pub file: FileSettings,
+    /// For each rule, the numbers of the alerts that count it.
+    pub alerts_by_rule: Vec<Vec<usize>>,
+    /// How many lines per rule its alerts can show.
+    pub samples_max: usize,
+}
+
+/// A plan, compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The watches.
+    pub watches: Vec<CompiledWatch>,
+    /// The alerts.
+    pub alerts: Vec<AlertSpec>,
+}
+
+impl Compiled {
+    /// Compiles every rule of `plan`.
+    ///
+    /// # Errors
+    /// See [`PatternError`].
+    pub fn new(plan: &Plan) -> Result<Compiled, PatternError> {
+        let watches = plan.watches.iter().map(|watch| {
+            let rules = RuleSet::compile(&watch.rules)?;
+            let counts = |alert: &AlertSpec, rule: &String| alert.rule == *rule && alert.watches.contains(&watch.name);
+            let alerts_by_rule = rules.names().iter().map(|rule| {
+                plan.alerts.iter().enumerate().filter(|(_, alert)| counts(alert, rule)).map(|(n, _)| n).collect()
+            });
+            let alerts_by_rule: Vec<Vec<usize>> = alerts_by_rule.collect();
+            let samples_max = alerts_by_rule.iter().flatten().map(|n| plan.alerts[*n].samples_max).max().unwrap_or(0);
+            Ok(CompiledWatch { name: watch.name.clone(), rules, file: watch.file, alerts_by_rule, samples_max })
+        });
+        Ok(Compiled { watches: watches.collect::<Result<_, PatternError>>()?, alerts: plan.alerts.clone() })
+    }
+}

@@ -1,0 +1,221 @@
+//! Turns what `notify` reports into hints.
+//!
+//! The callback runs on notify's own thread and does the least: a write to a known file is passed on at once, anything
+//! else is queued for the sweeping thread. Under a flood the callback naps, and the kernel merges what it would report
+//! meanwhile: inotify drops an event that equals the last one that was not read yet.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use notify::event::{AccessKind, EventKind, ModifyKind, RenameMode};
+
+use crate::watch::{Key, Sink};
+
+/// At most this many paths wait for the sweeping thread; beyond, everything is looked at instead.
+const QUEUE_MAX: usize = 65_536;
+
+/// From an event's path to the files that it concerns. Directories in it are resolved, so it may differ from the files' paths.
+pub(super) type Routes = RwLock<HashMap<PathBuf, Vec<Key>>>;
+
+/// What waits for the sweeping thread.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+}
+
+/// Paths at which something other than a write to a known file happened.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) paths: VecDeque<PathBuf>,
+    /// Events were lost: look at everything.
+    pub(super) lost: bool,
+    pub(super) stop: bool,
+}
+
+impl Inbox {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Queue)) {
+        change(&mut self.queue());
+        self.filled.notify_one();
+    }
+
+    /// Waits for something, at most for `limit`, and takes it.
+    pub(super) fn take(&self, limit: Duration) -> Queue {
+        let is_empty = |queue: &mut Queue| queue.paths.is_empty() && !queue.lost && !queue.stop;
+        let (mut queue, _) = self
+            .filled
+            .wait_timeout_while(self.queue(), limit, is_empty)
+            .unwrap_or_else(PoisonError::into_inner);
+        let stop = queue.stop;
+        Queue { stop, ..std::mem::take(&mut *queue) }
+    }
+
+    fn push(&self, path: PathBuf) {
+        self.change(|queue| {
+            if queue.paths.len() >= QUEUE_MAX {
+                queue.paths.clear();
+                queue.lost = true;
+            }
+            if queue.paths.back() != Some(&path) {
+                queue.paths.push_back(path);
+            }
+        });
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The callback.
+pub(super) struct Listener {
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) routes: Arc<Routes>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) nap: Nap,
+}
+
+impl notify::EventHandler for Listener {
+    fn handle_event(&mut self, event: notify::Result<notify::Event>) {
+        if let Some(nap) = self.nap.before_event(Instant::now()) {
+            // This thread has nothing else to do, and whoever waits for it waits a few milliseconds at most.
+            #[expect(clippy::disallowed_methods, reason = "the nap is the point: the kernel merges events meanwhile")]
+            std::thread::sleep(nap);
+            self.nap.woke(Instant::now());
+        }
+        match event {
+            Ok(event) if event.need_rescan() => self.inbox.change(|queue| queue.lost = true),
+            Ok(event) => self.pass_on(event),
+            Err(_) => self.inbox.change(|queue| queue.lost = true),
+        }
+    }
+}
+
+impl Listener {
+    fn pass_on(&self, event: notify::Event) {
+        let is_write = match event.kind {
+            // Reading, our own included; a write that closes was reported as a write before.
+            EventKind::Access(AccessKind::Open(_) | AccessKind::Close(_) | AccessKind::Read) => return,
+            // Its two halves were reported before.
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return,
+            EventKind::Modify(ModifyKind::Data(_)) => true,
+            _ => false,
+        };
+        for path in event.paths {
+            let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(files) = routes.get(&path) {
+                self.sink.look(files);
+            }
+            drop(routes);
+            if !is_write {
+                self.inbox.push(path);
+            }
+        }
+    }
+}
+
+/// How long a nap lasts: what a flood costs in latency.
+const NAP: Duration = Duration::from_millis(2);
+
+/// Events closer together than this on average are a flood.
+const FLOOD_GAP: Duration = Duration::from_micros(500);
+
+/// A gap this long ends a flood, and events before it do not count towards one.
+const CALM: Duration = Duration::from_millis(2);
+
+/// Events closer together than this were waiting in the queue. Napping before it is drained would only let it grow.
+const QUEUED_GAP: Duration = Duration::from_micros(20);
+
+/// This many events at the rate of a flood make one.
+const FLOOD_EVENTS: u32 = 32;
+
+/// Decides when the callback naps. Time is an argument.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nap {
+    last: Option<Instant>,
+    /// When the events that are judged together began, and how many they are.
+    begun: Option<Instant>,
+    events: u32,
+    is_flood: bool,
+}
+
+impl Nap {
+    pub(super) fn new() -> Nap {
+        Nap { last: None, begun: None, events: 0, is_flood: false }
+    }
+
+    /// An event arrived. Gives how long to nap before it is passed on.
+    pub(super) fn before_event(&mut self, now: Instant) -> Option<Duration> {
+        let gap = self.last.map_or(CALM, |last| now.saturating_duration_since(last));
+        self.last = Some(now);
+        if gap >= CALM {
+            *self = Nap { last: self.last, begun: Some(now), events: 0, is_flood: false };
+        }
+        self.events += 1;
+        if self.events == FLOOD_EVENTS {
+            let lasted = self.begun.map_or(CALM, |begun| now.saturating_duration_since(begun));
+            // While napping, few events are seen of a flood that goes on: what ends it is a calm.
+            self.is_flood |= lasted < FLOOD_GAP * FLOOD_EVENTS;
+            (self.begun, self.events) = (Some(now), 0);
+        }
+        (self.is_flood && gap >= QUEUED_GAP).then_some(NAP)
+    }
+
+    /// The nap is over.
+    pub(super) fn woke(&mut self, now: Instant) {
+        self.last = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many naps `events` events take that come `gap` apart, when each nap swallows those that fall into it.
+    fn naps(events: u32, gap: Duration) -> u32 {
+        let (mut nap, mut naps) = (Nap::new(), 0);
+        let mut now = Instant::now();
+        let mut due = now;
+        for _ in 0..events {
+            now = now.max(due);
+            if let Some(rest) = nap.before_event(now) {
+                naps += 1;
+                now += rest;
+                due = now;
+                nap.woke(now);
+            }
+            due += gap;
+        }
+        naps
+    }
+
+    #[test]
+    fn quiet_files_are_passed_on_at_once() {
+        assert_eq!(naps(10_000, Duration::from_millis(1)), 0);
+        assert_eq!(naps(31, Duration::from_micros(50)), 0);
+    }
+
+    #[test]
+    fn a_flood_is_napped_through() {
+        assert!(naps(10_000, Duration::from_micros(50)) > 5_000);
+    }
+
+    #[test]
+    fn a_backlog_in_the_queue_is_drained_without_naps() {
+        assert_eq!(naps(10_000, Duration::from_micros(2)), 0);
+    }
+
+    #[test]
+    fn a_calm_ends_the_flood() {
+        let mut nap = Nap::new();
+        let mut now = Instant::now();
+        for _ in 0..100 {
+            now += Duration::from_micros(50);
+            let _ = nap.before_event(now);
+        }
+        assert!(nap.before_event(now + Duration::from_micros(50)).is_some());
+        assert!(nap.before_event(now + Duration::from_millis(20)).is_none());
+    }
+}

@@ -1,0 +1,178 @@
+//! Which paths a watch means: one pattern per path, cut into the components that lead down the directories. Pure.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+
+use globset::{Glob, GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+
+use crate::watch::spec::WatchSpec;
+
+/// Names that a directory holds besides its logs: what rotation and compression left. A path that names a directory
+/// leaves them out; a glob says itself what it wants.
+///
+/// A date counts only at the end of a name (`app.log-20261122`): many programs write today's lines to `app-2026-11-22.log`.
+const LEFT_BY_ROTATION: &str = "{*.[0-9],*.[0-9][0-9],*.[0-9][0-9][0-9],*[-.]20[0-9][0-9][01][0-9][0-3][0-9],\
+    *[-.]20[0-9][0-9][01][0-9][0-3][0-9]-[0-9]*,*[-.]20[0-9][0-9]-[01][0-9]-[0-3][0-9],\
+    *.gz,*.zst,*.bz2,*.xz,*.zip,*.Z,*.lz4,*.old,*.swp,*~,.*}";
+
+/// One step down.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    /// This name.
+    Name(OsString),
+    /// Names that match.
+    Glob(GlobMatcher),
+    /// Any number of directories.
+    AnyDepth,
+}
+
+impl Part {
+    /// Whether `name` is meant. `AnyDepth` means every name that does not hide.
+    pub(super) fn matches(&self, name: &OsStr) -> bool {
+        match self {
+            Part::Name(wanted) => wanted == name,
+            // As in a shell, a wildcard does not match a leading dot unless it says so.
+            Part::Glob(glob) => {
+                (!name.as_bytes().starts_with(b".") || glob.glob().glob().starts_with('.')) && glob.is_match(name)
+            }
+            Part::AnyDepth => !name.as_bytes().starts_with(b"."),
+        }
+    }
+}
+
+/// What one path of a watch means.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// Number of the watch.
+    pub(super) watch: usize,
+    /// From the root down.
+    pub(super) parts: Vec<Part>,
+    /// Whether the path names one thing outright.
+    pub(super) is_plain: bool,
+    /// The path as it was given.
+    pub(super) text: String,
+}
+
+/// Why a path or an exclusion cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct PatternError {
+    /// The path or glob.
+    pub path: String,
+    /// What is wrong, and how to mend it.
+    pub problem: String,
+}
+
+impl Pattern {
+    /// Understands `path`, an absolute path or glob.
+    ///
+    /// # Errors
+    /// If the path is not absolute or a glob in it is malformed.
+    pub fn new(watch: usize, path: &Path) -> Result<Pattern, PatternError> {
+        let error = |problem: &str| PatternError { path: path.display().to_string(), problem: problem.to_owned() };
+        if !path.is_absolute() {
+            return Err(error("not an absolute path"));
+        }
+        let mut parts = Vec::new();
+        for component in path.components() {
+            let name = match component {
+                Component::RootDir | Component::CurDir | Component::Prefix(_) => continue,
+                Component::ParentDir => {
+                    parts.pop();
+                    continue;
+                }
+                Component::Normal(name) => name,
+            };
+            parts.push(match name.to_str() {
+                Some("**") => Part::AnyDepth,
+                Some(glob) if is_glob(glob) => {
+                    Part::Glob(component_glob(glob).map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher())
+                }
+                _ => Part::Name(name.to_owned()),
+            });
+        }
+        let is_plain = parts.iter().all(|part| matches!(part, Part::Name(_)));
+        if matches!(parts.last(), Some(Part::AnyDepth)) {
+            // `dir/**` means every file below.
+            parts.push(Part::Glob(component_glob("*").map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher()));
+        }
+        Ok(Pattern { watch, parts, is_plain, text: path.display().to_string() })
+    }
+
+    pub(super) fn is_last(&self, part: usize) -> bool {
+        part + 1 == self.parts.len()
+    }
+}
+
+fn is_glob(name: &str) -> bool {
+    name.contains(['*', '?', '[', '{'])
+}
+
+fn component_glob(glob: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(glob).literal_separator(true).build()
+}
+
+/// What a watch leaves out.
+#[derive(Debug, Clone)]
+pub struct Exclusions {
+    names: GlobSet,
+    paths: GlobSet,
+    in_directories: GlobMatcher,
+}
+
+impl Exclusions {
+    /// Understands the exclusions of `spec`.
+    ///
+    /// # Errors
+    /// If one is not a glob.
+    pub fn new(spec: &WatchSpec) -> Result<Exclusions, PatternError> {
+        let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
+        let build = |glob: &str| {
+            component_glob(glob).map_err(|e| PatternError { path: glob.to_owned(), problem: e.kind().to_string() })
+        };
+        for glob in &spec.exclude {
+            if glob.contains('/') { paths.add(build(glob)?) } else { names.add(build(glob)?) };
+        }
+        let set = |set: GlobSetBuilder| {
+            set.build().map_err(|e| PatternError { path: spec.exclude.join(", "), problem: e.kind().to_string() })
+        };
+        let in_directories = build(LEFT_BY_ROTATION)?.compile_matcher();
+        Ok(Exclusions { names: set(names)?, paths: set(paths)?, in_directories })
+    }
+
+    /// Whether `path` is left out. `in_directory` says that only its directory was named.
+    pub(super) fn leave_out(&self, path: &Path, in_directory: bool) -> bool {
+        let Some(name) = path.file_name() else { return true };
+        self.names.is_match(name) || self.paths.is_match(path) || (in_directory && self.in_directories.is_match(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_leaves_out_what_rotation_left() {
+        let spec = WatchSpec { paths: vec![], exclude: vec!["debug.*".into(), "/var/**/secret.log".into()] };
+        let out = Exclusions::new(&spec).unwrap();
+        for name in ["app.log", "app", "app-2.log", "app-1.2.log", "app-2026-11-22.log", "x.1y"] {
+            assert!(!out.leave_out(&Path::new("/d").join(name), true), "{name}");
+        }
+        for name in ["app.log.1", "app.log.12", "app.log.2.gz", "app.log-20261122", "app.log-2026-11-22", "app.log-20261122-1795300000", "a.gz", ".hidden"] {
+            assert!(out.leave_out(&Path::new("/d").join(name), true), "{name}");
+        }
+        assert!(!out.leave_out(Path::new("/d/app.log.1"), false));
+        assert!(out.leave_out(Path::new("/d/debug.log"), false));
+        assert!(out.leave_out(Path::new("/var/a/b/secret.log"), false));
+    }
+
+    #[test]
+    fn wildcards_do_not_match_hidden_names() {
+        let pattern = Pattern::new(0, Path::new("/a/*.log")).unwrap();
+        assert!(pattern.parts[1].matches(OsStr::new("x.log")));
+        assert!(!pattern.parts[1].matches(OsStr::new(".x.log")));
+        assert!(Pattern::new(0, Path::new("/a/[")).is_err());
+        assert!(Pattern::new(0, Path::new("a")).is_err());
+    }
+}
