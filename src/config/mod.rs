@@ -1,3 +1,130 @@
 //! TOML to validated settings, with errors that name file, line and what would be right.
+//!
+//! Reading goes on after a problem, so that all of them are told at once: `document` finds the known tables,
+//! one module per kind of table reads its values, and `link` looks up what they name. Settings come out only
+//! if nothing was refused.
 
+mod alerts;
+mod document;
+#[cfg(test)]
+mod documented;
+mod engine;
+mod error;
+pub mod flags;
+mod link;
+mod outputs;
+mod rules;
+mod schema;
 pub mod settings;
+mod source;
+mod table;
+mod values;
+mod watches;
+
+use std::path::Path;
+
+pub use error::{ConfigError, PROBLEMS_MAX, Problem};
+pub use flags::{Flags, resolve, rule_from_flags};
+pub use settings::Settings;
+pub use source::CONFIG_BYTES_MAX;
+
+use error::Report;
+use table::Table;
+use watches::Watch;
+
+use crate::scan::rules::RuleSpec;
+use crate::watch::spec::WatchSpec;
+
+/// Reads and validates the configuration in the file `path`. Relative paths in it are resolved against its
+/// folder.
+///
+/// # Errors
+/// The file cannot be read, or something that it says is not right; all problems are told at once.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    parse(&source::read_text(path)?, path)
+}
+
+/// Validates the configuration `text`. Relative paths in it are resolved against the folder of `origin`, which
+/// problems are told to be in and which is not read.
+///
+/// # Errors
+/// Something that the text says is not right; all problems are told at once.
+pub fn parse(text: &str, origin: &Path) -> Result<Settings, ConfigError> {
+    // Without a working directory only absolute paths can be understood, and the others are refused.
+    parse_with(text, origin, &std::path::absolute(origin).unwrap_or_default(), None)
+}
+
+/// Reads the rules of the configuration in the file `path`, which need not watch anything.
+///
+/// # Errors
+/// The file cannot be read, or something that one of its tables says is not right.
+pub fn rules_from_config(path: &Path) -> Result<Vec<RuleSpec>, ConfigError> {
+    let text = source::read_text(path)?;
+    let absolute = std::path::absolute(path).unwrap_or_default();
+    let mut report = Report::new(without_mark(&text), path);
+    let root = document::parse(without_mark(&text), &mut report);
+    let tables = root.as_ref().map(|root| document::tables(root, &mut report)).unwrap_or_default();
+    let parts = Parts::read(&tables, folder_of(&absolute), &mut report);
+    report.finish()?;
+    Ok(parts.rules.into_iter().map(|rule| rule.spec).collect())
+}
+
+/// Like [`parse`], with `absolute` being the absolute path of `origin`, and with a further watch.
+fn parse_with(
+    text: &str,
+    origin: &Path,
+    absolute: &Path,
+    further: Option<&WatchSpec>,
+) -> Result<Settings, ConfigError> {
+    let text = without_mark(text);
+    let mut report = Report::new(text, origin);
+    let root = document::parse(text, &mut report);
+    let Some(root) = root else {
+        return Err(report.failed());
+    };
+    let tables = document::tables(&root, &mut report);
+    let mut parts = Parts::read(&tables, folder_of(absolute), &mut report);
+    if let Some(find) = further {
+        flags::add_watch(&mut parts.watches, find, &mut report);
+    }
+    let plan = link::link(&parts.watches, &parts.rules, &parts.alerts, &mut report);
+    report.finish()?;
+    Ok(Settings {
+        engine: parts.basics.engine,
+        timing: parts.basics.timing,
+        plan,
+        finds: parts.watches.into_iter().map(|watch| watch.find).collect(),
+        outputs: parts.outputs,
+        log: parts.basics.log,
+    })
+}
+
+/// What the tables say, each for itself.
+struct Parts<'t> {
+    basics: engine::Basics,
+    rules: Vec<rules::Rule>,
+    watches: Vec<Watch<'t>>,
+    alerts: Vec<alerts::Alert<'t>>,
+    outputs: Vec<crate::telemetry::OutputSpec>,
+}
+
+impl<'t> Parts<'t> {
+    fn read(tables: &[Table<'t>], folder: &Path, report: &mut Report<'_>) -> Self {
+        Parts {
+            basics: engine::read(tables, report),
+            rules: rules::read(tables, report),
+            watches: watches::read(tables, folder, report),
+            alerts: alerts::read(tables, report),
+            outputs: outputs::read(tables, folder, report),
+        }
+    }
+}
+
+/// The text without a byte order mark, which some editors put first.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+fn folder_of(absolute: &Path) -> &Path {
+    absolute.parent().unwrap_or(absolute)
+}

@@ -1,0 +1,81 @@
+//! The tables `[alert.NAME]`.
+
+use std::ops::Range;
+
+use super::engine::to_usize;
+use super::error::Report;
+use super::schema::Kind;
+use super::table::{Table, Text};
+use crate::alert::{AlertSpec, Scope, Severity};
+use crate::detect::condition::Condition;
+
+/// Length of a minute in milliseconds: the default of `window`, `keep_firing_for` and `cooldown`.
+pub(super) const MINUTE_MS: i64 = 60_000;
+/// The longest time that an alert can look back or wait, in milliseconds.
+pub(super) const DAY_MS: i64 = 86_400_000;
+/// How many sample lines an alert carries where nothing else is said.
+pub(super) const DEFAULT_SAMPLES: usize = 5;
+
+const SCOPES: [(&str, Scope); 2] = [("watch", Scope::Watch), ("path", Scope::Path)];
+const SEVERITIES: [(&str, Severity); 3] =
+    [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
+
+/// An alert, its rule and watches not yet looked up.
+pub(super) struct Alert<'t> {
+    /// Complete but for `rule` and `watches`.
+    pub(super) spec: AlertSpec,
+    /// The header as it is written.
+    pub(super) label: String,
+    /// Where its name stands.
+    pub(super) span: Range<usize>,
+    /// The rule it names.
+    pub(super) rule: Option<Text<'t>>,
+    /// Whether `rule` is there, right or wrong.
+    pub(super) has_rule: bool,
+    /// The watches it names, or nothing for all that use the rule.
+    pub(super) watches: Option<Vec<Text<'t>>>,
+}
+
+/// Reads every alert.
+pub(super) fn read<'t>(tables: &[Table<'t>], report: &mut Report<'_>) -> Vec<Alert<'t>> {
+    let tables = tables.iter().filter(|table| table.kind() == Kind::Alert);
+    tables.map(|table| read_alert(table, report)).collect()
+}
+
+fn read_alert<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Alert<'t> {
+    let spec = AlertSpec {
+        name: table.name().to_owned(),
+        rule: String::new(),
+        watches: Vec::new(),
+        scope: table.choice(report, "by", &SCOPES, Scope::Watch),
+        condition: read_condition(table, report),
+        severity: table.choice(report, "severity", &SEVERITIES, Severity::Critical),
+        for_ms: table.duration_ms(report, "for", 0..=DAY_MS, 0),
+        keep_firing_for_ms: table.duration_ms(report, "keep_firing_for", 0..=DAY_MS, MINUTE_MS),
+        cooldown_ms: table.duration_ms(report, "cooldown", 0..=DAY_MS, MINUTE_MS),
+        samples_max: table.integer(report, "samples", 0..=50).map_or(DEFAULT_SAMPLES, to_usize),
+    };
+    Alert {
+        spec,
+        label: table.label(),
+        span: table.span(),
+        rule: table.text(report, "rule"),
+        has_rule: table.has("rule"),
+        watches: table.filled_list(report, "watches", "leave the key out for all watches that use the rule"),
+    }
+}
+
+fn read_condition(table: &Table<'_>, report: &mut Report<'_>) -> Condition {
+    table.choice(report, "when", &[("count", ())], ());
+    if !table.has("over") {
+        let label = table.label();
+        report.refuse(
+            table.span(),
+            format!("{label} lacks `over`; write how many lines within `window` are still fine: `over = 50`"),
+        );
+    }
+    Condition::Count {
+        over: table.integer(report, "over", 0..=u64::MAX).unwrap_or_default(),
+        window_ms: table.duration_ms(report, "window", 1_000..=DAY_MS, MINUTE_MS),
+    }
+}

@@ -1,0 +1,64 @@
+//! Holds the documented configuration to the code: it parses, names every key, and tells the true defaults.
+
+use std::path::Path;
+
+use super::parse;
+use super::schema::Kind;
+
+const DOCUMENTED: &str = include_str!("../../config/spiketail.toml");
+const ORIGIN: &str = "/etc/spiketail/spiketail.toml";
+
+/// The key that a line sets or, commented out, shows.
+fn key_of(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("# ").unwrap_or(line);
+    let (key, _) = line.split_once(" = ")?;
+    key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(key)
+}
+
+/// The lines below the header of each kind of table.
+fn section(kind: Kind) -> &'static str {
+    let header = format!("\n[{}", kind.name());
+    let start = DOCUMENTED.find(&header).unwrap() + 1;
+    let end = DOCUMENTED[start..].find("\n[").map_or(DOCUMENTED.len(), |at| start + at);
+    &DOCUMENTED[start..end]
+}
+
+#[test]
+fn it_parses_to_a_working_configuration() {
+    let settings = parse(DOCUMENTED, Path::new(ORIGIN)).unwrap();
+    assert_eq!(settings.finds[0].paths, [Path::new("/var/log/*.log"), Path::new("/var/log/syslog")]);
+    assert_eq!(settings.plan.watches[0].rules[0].name, "errors");
+    assert_eq!(settings.plan.alerts[0].watches, ["system"]);
+}
+
+#[test]
+fn every_key_is_in_it_and_no_other() {
+    for kind in Kind::ALL {
+        let keys: Vec<&str> = section(kind).lines().filter_map(key_of).collect();
+        assert_eq!(keys, kind.keys(), "[{}]", kind.name());
+    }
+}
+
+#[test]
+fn what_is_commented_out_is_the_default() {
+    let examples = ["# regex = ", "# not = "];
+    let uncommented: Vec<&str> = DOCUMENTED
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if key_of(line).is_some() && !examples.iter().any(|e| line.starts_with(e)) => rest,
+            _ => line,
+        })
+        .collect();
+    let explicit = parse(&uncommented.join("\n"), Path::new(ORIGIN)).unwrap();
+    assert_eq!(explicit, parse(DOCUMENTED, Path::new(ORIGIN)).unwrap());
+}
+
+#[test]
+fn its_examples_are_right_too() {
+    let uncommented: Vec<&str> = DOCUMENTED
+        .lines()
+        .map(|line| if key_of(line).is_some() { line.trim_start_matches("# ") } else { line })
+        .collect();
+    let settings = parse(&uncommented.join("\n"), Path::new(ORIGIN)).unwrap();
+    assert_eq!(settings.plan.watches[0].rules[0].regex, ["level=(error|fatal)", r"\bsegfault\b"]);
+}

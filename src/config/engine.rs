@@ -1,0 +1,98 @@
+//! The tables `[engine]` and `[log]`.
+
+use tracing_subscriber::EnvFilter;
+
+use super::error::{Report, quoted};
+use super::schema::Kind;
+use super::table::Table;
+use super::values::suggest;
+use crate::engine::settings::EngineSettings;
+use crate::watch::spec::WatchTiming;
+
+/// The filter of the daemon's own log where nothing else is said.
+pub(super) const DEFAULT_LOG: &str = "warn";
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// What the unnamed tables say.
+#[derive(Debug)]
+pub(super) struct Basics {
+    pub(super) engine: EngineSettings,
+    pub(super) timing: WatchTiming,
+    pub(super) log: String,
+}
+
+impl Default for Basics {
+    fn default() -> Self {
+        Basics {
+            engine: EngineSettings::default(),
+            timing: WatchTiming::default(),
+            log: DEFAULT_LOG.to_owned(),
+        }
+    }
+}
+
+/// Reads the unnamed tables; one that is not there leaves its defaults.
+pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Basics {
+    let mut basics = Basics::default();
+    for table in tables {
+        match table.kind() {
+            Kind::Engine => read_engine(table, &mut basics, report),
+            Kind::Log => read_log(table, &mut basics, report),
+            _ => {}
+        }
+    }
+    basics
+}
+
+fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {
+    let (engine, timing) = (&mut basics.engine, &mut basics.timing);
+    if let Some(workers) = table.integer(report, "workers", 1..=64) {
+        engine.workers = to_usize(workers);
+    }
+    if let Some(windows) = table.integer(report, "windows_max", 1..=1024) {
+        engine.windows_max = to_usize(windows);
+    }
+    engine.report_interval_ms =
+        table.duration_ms(report, "report_interval", 100..=3_600_000, engine.report_interval_ms);
+    engine.turn_bytes_max = table.bytes(report, "turn_bytes_max", 64 << 10..=1 << 30, engine.turn_bytes_max);
+    let mut interval = |key: &str, bounds, default: u64| {
+        let default = i64::try_from(default).unwrap_or(i64::MAX);
+        table.duration_ms(report, key, bounds, default).unsigned_abs()
+    };
+    timing.sweep_interval_ms = interval("sweep_interval", 1_000..=3_600_000, timing.sweep_interval_ms);
+    timing.poll_interval_ms = interval("poll_interval", 100..=60_000, timing.poll_interval_ms);
+}
+
+fn read_log(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {
+    let Some(filter) = table.text(report, "filter") else { return };
+    match check_filter(filter.get_ref()) {
+        Ok(()) => basics.log = (*filter.get_ref()).to_owned(),
+        Err(why_not) => {
+            let shown = quoted(filter.get_ref());
+            table.refuse(report, "filter", &format!("is {shown}; {why_not}"));
+        }
+    }
+}
+
+/// Whether `filter` is a directive of `tracing`; the error says what would be right.
+pub(super) fn check_filter(filter: &str) -> Result<(), String> {
+    let right = "write a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), \
+                 or a list such as \"warn,spiketail=debug\"";
+    if filter.trim().is_empty() {
+        return Err(right.to_owned());
+    }
+    // To `tracing` a lone word that is no level is the name of a target, all of which is then let through.
+    for word in filter.split(',').map(str::trim) {
+        let is_level = LEVELS.contains(&word.to_ascii_lowercase().as_str());
+        if let Some(level) = suggest(word, LEVELS.into_iter()).filter(|_| !is_level) {
+            return Err(format!("{} is no level; did you mean `{level}`?", quoted(word)));
+        }
+    }
+    EnvFilter::builder().parse(filter).map(|_| ()).map_err(|_| right.to_owned())
+}
+
+/// Bounds keep every number far below what a `usize` can hold.
+pub(super) fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

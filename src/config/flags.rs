@@ -1,0 +1,253 @@
+//! Settings from the command line: alone, so that one command starts a useful daemon, or over a configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::alerts::{DAY_MS, DEFAULT_SAMPLES, MINUTE_MS};
+use super::engine::{Basics, check_filter};
+use super::error::{ConfigError, Report, quoted};
+use super::rules::{DEFAULT_RULE, check_literal, check_regex, default_rule};
+use super::settings::Settings;
+use super::values::{parse_duration_ms, show_duration};
+use super::watches::{Watch, default_exclude};
+use super::{outputs, parse_with, source};
+use crate::alert::{AlertSpec, Scope, Severity};
+use crate::detect::Millis;
+use crate::detect::condition::Condition;
+use crate::engine::settings::{Plan, WatchPlan};
+use crate::file::settings::{FileSettings, Start};
+use crate::scan::rules::RuleSpec;
+use crate::telemetry::{Color, Destination, Format};
+use crate::watch::spec::WatchSpec;
+
+/// The watch that paths without a configuration make.
+const LONE_WATCH: &str = "logs";
+/// The watch that paths add to a configuration.
+const ADDED_WATCH: &str = "cli";
+/// The alert that there is without a configuration.
+const LONE_ALERT: &str = "error-spike";
+/// How many matching lines within [`MINUTE_MS`] are still fine where nothing else is said.
+const DEFAULT_OVER: u64 = 50;
+
+/// What the command line says about settings. The default is a command line that says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Flags {
+    /// Files, directories or globs.
+    pub paths: Vec<PathBuf>,
+    /// `-e`: regular expressions to look for, or literal texts with `fixed_strings`.
+    pub patterns: Vec<String>,
+    /// `-F`: `patterns` are literal texts.
+    pub fixed_strings: bool,
+    /// `-i`: case is ignored.
+    pub ignore_case: bool,
+    /// `--not`: regular expressions that exclude a line.
+    pub not: Vec<String>,
+    /// `--alert-over`: how many matching lines within which time are still fine, such as `50/1m`.
+    pub alert_over: Option<String>,
+    /// `--from-start`: files are read from their first byte.
+    pub from_start: bool,
+    /// `--format`: the form of what is written to standard output.
+    pub format: Option<Format>,
+    /// `--color`: when standard output is coloured.
+    pub color: Option<Color>,
+    /// `--log`: the filter of the daemon's own log.
+    pub log: Option<String>,
+}
+
+/// Settings from the configuration in the file `config`, if there is one, and from `flags`. Relative paths of
+/// the command line are resolved against `cwd`, which is absolute.
+///
+/// # Errors
+/// There is nothing to watch, something is not right, or a flag contradicts the configuration.
+pub fn resolve(config: Option<&Path>, flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
+    let mut settings = match config {
+        Some(config) => with_config(config, flags, cwd)?,
+        None => without_config(flags, cwd)?,
+    };
+    apply_overrides(&mut settings, flags)?;
+    Ok(settings)
+}
+
+/// The rule that `flags` describe: lines that hold `ERROR` unless there are patterns.
+///
+/// # Errors
+/// A pattern does not compile or could not mean anything.
+pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
+    let mut problems = Vec::new();
+    let mut check = |flag: &str, text: &str, checked: Result<(), String>| {
+        if let Err(why_not) = checked {
+            problems.push(format!("{flag} {}: {why_not}", quoted(text)));
+        }
+    };
+    for pattern in &flags.patterns {
+        let checked = match flags.fixed_strings {
+            true => check_literal(pattern),
+            false => check_regex(pattern, flags.ignore_case),
+        };
+        check("-e", pattern, checked);
+    }
+    for pattern in &flags.not {
+        check("--not", pattern, check_regex(pattern, flags.ignore_case));
+    }
+    refuse_if_any(problems)?;
+    let (any, regex) = match (flags.patterns.is_empty(), flags.fixed_strings) {
+        (true, _) => (default_rule().any, Vec::new()),
+        (false, true) => (flags.patterns.clone(), Vec::new()),
+        (false, false) => (Vec::new(), flags.patterns.clone()),
+    };
+    let (not, ignore_case) = (flags.not.clone(), flags.ignore_case);
+    Ok(RuleSpec { name: DEFAULT_RULE.to_owned(), any, regex, not, ignore_case })
+}
+
+/// Adds the watch of the command line, with all rules, to the watches of a configuration.
+pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: &mut Report<'_>) {
+    if let Some(span) = watches.iter().find(|w| w.name == ADDED_WATCH).and_then(|w| w.span.clone()) {
+        report.refuse(
+            span,
+            format!(
+                "[watch.{ADDED_WATCH}] has the name of the watch that paths on the command line \
+                 add; rename it"
+            ),
+        );
+    }
+    watches.push(Watch {
+        name: ADDED_WATCH.to_owned(),
+        span: None,
+        rules: None,
+        file: FileSettings::default(),
+        find: find.clone(),
+    });
+}
+
+fn with_config(config: &Path, flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
+    let (look_for, alert) = ("[rule.…] tables say what to look for", "[alert.…] tables say when to alert");
+    let contradicting = [
+        ("-e", !flags.patterns.is_empty(), look_for),
+        ("-F", flags.fixed_strings, look_for),
+        ("-i", flags.ignore_case, look_for),
+        ("--not", !flags.not.is_empty(), look_for),
+        ("--alert-over", flags.alert_over.is_some(), alert),
+    ];
+    let given = contradicting.iter().filter(|(_, is_given, _)| *is_given);
+    let problem = |(flag, _, instead): &(&str, bool, &str)| {
+        format!(
+            "{flag} contradicts the configuration, whose {instead}; \
+             leave it out, or run without a configuration"
+        )
+    };
+    refuse_if_any(given.map(problem).collect())?;
+    let further = match flags.paths.is_empty() {
+        true => None,
+        false => Some(find(flags, cwd)?),
+    };
+    let absolute = cwd.join(config);
+    parse_with(&source::read_text(&absolute)?, config, &absolute, further.as_ref())
+}
+
+fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
+    if flags.paths.is_empty() {
+        return refuse(
+            "nothing to watch; name files, folders or globs, such as `spiketail run '/var/log/*.log'`, \
+             or a configuration with `-c FILE`",
+        );
+    }
+    let find = find(flags, cwd)?;
+    let rule = rule_from_flags(flags)?;
+    let (over, window_ms) = match &flags.alert_over {
+        Some(text) => parse_alert_over(text)?,
+        None => (DEFAULT_OVER, MINUTE_MS),
+    };
+    let alert = AlertSpec {
+        name: LONE_ALERT.to_owned(),
+        rule: rule.name.clone(),
+        watches: vec![LONE_WATCH.to_owned()],
+        scope: Scope::Watch,
+        condition: Condition::Count { over, window_ms },
+        severity: Severity::Critical,
+        for_ms: 0,
+        keep_firing_for_ms: MINUTE_MS,
+        cooldown_ms: MINUTE_MS,
+        samples_max: DEFAULT_SAMPLES,
+    };
+    let file = FileSettings::default();
+    let watch = WatchPlan { name: LONE_WATCH.to_owned(), rules: vec![rule], file };
+    let Basics { engine, timing, log } = Basics::default();
+    Ok(Settings {
+        engine,
+        timing,
+        plan: Plan { watches: vec![watch], alerts: vec![alert] },
+        finds: vec![find],
+        outputs: vec![outputs::default_output()],
+        log,
+    })
+}
+
+fn find(flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError> {
+    let mut paths: Vec<PathBuf> = Vec::with_capacity(flags.paths.len());
+    for path in &flags.paths {
+        if path.as_os_str().is_empty() {
+            return refuse("a path is empty; name a file, folder or glob");
+        }
+        if path.as_os_str() == "-" {
+            return refuse(
+                "standard input cannot be watched; count it with `spiketail scan -`, or write `./-` for a file",
+            );
+        }
+        // The same file named twice is still one file.
+        let path = cwd.join(path);
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    Ok(WatchSpec { paths, exclude: default_exclude() })
+}
+
+/// Count and window of a text such as `50/1m`.
+fn parse_alert_over(text: &str) -> Result<(u64, Millis), ConfigError> {
+    let bad = |why_not: &str| refuse(&format!("--alert-over {}: {why_not}", quoted(text)));
+    let right = "write COUNT/TIME, such as `50/1m`: alert when more than 50 lines match within a minute";
+    let Some((count, window)) = text.split_once('/') else { return bad(right) };
+    let Ok(over) = count.trim().parse::<u64>() else { return bad(right) };
+    match parse_duration_ms(window.trim()) {
+        Ok(window_ms) if (1_000..=DAY_MS).contains(&window_ms) => Ok((over, window_ms)),
+        Ok(_) => {
+            let (least, most) = (show_duration(1_000), show_duration(DAY_MS));
+            bad(&format!("the time must be from {least} to {most}"))
+        }
+        Err(_) => bad(right),
+    }
+}
+
+fn apply_overrides(settings: &mut Settings, flags: &Flags) -> Result<(), ConfigError> {
+    if flags.from_start {
+        for watch in &mut settings.plan.watches {
+            watch.file.start = Start::Beginning;
+        }
+    }
+    if let Some(log) = &flags.log {
+        if let Err(why_not) = check_filter(log) {
+            return refuse(&format!("--log {}: {why_not}", quoted(log)));
+        }
+        settings.log.clone_from(log);
+    }
+    let mut stdout = settings.outputs.iter_mut().filter(|output| output.destination == Destination::Stdout);
+    let Some(output) = stdout.next() else {
+        if flags.format.is_some() || flags.color.is_some() {
+            return refuse(
+                "--format and --color are about standard output, to which no output of the configuration \
+                 writes; leave them out, or add an output without `path`",
+            );
+        }
+        return Ok(());
+    };
+    output.format = flags.format.unwrap_or(output.format);
+    output.color = flags.color.unwrap_or(output.color);
+    Ok(())
+}
+
+fn refuse<T>(problem: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Flags { problems: vec![problem.to_owned()] })
+}
+
+fn refuse_if_any(problems: Vec<String>) -> Result<(), ConfigError> {
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError::Flags { problems }) }
+}

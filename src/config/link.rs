@@ -1,0 +1,160 @@
+//! From names to what they name: watches get their rules, alerts their rule and watches.
+
+use std::collections::{HashMap, HashSet};
+
+use super::alerts::Alert;
+use super::error::{Report, quoted};
+use super::rules::Rule;
+use super::table::Text;
+use super::values::hint;
+use super::watches::Watch;
+use crate::alert::AlertSpec;
+use crate::engine::settings::{Plan, WatchPlan};
+
+/// Builds the plan. What names something that is not there, and what nothing uses, is refused.
+pub(super) fn link(
+    watches: &[Watch<'_>],
+    rules: &[Rule],
+    alerts: &[Alert<'_>],
+    report: &mut Report<'_>,
+) -> Plan {
+    if watches.is_empty() {
+        report.refuse_whole(
+            "no watch, so there is nothing to do; \
+             add [watch.app] with, say, `paths = [\"/var/log/app/*.log\"]`",
+        );
+    }
+    let plans = link_watches(watches, rules, report);
+    let uses: Vec<Use<'_>> = plans.iter().map(Use::new).collect();
+    let specs = alerts.iter().filter_map(|alert| link_alert(alert, rules, &uses, report)).collect();
+    Plan { watches: plans, alerts: specs }
+}
+
+/// A watch and the names of its rules.
+struct Use<'p> {
+    watch: &'p str,
+    rules: HashSet<&'p str>,
+}
+
+impl<'p> Use<'p> {
+    fn new(plan: &'p WatchPlan) -> Self {
+        Use { watch: &plan.name, rules: plan.rules.iter().map(|rule| rule.name.as_str()).collect() }
+    }
+}
+
+fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut Report<'_>) -> Vec<WatchPlan> {
+    let by_name: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.spec.name.as_str(), rule)).collect();
+    let mut used = HashSet::new();
+    let mut all_found = true;
+    let mut plans = Vec::with_capacity(watches.len());
+    for watch in watches {
+        let mut found = Vec::new();
+        match &watch.rules {
+            None => found.extend(rules.iter()),
+            Some(names) => {
+                for name in names {
+                    match by_name.get(name.get_ref()) {
+                        Some(rule) => found.push(*rule),
+                        None => {
+                            all_found = false;
+                            refuse_rule(name, &format!("[watch.{}]", watch.name), rules, report);
+                        }
+                    }
+                }
+            }
+        }
+        used.extend(found.iter().map(|rule| rule.spec.name.as_str()));
+        let rules = found.iter().map(|rule| rule.spec.clone()).collect();
+        plans.push(WatchPlan { name: watch.name.clone(), rules, file: watch.file });
+    }
+    // A rule whose name is misspelt in a watch is not unused but misspelt, which has been said.
+    if all_found && !watches.is_empty() {
+        refuse_unused(rules, &used, report);
+    }
+    plans
+}
+
+fn refuse_unused(rules: &[Rule], used: &HashSet<&str>, report: &mut Report<'_>) {
+    for rule in rules.iter().filter(|rule| !used.contains(rule.spec.name.as_str())) {
+        let name = quoted(&rule.spec.name);
+        let span = rule.span.clone().unwrap_or(0..0);
+        report.refuse(
+            span,
+            format!("no watch uses the rule {name}; add it to `rules` of a watch, or remove it"),
+        );
+    }
+}
+
+fn refuse_rule(name: &Text<'_>, label: &str, rules: &[Rule], report: &mut Report<'_>) {
+    let hint = hint(name.get_ref(), rules.iter().map(|rule| rule.spec.name.as_str()));
+    let name_shown = quoted(name.get_ref());
+    report.refuse(name.span(), format!("{label} names a rule that does not exist: {name_shown}{hint}"));
+}
+
+/// The complete alert, or `None` once something about it was refused.
+fn link_alert(
+    alert: &Alert<'_>,
+    rules: &[Rule],
+    uses: &[Use<'_>],
+    report: &mut Report<'_>,
+) -> Option<AlertSpec> {
+    let rule = find_rule(alert, rules, report)?;
+    let watches = match &alert.watches {
+        Some(names) => {
+            let found = names.iter().filter_map(|name| find_watch(alert, name, rule, uses, report));
+            found.collect()
+        }
+        // None at all means that the rule is unused, which is told where it is defined.
+        None => uses.iter().filter(|u| u.rules.contains(rule)).map(|u| u.watch.to_owned()).collect(),
+    };
+    Some(AlertSpec { rule: rule.to_owned(), watches, ..alert.spec.clone() })
+}
+
+/// The alert's rule, or `None` once it was refused.
+fn find_rule<'r>(alert: &Alert<'_>, rules: &'r [Rule], report: &mut Report<'_>) -> Option<&'r str> {
+    let label = &alert.label;
+    match (&alert.rule, rules) {
+        (Some(name), _) => {
+            let found = rules.iter().find(|rule| rule.spec.name == *name.get_ref());
+            if found.is_none() {
+                refuse_rule(name, label, rules, report);
+            }
+            found.map(|rule| rule.spec.name.as_str())
+        }
+        (None, _) if alert.has_rule => None,
+        (None, [only]) => Some(&only.spec.name),
+        (None, _) => {
+            let hint = hint("", rules.iter().map(|rule| rule.spec.name.as_str()));
+            report.refuse(alert.span.clone(), format!("{label} lacks `rule`; say which one it counts{hint}"));
+            None
+        }
+    }
+}
+
+/// The name of a watch that the alert names, or `None` once it was refused.
+fn find_watch(
+    alert: &Alert<'_>,
+    name: &Text<'_>,
+    rule: &str,
+    uses: &[Use<'_>],
+    report: &mut Report<'_>,
+) -> Option<String> {
+    let (label, shown) = (&alert.label, quoted(name.get_ref()));
+    let Some(found) = uses.iter().find(|u| u.watch == *name.get_ref()) else {
+        let hint = hint(name.get_ref(), uses.iter().map(|u| u.watch));
+        report.refuse(name.span(), format!("{label} names a watch that does not exist: {shown}{hint}"));
+        return None;
+    };
+    if !found.rules.contains(rule) {
+        let rule = quoted(rule);
+        report.refuse(
+            name.span(),
+            format!(
+                "{label} could never fire for the watch {shown}, which does not use its rule {rule}; \
+                 add the rule to the watch, or take the watch out here"
+            ),
+        );
+        return None;
+    }
+    Some(found.watch.to_owned())
+}

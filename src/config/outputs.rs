@@ -1,0 +1,81 @@
+//! The tables `[output.NAME]`.
+
+use std::path::Path;
+
+use super::error::{Report, quoted};
+use super::schema::Kind as TableKind;
+use super::table::Table;
+use super::watches::absolute;
+use crate::telemetry::events::Kind;
+use crate::telemetry::{Color, Destination, Format, OutputSpec};
+
+const FORMATS: [(&str, Format); 3] =
+    [("auto", Format::Auto), ("console", Format::Console), ("json", Format::Json)];
+const COLORS: [(&str, Color); 3] =
+    [("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
+
+/// The output that exists where none is defined.
+pub(super) fn default_output() -> OutputSpec {
+    OutputSpec {
+        name: "stdout".to_owned(),
+        format: Format::Auto,
+        destination: Destination::Stdout,
+        color: Color::Auto,
+        kinds: Kind::ALL.to_vec(),
+    }
+}
+
+/// Reads every output; never empty. Relative paths are resolved against `folder`.
+pub(super) fn read(tables: &[Table<'_>], folder: &Path, report: &mut Report<'_>) -> Vec<OutputSpec> {
+    let mut outputs: Vec<OutputSpec> = Vec::new();
+    for table in tables.iter().filter(|table| table.kind() == TableKind::Output) {
+        let Some(output) = read_output(table, folder, report) else { continue };
+        if let Some(other) = outputs.iter().find(|other| other.destination == output.destination) {
+            let where_to = match &output.destination {
+                Destination::Stdout => "standard output".to_owned(),
+                Destination::File(_) => "the same file".to_owned(),
+            };
+            let (other, label) = (quoted(&other.name), table.label());
+            report.refuse(
+                if table.has("path") { table.span_of("path") } else { table.span() },
+                format!(
+                    "{label} writes to {where_to}, as {other} does; give it another `path`, or merge the two"
+                ),
+            );
+        }
+        outputs.push(output);
+    }
+    if outputs.is_empty() {
+        outputs.push(default_output());
+    }
+    outputs
+}
+
+/// `None` if its destination was refused, so that it is not held against another.
+fn read_output(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Option<OutputSpec> {
+    let format = table.choice(report, "type", &FORMATS, Format::Auto);
+    let color = table.choice(report, "color", &COLORS, Color::Auto);
+    let kinds = read_events(table, report);
+    let destination = match table.text(report, "path") {
+        None if table.has("path") => return None,
+        None => Destination::Stdout,
+        Some(path) if *path.get_ref() == "-" => Destination::Stdout,
+        Some(path) => match absolute(path.get_ref(), folder) {
+            Ok(path) => Destination::File(path),
+            Err(why_not) => {
+                let shown = quoted(path.get_ref());
+                table.refuse(report, "path", &format!("is {shown}: {why_not}"));
+                return None;
+            }
+        },
+    };
+    Some(OutputSpec { name: table.name().to_owned(), format, destination, color, kinds })
+}
+
+fn read_events(table: &Table<'_>, report: &mut Report<'_>) -> Vec<Kind> {
+    let all = "leave the key out for all events, or remove the output";
+    let Some(names) = table.filled_list(report, "events", all) else { return Kind::ALL.to_vec() };
+    let choices = Kind::ALL.map(|kind| (kind.as_str(), kind));
+    let kinds = names.iter().filter_map(|name| table.choose(report, "events", name, &choices));
+    kinds.collect()
+}

@@ -1,0 +1,75 @@
+//! The tables of a configuration and their keys. A key that is not listed here is refused, so the lists are
+//! complete, and a test holds the documented configuration to them.
+
+/// A kind of table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Engine,
+    Log,
+    Watch,
+    Rule,
+    Alert,
+    Output,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 6] =
+        [Kind::Engine, Kind::Log, Kind::Watch, Kind::Rule, Kind::Alert, Kind::Output];
+
+    /// The first part of the table's header.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Engine => "engine",
+            Kind::Log => "log",
+            Kind::Watch => "watch",
+            Kind::Rule => "rule",
+            Kind::Alert => "alert",
+            Kind::Output => "output",
+        }
+    }
+
+    /// Whether there may be several, each with a name: `[watch.NAME]`.
+    pub(super) fn is_named(self) -> bool {
+        !matches!(self, Kind::Engine | Kind::Log)
+    }
+
+    /// Every key that the table may have.
+    pub(super) fn keys(self) -> &'static [&'static str] {
+        match self {
+            Kind::Engine => &[
+                "workers",
+                "report_interval",
+                "turn_bytes_max",
+                "windows_max",
+                "sweep_interval",
+                "poll_interval",
+            ],
+            Kind::Log => &["filter"],
+            Kind::Watch => &[
+                "paths",
+                "exclude",
+                "rules",
+                "start",
+                "reader",
+                "window_bytes",
+                "line_bytes_max",
+                "rotated_grace",
+            ],
+            Kind::Rule => &["any", "regex", "not", "ignore_case"],
+            Kind::Alert => &[
+                "rule",
+                "watches",
+                "by",
+                "when",
+                "over",
+                "window",
+                "for",
+                "keep_firing_for",
+                "cooldown",
+                "severity",
+                "samples",
+            ],
+            Kind::Output => &["type", "path", "color", "events"],
+        }
+    }
+}

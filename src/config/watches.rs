@@ -1,0 +1,130 @@
+//! The tables `[watch.NAME]`.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+
+use super::engine::to_usize;
+use super::error::{Report, quoted};
+use super::schema::Kind;
+use super::table::{Table, Text};
+use crate::file::settings::{FileSettings, Reader, Start};
+use crate::watch::spec::WatchSpec;
+
+/// What a watch leaves out where nothing else is said: compressed files, which rotation leaves and nothing
+/// appends to.
+pub(super) const DEFAULT_EXCLUDE: [&str; 7] = ["*.gz", "*.zst", "*.bz2", "*.xz", "*.zip", "*.Z", "*.lz4"];
+
+const STARTS: [(&str, Start); 2] = [("end", Start::End), ("beginning", Start::Beginning)];
+const READERS: [(&str, Reader); 3] =
+    [("auto", Reader::Auto), ("mmap", Reader::Mmap), ("pread", Reader::Pread)];
+
+/// A watch, its rules not yet looked up.
+pub(super) struct Watch<'t> {
+    pub(super) name: String,
+    /// Where its name stands; nothing for the watch that the command line adds.
+    pub(super) span: Option<Range<usize>>,
+    /// The rules it names, or nothing for all of them.
+    pub(super) rules: Option<Vec<Text<'t>>>,
+    pub(super) file: FileSettings,
+    pub(super) find: WatchSpec,
+}
+
+/// The default of `exclude`.
+pub(super) fn default_exclude() -> Vec<String> {
+    DEFAULT_EXCLUDE.map(str::to_owned).to_vec()
+}
+
+/// Reads every watch; relative paths are resolved against `folder`.
+pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut Report<'_>) -> Vec<Watch<'t>> {
+    let tables = tables.iter().filter(|table| table.kind() == Kind::Watch);
+    tables.map(|table| read_watch(table, folder, report)).collect()
+}
+
+fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut Report<'_>) -> Watch<'t> {
+    let find = WatchSpec { paths: read_paths(table, folder, report), exclude: read_exclude(table, report) };
+    let all = "leave the key out to use all rules";
+    Watch {
+        name: table.name().to_owned(),
+        span: Some(table.span()),
+        rules: table.filled_list(report, "rules", all),
+        file: read_file(table, report),
+        find,
+    }
+}
+
+fn read_paths(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Vec<PathBuf> {
+    let example = "write where the logs are, such as `paths = [\"/var/log/app/*.log\"]`";
+    if !table.has("paths") {
+        report.refuse(table.span(), format!("{} lacks `paths`; {example}", table.label()));
+        return Vec::new();
+    }
+    let mut paths = Vec::new();
+    for text in table.filled_list(report, "paths", example).unwrap_or_default() {
+        match absolute(text.get_ref(), folder).and_then(|path| check_glob(text.get_ref()).map(|()| path)) {
+            Ok(path) => paths.push(path),
+            Err(why_not) => refuse(table, report, &text, "paths", &why_not),
+        }
+    }
+    paths
+}
+
+fn read_exclude(table: &Table<'_>, report: &mut Report<'_>) -> Vec<String> {
+    let Some(globs) = table.list(report, "exclude") else { return default_exclude() };
+    for glob in &globs {
+        let checked = match glob.get_ref().is_empty() {
+            true => Err("it is empty; write a glob such as \"*.gz\"".to_owned()),
+            false => check_glob(glob.get_ref()),
+        };
+        if let Err(why_not) = checked {
+            refuse(table, report, glob, "exclude", &why_not);
+        }
+    }
+    globs.iter().map(|glob| (*glob.get_ref()).to_owned()).collect()
+}
+
+fn read_file(table: &Table<'_>, report: &mut Report<'_>) -> FileSettings {
+    let default = FileSettings::default();
+    let mut bytes = |key: &str, bounds, default: usize| {
+        to_usize(table.bytes(report, key, bounds, u64::try_from(default).unwrap_or(u64::MAX)))
+    };
+    let window_bytes = bytes("window_bytes", 4096..=256 << 20, default.window_bytes);
+    let line_bytes_max = bytes("line_bytes_max", 64..=64 << 20, default.line_bytes_max);
+    let grace = i64::try_from(default.rotated_grace_ms).unwrap_or(i64::MAX);
+    FileSettings {
+        reader: table.choice(report, "reader", &READERS, default.reader),
+        start: table.choice(report, "start", &STARTS, default.start),
+        window_bytes,
+        line_bytes_max,
+        rotated_grace_ms: table.duration_ms(report, "rotated_grace", 0..=86_400_000, grace).unsigned_abs(),
+    }
+}
+
+fn refuse(table: &Table<'_>, report: &mut Report<'_>, at: &Text<'_>, key: &str, why_not: &str) {
+    let shown = quoted(at.get_ref());
+    report.refuse(at.span(), format!("`{key}` in {} holds {shown}: {why_not}", table.label()));
+}
+
+/// `text` as an absolute path; the error says what would be right.
+pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("it is empty; write a path".to_owned());
+    }
+    if text.contains('\0') {
+        return Err("no path holds a NUL; write the path without it".to_owned());
+    }
+    if text == "~" || text.starts_with("~/") {
+        return Err("`~` is a matter of the shell; write the absolute path".to_owned());
+    }
+    let path = Path::new(text);
+    if !path.is_absolute() && !folder.is_absolute() {
+        return Err("the working directory is unknown; write an absolute path".to_owned());
+    }
+    if path.is_absolute() { Ok(path.to_owned()) } else { Ok(folder.join(path)) }
+}
+
+fn check_glob(text: &str) -> Result<(), String> {
+    let built = GlobBuilder::new(text).literal_separator(true).build();
+    built.map(|_| ()).map_err(|error| format!("bad glob, {}; a literal `[` is written `[[]`", error.kind()))
+}
