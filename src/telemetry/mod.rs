@@ -1,10 +1,14 @@
 //! Everything that leaves the daemon: one vocabulary ([`events`]) and one file per `tracing` layer.
 
+pub mod backlog;
 pub mod console;
 pub mod events;
+pub mod form;
 pub mod json;
+pub mod log;
 pub mod output;
 pub mod queue;
+pub mod sink;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,273 @@
+//! Events as JSON lines: one flat object a line, whose keys and their order are a contract that others script against.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use tracing::Level;
+
+use super::events::{
+    AlertEvent, CountEvent, FileEvent, HealthEvent, Record, TARGET_ALERT, TARGET_COUNT, TARGET_FILE,
+    TARGET_HEALTH, display_path,
+};
+use super::form::{Form, printable};
+
+/// The JSON-lines form.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;
+
+impl Form for Json {
+    fn text(&self, record: &Record, level: Level, now: Timestamp) -> String {
+        match record {
+            Record::Count(event) => line(TARGET_COUNT, level, now, &Count::from(event)),
+            Record::Alert(event) => line(TARGET_ALERT, level, now, &Alert::from(event)),
+            Record::File(event) => line(TARGET_FILE, level, now, &File::from(event)),
+            Record::Health(event) => line(TARGET_HEALTH, level, now, &Health::from(event)),
+        }
+    }
+}
+
+fn line<B: Serialize>(target: &'static str, level: Level, now: Timestamp, body: &B) -> String {
+    let line = Line { timestamp: format!("{now:.6}"), level: level.as_str(), target, body };
+    // Only maps with keys that are not text can fail, and there are none here.
+    let mut text = serde_json::to_string(&line).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[derive(Serialize)]
+struct Line<'a, B> {
+    timestamp: String,
+    level: &'static str,
+    target: &'static str,
+    #[serde(flatten)]
+    body: &'a B,
+}
+
+#[derive(Serialize)]
+struct Count {
+    watch: String,
+    rule: String,
+    path: String,
+    delta: u64,
+    total: u64,
+    generation: u64,
+}
+
+impl From<&CountEvent> for Count {
+    fn from(event: &CountEvent) -> Count {
+        Count {
+            watch: text(&event.watch),
+            rule: text(&event.rule),
+            path: display_path(&event.path),
+            delta: event.delta,
+            total: event.total,
+            generation: event.generation,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Alert {
+    alert: String,
+    state: &'static str,
+    severity: String,
+    watch: String,
+    rule: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    count: u64,
+    #[serde(serialize_with = "whole_if_possible")]
+    window_s: f64,
+    threshold: u64,
+    since: String,
+    fingerprint: String,
+    samples: Vec<String>,
+}
+
+impl From<&AlertEvent> for Alert {
+    fn from(event: &AlertEvent) -> Alert {
+        Alert {
+            alert: text(&event.alert),
+            state: event.state.as_str(),
+            severity: text(&event.severity),
+            watch: text(&event.watch),
+            rule: text(&event.rule),
+            path: event.path.as_deref().map(display_path),
+            count: event.count,
+            window_s: event.window_s,
+            threshold: event.threshold,
+            since: text(&event.since),
+            fingerprint: text(&event.fingerprint),
+            samples: event.samples.iter().map(|sample| text(sample)).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct File {
+    event: &'static str,
+    watch: String,
+    path: String,
+    reason: String,
+    generation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+}
+
+impl From<&FileEvent> for File {
+    fn from(event: &FileEvent) -> File {
+        File {
+            event: event.event.as_str(),
+            watch: text(&event.watch),
+            path: display_path(&event.path),
+            reason: text(&event.reason),
+            generation: event.generation,
+            bytes: event.bytes,
+            offset: event.offset,
+            size: event.size,
+            total: event.total,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Health {
+    event: String,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+}
+
+impl From<&HealthEvent> for Health {
+    fn from(event: &HealthEvent) -> Health {
+        Health { event: text(&event.event), reason: text(&event.message), count: event.count }
+    }
+}
+
+/// JSON's own escapes come undone in the reader's terminal (`jq -r`), so text is made printable before.
+fn text(text: &str) -> String {
+    printable(text).into_owned()
+}
+
+/// Writes `60` rather than `60.0`: some readers tell integers and floats apart.
+fn whole_if_possible<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    // Below 2^53 every whole f64 is exact as an integer.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    if seconds.fract() == 0.0 && (0.0..EXACT_MAX).contains(seconds) {
+        serializer.serialize_u64(*seconds as u64)
+    } else {
+        serializer.serialize_f64(*seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::events::{AlertState, FileChange};
+    use super::*;
+
+    fn json(record: &Record, level: Level) -> String {
+        let now: Timestamp = "2026-11-22T10:00:00.123456789Z".parse().unwrap();
+        Json.text(record, level, now)
+    }
+
+    #[test]
+    fn a_count_is_the_line_of_the_contract() {
+        let event = CountEvent {
+            watch: "app".into(),
+            rule: "errors".into(),
+            path: "/var/log/app.log".into(),
+            delta: 3,
+            total: 120,
+            generation: 2,
+        };
+        assert_eq!(
+            json(&Record::Count(event), Level::INFO),
+            concat!(
+                r#"{"timestamp":"2026-11-22T10:00:00.123456Z","level":"INFO","target":"spiketail::count","#,
+                r#""watch":"app","rule":"errors","path":"/var/log/app.log","delta":3,"total":120,"generation":2}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn an_alert_is_the_line_of_the_contract() {
+        let mut event = AlertEvent {
+            alert: "error-spike".into(),
+            state: AlertState::Firing,
+            severity: "critical".into(),
+            watch: "app".into(),
+            rule: "errors".into(),
+            path: None,
+            count: 57,
+            window_s: 60.0,
+            threshold: 50,
+            since: "2026-11-22T09:59:58Z".into(),
+            fingerprint: "0123456789abcdef".into(),
+            samples: vec!["a \"b\"\u{1b}[1m".into()],
+        };
+        let head = r#"{"timestamp":"2026-11-22T10:00:00.123456Z","level":"ERROR","target":"spiketail::alert","alert":"error-spike","#;
+        let tail = concat!(
+            r#""since":"2026-11-22T09:59:58Z","fingerprint":"0123456789abcdef","#,
+            r#""samples":["a \"b\"\\x1b[1m"]}"#,
+            "\n"
+        );
+        let want = format!(
+            r#"{head}"state":"firing","severity":"critical","watch":"app","rule":"errors","count":57,"window_s":60,"threshold":50,{tail}"#
+        );
+        assert_eq!(json(&Record::Alert(event.clone()), Level::ERROR), want);
+
+        event.path = Some("/l".into());
+        event.window_s = 0.5;
+        event.state = AlertState::Resolved;
+        let want = format!(
+            r#"{head}"state":"resolved","severity":"critical","watch":"app","rule":"errors","path":"/l","count":57,"window_s":0.5,"threshold":50,{tail}"#
+        );
+        assert_eq!(json(&Record::Alert(event), Level::ERROR), want);
+    }
+
+    #[test]
+    fn file_and_health_leave_out_what_is_absent() {
+        let mut file = FileEvent {
+            event: FileChange::Missed,
+            watch: "app".into(),
+            path: "/l".into(),
+            reason: "gone\nfor good".into(),
+            generation: 3,
+            bytes: Some(7),
+            ..FileEvent::default()
+        };
+        let head = r#"{"timestamp":"2026-11-22T10:00:00.123456Z","level":"WARN","target":"spiketail::"#;
+        assert_eq!(
+            json(&Record::File(file.clone()), Level::WARN),
+            format!(
+                r#"{head}file","event":"missed","watch":"app","path":"/l","reason":"gone\\x0afor good","generation":3,"bytes":7}}{}"#,
+                "\n"
+            )
+        );
+        file = FileEvent { event: FileChange::Status, bytes: None, ..file };
+        file.offset = Some(1);
+        file.size = Some(2);
+        file.total = Some(3);
+        let line = json(&Record::File(file), Level::WARN);
+        assert!(line.ends_with("\"generation\":3,\"offset\":1,\"size\":2,\"total\":3}\n"), "{line}");
+
+        let mut health = HealthEvent {
+            event: "started".into(),
+            message: "reads 2 files".into(),
+            count: None,
+            warning: true,
+        };
+        assert_eq!(
+            json(&Record::Health(health.clone()), Level::WARN),
+            format!(r#"{head}health","event":"started","reason":"reads 2 files"}}{}"#, "\n")
+        );
+        health.count = Some(2);
+        assert!(json(&Record::Health(health), Level::WARN).ends_with("\"reads 2 files\",\"count\":2}\n"));
+    }
+}
