@@ -22,14 +22,14 @@
 //! | [`cli`] | one file per command |
 
 pub mod alert;
-//pub mod app;
-//pub mod cli;
-//pub mod config;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod file;
 pub mod scan;
-//pub mod service;
+pub mod service;
 pub mod sys;
 pub mod telemetry;
 pub mod watch;

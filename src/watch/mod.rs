@@ -19,8 +19,9 @@ pub type Key = u64;
 /// Receives hints.
 pub trait Sink: Send + Sync {
     /// A file was found for watch number `watch`. `existing` says that it was there before watching began. Gives the
-    /// number by which it is known from now on; asked again for the same file, the same number.
-    fn found(&self, watch: usize, path: &Path, existing: bool) -> Key;
+    /// number by which it is known from now on; asked again for the same file, the same number. `None` if the file is not
+    /// wanted.
+    fn found(&self, watch: usize, path: &Path, existing: bool) -> Option<Key>;
 
     /// These files may have changed.
     fn look(&self, files: &[Key]);

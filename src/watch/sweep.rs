@@ -191,6 +191,7 @@ impl Sweeper {
     /// Looks at what has no reliable events.
     fn poll(&mut self) {
         let polled = &self.state.polled;
+        // The last name is where the file itself is.
         let is_polled = |path: &PathBuf| path.parent().is_some_and(|dir| polled.contains(dir));
         let files = self.state.files.values().filter(|(_, names)| names.iter().any(is_polled));
         let due: Vec<Key> = files.map(|(key, _)| *key).collect();
@@ -352,7 +353,7 @@ impl Visitor for State {
             }
             return;
         }
-        let key = self.sink.found(watch, path, self.existing);
+        let Some(key) = self.sink.found(watch, path, self.existing) else { return };
         self.files.insert(at, (key, Vec::new()));
         self.route(watch, path);
     }

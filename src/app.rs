@@ -1,0 +1,235 @@
+//! The composition root: builds everything from settings, starts it in order, stops it in reverse.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::future::Future;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc;
+
+use crate::config::{ConfigError, Settings};
+use crate::engine::{Engine, Hints};
+use crate::file::tail::Origin;
+use crate::scan::rules::PatternError as RuleError;
+use crate::service::signals::Request;
+use crate::sys::limits::raise_open_files;
+use crate::sys::open::{is_remote_path, stat_file, stat_path};
+use crate::telemetry::events::HealthEvent;
+use crate::telemetry::output::Telemetry;
+use crate::watch::pattern::PatternError as PathError;
+use crate::watch::sweep::Watching;
+use crate::watch::{Key, Sink, Trouble};
+
+/// How long the first look at all files may take before the daemon says that it has started.
+const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the last look at all files may take. Shutdown as a whole is to end within 2 s.
+const LAST_LOOK_LIMIT: Duration = Duration::from_millis(1200);
+
+/// A file born this shortly before a reload may have appeared while it was under way.
+const JUST_BORN: Duration = Duration::from_secs(5);
+
+/// Why the daemon cannot start or reload.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The rules of a watch are too much together.
+    #[error("the rules cannot be compiled: {0}")]
+    Rules(#[from] RuleError),
+    /// A path of a watch cannot be understood.
+    #[error("a watched path cannot be used: {0}")]
+    Paths(#[from] PathError),
+}
+
+/// The running daemon.
+pub struct App {
+    settings: Settings,
+    engine: Engine,
+    sink: Arc<EngineSink>,
+    watching: Watching,
+}
+
+/// Runs the daemon until `shutdown` completes or a request asks it to stop.
+///
+/// `load` reads the settings anew on a reload request.
+///
+/// # Errors
+/// See [`AppError`]; later problems are events.
+pub async fn run(
+    settings: Settings,
+    load: impl Fn() -> Result<Settings, ConfigError>,
+    telemetry: &Telemetry,
+    mut requests: mpsc::Receiver<Request>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), AppError> {
+    let mut app = App::start(settings)?;
+    tokio::pin!(shutdown);
+    loop {
+        let request = tokio::select! {
+            request = requests.recv() => request.unwrap_or(Request::Stop),
+            () = &mut shutdown => Request::Stop,
+        };
+        match request {
+            Request::Stop => break,
+            Request::Status => app.engine.emit_status(),
+            Request::Reload => app.try_reload(&load, telemetry),
+        }
+    }
+    app.stop();
+    Ok(())
+}
+
+impl App {
+    /// Starts everything. When this returns, every watch stands and every file that is there has been looked at.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub fn start(settings: Settings) -> Result<App, AppError> {
+        let open_files = raise_open_files();
+        let engine = Engine::start(settings.engine, &settings.plan)?;
+        let sink = Arc::new(EngineSink::new(engine.hints(), None));
+        let watching = watch(&settings, &sink)?;
+        if !engine.settle(FIRST_LOOK_LIMIT) {
+            tracing::warn!("still reading what was there at the start");
+        }
+        let files = engine.health().files;
+        let directories = watching.directories;
+        health("started", format!("watching {}", counted(files, directories)), false);
+        if open_files.is_some_and(|limit| files as u64 + 64 > limit) {
+            let limit = open_files.unwrap_or_default();
+            let message = format!("{files} files are more than the limit of open files ({limit}); raise LimitNOFILE=");
+            health("open_files", message, true);
+        }
+        Ok(App { settings, engine, sink, watching })
+    }
+
+    /// Goes over to the settings that `load` gives, or says why not and stays with the old ones.
+    fn try_reload(&mut self, load: &impl Fn() -> Result<Settings, ConfigError>, telemetry: &Telemetry) {
+        let refused = |why: String| health("reload_refused", format!("{why}\nThe old configuration stays."), true);
+        let settings = match load() {
+            Ok(settings) => settings,
+            Err(error) => return refused(error.to_string()),
+        };
+        if let Err(error) = telemetry.reload(&settings.outputs, &settings.log) {
+            return refused(error.to_string());
+        }
+        match self.reload(settings) {
+            Ok(()) => {
+                let what = counted(self.engine.health().files, self.watching.directories);
+                health("reloaded", format!("watching {what}"), false);
+            }
+            Err(error) => {
+                // The outputs have gone over already: back to the old ones.
+                if let Err(error) = telemetry.reload(&self.settings.outputs, &self.settings.log) {
+                    tracing::error!("{error}");
+                }
+                refused(error.to_string());
+            }
+        }
+    }
+
+    /// Goes over to other settings without losing a line: the new watching stands before the old one ends.
+    ///
+    /// # Errors
+    /// See [`AppError`]; then the old settings stay.
+    pub fn reload(&mut self, settings: Settings) -> Result<(), AppError> {
+        // Whatever can be refused is refused before anything changes.
+        crate::watch::discover::Discovery::new(&settings.finds)?;
+        let number = |name: &String| settings.plan.watches.iter().position(|watch| watch.name == *name);
+        let renumbered: Vec<_> = self.settings.plan.watches.iter().map(|watch| number(&watch.name)).collect();
+        {
+            let mut numbers = self.sink.numbers.write().unwrap_or_else(PoisonError::into_inner);
+            self.engine.reload(&settings.plan, &renumbered)?;
+            // The old watching goes on for a moment, by the old numbers.
+            *numbers = Some(renumbered);
+        }
+        let sink = Arc::new(EngineSink::new(self.engine.hints(), Some(SystemTime::now() - JUST_BORN)));
+        let watching = watch(&settings, &sink)?;
+        std::mem::replace(&mut self.watching, watching).stop();
+        self.sink = sink;
+        self.settings = settings;
+        Ok(())
+    }
+
+    /// Reads what is there, says what was not said yet, and ends.
+    pub fn stop(self) {
+        self.watching.stop();
+        self.engine.stop(LAST_LOOK_LIMIT);
+        health("stopped", "stopped in good order".to_owned(), false);
+    }
+}
+
+fn watch(settings: &Settings, sink: &Arc<EngineSink>) -> Result<Watching, PathError> {
+    let sink: Arc<dyn Sink> = Arc::clone(sink) as Arc<dyn Sink>;
+    Watching::start(&settings.finds, settings.timing, is_remote_path, sink)
+}
+
+fn counted(files: usize, directories: usize) -> String {
+    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    let directories = if directories == 1 { "1 directory".to_owned() } else { format!("{directories} directories") };
+    format!("{files} in {directories}")
+}
+
+fn health(event: &str, message: String, warning: bool) {
+    HealthEvent { event: event.to_owned(), message, count: None, warning }.emit();
+}
+
+/// Passes hints on to the engine.
+struct EngineSink {
+    hints: Hints,
+    /// From this watching's numbers of watches to the engine's, once a reload has made them differ.
+    numbers: RwLock<Option<Vec<Option<usize>>>>,
+    /// Files born after this are new even if they are there when watching begins.
+    new_since: Option<SystemTime>,
+    /// The files that this process writes to: to count its own output would never end.
+    own: HashSet<(u64, u64)>,
+}
+
+impl EngineSink {
+    fn new(hints: Hints, new_since: Option<SystemTime>) -> EngineSink {
+        let fds = [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
+        let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
+        let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
+        EngineSink { hints, numbers: RwLock::new(None), new_since, own }
+    }
+
+    fn origin(&self, path: &Path, existing: bool) -> Origin {
+        let born = || std::fs::metadata(path).and_then(|meta| meta.created()).ok();
+        let is_new = self.new_since.is_some_and(|since| born().is_some_and(|born| born > since));
+        if existing && !is_new { Origin::Existing } else { Origin::Appeared }
+    }
+}
+
+impl Sink for EngineSink {
+    fn found(&self, watch: usize, path: &Path, existing: bool) -> Option<Key> {
+        if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino))) {
+            tracing::warn!(path = %path.display(), "not watched: the daemon writes to it itself");
+            return None;
+        }
+        let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
+        let watch = numbers.as_ref().map_or(Some(watch), |numbers| numbers.get(watch).copied().flatten())?;
+        Some(self.hints.add(watch, path, self.origin(path, existing)))
+    }
+
+    fn look(&self, files: &[Key]) {
+        self.hints.look(files);
+    }
+
+    fn sweep(&self) -> Vec<Key> {
+        self.hints.sweep().into_iter().collect()
+    }
+
+    fn trouble(&self, trouble: Trouble) {
+        match trouble {
+            Trouble::Polled(message) => health("polling", message, true),
+            Trouble::Waiting(message) => health("waiting", message, false),
+            Trouble::Unlisted(message) => health("unlisted", message, true),
+            Trouble::Overflow => {
+                let message = "the kernel lost events, so every file is looked at; if this comes often, raise fs.inotify.max_queued_events";
+                health("watch_overflow", message.to_owned(), true);
+            }
+        }
+    }
+}

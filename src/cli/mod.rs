@@ -1,0 +1,40 @@
+//! The command line: one file per command.
+
+pub mod check;
+pub mod run;
+pub mod scan;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit status for wrong usage, bad configuration, and files that cannot be read.
+pub const EXIT_USAGE: u8 = 2;
+
+/// Watches growing log files, counts the lines that matter, and alerts when errors spike.
+#[derive(Debug, Parser)]
+#[command(name = "spiketail", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch files; count matching lines and alert when they spike, until stopped
+    Run(run::RunArgs),
+    /// Count matching lines in existing files, like `grep -c`
+    Scan(scan::ScanArgs),
+    /// Say whether a configuration is right, and what is wrong with it
+    Check(check::CheckArgs),
+}
+
+/// Runs the command that `cli` names. Gives the exit status of the process.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Scan(args) => scan::run(&args),
+        Command::Check(args) => check::run(&args),
+    }
+}

@@ -1,0 +1,135 @@
+//! `spiketail run`: the daemon.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use tokio::sync::Notify;
+
+use crate::app;
+use crate::cli::EXIT_USAGE;
+use crate::config::{self, Flags};
+use crate::service::signals;
+use crate::telemetry::{Color, Format, output};
+
+/// How long the end waits for outputs to take what is queued.
+const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+
+/// What `spiketail run` takes.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Files, directories or globs to watch; they need not exist yet
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Count lines that match this regular expression (may be repeated) [default: ERROR]
+    #[arg(short = 'e', long = "regexp", value_name = "PATTERN")]
+    patterns: Vec<String>,
+    /// Take the patterns of -e as plain text
+    #[arg(short = 'F', long)]
+    fixed_strings: bool,
+    /// Ignore case
+    #[arg(short, long)]
+    ignore_case: bool,
+    /// Do not count lines that match this regular expression (may be repeated)
+    #[arg(long = "not", value_name = "PATTERN")]
+    not: Vec<String>,
+    /// Alert when more than COUNT lines match within TIME [default: 50/1m]
+    #[arg(long, value_name = "COUNT/TIME")]
+    alert_over: Option<String>,
+    /// Read files that are there already from their beginning
+    #[arg(long)]
+    from_start: bool,
+    /// How events are printed [default: console on a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
+    /// When colour is used [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    color: Option<ColorArg>,
+    /// Filter of the daemon's own log on stderr, such as `info` or `spiketail=debug` [default: warn]
+    #[arg(long, value_name = "FILTER", env = "SPIKETAIL_LOG")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatArg {
+    Auto,
+    Console,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl RunArgs {
+    fn flags(self) -> (Option<PathBuf>, Flags) {
+        let flags = Flags {
+            paths: self.paths,
+            patterns: self.patterns,
+            fixed_strings: self.fixed_strings,
+            ignore_case: self.ignore_case,
+            not: self.not,
+            alert_over: self.alert_over,
+            from_start: self.from_start,
+            format: self.format.map(|format| match format {
+                FormatArg::Auto => Format::Auto,
+                FormatArg::Console => Format::Console,
+                FormatArg::Json => Format::Json,
+            }),
+            color: self.color.map(|color| match color {
+                ColorArg::Auto => Color::Auto,
+                ColorArg::Always => Color::Always,
+                ColorArg::Never => Color::Never,
+            }),
+            log: self.log,
+        };
+        (self.config, flags)
+    }
+}
+
+/// Runs the daemon. Gives the exit status of the process: 0 after an orderly end, 2 for bad usage or configuration, 1 if it
+/// cannot start.
+pub fn run(args: RunArgs) -> ExitCode {
+    let (config, flags) = args.flags();
+    let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let load = || config::resolve(config.as_deref(), &flags, &cwd);
+    let settings = match load() {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("spiketail: {error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match daemon(settings, load) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spiketail: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn daemon(
+    settings: config::Settings,
+    load: impl Fn() -> Result<config::Settings, config::ConfigError>,
+) -> anyhow::Result<()> {
+    let requests = signals::requests().context("cannot install the signal handlers")?;
+    let closed = Arc::new(Notify::new());
+    let on_closed = Arc::clone(&closed);
+    let telemetry = output::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
+    // Whoever read our output has gone: as for any filter in a pipe, the work is done.
+    let shutdown = async { closed.notified().await };
+    let outcome = runtime.block_on(app::run(settings, load, &telemetry, requests, shutdown));
+    telemetry.flush(FLUSH_LIMIT);
+    Ok(outcome?)
+}

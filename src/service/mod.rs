@@ -1,0 +1,3 @@
+//! How the daemon meets the system that runs it.
+
+pub mod signals;
