@@ -6,7 +6,8 @@
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{
-    Capture, Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, Repetition,
+    Capture, Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look,
+    Repetition,
 };
 
 /// Why a pattern cannot be used.
@@ -65,7 +66,9 @@ fn within_line(hir: &Hir, scope: Scope) -> Result<Hir, PatternError> {
         HirKind::Repetition(r) => {
             Hir::repetition(Repetition { sub: Box::new(within_line(&r.sub, scope)?), ..r.clone() })
         }
-        HirKind::Capture(c) => Hir::capture(Capture { sub: Box::new(within_line(&c.sub, scope)?), ..c.clone() }),
+        HirKind::Capture(c) => {
+            Hir::capture(Capture { sub: Box::new(within_line(&c.sub, scope)?), ..c.clone() })
+        }
         HirKind::Concat(subs) => Hir::concat(each(subs, scope)?),
         HirKind::Alternation(subs) => Hir::alternation(each(subs, scope)?),
     })
@@ -90,7 +93,8 @@ fn without_line_feed(class: &Class) -> Class {
     }
 }
 
-/// In a window, the ends of the text are the ends of the line. NULs before a line and a CR after it are no part of it.
+/// The ends of the text are the ends of the line, for every kind of anchor. In a window, NULs before a line and a CR
+/// after it are no part of it.
 fn anchored(look: Look, scope: Scope) -> Hir {
     match (scope, look) {
         (Scope::Window, Look::Start | Look::StartLF | Look::StartCRLF) => {
@@ -99,6 +103,8 @@ fn anchored(look: Look, scope: Scope) -> Hir {
         (Scope::Window, Look::End | Look::EndLF | Look::EndCRLF) => {
             Hir::concat(vec![repeated(*b"\r", Some(1)), Hir::look(Look::EndLF)])
         }
+        (Scope::Line, Look::Start | Look::StartLF | Look::StartCRLF) => Hir::look(Look::Start),
+        (Scope::Line, Look::End | Look::EndLF | Look::EndCRLF) => Hir::look(Look::End),
         _ => Hir::look(look),
     }
 }

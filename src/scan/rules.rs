@@ -47,9 +47,11 @@ impl RuleSpec {
         Ok(Hir::alternation(not.collect::<Result<_, _>>()?))
     }
 
-    /// Whether finding one of the texts settles that the line matches.
+    /// Whether finding one of the texts settles that the line matches. It does not where the text may lie in the NULs
+    /// before the line or in the CR after it.
     fn is_plain(&self) -> bool {
-        self.regex.is_empty() && self.not.is_empty()
+        let within = |text: &String| !text.starts_with('\0') && !text.ends_with('\r');
+        self.regex.is_empty() && self.not.is_empty() && self.any.iter().all(within)
     }
 }
 
@@ -65,7 +67,8 @@ pub fn check_pattern(pattern: &str, ignore_case: bool) -> Result<(), PatternErro
 const COMPILED_BYTES_MAX: usize = 64 << 20;
 
 fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, PatternError> {
-    let config = meta::Config::new().utf8_empty(false).match_kind(kind).nfa_size_limit(Some(COMPILED_BYTES_MAX));
+    let config =
+        meta::Config::new().utf8_empty(false).match_kind(kind).nfa_size_limit(Some(COMPILED_BYTES_MAX));
     Regex::builder()
         .configure(config)
         .build_many_from_hir(hirs)
@@ -95,6 +98,7 @@ impl RuleSet {
     pub fn compile(rules: &[RuleSpec]) -> Result<Arc<RuleSet>, PatternError> {
         let finder = match rules {
             [RuleSpec { any, regex, ignore_case: false, .. }] if regex.is_empty() && any.len() == 1 => {
+                literal(&any[0], false, Scope::Window)?;
                 Finder::Literal(Box::new(memmem::Finder::new(any[0].as_bytes()).into_owned()))
             }
             _ => {
@@ -180,6 +184,11 @@ mod tests {
         let error = check_pattern("foo(bar", false).unwrap_err().to_string();
         assert!(error.contains("foo(bar\n       ^"), "{error}");
         assert_eq!(check_pattern(r"a\nb", false), Err(PatternError::LineFeed));
-        assert!(matches!(check_pattern("(a{1000}){1000}{1000}", false), Err(PatternError::TooLarge(_) | PatternError::Syntax(_))));
+        let literal = RuleSpec { any: vec!["a\nb".into()], ..RuleSpec::default() };
+        assert_eq!(RuleSet::compile(&[literal]).unwrap_err(), PatternError::LineFeed);
+        assert!(matches!(
+            check_pattern("(a{1000}){1000}{1000}", false),
+            Err(PatternError::TooLarge(_) | PatternError::Syntax(_))
+        ));
     }
 }

@@ -42,11 +42,11 @@ impl Scanner {
     pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
         let mut from = 0;
         while from < bytes.len() {
-            let Some(at) = self.rules.find(bytes, from) else { return };
-            if at >= bytes.len() {
-                return;
-            }
-            let start = memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |lf| from + lf + 1);
+            let at = self.rules.find(bytes, from).filter(|at| *at < bytes.len());
+            let line_start = |at| memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |lf| from + lf + 1);
+            let start = at.map_or(bytes.len(), line_start);
+            self.judge_long_lines(bytes, from..start, hit);
+            let Some(at) = at else { return };
             let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
             if self.rules.is_certain() && end - start <= self.line_bytes_max {
                 hit(0, start..end);
@@ -54,6 +54,29 @@ impl Scanner {
                 self.judge(&bytes[start..end], &mut |rule| hit(rule, start..end));
             }
             from = end + 1;
+        }
+    }
+
+    /// Judges the lines in `skipped` that are longer than the bound. The finder sees them whole, so a pattern that is
+    /// anchored to the end of what rules see of such a line is nothing to it.
+    fn judge_long_lines(
+        &mut self,
+        bytes: &[u8],
+        skipped: Range<usize>,
+        hit: &mut dyn FnMut(usize, Range<usize>),
+    ) {
+        let mut from = skipped.start;
+        // One look for a line feed in each stretch as long as the bound: lines are mostly short, so it is near.
+        while skipped.end - from > self.line_bytes_max + 1 {
+            let stretch = from + self.line_bytes_max + 1;
+            from = match memchr::memrchr(b'\n', &bytes[from..stretch]) {
+                Some(lf) => from + lf + 1,
+                None => {
+                    let end = memchr::memchr(b'\n', &bytes[stretch..]).map_or(bytes.len(), |lf| stretch + lf);
+                    self.judge(&bytes[from..end], &mut |rule| hit(rule, from..end));
+                    (end + 1).min(skipped.end)
+                }
+            };
         }
     }
 
@@ -133,7 +156,8 @@ mod tests {
 
     #[test]
     fn every_rule_counts_for_itself() {
-        let rules = [RuleSpec::errors(), regex("disk|ERROR"), RuleSpec { not: vec!["a".into()], ..regex(".") }];
+        let rules =
+            [RuleSpec::errors(), regex("disk|ERROR"), RuleSpec { not: vec!["a".into()], ..regex(".") }];
         let mut scanner = Scanner::new(RuleSet::compile(&rules).unwrap(), 1 << 20);
         let mut counts = [0; 3];
         scanner.scan(b"ERROR a\ndisk\nnothing\n", &mut |rule, _| counts[rule] += 1);
@@ -146,6 +170,27 @@ mod tests {
         let mut found = Vec::new();
         scanner.scan(b"123ERROR9\n1234ERROR\nERROR\n", &mut |_, place| found.push(place.start));
         assert_eq!(found, [0, 20]);
+    }
+
+    #[test]
+    fn the_bound_ends_a_long_line_for_anchors_too() {
+        let mut scanner = Scanner::new(RuleSet::compile(&[regex("R$")]).unwrap(), 5);
+        let mut found = Vec::new();
+        scanner.scan(b"ERRORS\nR\nERRORS ARE\nERRO\r\nERRORS\n", &mut |_, place| found.push(place.start));
+        assert_eq!(found, [0, 7, 9, 26]);
+    }
+
+    #[test]
+    fn what_is_no_part_of_a_line_is_not_found_in_it() {
+        assert_eq!(
+            lines(RuleSpec { any: vec!["R\r".into()], ..RuleSpec::default() }, "R\r\nR\r!\n"),
+            ["R\r!"]
+        );
+        assert_eq!(
+            lines(RuleSpec { any: vec!["\0R".into()], ..RuleSpec::default() }, "\0R\nx\0R\n"),
+            ["x\0R"]
+        );
+        assert_eq!(lines(regex("(?R)^a$"), "b\ra\r\na\r\n"), ["a\r"]);
     }
 
     #[test]
