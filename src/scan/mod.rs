@@ -1,9 +1,10 @@
 //! Rules over bytes. Pure: bytes in, counts out.
 //!
 //! [`rules`] compiles every rule of a watch into one finder and one judge; [`scanner`] runs them over runs of complete
-//! lines; [`lines`] walks a growing or a finished stream and says what a line is; [`pattern`] keeps a regular
-//! expression within one line.
+//! lines; [`lines`] walks a growing or a finished stream and says what a line is; [`bulk`] cuts a finished one into
+//! chunks for several threads; [`pattern`] keeps a regular expression within one line.
 
+pub mod bulk;
 pub mod lines;
 pub mod pattern;
 pub mod rules;
