@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod claims;
+pub mod decompressed;
 pub mod history;
 pub mod identity;
 pub mod reading;
