@@ -1,0 +1,162 @@
+//! `spiketail scan`: counts the matching lines of files that are there already, as `grep -c` does, rule by rule.
+
+mod count;
+mod input;
+mod progress;
+mod report;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub use count::{FileCount, News, ScanOptions, count};
+
+use crate::config::flags::Flags;
+use crate::config::{ConfigError, rule_from_flags, rules_from_config};
+use crate::file::settings::Reader;
+use crate::scan::rules::{RuleSet, RuleSpec};
+use progress::Progress;
+
+/// Exit status when nothing matched.
+const NOTHING_MATCHED: u8 = 1;
+/// Exit status when something could not be read, or not be understood.
+const FAILED: u8 = 2;
+
+/// Count matching lines in existing files.
+///
+/// Files may be plain or compressed (gzip, zstd, bzip2, xz; recognised by content). Exits with 0 if a line matched,
+/// with 1 if none did, and with 2 if a file could not be read.
+#[derive(Debug, clap::Args)]
+pub struct ScanArgs {
+    /// Files to scan; `-` is standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// Look for this regular expression instead of the text ERROR; may be repeated, any of them counts
+    #[arg(short = 'e', long = "regexp", value_name = "PATTERN", allow_hyphen_values = true)]
+    pub patterns: Vec<String>,
+
+    /// Take every -e as a text, not as a regular expression
+    #[arg(short = 'F', long)]
+    pub fixed_strings: bool,
+
+    /// Ignore case in all patterns
+    #[arg(short = 'i', long)]
+    pub ignore_case: bool,
+
+    /// Leave out lines in which this regular expression matches; may be repeated
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub not: Vec<String>,
+
+    /// Count by the rules of this configuration
+    #[arg(short = 'c', long, value_name = "FILE",
+          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not"])]
+    pub config: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// How many threads scan [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+
+    /// How plain files are read; auto is pread
+    #[arg(long, value_enum, default_value_t = ReaderArg::Auto)]
+    pub reader: ReaderArg,
+
+    /// Show no progress, even on a terminal
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// How plain files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReaderArg {
+    /// Whatever was measured to be fastest.
+    Auto,
+    /// Through mapped windows.
+    Mmap,
+    /// Into buffers.
+    Pread,
+}
+
+/// Runs the command. Problems are told on standard error.
+#[must_use]
+pub fn run(args: &ScanArgs) -> ExitCode {
+    match try_run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            tell(&format!("{error:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
+    let rules = RuleSet::compile(&rule_specs(args)?)?;
+    let files = count_with_progress(args, &rules);
+    let names = rules.names();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = if args.json {
+        report::write_json(&mut out, names, &files)
+    } else {
+        report::write_table(&mut out, names, &files)
+    };
+    match written.and_then(|()| out.flush()) {
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(|e| anyhow::anyhow!("cannot write to standard output: {e}"))?,
+    }
+    let matched = files.iter().flat_map(|file| &file.tally.lines_matched).any(|lines| *lines > 0);
+    Ok(if files.iter().any(|file| file.failed) {
+        ExitCode::from(FAILED)
+    } else if matched {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NOTHING_MATCHED)
+    })
+}
+
+fn rule_specs(args: &ScanArgs) -> Result<Vec<RuleSpec>, ConfigError> {
+    if let Some(config) = &args.config {
+        return rules_from_config(config);
+    }
+    let flags = Flags {
+        patterns: args.patterns.clone(),
+        fixed_strings: args.fixed_strings,
+        ignore_case: args.ignore_case,
+        not: args.not.clone(),
+        ..Flags::default()
+    };
+    Ok(vec![rule_from_flags(&flags)?])
+}
+
+fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> {
+    let reader = match args.reader {
+        ReaderArg::Auto | ReaderArg::Pread => Reader::Pread,
+        ReaderArg::Mmap => Reader::Mmap,
+    };
+    let mut options = ScanOptions::for_reader(reader);
+    if let Some(threads) = args.threads {
+        options.threads = threads.get();
+    }
+    let visible = !args.no_progress && io::stderr().is_terminal();
+    let mut progress = visible.then(|| Progress::new(&args.paths));
+    let files = count(&args.paths, rules, &options, &mut |news| match (news, &mut progress) {
+        (News::Problem(text), Some(progress)) => progress.suspend(|| tell(&text)),
+        (News::Problem(text), None) => tell(&text),
+        (News::Bytes(bytes), Some(progress)) => progress.set(bytes),
+        (News::Bytes(_), None) => {}
+    });
+    if let Some(progress) = progress {
+        progress.clear();
+    }
+    files
+}
+
+/// Writes to standard error; that nobody reads it is no reason to stop.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "spiketail: {text}");
+}

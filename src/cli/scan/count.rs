@@ -1,0 +1,328 @@
+//! Shares files, and chunks of files, between threads, and adds up what they find.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::input::{Counted, Input, is_stdin, open};
+use crate::file::decompressed::DecompressedSource;
+use crate::file::settings::Reader;
+use crate::file::source::{PreadSource, Sight, Source, open_source};
+use crate::scan::bulk::{BulkTally, BulkWalk, END_UNKNOWN, Walked};
+use crate::scan::rules::RuleSet;
+use crate::scan::scanner::Scanner;
+use crate::sys::open::{stat_file, stat_path};
+use crate::telemetry::events::display_path;
+
+/// Small enough to keep all threads busy to the end, large enough that cutting costs nothing, in bytes.
+const CHUNK_BYTES: u64 = 16 << 20;
+/// Fits into the processor's own cache, in bytes: see `benches/README.md`.
+const BUFFER_BYTES: usize = 256 << 10;
+/// Spreads the cost of mapping and unmapping, in bytes.
+const WINDOW_BYTES: usize = 4 << 20;
+/// The longest line that is judged whole, in bytes.
+const LINE_BYTES_MAX: usize = 1 << 20;
+/// How often news of the progress comes.
+const NEWS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How a scan is done. What it finds depends only on `line_bytes_max`.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// How many threads scan at most.
+    pub threads: usize,
+    /// How plain files are read.
+    pub reader: Reader,
+    /// How much of a file is shown at once, in bytes.
+    pub window_bytes: usize,
+    /// How much of a plain file one thread takes at once, in bytes.
+    pub chunk_bytes: u64,
+    /// The longest line that is judged whole, in bytes.
+    pub line_bytes_max: usize,
+}
+
+impl ScanOptions {
+    /// What is fastest with `reader`, on every processor.
+    #[must_use]
+    pub fn for_reader(reader: Reader) -> ScanOptions {
+        ScanOptions {
+            threads: thread::available_parallelism().map_or(1, usize::from),
+            reader,
+            window_bytes: if reader == Reader::Pread { BUFFER_BYTES } else { WINDOW_BYTES },
+            chunk_bytes: CHUNK_BYTES,
+            line_bytes_max: LINE_BYTES_MAX,
+        }
+    }
+}
+
+/// What was found in one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileCount {
+    /// The path as it was given.
+    pub path: PathBuf,
+    /// Whether any of it was read.
+    pub opened: bool,
+    /// Whether it could not be read, or not to its end.
+    pub failed: bool,
+    /// What was read and found; bytes are those after decompression.
+    pub tally: BulkTally,
+    truncated: bool,
+}
+
+/// What is told while a scan is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Something could not be read; a sentence for people.
+    Problem(String),
+    /// So many bytes of all files, as they are stored, were read by now.
+    Bytes(u64),
+}
+
+/// Counts the lines of the files at `paths`, in that order, that match `rules`. What goes wrong with one file is told
+/// and does not stop the others.
+pub fn count(
+    paths: &[PathBuf],
+    rules: &Arc<RuleSet>,
+    options: &ScanOptions,
+    news: &mut dyn FnMut(News),
+) -> Vec<FileCount> {
+    let nothing = |path: &PathBuf| FileCount {
+        path: path.clone(),
+        opened: false,
+        failed: false,
+        tally: BulkTally::new(rules.len()),
+        truncated: false,
+    };
+    let (problems, told) = mpsc::channel();
+    let shared = Shared {
+        options,
+        jobs: Mutex::new(Jobs { paths, index: 0, current: None }),
+        counts: Mutex::new(paths.iter().map(nothing).collect()),
+        bytes: Arc::new(AtomicU64::new(0)),
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads_needed(paths, options) {
+            let (shared, problems) = (&shared, problems.clone());
+            let scanner = Scanner::new(Arc::clone(rules), options.line_bytes_max);
+            scope.spawn(move || shared.work(scanner, &problems));
+        }
+        // The end of the news is when the last thread drops its end of the channel.
+        drop(problems);
+        loop {
+            match told.recv_timeout(NEWS_INTERVAL) {
+                Ok(problem) => news(News::Problem(problem)),
+                Err(RecvTimeoutError::Timeout) => news(News::Bytes(shared.bytes.load(Ordering::Relaxed))),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    });
+    shared.counts.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// No more threads than there are chunks.
+fn threads_needed(paths: &[PathBuf], options: &ScanOptions) -> usize {
+    let most = options.threads.max(1) as u64;
+    let mut chunks = 0;
+    for path in paths {
+        let size = if is_stdin(path) { u64::MAX } else { stat_path(path).map_or(0, |stat| stat.size) };
+        chunks += size.div_ceil(options.chunk_bytes.max(1)).max(1);
+        if chunks >= most {
+            return most as usize;
+        }
+    }
+    chunks as usize
+}
+
+/// What is left to do.
+struct Jobs<'p> {
+    paths: &'p [PathBuf],
+    /// The path that is opened next.
+    index: usize,
+    /// A plain file of which chunks are left.
+    current: Option<Chunk>,
+}
+
+/// One chunk of a plain file.
+#[derive(Clone)]
+struct Chunk {
+    index: usize,
+    file: Arc<File>,
+    size: u64,
+    own: Range<u64>,
+}
+
+enum Job {
+    Chunk(Chunk),
+    Stream(usize, File),
+    Unreadable(usize, String),
+}
+
+impl Jobs<'_> {
+    fn next(&mut self, chunk_bytes: u64) -> Option<Job> {
+        if let Some(chunk) = self.current.take() {
+            return Some(self.cut(chunk, chunk_bytes));
+        }
+        let index = self.index;
+        let path = self.paths.get(index)?;
+        self.index += 1;
+        Some(match open(path) {
+            Ok(Input::Plain(file, size)) => self.cut(Chunk { index, file, size, own: 0..0 }, chunk_bytes),
+            Ok(Input::Stream(stream)) => Job::Stream(index, stream),
+            Err(why_not) => Job::Unreadable(index, why_not),
+        })
+    }
+
+    /// Cuts off the chunk that follows `done`, and keeps the rest for whoever comes next.
+    fn cut(&mut self, done: Chunk, chunk_bytes: u64) -> Job {
+        let start = done.own.end;
+        let end = start.saturating_add(chunk_bytes.max(1)).min(done.size);
+        let chunk = Chunk { own: start..end, ..done };
+        self.current = (end < chunk.size).then(|| chunk.clone());
+        Job::Chunk(chunk)
+    }
+}
+
+struct Shared<'p> {
+    options: &'p ScanOptions,
+    jobs: Mutex<Jobs<'p>>,
+    counts: Mutex<Vec<FileCount>>,
+    bytes: Arc<AtomicU64>,
+}
+
+/// Why a step has to be taken again, or not at all.
+enum Broken {
+    Torn,
+    Io(io::Error),
+}
+
+impl Shared<'_> {
+    fn work(&self, mut scanner: Scanner, problems: &Sender<String>) {
+        // Nobody listens any more only if the scan is over.
+        let tell = |problem: String| drop(problems.send(problem));
+        while let Some(job) = self.next_job() {
+            match job {
+                Job::Unreadable(index, why_not) => {
+                    self.with_count(index, |count| count.failed = true);
+                    tell(why_not);
+                }
+                Job::Chunk(chunk) => {
+                    let (tally, error) = self.scan_chunk(&chunk, &mut scanner);
+                    let truncated = is_truncated(&chunk, &tally);
+                    self.settle(chunk.index, &tally, error, truncated, &tell);
+                }
+                Job::Stream(index, stream) => {
+                    let (tally, error) = self.scan_stream(stream, &mut scanner);
+                    self.settle(index, &tally, error, false, &tell);
+                }
+            }
+        }
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.next(self.options.chunk_bytes)
+    }
+
+    fn with_count<T>(&self, index: usize, change: impl FnOnce(&mut FileCount) -> T) -> Option<T> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index).map(change)
+    }
+
+    /// Adds what one thread found in one file, and tells once what went wrong with it.
+    fn settle(
+        &self,
+        index: usize,
+        tally: &BulkTally,
+        error: Option<io::Error>,
+        truncated: bool,
+        tell: &dyn Fn(String),
+    ) {
+        let problem = self.with_count(index, |count| {
+            let path = display_path(&count.path);
+            count.opened = true;
+            count.tally.add(tally);
+            if let Some(error) = error {
+                let first = !std::mem::replace(&mut count.failed, true);
+                return first.then(|| format!("cannot scan all of {path}: {error}"));
+            }
+            let first = truncated && !std::mem::replace(&mut count.truncated, true);
+            first.then(|| format!("{path} was truncated while it was scanned; what could be read is counted"))
+        });
+        if let Some(problem) = problem.flatten() {
+            tell(problem);
+        }
+    }
+
+    fn scan_chunk(&self, chunk: &Chunk, scanner: &mut Scanner) -> (BulkTally, Option<io::Error>) {
+        let window_bytes = self.options.window_bytes;
+        let mut source = open_source(Arc::clone(&chunk.file), self.options.reader, window_bytes);
+        let mut walk = BulkWalk::new(scanner, chunk.own.clone(), chunk.size, window_bytes);
+        loop {
+            let before = walk.tally().bytes;
+            let walked = walk.step(&mut |range, look| match source.show(range, look) {
+                Ok(Sight::Whole) => Ok(()),
+                Ok(Sight::Torn) => Err(Broken::Torn),
+                Err(error) => Err(Broken::Io(error)),
+            });
+            self.bytes.fetch_add(walk.tally().bytes - before, Ordering::Relaxed);
+            match walked {
+                Ok(Walked::On) => {}
+                Ok(Walked::Done) => return (walk.tally().clone(), None),
+                // Reading says how far the file goes now.
+                Err(Broken::Torn) => source = Box::new(PreadSource::new(Arc::clone(&chunk.file))),
+                Err(Broken::Io(error)) => return (walk.tally().clone(), Some(error)),
+            }
+        }
+    }
+
+    fn scan_stream(&self, stream: File, scanner: &mut Scanner) -> (BulkTally, Option<io::Error>) {
+        let bytes = Arc::clone(&self.bytes);
+        let count = move |got| {
+            bytes.fetch_add(got, Ordering::Relaxed);
+        };
+        let mut source = match DecompressedSource::new(Counted { reader: stream, count }) {
+            Ok(source) => source,
+            Err(error) => return (BulkTally::new(scanner.rules().len()), Some(error)),
+        };
+        let mut walk = BulkWalk::new(scanner, 0..END_UNKNOWN, END_UNKNOWN, BUFFER_BYTES);
+        let mut failed = None;
+        loop {
+            let walked = walk.step(&mut |range, look| {
+                if failed.is_some() {
+                    // The lines before the failure count.
+                    source.show_what_was_read(range, look);
+                    return Ok(());
+                }
+                source.show(range, look).map(|_| ())
+            });
+            match walked {
+                Ok(Walked::On) => {}
+                Ok(Walked::Done) => return (walk.tally().clone(), failed),
+                Err(error) => failed = Some(error),
+            }
+        }
+    }
+}
+
+fn is_truncated(chunk: &Chunk, tally: &BulkTally) -> bool {
+    let short = tally.bytes < chunk.own.end - chunk.own.start;
+    // Within its last page a mapped file shows NULs where it was cut off.
+    short || stat_file(&chunk.file).is_ok_and(|stat| stat.size < chunk.size)
+}
+
+/// How many bytes are stored at `paths` altogether, or `None` if one of them does not say.
+pub(super) fn stored_bytes(paths: &[PathBuf]) -> Option<u64> {
+    let size = |path: &PathBuf| size_of(path);
+    paths.iter().map(size).sum()
+}
+
+fn size_of(path: &Path) -> Option<u64> {
+    if is_stdin(path) {
+        return None;
+    }
+    Some(stat_path(path).map_or(0, |stat| if stat.is_regular() { stat.size } else { 0 }))
+}
