@@ -99,7 +99,8 @@ impl App {
         health("started", format!("watching {}", counted(files, directories)), false);
         if open_files.is_some_and(|limit| files as u64 + 64 > limit) {
             let limit = open_files.unwrap_or_default();
-            let message = format!("{files} files are more than the limit of open files ({limit}); raise LimitNOFILE=");
+            let message =
+                format!("{files} files are more than the limit of open files ({limit}); raise LimitNOFILE=");
             health("open_files", message, true);
         }
         Ok(App { settings, engine, sink, watching })
@@ -107,7 +108,8 @@ impl App {
 
     /// Goes over to the settings that `load` gives, or says why not and stays with the old ones.
     fn try_reload(&mut self, load: &impl Fn() -> Result<Settings, ConfigError>, telemetry: &Telemetry) {
-        let refused = |why: String| health("reload_refused", format!("{why}\nThe old configuration stays."), true);
+        let refused =
+            |why: String| health("reload_refused", format!("{why}\nThe old configuration stays."), true);
         let settings = match load() {
             Ok(settings) => settings,
             Err(error) => return refused(error.to_string()),
@@ -168,7 +170,8 @@ fn watch(settings: &Settings, sink: &Arc<EngineSink>) -> Result<Watching, PathEr
 
 fn counted(files: usize, directories: usize) -> String {
     let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-    let directories = if directories == 1 { "1 directory".to_owned() } else { format!("{directories} directories") };
+    let directories =
+        if directories == 1 { "1 directory".to_owned() } else { format!("{directories} directories") };
     format!("{files} in {directories}")
 }
 
@@ -189,7 +192,8 @@ struct EngineSink {
 
 impl EngineSink {
     fn new(hints: Hints, new_since: Option<SystemTime>) -> EngineSink {
-        let fds = [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
+        let fds =
+            [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
         let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
         let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
         EngineSink { hints, numbers: RwLock::new(None), new_since, own }
@@ -204,8 +208,9 @@ impl EngineSink {
 
 impl Sink for EngineSink {
     fn found(&self, watch: usize, path: &Path, existing: bool) -> Option<Key> {
-        if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino))) {
-            tracing::warn!(path = %path.display(), "not watched: the daemon writes to it itself");
+        if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino)))
+        {
+            tracing::debug!(path = %path.display(), "not watched: the daemon writes to it itself");
             return None;
         }
         let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);

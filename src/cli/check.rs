@@ -18,7 +18,8 @@ pub struct CheckArgs {
 /// Checks a configuration. Gives the exit status of the process: 0 if it is right, else 2.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let checked = config::load(&args.config).map_err(|e| e.to_string()).and_then(|settings| {
-        Compiled::new(&settings.plan).map_err(|e| format!("the rules of a watch are too much together: {e}"))?;
+        Compiled::new(&settings.plan)
+            .map_err(|e| format!("the rules of a watch are too much together: {e}"))?;
         Ok(settings)
     });
     match checked {

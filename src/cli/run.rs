@@ -125,8 +125,10 @@ fn daemon(
     let requests = signals::requests().context("cannot install the signal handlers")?;
     let closed = Arc::new(Notify::new());
     let on_closed = Arc::clone(&closed);
-    let telemetry = output::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
+    let telemetry =
+        output::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
     let outcome = runtime.block_on(app::run(settings, load, &telemetry, requests, shutdown));

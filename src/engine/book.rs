@@ -78,7 +78,14 @@ impl Book {
     }
 
     /// Takes in what one turn found, and emits what is due at once. True if something is due later.
-    pub(super) fn apply(&mut self, key: FileKey, watch: usize, tail: &Tail, turn: &Turn, now: Millis) -> bool {
+    pub(super) fn apply(
+        &mut self,
+        key: FileKey,
+        watch: usize,
+        tail: &Tail,
+        turn: &Turn,
+        now: Millis,
+    ) -> bool {
         let rules = self.plan.watches[watch].rules.len();
         for (news, generation) in &turn.news {
             self.file_event(watch, tail.path(), news, *generation).emit();
@@ -146,14 +153,20 @@ impl Book {
         for counts in self.counts.values_mut() {
             let Some(watch) = renumbered.get(counts.watch).copied().flatten() else { continue };
             let before = &old.watches[counts.watch].rules;
-            let total = |name: &String| before.names().iter().position(|n| n == name).map(|at| counts.rules[at]);
-            counts.rules =
-                self.plan.watches[watch].rules.names().iter().map(|name| total(name).unwrap_or_default()).collect();
+            let total =
+                |name: &String| before.names().iter().position(|n| n == name).map(|at| counts.rules[at]);
+            counts.rules = self.plan.watches[watch]
+                .rules
+                .names()
+                .iter()
+                .map(|name| total(name).unwrap_or_default())
+                .collect();
             counts.watch = watch;
         }
         for ((alert, watch, file), state) in std::mem::take(&mut self.alerts) {
             let spec = &old.alerts[alert];
-            let new_watch = renumbered.get(watch).copied().flatten().filter(|_| !file.is_some_and(|f| gone.contains(&f)));
+            let new_watch =
+                renumbered.get(watch).copied().flatten().filter(|_| !file.is_some_and(|f| gone.contains(&f)));
             let new_alert = self.plan.alerts.iter().position(|new| is_same(new, spec));
             if let (Some(watch), Some(alert)) = (new_watch, new_alert) {
                 self.alerts.insert((alert, watch, file), state);
@@ -274,7 +287,8 @@ impl Book {
         (self.torn_reported, self.torn_at) = (torn_scans, now);
         HealthEvent {
             event: "torn_scans".to_owned(),
-            message: "files changed while they were scanned; those scans were thrown away and made again".to_owned(),
+            message: "files changed while they were scanned; those scans were thrown away and made again"
+                .to_owned(),
             count: Some(count),
             warning: false,
         }
@@ -288,7 +302,9 @@ impl Book {
             News::Truncated(reason) => (FileChange::Truncated, reason.as_str().to_owned()),
             News::Rewritten(reason) => (FileChange::Rewritten, reason.as_str().to_owned()),
             News::Removed(reason) => (FileChange::Removed, reason.as_str().to_owned()),
-            News::Missed(_) => (FileChange::Missed, "gone from the file before they were part of a whole line".to_owned()),
+            News::Missed(_) => {
+                (FileChange::Missed, "gone from the file before they were part of a whole line".to_owned())
+            }
             News::Unreadable(reason) => (FileChange::Unreadable, reason.clone()),
             News::Recovered => (FileChange::Recovered, "it can be read again".to_owned()),
         };

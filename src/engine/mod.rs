@@ -213,11 +213,13 @@ impl Hints {
                 keys.iter().filter_map(|key| Some((*key, registry.probe(*key, now)?))).collect()
             };
             // Outside of the lock: a dead network filesystem may hold up a stat for minutes.
-            let (due, quiet): (Vec<_>, Vec<_>) = probes.into_iter().partition(|(_, probe)| probe.needs_turn());
+            let (due, quiet): (Vec<_>, Vec<_>) =
+                probes.into_iter().partition(|(_, probe)| probe.needs_turn());
             let due: Vec<FileKey> = due.into_iter().map(|(key, _)| key).collect();
             self.look(&due);
             let mut registry = self.0.registry();
-            forgotten.extend(quiet.iter().map(|(key, _)| *key).filter(|key| registry.forget_if_gone(*key, now)));
+            forgotten
+                .extend(quiet.iter().map(|(key, _)| *key).filter(|key| registry.forget_if_gone(*key, now)));
         }
         if !forgotten.is_empty() {
             self.0.book().forget(&forgotten, now);

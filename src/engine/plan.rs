@@ -39,13 +39,26 @@ impl Compiled {
     pub fn new(plan: &Plan) -> Result<Compiled, PatternError> {
         let watches = plan.watches.iter().map(|watch| {
             let rules = RuleSet::compile(&watch.rules)?;
-            let counts = |alert: &AlertSpec, rule: &String| alert.rule == *rule && alert.watches.contains(&watch.name);
+            let counts =
+                |alert: &AlertSpec, rule: &String| alert.rule == *rule && alert.watches.contains(&watch.name);
             let alerts_by_rule = rules.names().iter().map(|rule| {
-                plan.alerts.iter().enumerate().filter(|(_, alert)| counts(alert, rule)).map(|(n, _)| n).collect()
+                plan.alerts
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, alert)| counts(alert, rule))
+                    .map(|(n, _)| n)
+                    .collect()
             });
             let alerts_by_rule: Vec<Vec<usize>> = alerts_by_rule.collect();
-            let samples_max = alerts_by_rule.iter().flatten().map(|n| plan.alerts[*n].samples_max).max().unwrap_or(0);
-            Ok(CompiledWatch { name: watch.name.clone(), rules, file: watch.file, alerts_by_rule, samples_max })
+            let samples_max =
+                alerts_by_rule.iter().flatten().map(|n| plan.alerts[*n].samples_max).max().unwrap_or(0);
+            Ok(CompiledWatch {
+                name: watch.name.clone(),
+                rules,
+                file: watch.file,
+                alerts_by_rule,
+                samples_max,
+            })
         });
         Ok(Compiled { watches: watches.collect::<Result<_, PatternError>>()?, alerts: plan.alerts.clone() })
     }

@@ -189,7 +189,14 @@ impl Registry {
     }
 
     /// Takes a tail back after its turn. True if another turn of it is due.
-    pub(super) fn give_back(&mut self, job: Job, more: bool, draining: bool, now: Millis, windows_max: usize) -> bool {
+    pub(super) fn give_back(
+        &mut self,
+        job: Job,
+        more: bool,
+        draining: bool,
+        now: Millis,
+        windows_max: usize,
+    ) -> bool {
         let Job { key, tail, .. } = job;
         self.running -= 1;
         let Some(slot) = self.slots.get_mut(&key) else { return false };

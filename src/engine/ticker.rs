@@ -19,8 +19,10 @@ pub(super) fn run(shared: &Shared) {
                 return;
             }
             ticks.due = false;
-            let (ticks, _) =
-                shared.tick.wait_timeout_while(ticks, TICK, |t| !t.stop).unwrap_or_else(PoisonError::into_inner);
+            let (ticks, _) = shared
+                .tick
+                .wait_timeout_while(ticks, TICK, |t| !t.stop)
+                .unwrap_or_else(PoisonError::into_inner);
             if ticks.stop {
                 return;
             }

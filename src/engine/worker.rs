@@ -59,7 +59,8 @@ fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut Job) -> Option<
     let tail = &mut job.tail;
     // A defect in the reading of one file must not end the reading of all.
     let turn = catch_unwind(AssertUnwindSafe(|| tail.turn(scanner, samples_max, budget, moment)));
-    turn.inspect_err(|_| tracing::error!(path = %job.tail.path().display(), "a turn of this file failed")).ok()
+    turn.inspect_err(|_| tracing::error!(path = %job.tail.path().display(), "a turn of this file failed"))
+        .ok()
 }
 
 fn finish(shared: &Shared, job: Job, turn: Option<Turn>) {

@@ -265,7 +265,8 @@ impl Reading {
             tally.add(&hits, fresh, offset);
             let judged = (cursor.offset - from) as usize;
             let in_hole = !cursor.inside_long_line && bytes.get(judged.min(bytes.len() - 1)) == Some(&0);
-            trial = Some(Trial { cursor, step, tally, anchor: Anchor::ending(&bytes[..judged]), lead, in_hole });
+            trial =
+                Some(Trial { cursor, step, tally, anchor: Anchor::ending(&bytes[..judged]), lead, in_hole });
         })?;
         Ok(trial.filter(|_| sight == Sight::Whole))
     }

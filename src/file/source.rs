@@ -9,8 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::file::settings::Reader;
-pub use crate::sys::window::Sight;
 use crate::sys::window::MappedWindow;
+pub use crate::sys::window::Sight;
 
 /// A file whose bytes can be looked at.
 pub trait Source: Send {
@@ -81,7 +81,9 @@ impl Source for MappedSource {
                 // All windows are taken at the moment: read this once without one.
                 return PreadSource::new(Arc::clone(&self.file)).show(range, look);
             }
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::EINVAL | libc::ENOMEM)) => {
+            Err(error)
+                if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::EINVAL | libc::ENOMEM)) =>
+            {
                 return self.fallback.insert(PreadSource::new(Arc::clone(&self.file))).show(range, look);
             }
             Err(error) => return Err(error),

@@ -133,9 +133,26 @@ enum Next {
 impl Tail {
     /// A tail of `path`, which reads nothing before its first turn. `id` is its number in `claims`.
     #[must_use]
-    pub fn new(id: Owner, path: PathBuf, settings: FileSettings, claims: Arc<Claims>, origin: Origin) -> Tail {
+    pub fn new(
+        id: Owner,
+        path: PathBuf,
+        settings: FileSettings,
+        claims: Arc<Claims>,
+        origin: Origin,
+    ) -> Tail {
         let (current, draining) = (None, VecDeque::new());
-        Tail { id, path, settings, claims, origin, current, draining, generation: 0, trouble: None, settled: None }
+        Tail {
+            id,
+            path,
+            settings,
+            claims,
+            origin,
+            current,
+            draining,
+            generation: 0,
+            trouble: None,
+            settled: None,
+        }
     }
 
     /// The path.
@@ -176,7 +193,10 @@ impl Tail {
 
     /// Gives up windows and buffers until there is something to read.
     pub fn release(&mut self) {
-        self.current.iter_mut().chain(self.draining.iter_mut().map(|d| &mut d.reading)).for_each(Reading::release);
+        self.current
+            .iter_mut()
+            .chain(self.draining.iter_mut().map(|d| &mut d.reading))
+            .for_each(Reading::release);
     }
 
     /// Reads by other settings from now on.
@@ -191,7 +211,13 @@ impl Tail {
     }
 
     /// Takes one turn: judges what is new, at most about `budget` bytes of it.
-    pub fn turn(&mut self, scanner: &mut Scanner, samples_max: usize, mut budget: u64, moment: Moment) -> Turn {
+    pub fn turn(
+        &mut self,
+        scanner: &mut Scanner,
+        samples_max: usize,
+        mut budget: u64,
+        moment: Moment,
+    ) -> Turn {
         let mut turn = Turn {
             tally: Tally::new(scanner.rules().len(), samples_max),
             news: Vec::new(),
@@ -222,7 +248,13 @@ impl Tail {
         }
     }
 
-    fn follow_path(&mut self, scanner: &mut Scanner, budget: &mut u64, moment: Moment, turn: &mut Turn) -> Next {
+    fn follow_path(
+        &mut self,
+        scanner: &mut Scanner,
+        budget: &mut u64,
+        moment: Moment,
+        turn: &mut Turn,
+    ) -> Next {
         let there = match stat_path(&self.path) {
             Ok(stat) => Some(stat),
             Err(error) => match classify_error(error, &self.path) {
@@ -299,17 +331,19 @@ impl Tail {
         let (stat, content) = reading.look()?;
         let change = classify(&known, &Seen { at_path, size: stat.size, content });
         let next = match change {
-            Change::Unchanged | Change::Grew => match reading.read(&stat, scanner, budget, &mut turn.tally)? {
-                Progress::Done => Next::Settled,
-                Progress::More => {
-                    turn.more = true;
-                    Next::Settled
+            Change::Unchanged | Change::Grew => {
+                match reading.read(&stat, scanner, budget, &mut turn.tally)? {
+                    Progress::Done => Next::Settled,
+                    Progress::More => {
+                        turn.more = true;
+                        Next::Settled
+                    }
+                    Progress::Disturbed => {
+                        turn.torn += 1;
+                        Next::LookAgain
+                    }
                 }
-                Progress::Disturbed => {
-                    turn.torn += 1;
-                    Next::LookAgain
-                }
-            },
+            }
             Change::Truncated(reason) => {
                 self.start_over(reading, News::Truncated(reason), turn);
                 Next::LookAgain
@@ -417,7 +451,10 @@ impl Tail {
     fn end(&mut self, mut reading: Reading, scanner: &mut Scanner, turn: &mut Turn) {
         if let Err(error) = reading.finish(scanner, &mut turn.tally) {
             let unjudged = reading.size().saturating_sub(reading.offset());
-            self.announce(News::Unreadable(format!("its former file cannot be read to the end: {error}")), turn);
+            self.announce(
+                News::Unreadable(format!("its former file cannot be read to the end: {error}")),
+                turn,
+            );
             self.announce(News::Missed(unjudged), turn);
         }
         self.claims.release(reading.identity(), reading.mark());

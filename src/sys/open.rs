@@ -88,7 +88,8 @@ pub fn open_regular(path: &Path) -> Result<(File, Stat), OpenError> {
     let before = stat_path(path).map_err(|e| classify(e, path))?;
     require_regular(&before)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|e| classify(e.into(), path))?);
+    let file =
+        File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|e| classify(e.into(), path))?);
     // Once more on the descriptor: the path may lead elsewhere by now.
     let stat = stat_file(&file)?;
     require_regular(&stat)?;
@@ -227,7 +228,10 @@ mod tests {
         rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         assert!(matches!(open_regular(&fifo), Err(OpenError::NotRegular("a FIFO"))));
         assert!(matches!(open_regular(dir.path()), Err(OpenError::NotRegular("a directory"))));
-        assert!(matches!(open_regular(Path::new("/dev/null")), Err(OpenError::NotRegular("a character device"))));
+        assert!(matches!(
+            open_regular(Path::new("/dev/null")),
+            Err(OpenError::NotRegular("a character device"))
+        ));
         assert!(matches!(open_regular(&dir.path().join("none")), Err(OpenError::Missing)));
     }
 

@@ -51,7 +51,8 @@ impl Slot {
     pub(super) fn register(start: usize, end: usize) -> io::Result<Slot> {
         install()?;
         let free = FREE_LIST.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let index = free.ok_or_else(|| io::Error::new(io::ErrorKind::QuotaExceeded, "too many mapped windows"))?;
+        let index =
+            free.ok_or_else(|| io::Error::new(io::ErrorKind::QuotaExceeded, "too many mapped windows"))?;
         let entry = &TABLE[index];
         entry.torn.store(false, Ordering::Relaxed);
         entry.end.store(end, Ordering::Relaxed);

@@ -46,6 +46,8 @@ pub struct Discovery {
     patterns: Arc<Vec<Pattern>>,
     exclusions: Arc<Vec<Exclusions>>,
     directories: HashMap<PathBuf, Directory>,
+    /// Directories that became of interest and are still to be listed.
+    entered: Vec<(PathBuf, Interest)>,
 }
 
 impl Discovery {
@@ -65,6 +67,7 @@ impl Discovery {
             patterns: Arc::new(patterns),
             exclusions: Arc::new(exclusions),
             directories: HashMap::new(),
+            entered: Vec::new(),
         })
     }
 
@@ -94,7 +97,7 @@ impl Discovery {
                 self.enter(&dir, interest, 0, visitor, &before);
             }
         }
-        self.list_all(visitor, &before);
+        self.list_entered(visitor, &before);
         before.into_keys().filter(|path| !self.directories.contains_key(path)).collect()
     }
 
@@ -108,7 +111,7 @@ impl Discovery {
         for interest in interests {
             self.visit(&path, name, kind, interest, 0, visitor, &unlisted);
         }
-        self.list_all(visitor, &unlisted);
+        self.list_entered(visitor, &unlisted);
     }
 
     /// Plain paths at which nothing is.
@@ -131,8 +134,11 @@ impl Discovery {
         };
         let is_new = !self.directories.contains_key(dir);
         let directory = self.directories.entry(dir.to_owned()).or_insert_with(new_directory);
-        if directory.interests.insert(interest) && !before.contains_key(dir) {
-            directory.listed = None;
+        if directory.interests.insert(interest) {
+            self.entered.push((dir.to_owned(), interest));
+            if !before.contains_key(dir) {
+                directory.listed = None;
+            }
         }
         if is_new {
             visitor.watch(dir);
@@ -145,27 +151,14 @@ impl Discovery {
         }
     }
 
-    /// Lists every directory that changed since it was listed, and those that turn up meanwhile.
-    fn list_all(&mut self, visitor: &mut dyn Visitor, before: &HashMap<PathBuf, Option<SystemTime>>) {
-        let mut done = HashSet::new();
-        loop {
-            let due: Vec<(PathBuf, Vec<Interest>)> = self
-                .directories
-                .iter()
-                .filter(|(path, dir)| dir.listed.is_none() || before.contains_key(*path))
-                .flat_map(|(path, dir)| dir.interests.iter().map(move |interest| (path, *interest)))
-                .filter(|(path, interest)| !done.contains(&((*path).clone(), *interest)))
-                .fold(HashMap::<PathBuf, Vec<Interest>>::new(), |mut due, (path, interest)| {
-                    due.entry(path.clone()).or_default().push(interest);
-                    due
-                })
-                .into_iter()
-                .collect();
-            if due.is_empty() {
-                return;
+    /// Lists every directory that was entered, and those that turn up meanwhile.
+    fn list_entered(&mut self, visitor: &mut dyn Visitor, before: &HashMap<PathBuf, Option<SystemTime>>) {
+        while !self.entered.is_empty() {
+            let mut due: HashMap<PathBuf, Vec<Interest>> = HashMap::new();
+            for (dir, interest) in std::mem::take(&mut self.entered) {
+                due.entry(dir).or_default().push(interest);
             }
             for (dir, interests) in due {
-                done.extend(interests.iter().map(|interest| (dir.clone(), *interest)));
                 self.list(&dir, &interests, visitor, before);
             }
         }

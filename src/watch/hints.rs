@@ -81,7 +81,10 @@ impl notify::EventHandler for Listener {
     fn handle_event(&mut self, event: notify::Result<notify::Event>) {
         if let Some(nap) = self.nap.before_event(Instant::now()) {
             // This thread has nothing else to do, and whoever waits for it waits a few milliseconds at most.
-            #[expect(clippy::disallowed_methods, reason = "the nap is the point: the kernel merges events meanwhile")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the nap is the point: the kernel merges events meanwhile"
+            )]
             std::thread::sleep(nap);
             self.nap.woke(Instant::now());
         }

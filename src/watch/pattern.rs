@@ -34,7 +34,8 @@ impl Part {
             Part::Name(wanted) => wanted == name,
             // As in a shell, a wildcard does not match a leading dot unless it says so.
             Part::Glob(glob) => {
-                (!name.as_bytes().starts_with(b".") || glob.glob().glob().starts_with('.')) && glob.is_match(name)
+                (!name.as_bytes().starts_with(b".") || glob.glob().glob().starts_with('.'))
+                    && glob.is_match(name)
             }
             Part::AnyDepth => !name.as_bytes().starts_with(b"."),
         }
@@ -70,7 +71,8 @@ impl Pattern {
     /// # Errors
     /// If the path is not absolute or a glob in it is malformed.
     pub fn new(watch: usize, path: &Path) -> Result<Pattern, PatternError> {
-        let error = |problem: &str| PatternError { path: path.display().to_string(), problem: problem.to_owned() };
+        let error =
+            |problem: &str| PatternError { path: path.display().to_string(), problem: problem.to_owned() };
         if !path.is_absolute() {
             return Err(error("not an absolute path"));
         }
@@ -86,16 +88,18 @@ impl Pattern {
             };
             parts.push(match name.to_str() {
                 Some("**") => Part::AnyDepth,
-                Some(glob) if is_glob(glob) => {
-                    Part::Glob(component_glob(glob).map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher())
-                }
+                Some(glob) if is_glob(glob) => Part::Glob(
+                    component_glob(glob).map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher(),
+                ),
                 _ => Part::Name(name.to_owned()),
             });
         }
         let is_plain = parts.iter().all(|part| matches!(part, Part::Name(_)));
         if matches!(parts.last(), Some(Part::AnyDepth)) {
             // `dir/**` means every file below.
-            parts.push(Part::Glob(component_glob("*").map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher()));
+            parts.push(Part::Glob(
+                component_glob("*").map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher(),
+            ));
         }
         Ok(Pattern { watch, parts, is_plain, text: path.display().to_string() })
     }
@@ -129,13 +133,19 @@ impl Exclusions {
     pub fn new(spec: &WatchSpec) -> Result<Exclusions, PatternError> {
         let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         let build = |glob: &str| {
-            component_glob(glob).map_err(|e| PatternError { path: glob.to_owned(), problem: e.kind().to_string() })
+            component_glob(glob)
+                .map_err(|e| PatternError { path: glob.to_owned(), problem: e.kind().to_string() })
         };
         for glob in &spec.exclude {
-            if glob.contains('/') { paths.add(build(glob)?) } else { names.add(build(glob)?) };
+            if glob.contains('/') {
+                paths.add(build(glob)?)
+            } else {
+                names.add(build(glob)?)
+            };
         }
         let set = |set: GlobSetBuilder| {
-            set.build().map_err(|e| PatternError { path: spec.exclude.join(", "), problem: e.kind().to_string() })
+            set.build()
+                .map_err(|e| PatternError { path: spec.exclude.join(", "), problem: e.kind().to_string() })
         };
         let in_directories = build(LEFT_BY_ROTATION)?.compile_matcher();
         Ok(Exclusions { names: set(names)?, paths: set(paths)?, in_directories })
@@ -144,7 +154,9 @@ impl Exclusions {
     /// Whether `path` is left out. `in_directory` says that only its directory was named.
     pub(super) fn leave_out(&self, path: &Path, in_directory: bool) -> bool {
         let Some(name) = path.file_name() else { return true };
-        self.names.is_match(name) || self.paths.is_match(path) || (in_directory && self.in_directories.is_match(name))
+        self.names.is_match(name)
+            || self.paths.is_match(path)
+            || (in_directory && self.in_directories.is_match(name))
     }
 }
 
@@ -159,7 +171,16 @@ mod tests {
         for name in ["app.log", "app", "app-2.log", "app-1.2.log", "app-2026-11-22.log", "x.1y"] {
             assert!(!out.leave_out(&Path::new("/d").join(name), true), "{name}");
         }
-        for name in ["app.log.1", "app.log.12", "app.log.2.gz", "app.log-20261122", "app.log-2026-11-22", "app.log-20261122-1795300000", "a.gz", ".hidden"] {
+        for name in [
+            "app.log.1",
+            "app.log.12",
+            "app.log.2.gz",
+            "app.log-20261122",
+            "app.log-2026-11-22",
+            "app.log-20261122-1795300000",
+            "a.gz",
+            ".hidden",
+        ] {
             assert!(out.leave_out(&Path::new("/d").join(name), true), "{name}");
         }
         assert!(!out.leave_out(Path::new("/d/app.log.1"), false));

@@ -42,7 +42,8 @@ impl Watching {
         sweeper.reconcile(true);
         let directories = sweeper.watched.len();
         let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(move || sweeper.run());
-        let thread = thread.inspect_err(|error| tracing::error!("cannot start the sweeping thread: {error}")).ok();
+        let thread =
+            thread.inspect_err(|error| tracing::error!("cannot start the sweeping thread: {error}")).ok();
         Ok(Watching { inbox, thread, directories })
     }
 
@@ -169,7 +170,9 @@ impl Sweeper {
         self.watched = self.state.watches.keys().cloned().collect();
         if existing {
             for path in self.discovery.missing() {
-                self.state.sink.trouble(Trouble::Waiting(format!("{path} does not exist yet; waiting for it")));
+                self.state
+                    .sink
+                    .trouble(Trouble::Waiting(format!("{path} does not exist yet; waiting for it")));
             }
         }
     }
@@ -227,8 +230,12 @@ impl State {
 
     /// Drops watches whose directory is gone or is another one now; the pass that follows sets them anew.
     fn renew_watches(&mut self) {
-        let stale: Vec<PathBuf> =
-            self.watches.iter().filter(|(dir, id)| inode(dir) != Some(**id)).map(|(dir, _)| dir.clone()).collect();
+        let stale: Vec<PathBuf> = self
+            .watches
+            .iter()
+            .filter(|(dir, id)| inode(dir) != Some(**id))
+            .map(|(dir, _)| dir.clone())
+            .collect();
         for dir in stale {
             self.watches.remove(&dir);
             if let Some(watcher) = &mut self.watcher {
@@ -259,7 +266,10 @@ impl State {
             Err(error) => {
                 self.polled.insert(dir.to_owned());
                 let mend = match error.kind {
-                    ErrorKind::MaxFilesWatch => "the kernel's watches are used up; raise fs.inotify.max_user_watches (sysctl)".to_owned(),
+                    ErrorKind::MaxFilesWatch => {
+                        "the kernel's watches are used up; raise fs.inotify.max_user_watches (sysctl)"
+                            .to_owned()
+                    }
                     // The text names the directory, which would make it new for each.
                     ErrorKind::Io(error) => format!("cannot watch {}: {error}", dir.display()),
                     _ => format!("cannot watch {}: {error}", dir.display()),
@@ -270,8 +280,12 @@ impl State {
     }
 
     fn unwatch(&mut self, dir: &Path) {
-        let resolved: Vec<PathBuf> =
-            self.aliases.iter().filter(|(_, dirs)| dirs.contains(dir)).map(|(resolved, _)| resolved.clone()).collect();
+        let resolved: Vec<PathBuf> = self
+            .aliases
+            .iter()
+            .filter(|(_, dirs)| dirs.contains(dir))
+            .map(|(resolved, _)| resolved.clone())
+            .collect();
         for resolved in resolved {
             let Some(dirs) = self.aliases.get_mut(&resolved) else { continue };
             dirs.remove(dir);
@@ -296,7 +310,8 @@ impl State {
 
     /// Follows the links of a known file anew: one of them may have been switched.
     fn reroute(&mut self, path: &Path) {
-        let known: Vec<usize> = self.files.keys().filter(|(_, p)| p == path).map(|(watch, _)| *watch).collect();
+        let known: Vec<usize> =
+            self.files.keys().filter(|(_, p)| p == path).map(|(watch, _)| *watch).collect();
         for watch in known {
             self.route(watch, path);
         }
@@ -360,7 +375,10 @@ impl Visitor for State {
 
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error) {
         if error.kind() != std::io::ErrorKind::NotFound {
-            let text = format!("cannot list {}: {error}; the user that runs spiketail needs r and x on it", dir.display());
+            let text = format!(
+                "cannot list {}: {error}; the user that runs spiketail needs r and x on it",
+                dir.display()
+            );
             self.tell(Trouble::Unlisted(text));
         }
     }
