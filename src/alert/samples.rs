@@ -28,7 +28,7 @@ pub fn escape(bytes: &[u8]) -> String {
                 '\t' => out.push_str("\\t"),
                 c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
                 c if c.is_control() || reorders_text(c) => {
-                    out.push_str(&format!("\\u{{{:x}}}", u32::from(c)))
+                    out.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
                 }
                 c => out.push(c),
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::alerts::{DAY_MS, DEFAULT_SAMPLES, MINUTE_MS};
 use super::engine::{Basics, check_filter};
 use super::error::{ConfigError, Report, quoted};
-use super::rules::{DEFAULT_RULE, check_literal, check_regex, default_rule};
+use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
 use super::values::{parse_duration_ms, show_duration};
 use super::watches::{Watch, default_exclude};
@@ -90,12 +90,12 @@ pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
     }
     refuse_if_any(problems)?;
     let (any, regex) = match (flags.patterns.is_empty(), flags.fixed_strings) {
-        (true, _) => (default_rule().any, Vec::new()),
+        (true, _) => (RuleSpec::errors().any, Vec::new()),
         (false, true) => (flags.patterns.clone(), Vec::new()),
         (false, false) => (Vec::new(), flags.patterns.clone()),
     };
     let (not, ignore_case) = (flags.not.clone(), flags.ignore_case);
-    Ok(RuleSpec { name: DEFAULT_RULE.to_owned(), any, regex, not, ignore_case })
+    Ok(RuleSpec { any, regex, not, ignore_case, ..RuleSpec::errors() })
 }
 
 /// Adds the watch of the command line, with all rules, to the watches of a configuration.

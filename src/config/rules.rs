@@ -5,18 +5,10 @@ use super::schema::Kind;
 use super::table::{Table, Text};
 use crate::scan::rules::{RuleSpec, check_pattern};
 
-/// The name of the rule that exists where none is defined.
-pub(super) const DEFAULT_RULE: &str = "errors";
-
 /// A rule and, if it stands in the file, where.
 pub(super) struct Rule {
     pub(super) spec: RuleSpec,
     pub(super) span: Option<std::ops::Range<usize>>,
-}
-
-/// The rule that exists where none is defined: lines that hold `ERROR`.
-pub(super) fn default_rule() -> RuleSpec {
-    RuleSpec { name: DEFAULT_RULE.to_owned(), any: vec!["ERROR".to_owned()], ..RuleSpec::default() }
 }
 
 /// Reads every rule; never empty.
@@ -26,7 +18,7 @@ pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Vec<Rule> {
         rules.push(Rule { spec: read_rule(table, report), span: Some(table.span()) });
     }
     if rules.is_empty() {
-        rules.push(Rule { spec: default_rule(), span: None });
+        rules.push(Rule { spec: RuleSpec::errors(), span: None });
     }
     rules
 }
