@@ -14,3 +14,4 @@ pub mod settings;
 pub mod source;
 pub mod tail;
 pub mod tally;
+pub mod turn;

@@ -10,6 +10,7 @@ pub mod links;
 pub mod pattern;
 pub mod spec;
 pub mod sweep;
+mod watches;
 
 use std::path::Path;
 

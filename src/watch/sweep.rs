@@ -2,16 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-
-use crate::watch::discover::{Discovery, Visitor, routes_of, switches_of};
+use crate::watch::discover::Discovery;
 use crate::watch::hints::{Inbox, Listener, Nap, Routes};
 use crate::watch::pattern::PatternError;
 use crate::watch::spec::{WatchSpec, WatchTiming};
+use crate::watch::watches::Watches;
 use crate::watch::{Key, Sink, Trouble};
 
 /// Tells whether events of a directory cannot be relied on, so that it has to be polled besides.
@@ -58,30 +57,10 @@ impl Watching {
 
 struct Sweeper {
     discovery: Discovery,
-    state: State,
+    state: Watches,
     timing: WatchTiming,
     inbox: Arc<Inbox>,
     watched: HashSet<PathBuf>,
-}
-
-/// What a pass needs besides the discovery itself.
-struct State {
-    sink: Arc<dyn Sink>,
-    routes: Arc<Routes>,
-    watcher: Option<RecommendedWatcher>,
-    is_remote: IsRemote,
-    existing: bool,
-    /// Inode of each directory when its watch was set, by resolved path.
-    watches: HashMap<PathBuf, (u64, u64)>,
-    /// From resolved directories to the paths that patterns lead to them by.
-    aliases: HashMap<PathBuf, HashSet<PathBuf>>,
-    /// Names of links that lead to directories of interest.
-    switches: HashSet<PathBuf>,
-    /// Directories without reliable events, by resolved path.
-    polled: HashSet<PathBuf>,
-    /// Files by watch and path, with the names that they are routed by.
-    files: HashMap<(usize, PathBuf), (Key, Vec<PathBuf>)>,
-    troubles: HashSet<Trouble>,
 }
 
 impl Sweeper {
@@ -99,7 +78,7 @@ impl Sweeper {
             inbox: Arc::clone(&inbox),
             nap: Nap::new(),
         };
-        let mut state = State {
+        let mut state = Watches {
             sink,
             routes,
             watcher: None,
@@ -109,6 +88,7 @@ impl Sweeper {
             aliases: HashMap::new(),
             switches: HashSet::new(),
             polled: HashSet::new(),
+            resolved: HashMap::new(),
             files: HashMap::new(),
             troubles: HashSet::new(),
         };
@@ -196,8 +176,8 @@ impl Sweeper {
         let polled = &self.state.polled;
         // The last name is where the file itself is.
         let is_polled = |path: &PathBuf| path.parent().is_some_and(|dir| polled.contains(dir));
-        let files = self.state.files.values().filter(|(_, names)| names.iter().any(is_polled));
-        let due: Vec<Key> = files.map(|(key, _)| *key).collect();
+        let files = self.state.files.values().flatten().filter(|file| file.names.iter().any(is_polled));
+        let due: Vec<Key> = files.map(|file| file.key).collect();
         self.state.sink.look(&due);
         let dirs = self.discovery.directories();
         let changed = dirs.values().any(|dir| polled.contains(&dir.resolved));
@@ -205,186 +185,4 @@ impl Sweeper {
             self.reconcile(false);
         }
     }
-}
-
-impl State {
-    fn tell(&mut self, trouble: Trouble) {
-        if self.troubles.insert(trouble.clone()) {
-            self.sink.trouble(trouble);
-        }
-    }
-
-    /// Has the sink look at every file, and drops those that it knows no longer.
-    fn forget(&mut self) {
-        let gone: HashSet<Key> = self.sink.sweep().into_iter().collect();
-        if gone.is_empty() {
-            return;
-        }
-        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        for files in routes.values_mut() {
-            files.retain(|key| !gone.contains(key));
-        }
-        routes.retain(|_, files| !files.is_empty());
-        self.files.retain(|_, (key, _)| !gone.contains(key));
-    }
-
-    /// Drops watches whose directory is gone or is another one now; the pass that follows sets them anew.
-    fn renew_watches(&mut self) {
-        let stale: Vec<PathBuf> = self
-            .watches
-            .iter()
-            .filter(|(dir, id)| inode(dir) != Some(**id))
-            .map(|(dir, _)| dir.clone())
-            .collect();
-        for dir in stale {
-            self.watches.remove(&dir);
-            if let Some(watcher) = &mut self.watcher {
-                let _ = watcher.unwatch(&dir);
-            }
-        }
-    }
-
-    /// Has the kernel tell what happens in `dir`, a resolved path.
-    fn set_watch(&mut self, dir: &Path) {
-        if self.watches.contains_key(dir) {
-            return;
-        }
-        let Some(watcher) = &mut self.watcher else {
-            self.polled.insert(dir.to_owned());
-            return;
-        };
-        let Some(id) = inode(dir) else { return };
-        match watcher.watch(dir, RecursiveMode::NonRecursive) {
-            Ok(()) => {
-                self.watches.insert(dir.to_owned(), id);
-                if (self.is_remote)(dir) {
-                    self.polled.insert(dir.to_owned());
-                } else {
-                    self.polled.remove(dir);
-                }
-            }
-            Err(error) => {
-                self.polled.insert(dir.to_owned());
-                let mend = match error.kind {
-                    ErrorKind::MaxFilesWatch => {
-                        "the kernel's watches are used up; raise fs.inotify.max_user_watches (sysctl)"
-                            .to_owned()
-                    }
-                    // The text names the directory, which would make it new for each.
-                    ErrorKind::Io(error) => format!("cannot watch {}: {error}", dir.display()),
-                    _ => format!("cannot watch {}: {error}", dir.display()),
-                };
-                self.tell(Trouble::Polled(format!("{mend}; directories without a watch are polled")));
-            }
-        }
-    }
-
-    fn unwatch(&mut self, dir: &Path) {
-        let resolved: Vec<PathBuf> = self
-            .aliases
-            .iter()
-            .filter(|(_, dirs)| dirs.contains(dir))
-            .map(|(resolved, _)| resolved.clone())
-            .collect();
-        for resolved in resolved {
-            let Some(dirs) = self.aliases.get_mut(&resolved) else { continue };
-            dirs.remove(dir);
-            if !dirs.is_empty() || self.is_routed(&resolved) {
-                continue;
-            }
-            self.aliases.remove(&resolved);
-            self.polled.remove(&resolved);
-            if self.watches.remove(&resolved).is_some()
-                && let Some(watcher) = &mut self.watcher
-            {
-                let _ = watcher.unwatch(&resolved);
-            }
-        }
-    }
-
-    /// Whether events in `dir` are needed for a link's target.
-    fn is_routed(&self, dir: &Path) -> bool {
-        self.files.values().any(|(_, names)| names.iter().any(|name| name.parent() == Some(dir)))
-            || self.switches.iter().any(|name| name.parent() == Some(dir))
-    }
-
-    /// Follows the links of a known file anew: one of them may have been switched.
-    fn reroute(&mut self, path: &Path) {
-        let known: Vec<usize> =
-            self.files.keys().filter(|(_, p)| p == path).map(|(watch, _)| *watch).collect();
-        for watch in known {
-            self.route(watch, path);
-        }
-    }
-
-    fn route(&mut self, watch: usize, path: &Path) {
-        let Some((key, names)) = self.files.get_mut(&(watch, path.to_owned())) else { return };
-        let now = routes_of(path);
-        if *names == now {
-            return;
-        }
-        let key = *key;
-        let old = std::mem::replace(names, now.clone());
-        {
-            let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-            for name in old {
-                if let Some(files) = routes.get_mut(&name) {
-                    files.retain(|file| *file != key);
-                }
-            }
-            for name in &now {
-                routes.entry(name.clone()).or_default().push(key);
-            }
-        }
-        // Where a link leads to, writes happen; on the way, links are switched.
-        for dir in now.iter().filter_map(|name| name.parent()).collect::<HashSet<_>>() {
-            self.set_watch(dir);
-        }
-        self.sink.look(&[key]);
-    }
-}
-
-impl Visitor for State {
-    fn watch(&mut self, dir: &Path) {
-        let resolved = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
-        self.set_watch(&resolved);
-        self.aliases.entry(resolved.clone()).or_default().insert(dir.to_owned());
-        if resolved != dir {
-            for link in switches_of(dir) {
-                if let Some(parent) = link.parent() {
-                    self.set_watch(parent);
-                }
-                self.switches.insert(link);
-            }
-        }
-    }
-
-    fn found(&mut self, watch: usize, path: &Path) {
-        let at = (watch, path.to_owned());
-        if let Some((_, names)) = self.files.get(&at) {
-            // A link is followed anew: its target may have changed without an event that we see.
-            if names.len() > 1 {
-                self.route(watch, path);
-            }
-            return;
-        }
-        let Some(key) = self.sink.found(watch, path, self.existing) else { return };
-        self.files.insert(at, (key, Vec::new()));
-        self.route(watch, path);
-    }
-
-    fn unlisted(&mut self, dir: &Path, error: &std::io::Error) {
-        if error.kind() != std::io::ErrorKind::NotFound {
-            let text = format!(
-                "cannot list {}: {error}; the user that runs spiketail needs r and x on it",
-                dir.display()
-            );
-            self.tell(Trouble::Unlisted(text));
-        }
-    }
-}
-
-fn inode(dir: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(dir).ok().filter(std::fs::Metadata::is_dir).map(|meta| (meta.dev(), meta.ino()))
 }
