@@ -288,7 +288,8 @@ impl Shared<'_> {
             Ok(source) => source,
             Err(error) => return (BulkTally::new(scanner.rules().len()), Some(error)),
         };
-        let mut walk = BulkWalk::new(scanner, 0..END_UNKNOWN, END_UNKNOWN, BUFFER_BYTES);
+        let window_bytes = self.options.window_bytes.min(BUFFER_BYTES);
+        let mut walk = BulkWalk::new(scanner, 0..END_UNKNOWN, END_UNKNOWN, window_bytes);
         let mut failed = None;
         loop {
             let walked = walk.step(&mut |range, look| {
