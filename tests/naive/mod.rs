@@ -43,9 +43,7 @@ impl Rule {
         let compile = |pattern: &str| {
             Regex::builder()
                 .configure(Regex::config().utf8_empty(false))
-                .syntax(
-                    syntax::Config::new().utf8(false).multi_line(true).case_insensitive(spec.ignore_case),
-                )
+                .syntax(syntax::Config::new().utf8(false).multi_line(true).case_insensitive(spec.ignore_case))
                 .build(pattern)
                 .ok()
         };

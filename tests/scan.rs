@@ -1,0 +1,217 @@
+//! `spiketail scan` from outside: what it prints, what it refuses, and how it exits.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use assert_cmd::cargo::cargo_bin;
+use predicates::prelude::*;
+use predicates::str::{contains, is_empty, is_match};
+
+const LOG: &str = "INFO a\nERROR disk full\nerror again\nWARN c\nERROR net\n";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Runs `spiketail scan` in the folder.
+    fn scan(&self, args: &[&str]) -> assert_cmd::Command {
+        let mut command = assert_cmd::Command::new(cargo_bin("spiketail"));
+        command.current_dir(self.0.path()).arg("scan").args(args);
+        command
+    }
+}
+
+#[test]
+fn prints_an_aligned_table_with_a_total() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG);
+    folder.file("other.log", "ERROR\n".repeat(1234));
+    let table = "file           size  errors\n\
+                 app.log        52 B       2\n\
+                 other.log  7.23 KiB   1,234\n\
+                 total      7.28 KiB   1,236\n";
+    folder.scan(&["app.log", "other.log"]).assert().code(0).stdout(table).stderr(is_empty());
+    let alone = "file     size  errors\napp.log  52 B       2\n";
+    folder.scan(&["app.log"]).assert().code(0).stdout(alone);
+}
+
+#[test]
+fn prints_the_json_that_scripts_know() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG);
+    folder.file("empty.log", "");
+    let json = concat!(
+        r#"{"files":[{"path":"app.log","bytes":52,"lines_matched":{"errors":2}},"#,
+        r#"{"path":"empty.log","bytes":0,"lines_matched":{"errors":0}}],"#,
+        r#""total":{"bytes":52,"lines_matched":{"errors":2}}}"#,
+        "\n"
+    );
+    folder.scan(&["--json", "app.log", "empty.log"]).assert().code(0).stdout(json).stderr(is_empty());
+}
+
+#[test]
+fn exit_status_is_that_of_grep() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG);
+    folder.scan(&["app.log", "-e", "absent"]).assert().code(1).stderr(is_empty());
+    folder.scan(&["app.log", "-e", "(open"]).assert().code(2).stdout(is_empty()).stderr(contains("(open"));
+    folder.scan(&[]).assert().code(2).stderr(contains("PATH"));
+    folder.scan(&["app.log", "-c", "x.toml", "-e", "x"]).assert().code(2).stderr(contains("--config"));
+}
+
+#[test]
+fn patterns_are_regular_unless_fixed_and_can_exclude() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG);
+    let counts = |args: &[&str], expected: u32| {
+        let json = format!("{{\"errors\":{expected}}}");
+        folder.scan(args).args(["--json", "app.log"]).assert().stdout(contains(json));
+    };
+    counts(&["-e", "ERROR (disk|net)"], 2);
+    counts(&["-e", "^WARN", "-e", "^INFO"], 2);
+    counts(&["-F", "-e", "(disk|net)"], 0);
+    counts(&["-i", "-e", "error"], 3);
+    counts(&["-i", "-e", "error", "--not", "AGAIN$"], 2);
+    counts(&["--not", "net"], 1);
+}
+
+#[test]
+fn rules_come_from_a_configuration() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG);
+    let config = "[rule.zeta]\nany = [\"ERROR\"]\n[rule.alpha]\nregex = [\"^WARN\"]\n";
+    folder.file("rules.toml", config);
+    let assert = folder.scan(&["-c", "rules.toml", "--json", "app.log"]).assert();
+    assert.code(0).stdout(contains(r#""zeta":2"#).and(contains(r#""alpha":1"#)));
+    folder.scan(&["-c", "none.toml", "app.log"]).assert().code(2).stderr(contains("none.toml"));
+}
+
+#[test]
+fn standard_input_may_be_a_pipe_a_file_or_compressed() {
+    let folder = Folder::new();
+    let plain = folder.file("app.log", LOG);
+    let row = is_match(r"-  +52 B +2\n").unwrap();
+    folder.scan(&["-"]).write_stdin(LOG).assert().code(0).stdout(row.clone());
+    folder.scan(&["-"]).write_stdin(gzip(LOG.as_bytes())).assert().code(0).stdout(row.clone());
+    for path in [plain, folder.file("app.gz", gzip(LOG.as_bytes()))] {
+        let mut command = folder.scan(&["-"]);
+        command.pipe_stdin(path).unwrap().assert().code(0).stdout(row.clone());
+    }
+    folder.scan(&["-"]).write_stdin("").assert().code(1).stdout(is_match(r"-  +0 B +0\n").unwrap());
+}
+
+#[test]
+fn reads_every_compression_by_content_not_by_name() {
+    let folder = Folder::new();
+    let bytes = LOG.as_bytes();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(bytes).unwrap();
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    xz.write_all(bytes).unwrap();
+    folder.file("a", gzip(bytes));
+    folder.file("b", zstd::encode_all(bytes, 1).unwrap());
+    folder.file("c", bzip2.finish().unwrap());
+    folder.file("d", xz.finish().unwrap());
+    folder.file("plain.gz", bytes);
+    let output = folder.scan(&["--json", "a", "b", "c", "d", "plain.gz"]).assert();
+    output.code(0).stdout(contains(r#""total":{"bytes":260,"lines_matched":{"errors":10}}"#));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_the_mend_and_the_rest_is_counted() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG);
+    std::fs::create_dir(folder.0.path().join("logs")).unwrap();
+    let fifo = folder.0.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    let broken = gzip(LOG.as_bytes());
+    folder.file("broken.gz", &broken[..broken.len() - 3]);
+    let assert = folder.scan(&["missing.log", "logs", "fifo", "broken.gz", "app.log"]).assert();
+    let told = contains("cannot scan missing.log: no such file")
+        .and(contains(
+            "cannot scan logs: it is a directory; name the files in it instead, such as logs/*.log",
+        ))
+        .and(contains("cannot scan fifo: it is a FIFO, not a regular file; pipe it in"))
+        .and(contains("cannot scan all of broken.gz: the gzip data ends early"));
+    let counted = is_match(r"(?m)^app.log +52 B +2$").unwrap().and(contains("missing").not());
+    assert.code(2).stderr(told).stdout(counted);
+    folder.scan(&["missing.log"]).assert().code(2).stdout(is_empty());
+}
+
+#[test]
+fn a_file_without_permission_is_named_with_the_mend() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let path = folder.file("secret.log", LOG);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::File::open(&path).is_ok() {
+        // The superuser may read everything.
+        return;
+    }
+    let told = contains("cannot scan secret.log: permission denied (mode 0000, group");
+    folder.scan(&["secret.log"]).assert().code(2).stderr(told);
+}
+
+#[test]
+fn hostile_names_are_escaped() {
+    let folder = Folder::new();
+    folder.file("a\u{1b}[31m.log", LOG);
+    let table = contains(r"a\x1b[31m.log").and(contains("\u{1b}").not());
+    folder.scan(&["a\u{1b}[31m.log"]).assert().code(0).stdout(table);
+    folder
+        .scan(&["b\u{1b}.log"])
+        .assert()
+        .code(2)
+        .stderr(contains(r"b\x1b.log").and(contains("\u{1b}").not()));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = Folder::new();
+    let path = folder.file("app.log", LOG);
+    let mut child = scan_to_pipe(&path);
+    // Nobody holds the other end any more when the table is written.
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+/// Begins a scan that ends only when its standard input does.
+fn scan_to_pipe(path: &Path) -> std::process::Child {
+    Command::new(cargo_bin("spiketail"))
+        .args(["scan", "-"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn readers_and_threads_make_no_difference() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG.repeat(500_000));
+    for options in [["--reader", "mmap", "--threads", "3"], ["--reader", "pread", "--threads", "1"]] {
+        let json = contains(r#""total":{"bytes":26000000,"lines_matched":{"errors":1000000}}"#);
+        folder.scan(&options).args(["--json", "app.log"]).assert().code(0).stdout(json).stderr(is_empty());
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
