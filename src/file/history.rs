@@ -21,7 +21,7 @@ pub fn files_between(
     path: &Path,
     old: Identity,
     old_head: Head,
-    new: Option<Identity>,
+    new: Identity,
     claims: &Claims,
 ) -> Vec<(File, Stat)> {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
@@ -38,7 +38,7 @@ pub fn files_between(
         .filter_map(|entry| {
             let born_between = |stat: &Stat| {
                 let identity = Identity::from(stat);
-                let before_new = new.is_none_or(|new| identity != new && stat.born_ns <= new.born_ns);
+                let before_new = identity != new && stat.born_ns <= new.born_ns;
                 stat.born_ns > old.born_ns && before_new && !claims.knows(identity)
             };
             let path = entry.path();

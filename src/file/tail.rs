@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::file::change::{AtPath, Change, Known, Seen, classify};
 use crate::file::claims::{Claim, Claims, Owner};
 use crate::file::history::files_between;
-use crate::file::identity::Identity;
+use crate::file::identity::{Head, Identity};
 use crate::file::reading::{Progress, Reading};
 use crate::file::settings::{FileSettings, Start};
 use crate::file::tally::Tally;
@@ -44,6 +44,8 @@ pub struct Tail {
     origin: Origin,
     current: Option<Reading>,
     draining: VecDeque<Draining>,
+    /// The file that stood at the path before, and its first bytes.
+    former: Option<(Identity, Head)>,
     generation: u64,
     trouble: Option<String>,
     /// The stat of a file that will not change without its stat changing too.
@@ -74,6 +76,7 @@ impl Tail {
             origin,
             current,
             draining,
+            former: None,
             generation: 0,
             trouble: None,
             settled: None,
@@ -191,7 +194,7 @@ impl Tail {
         };
         let Some(reading) = &self.current else {
             return match there {
-                Some(stat) => self.open(&stat, turn),
+                Some(stat) => self.open(&stat, moment, turn),
                 None => {
                     self.origin = Origin::Appeared;
                     self.trouble = None;
@@ -220,12 +223,12 @@ impl Tail {
         match self.follow_open(&mut reading, at_path, scanner, budget, turn) {
             Ok((Change::Rotated(reason), _)) => {
                 self.announce(News::Rotated(reason), turn);
-                self.retire(reading, there.as_ref().map(Identity::from), moment);
+                self.retire(reading, moment);
                 Next::LookAgain
             }
             Ok((Change::Removed(reason), _)) => {
                 self.announce(News::Removed(reason), turn);
-                self.retire(reading, None, moment);
+                self.retire(reading, moment);
                 Next::Settled
             }
             Ok((change, next)) => {
@@ -295,7 +298,7 @@ impl Tail {
     }
 
     /// Opens the file that stands at the path now.
-    fn open(&mut self, there: &Stat, turn: &mut Turn) -> Next {
+    fn open(&mut self, there: &Stat, moment: Moment, turn: &mut Turn) -> Next {
         let identity = Identity::from(there);
         if let Some(at) = self.draining.iter().position(|d| d.reading.identity() == identity) {
             // It was moved away and back.
@@ -320,6 +323,7 @@ impl Tail {
         });
         match opened {
             Ok(Some(reading)) => {
+                self.open_former(reading.identity(), moment);
                 self.current = Some(reading);
                 self.origin = Origin::Appeared;
                 self.generation += 1;
@@ -332,14 +336,16 @@ impl Tail {
         }
     }
 
-    /// Reads on in a file that no longer stands at the path, and in those that stood there until `new` came.
-    fn retire(&mut self, reading: Reading, new: Option<Identity>, moment: Moment) {
-        let between = match new {
-            Some(_) => files_between(&self.path, reading.identity(), reading.mark().head, new, &self.claims),
-            None => Vec::new(),
-        };
+    /// Reads on in a file that no longer stands at the path.
+    fn retire(&mut self, reading: Reading, moment: Moment) {
+        self.former = Some((reading.identity(), reading.mark().head));
         self.draining.push_back(Draining { reading, grew_ms: moment.monotonic_ms });
-        for (file, stat) in between {
+    }
+
+    /// Reads the files that stood at the path between the one before and `new`, without our seeing them there.
+    fn open_former(&mut self, new: Identity, moment: Moment) {
+        let Some((identity, head)) = self.former.take() else { return };
+        for (file, stat) in files_between(&self.path, identity, head, new, &self.claims) {
             if self.claims.claim(Identity::from(&stat), self.id) == Claim::Fresh {
                 self.generation += 1;
                 let reading = Reading::begin(file, &stat, &self.settings);
