@@ -115,6 +115,7 @@ fn files_are_replaced_removed_and_made_anew() {
         append(&log, errors(0, 1));
         daemon.wait_total(&log, 5 + round);
     }
+    daemon.only_new();
     fs::rename(&log, dir.at("aside")).unwrap();
     daemon.wait_file("removed", &log);
     append(&dir.at("aside"), errors(0, 1));

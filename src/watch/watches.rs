@@ -199,7 +199,7 @@ impl Visitor for Watches {
         let known = self.files.get(path).and_then(|files| files.iter().position(|file| file.watch == watch));
         if let Some(at) = known {
             // A link is followed anew: its target may have changed without an event that we see.
-            if self.files[path][at].names.len() > 1 {
+            if self.files[path][at].names != [path] {
                 self.route(path, at);
             }
             return;

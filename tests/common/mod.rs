@@ -22,6 +22,7 @@ pub struct Daemon {
     lines: Receiver<Value>,
     /// Everything that it has said so far.
     pub said: Vec<Value>,
+    heard: usize,
 }
 
 impl Daemon {
@@ -45,7 +46,7 @@ impl Daemon {
                 }
             }
         });
-        let mut daemon = Daemon { child, lines, said: Vec::new() };
+        let mut daemon = Daemon { child, lines, said: Vec::new(), heard: 0 };
         daemon.wait_for("the start", |e| e["event"] == "started");
         daemon
     }
@@ -64,7 +65,7 @@ impl Daemon {
 
     /// Waits until it says something that `wanted` accepts (or has said so before), and gives that.
     pub fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        if let Some(found) = self.said.iter().find(|e| wanted(e)) {
+        if let Some(found) = self.said[self.heard..].iter().find(|e| wanted(e)) {
             return found.clone();
         }
         let deadline = Instant::now() + DEADLINE;
@@ -82,6 +83,12 @@ impl Daemon {
                 }
             }
         }
+    }
+
+    /// From now on waits only for what it has not said yet.
+    pub fn only_new(&mut self) {
+        self.said.extend(self.lines.try_iter());
+        self.heard = self.said.len();
     }
 
     /// Waits for a file event about `path`.
