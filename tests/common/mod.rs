@@ -1,0 +1,274 @@
+//! Starts the built daemon and listens to its JSON lines.
+#![allow(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything that is to happen may take. Only a test that fails waits for so long.
+pub const LIMIT: Duration = Duration::from_secs(10);
+
+/// A folder for logs and a configuration beside it.
+pub struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("logs")).unwrap();
+        Place { dir }
+    }
+
+    /// The path of `name` in the folder for logs.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.dir.path().join("logs").join(name)
+    }
+
+    /// The path of `name` beside the folder for logs.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a configuration: quick reports, and sweeps so rare that they cannot hide a lost hint.
+    pub fn config(&self, text: &str) -> PathBuf {
+        let path = self.beside("spiketail.toml");
+        let engine = "[engine]\nreport_interval = \"100ms\"\nsweep_interval = \"1h\"\n";
+        std::fs::write(&path, format!("{engine}{text}")).unwrap();
+        path
+    }
+
+    /// The daemon with one watch for `pattern` below the folder for logs.
+    pub fn watch(&self, pattern: &str) -> Daemon {
+        self.watch_with(pattern, "")
+    }
+
+    /// The same with further lines of configuration, which begin inside of the table of the watch.
+    pub fn watch_with(&self, pattern: &str, more: &str) -> Daemon {
+        let paths = self.log(pattern);
+        let config = self.config(&format!("[watch.logs]\npaths = [{:?}]\n{more}\n", paths.to_str().unwrap()));
+        Daemon::run([OsStr::new("-c"), config.as_os_str()])
+    }
+}
+
+/// A running daemon. Killed when dropped.
+pub struct Daemon {
+    child: Child,
+    lines: Receiver<Value>,
+    /// Everything that it has printed so far.
+    pub events: Vec<Value>,
+}
+
+/// How a daemon ended.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub took: Duration,
+    pub events: Vec<Value>,
+}
+
+impl Daemon {
+    /// Starts `spiketail run` and waits until it has started.
+    pub fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Daemon {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+        command.arg("run").args(args);
+        Daemon::spawn(command)
+    }
+
+    /// Starts `command`, which runs the daemon, and waits until it has started.
+    pub fn spawn(mut command: Command) -> Daemon {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the daemon starts");
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let line = line.unwrap();
+                let value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: not JSON: {line}"));
+                if sender.send(value).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut daemon = Daemon { child, lines, events: Vec::new() };
+        daemon.wait_event("started");
+        daemon
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until `is_so` holds for all that was printed.
+    #[track_caller]
+    pub fn wait_for(&mut self, what: &str, is_so: impl Fn(&[Value]) -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !is_so(&self.events) {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(event) => self.events.push(event),
+                Err(error) => {
+                    let why = if error == RecvTimeoutError::Timeout { "too late" } else { "it ended" };
+                    panic!("{what}: {why}; the last events:\n{}", self.shown());
+                }
+            }
+        }
+    }
+
+    /// Waits for an event of that name after the first `skip` events, and gives it.
+    #[track_caller]
+    pub fn wait_event_after(&mut self, skip: usize, name: &str) -> Value {
+        let found = |events: &[Value]| events.iter().skip(skip).find(|e| e["event"] == name).cloned();
+        self.wait_for(name, |events| found(events).is_some());
+        found(&self.events).unwrap()
+    }
+
+    /// Waits for the first event of that name, and gives it.
+    #[track_caller]
+    pub fn wait_event(&mut self, name: &str) -> Value {
+        self.wait_event_after(0, name)
+    }
+
+    /// Waits until `total` lines were counted at `path`.
+    #[track_caller]
+    pub fn wait_total(&mut self, path: &Path, total: u64) {
+        let what = format!("{total} lines at {}", path.display());
+        self.wait_for(&what, |events| totals(events, path) >= total);
+        assert_eq!(totals(&self.events, path), total, "{what}; the last events:\n{}", self.shown());
+    }
+
+    /// Waits until `total` lines were counted at all paths together.
+    #[track_caller]
+    pub fn wait_sum(&mut self, total: u64) {
+        self.wait_for(&format!("{total} lines in all"), |events| sum(events) >= total);
+        assert_eq!(sum(&self.events), total, "the last events:\n{}", self.shown());
+    }
+
+    /// Takes in what is printed within `time`.
+    pub fn listen(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while let Ok(event) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            self.events.push(event);
+        }
+    }
+
+    /// Ends it with SIGTERM.
+    pub fn stop(self) -> Ended {
+        self.stop_by(Signal::TERM)
+    }
+
+    /// Ends it with `signal`, and gives what it printed until its end.
+    pub fn stop_by(self, signal: Signal) -> Ended {
+        let begun = Instant::now();
+        self.signal(signal);
+        self.ended(begun)
+    }
+
+    /// Waits for its end; `begun` is when it was asked to.
+    pub fn ended(mut self, begun: Instant) -> Ended {
+        while let Ok(event) = self.lines.recv_timeout(LIMIT) {
+            self.events.push(event);
+        }
+        let deadline = begun + 2 * LIMIT;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "it does not end:\n{}", self.shown()),
+            }
+            pause(Duration::from_millis(5));
+        };
+        Ended { status, took: begun.elapsed(), events: std::mem::take(&mut self.events) }
+    }
+
+    /// Ends it and asserts that it ended well, having counted `total` lines at all paths together.
+    #[track_caller]
+    pub fn stop_with_sum(self, total: u64) -> Vec<Value> {
+        let ended = self.stop();
+        assert!(ended.status.success(), "{:?}", ended.status);
+        assert_eq!(sum(&ended.events), total, "the last events:\n{}", shown(&ended.events));
+        ended.events
+    }
+
+    pub fn shown(&self) -> String {
+        shown(&self.events)
+    }
+
+    /// Closes the end of its standard output that reads.
+    pub fn close_stdout(&mut self) {
+        let (_, nobody) = channel();
+        self.lines = nobody;
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn shown(events: &[Value]) -> String {
+    let last = events.len().saturating_sub(40);
+    events[last..].iter().map(|event| format!("{event}\n")).collect()
+}
+
+/// The total of the last count event for `path`, over all rules.
+pub fn totals(events: &[Value], path: &Path) -> u64 {
+    last_totals(events).into_iter().filter(|(_, at, _)| Path::new(at) == path).map(|(.., total)| total).sum()
+}
+
+/// The totals of all paths together.
+pub fn sum(events: &[Value]) -> u64 {
+    last_totals(events).into_iter().map(|(.., total)| total).sum()
+}
+
+/// Rule, path and total of the last count event for each rule and path.
+pub fn last_totals(events: &[Value]) -> Vec<(String, String, u64)> {
+    let mut last: Vec<(String, String, u64)> = Vec::new();
+    for event in events.iter().filter(|event| event["target"] == "spiketail::count") {
+        let text = |key: &str| event[key].as_str().unwrap().to_owned();
+        let (rule, path, total) = (text("rule"), text("path"), event["total"].as_u64().unwrap());
+        match last.iter_mut().find(|(r, p, _)| *r == rule && *p == path) {
+            Some(known) => known.2 = total,
+            None => last.push((rule, path, total)),
+        }
+    }
+    last
+}
+
+/// The names of the events of files at `path`.
+pub fn news(events: &[Value], path: &Path) -> Vec<String> {
+    let at_path = |event: &&Value| event["path"].as_str().is_some_and(|at| Path::new(at) == path);
+    events.iter().filter(at_path).filter_map(|event| event["event"].as_str().map(str::to_owned)).collect()
+}
+
+/// Numbered lines that match.
+pub fn lines(numbers: Range<u64>) -> Vec<u8> {
+    numbers.flat_map(|n| format!("line {n} ERROR something went wrong\n").into_bytes()).collect()
+}
+
+/// Opens `path` for appending; it is created if it is not there.
+pub fn appender(path: &Path) -> File {
+    OpenOptions::new().append(true).create(true).open(path).unwrap()
+}
+
+pub fn append(path: &Path, bytes: impl AsRef<[u8]>) {
+    appender(path).write_all(bytes.as_ref()).unwrap();
+}
+
+/// Lets time pass where a test is about time.
+pub fn pause(time: Duration) {
+    let (_keep, never) = channel::<()>();
+    _ = never.recv_timeout(time);
+}
