@@ -1,0 +1,110 @@
+//! What cannot be read, is named, and is read once it can be.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::common::{Daemon, Place, append, lines, news};
+
+#[test]
+fn a_fifo_is_refused_and_a_file_in_its_place_counts() {
+    let place = Place::new();
+    let log = place.log("app.log");
+    mknodat(CWD, &log, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let mut daemon = place.watch("app.log");
+    let refusal = daemon.wait_event("unreadable");
+    assert_eq!(refusal["level"], "WARN");
+    let reason = refusal["reason"].as_str().unwrap();
+    assert!(reason.contains("it is a FIFO, not a regular file"), "{reason}");
+    fs::remove_file(&log).unwrap();
+    append(&log, lines(0..3));
+    daemon.wait_total(&log, 3);
+    daemon.stop_with_sum(3);
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_file_is_no_end() {
+    let place = Place::new();
+    let log = place.log("app.log");
+    append(&log, "");
+    let mut daemon = place.watch("app.log");
+    append(&log, lines(0..2));
+    fs::rename(&log, place.log("old")).unwrap();
+    fs::create_dir(&log).unwrap();
+    daemon.wait_total(&log, 2);
+    fs::remove_dir(&log).unwrap();
+    append(&log, lines(0..3));
+    daemon.wait_total(&log, 5);
+    append(&log, lines(3..4));
+    daemon.wait_total(&log, 6);
+    daemon.stop_with_sum(6);
+}
+
+/// The daemon as a user whom permissions bind. `None` where that cannot be had.
+fn unprivileged(place: &Place, path: &str) -> Option<Daemon> {
+    if !rustix::process::getuid().is_root() {
+        return Some(Daemon::run([place.log(path)]));
+    }
+    fs::set_permissions(place.beside(""), Permissions::from_mode(0o755)).unwrap();
+    // The binary may lie where that user cannot go.
+    let binary = place.beside("spiketail");
+    fs::copy(env!("CARGO_BIN_EXE_spiketail"), &binary).unwrap();
+    let can_switch = |mut command: Command| command.output().is_ok_and(|output| output.status.success());
+    let setpriv = || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary);
+        command
+    };
+    let mut trial = setpriv();
+    trial.arg("--version");
+    if !can_switch(trial) {
+        eprintln!("skipped: cannot become another user");
+        return None;
+    }
+    let mut command = setpriv();
+    command.arg("run").arg(place.log(path));
+    Some(Daemon::spawn(command))
+}
+
+#[test]
+fn a_file_without_permission_is_named_and_read_once_it_may_be() {
+    let place = Place::new();
+    let log = place.log("app.log");
+    append(&log, lines(0..2));
+    fs::set_permissions(&log, Permissions::from_mode(0o000)).unwrap();
+    let Some(mut daemon) = unprivileged(&place, "app.log") else { return };
+    let refusal = daemon.wait_event("unreadable");
+    assert_eq!(refusal["path"], log.to_str().unwrap());
+    let reason = refusal["reason"].as_str().unwrap();
+    assert!(reason.starts_with("permission denied"), "{reason}");
+    // It says what to do about it.
+    assert!(reason.len() > "permission denied".len(), "{reason}");
+    fs::set_permissions(&log, Permissions::from_mode(0o644)).unwrap();
+    daemon.wait_event("recovered");
+    let seen = daemon.events.len();
+    append(&log, lines(2..5));
+    daemon.wait_for("lines", |events| events[seen..].iter().any(|e| e["target"] == "spiketail::count"));
+    let ended = daemon.stop();
+    assert!(ended.status.success());
+    assert_eq!(news(&ended.events, &log).iter().filter(|name| *name == "unreadable").count(), 1);
+}
+
+#[test]
+fn a_directory_without_permission_is_named() {
+    let place = Place::new();
+    fs::create_dir(place.log("closed")).unwrap();
+    append(&place.log("closed/app.log"), lines(0..2));
+    fs::set_permissions(place.log("closed"), Permissions::from_mode(0o000)).unwrap();
+    let Some(mut daemon) = unprivileged(&place, "closed/*.log") else { return };
+    let said = place.log("closed");
+    daemon.wait_for("the directory is named", |events| {
+        events
+            .iter()
+            .any(|event| event["reason"].as_str().is_some_and(|r| r.contains(said.to_str().unwrap())))
+    });
+    fs::set_permissions(place.log("closed"), Permissions::from_mode(0o755)).unwrap();
+    append(&place.log("closed/new.log"), lines(0..3));
+    daemon.wait_total(&place.log("closed/new.log"), 3);
+}
