@@ -332,7 +332,13 @@ impl Tail {
                 Next::LookAgain
             }
             Ok(None) | Err(OpenError::Missing) => Next::Settled,
-            Err(error) => self.in_trouble(error.to_string(), turn),
+            Err(error) => {
+                if matches!(error, OpenError::NotRegular(_)) {
+                    // Whatever file takes its place was not there before.
+                    self.origin = Origin::Appeared;
+                }
+                self.in_trouble(error.to_string(), turn)
+            }
         }
     }
 
