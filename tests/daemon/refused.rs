@@ -1,12 +1,13 @@
 //! What cannot be read, is named, and is read once it can be.
 
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::common::{Daemon, Place, append, lines, news};
+use crate::common::{Daemon, Place, append, appender, lines, news};
 
 #[test]
 fn a_fifo_is_refused_and_a_file_in_its_place_counts() {
@@ -89,6 +90,26 @@ fn a_file_without_permission_is_named_and_read_once_it_may_be() {
     let ended = daemon.stop();
     assert!(ended.status.success());
     assert_eq!(news(&ended.events, &log).iter().filter(|name| *name == "unreadable").count(), 1);
+}
+
+#[test]
+fn what_is_written_while_a_file_may_not_be_read_counts_later() {
+    let place = Place::new();
+    let log = place.log("app.log");
+    append(&log, lines(0..2));
+    fs::set_permissions(&log, Permissions::from_mode(0o000)).unwrap();
+    let Some(mut daemon) = unprivileged(&place, "app.log") else { return };
+    daemon.wait_event("unreadable");
+    let mut writer = match rustix::process::getuid().is_root() {
+        true => appender(&log),
+        false => return,
+    };
+    writer.write_all(&lines(2..5)).unwrap();
+    fs::set_permissions(&log, Permissions::from_mode(0o644)).unwrap();
+    daemon.wait_event("recovered");
+    writer.write_all(&lines(5..6)).unwrap();
+    daemon.wait_total(&log, 4);
+    daemon.stop_with_sum(4);
 }
 
 #[test]
