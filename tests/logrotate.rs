@@ -37,7 +37,10 @@ impl Writer {
     fn step(&mut self) {
         self.file.write_all(&lines(self.written..self.written + 1)).unwrap();
         self.written += 1;
-        if self.written % LOOK_EVERY == 0 && !self.is_current() && (self.creates || self.path.exists()) {
+        if self.written.is_multiple_of(LOOK_EVERY)
+            && !self.is_current()
+            && (self.creates || self.path.exists())
+        {
             self.file = appender(&self.path);
         }
     }
