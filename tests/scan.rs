@@ -1,5 +1,5 @@
 //! `spiketail scan` from outside: what it prints, what it refuses, and how it exits.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

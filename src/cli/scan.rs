@@ -143,8 +143,8 @@ fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> 
         options.threads = threads.get();
     }
     let visible = !args.no_progress && io::stderr().is_terminal();
-    let mut progress = visible.then(|| Progress::new(&args.paths));
-    let files = count(&args.paths, rules, &options, &mut |news| match (news, &mut progress) {
+    let progress = visible.then(|| Progress::new(&args.paths));
+    let files = count(&args.paths, rules, &options, &mut |news| match (news, &progress) {
         (News::Problem(text), Some(progress)) => progress.suspend(|| tell(&text)),
         (News::Problem(text), None) => tell(&text),
         (News::Bytes(bytes), Some(progress)) => progress.set(bytes),

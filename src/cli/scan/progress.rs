@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::count::stored_bytes;
 
@@ -14,42 +14,37 @@ const WITH_END: &str = "{bar:30} {binary_bytes} of {binary_total_bytes}  {binary
 const WITHOUT_END: &str = "{spinner} {binary_bytes}  {binary_bytes_per_sec}";
 
 /// A progress bar that appears only if the work lasts.
-pub(super) struct Progress<'p> {
-    paths: &'p [PathBuf],
+pub(super) struct Progress {
+    bar: ProgressBar,
     began: Instant,
-    bar: Option<ProgressBar>,
 }
 
-impl<'p> Progress<'p> {
+impl Progress {
     /// Progress through what is stored at `paths`.
-    pub(super) fn new(paths: &'p [PathBuf]) -> Self {
-        Progress { paths, began: Instant::now(), bar: None }
+    pub(super) fn new(paths: &[PathBuf]) -> Self {
+        // Hidden at first, it learns the rate all the same.
+        let bar = new_bar(stored_bytes(paths));
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+        Progress { bar, began: Instant::now() }
     }
 
     /// So many bytes were read by now.
-    pub(super) fn set(&mut self, bytes: u64) {
-        if self.began.elapsed() < DELAY {
-            return;
+    pub(super) fn set(&self, bytes: u64) {
+        self.bar.set_position(bytes);
+        if self.bar.is_hidden() && self.began.elapsed() >= DELAY {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        let (paths, began) = (self.paths, self.began);
-        let bar = self.bar.get_or_insert_with(|| new_bar(stored_bytes(paths)).with_elapsed(began.elapsed()));
-        bar.set_position(bytes);
-        bar.tick();
+        self.bar.tick();
     }
 
     /// Does something that writes to the terminal.
     pub(super) fn suspend(&self, write: impl FnOnce()) {
-        match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        self.bar.suspend(write);
     }
 
     /// Takes the bar away.
     pub(super) fn clear(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.finish_and_clear();
     }
 }
 
