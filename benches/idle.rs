@@ -46,13 +46,17 @@ fn main() {
     println!("memory now / peak      {:>10} / {} kB", status(pid, "VmRSS"), status(pid, "VmHWM"));
     let mut latencies: Vec<f64> = (0..PROBES).map(|n| probe(dir.path(), n * 7919, &mut said)).collect();
     latencies.sort_by(f64::total_cmp);
-    println!("ERROR in {PROBES} files     {:>10.3} ms p50, {:.3} ms max", latencies[PROBES / 2], latencies[PROBES - 1]);
+    println!(
+        "ERROR in {PROBES} files     {:>10.3} ms p50, {:.3} ms max",
+        latencies[PROBES / 2],
+        latencies[PROBES - 1]
+    );
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
 /// Milliseconds from an ERROR in one file to its count.
-fn probe(dir: &std::path::Path, n: usize, said: &mut dyn Iterator<Item = String>) -> f64 {
+fn probe(dir: &std::path::Path, n: usize, said: &mut impl Iterator<Item = String>) -> f64 {
     let path = dir.join(format!("d{}/f{}.log", n / FILES_EACH % DIRECTORIES, n % FILES_EACH));
     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
     let begun = Instant::now();
@@ -78,7 +82,10 @@ fn cpu_ticks(pid: u32) -> u64 {
 
 fn voluntary_switches(pid: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
-    tasks.filter_map(|task| fs::read(task.path().join("status")).ok()).map(|s| field(&s, "voluntary_ctxt_switches")).sum()
+    tasks
+        .filter_map(|task| fs::read(task.path().join("status")).ok())
+        .map(|s| field(&s, "voluntary_ctxt_switches"))
+        .sum()
 }
 
 fn status(pid: u32, name: &str) -> u64 {

@@ -67,7 +67,11 @@ fn measure(mut command: Command, log: &Path, samples: usize, wanted: &'static st
         latencies.push(arrived.saturating_duration_since(begun).as_secs_f64() * 1e3);
         std::thread::sleep(PAUSE);
     }
-    rustix::process::kill_process_group(rustix::process::Pid::from_child(&child), rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process_group(
+        rustix::process::Pid::from_child(&child),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
     child.wait().unwrap();
     latencies.sort_by(f64::total_cmp);
     latencies
@@ -92,5 +96,10 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 }
 
 fn report(name: &str, sorted: &[f64]) {
-    println!("{name:<36} {:>9.3} {:>9.3} {:>9.3}", quantile(sorted, 0.5), quantile(sorted, 0.99), quantile(sorted, 1.0));
+    println!(
+        "{name:<36} {:>9.3} {:>9.3} {:>9.3}",
+        quantile(sorted, 0.5),
+        quantile(sorted, 0.99),
+        quantile(sorted, 1.0)
+    );
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::future::Future;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
@@ -150,6 +150,8 @@ impl App {
         let sink = Arc::new(EngineSink::new(self.engine.hints(), Some(SystemTime::now() - JUST_BORN)));
         let watching = watch(&settings, &sink)?;
         std::mem::replace(&mut self.watching, watching).stop();
+        let found = std::mem::take(&mut *sink.found.lock().unwrap_or_else(PoisonError::into_inner));
+        self.engine.retain(&found);
         self.sink = sink;
         self.settings = settings;
         Ok(())
@@ -188,6 +190,8 @@ struct EngineSink {
     new_since: Option<SystemTime>,
     /// The files that this process writes to: to count its own output would never end.
     own: HashSet<(u64, u64)>,
+    /// The files that were there when watching began.
+    found: Mutex<HashSet<Key>>,
 }
 
 impl EngineSink {
@@ -196,7 +200,7 @@ impl EngineSink {
             [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
         let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
         let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
-        EngineSink { hints, numbers: RwLock::new(None), new_since, own }
+        EngineSink { hints, numbers: RwLock::new(None), new_since, own, found: Mutex::default() }
     }
 
     fn origin(&self, path: &Path, existing: bool) -> Origin {
@@ -215,7 +219,11 @@ impl Sink for EngineSink {
         }
         let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
         let watch = numbers.as_ref().map_or(Some(watch), |numbers| numbers.get(watch).copied().flatten())?;
-        Some(self.hints.add(watch, path, self.origin(path, existing)))
+        let key = self.hints.add(watch, path, self.origin(path, existing));
+        if existing && self.new_since.is_some() {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        }
+        Some(key)
     }
 
     fn look(&self, files: &[Key]) {

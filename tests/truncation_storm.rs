@@ -266,7 +266,6 @@ fn a_storm_of_truncations_that_leave_a_part_kills_nothing() {
 /// What stays in place before a cut vouches for what followed it: see `Reading::revalidate`, which compares the
 /// beginning and the end of a window, but nothing between them.
 #[test]
-#[ignore = "a cut within the window that grows past its end during the scan is not noticed yet"]
 fn a_storm_of_truncations_that_leave_a_part_does_not_deceive() {
     storm(Cut::Anywhere, Trust::Whole);
 }

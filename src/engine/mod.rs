@@ -125,19 +125,45 @@ impl Engine {
     /// If a rule cannot be compiled; then nothing changes.
     pub fn reload(&self, plan: &Plan, renumbered: &[Option<usize>]) -> Result<(), PatternError> {
         let compiled = Arc::new(Compiled::new(plan)?);
-        let mut registry = self.shared.registry();
-        registry.hold(true);
-        let mut registry = self
-            .shared
-            .idle
-            .wait_while(registry, |registry| registry.is_busy())
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut registry = self.held();
         let gone = registry.replan(Arc::clone(&compiled), renumbered);
         self.shared.book().replan(compiled, renumbered, &gone, self.shared.clock.now());
         registry.hold(false);
         drop(registry);
         self.shared.work.notify_all();
         Ok(())
+    }
+
+    /// Drops the files that are not among `wanted`, though something is at their path: no watch means them any longer.
+    /// What was counted of them is emitted.
+    pub fn retain(&self, wanted: &HashSet<FileKey>) {
+        let candidates: Vec<_> = {
+            let registry = self.shared.registry();
+            let unwanted = registry.slots().filter(|(key, _)| !wanted.contains(key));
+            unwanted.map(|(key, slot)| (key, slot.path().to_owned())).collect()
+        };
+        // A file that was rotated away is still to be read to its end.
+        let gone: HashSet<_> =
+            candidates.into_iter().filter(|(_, path)| path.exists()).map(|(key, _)| key).collect();
+        if gone.is_empty() {
+            return;
+        }
+        let mut registry = self.held();
+        registry.remove_all(&gone);
+        self.shared.book().forget(&gone, self.shared.clock.now());
+        registry.hold(false);
+        drop(registry);
+        self.shared.work.notify_all();
+    }
+
+    /// The registry, once no turn is running; none begins until it is released.
+    fn held(&self) -> MutexGuard<'_, Registry> {
+        let mut registry = self.shared.registry();
+        registry.hold(true);
+        self.shared
+            .idle
+            .wait_while(registry, |registry| registry.is_busy())
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Emits a status event for every file.

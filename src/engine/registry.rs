@@ -295,11 +295,15 @@ impl Registry {
                 tail.set_settings(self.plan.watches[watch].file);
             }
         }
-        for key in &gone {
-            self.remove(*key);
-        }
+        self.remove_all(&gone);
         self.by_path = self.slots.iter().map(|(key, slot)| ((slot.watch, slot.path.clone()), *key)).collect();
         gone
+    }
+
+    pub(super) fn remove_all(&mut self, keys: &HashSet<FileKey>) {
+        for key in keys {
+            self.remove(*key);
+        }
     }
 
     fn remove(&mut self, key: FileKey) {

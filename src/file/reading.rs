@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::file::change::Content;
 use crate::file::claims::Mark;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
@@ -17,6 +19,9 @@ use crate::sys::open::{Stat, next_data, stat_file};
 /// How much is shown at once while a backlog is read, in bytes. Measured: below 1 MiB the system calls show, above 4 MiB
 /// the memory does.
 const BACKLOG_WINDOW_BYTES: u64 = 4 << 20;
+
+/// Windows up to this size are always scanned with care: comparing them twice costs next to nothing.
+const CARE_BYTES: u64 = 64 << 10;
 
 /// What became of an attempt to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +56,8 @@ struct Trial {
     lead: Vec<u8>,
     /// Whether the line that is next begins with NULs.
     in_hole: bool,
+    /// Whether the bytes were seen to be the same before and after the scan.
+    careful: bool,
 }
 
 impl Reading {
@@ -85,14 +92,14 @@ impl Reading {
         Ok(reading)
     }
 
-    /// Begins after the last complete line.
+    /// Begins after the last line that is complete within the first `size` bytes.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn at_end(file: File, stat: &Stat, settings: &FileSettings) -> io::Result<Reading> {
+    pub fn at_end(file: File, stat: &Stat, size: u64, settings: &FileSettings) -> io::Result<Reading> {
         let mut reading = Reading::begin(file, stat, settings);
-        reading.mark.cursor = last_line_start(&reading.file, stat.size, settings.line_bytes_max)?;
-        reading.size = stat.size;
+        reading.mark.cursor = last_line_start(&reading.file, size, settings.line_bytes_max)?;
+        reading.size = size;
         let offset = reading.mark.cursor.offset;
         reading.mark.anchor = reading.anchor_at(offset)?;
         reading.mark.head = Head::of(&reading.head_bytes(offset)?);
@@ -173,9 +180,12 @@ impl Reading {
         }
         self.size = stat.size;
         let mut wanted = self.step_bytes();
+        let (mut changed_ns, mut care) = (stat.changed_ns, false);
         while self.mark.cursor.searched < stat.size {
             let to = stat.size.min(self.offset() + wanted);
-            let Some(trial) = self.try_window(to, to == stat.size, scanner, tally.samples_max())? else {
+            let careful = care || to - self.offset() <= CARE_BYTES;
+            let Some(trial) = self.try_window(to, to == stat.size, scanner, tally.samples_max(), careful)?
+            else {
                 return Ok(Progress::Disturbed);
             };
             if trial.step == Step::Widen {
@@ -184,9 +194,18 @@ impl Reading {
             }
             let moved = trial.cursor.offset - self.offset();
             let in_hole = trial.in_hole;
-            if moved > 0 && !self.revalidate(&trial, to)? {
-                self.doubt = true;
-                return Ok(Progress::Disturbed);
+            if moved > 0 {
+                let now_changed_ns = stat_file(&self.file)?.changed_ns;
+                care = now_changed_ns != changed_ns;
+                changed_ns = now_changed_ns;
+                if care && !trial.careful {
+                    // Someone wrote during the scan. Most likely behind the window, but not certainly: once more.
+                    continue;
+                }
+                if !self.revalidate(&trial, to)? {
+                    self.doubt = true;
+                    return Ok(Progress::Disturbed);
+                }
             }
             self.mark.cursor = trial.cursor;
             tally.merge(trial.tally);
@@ -246,27 +265,40 @@ impl Reading {
         at_end: bool,
         scanner: &mut Scanner,
         samples_max: usize,
+        careful: bool,
     ) -> io::Result<Option<Trial>> {
         let rules = scanner.rules().len();
-        let before = self.mark.anchor.len();
+        let known = self.mark.anchor;
+        let before = known.len();
         let offset = self.offset();
         let from = offset - before as u64;
         let mut cursor = self.mark.cursor;
         let mut trial = None;
         let sight = self.source.show(from..to, &mut |bytes| {
-            if (bytes.len() as u64) < to - from {
+            if (bytes.len() as u64) < to - from || bytes[..before] != *known.bytes() {
                 return;
             }
+            let hash = careful.then(|| xxh3_64(bytes));
             let lead = bytes[..bytes.len().min(before + ANCHOR_BYTES)].to_vec();
             let fresh = &bytes[before..];
             let mut hits = Hits::new(rules, samples_max);
             let step = cursor.advance(fresh, at_end, scanner, &mut |rule, place| hits.hit(rule, place));
             let mut tally = Tally::new(rules, samples_max);
             tally.add(&hits, fresh, offset);
+            if hash.is_some_and(|hash| hash != xxh3_64(bytes)) {
+                return;
+            }
             let judged = (cursor.offset - from) as usize;
             let in_hole = !cursor.inside_long_line && bytes.get(judged.min(bytes.len() - 1)) == Some(&0);
-            trial =
-                Some(Trial { cursor, step, tally, anchor: Anchor::ending(&bytes[..judged]), lead, in_hole });
+            trial = Some(Trial {
+                cursor,
+                step,
+                tally,
+                anchor: Anchor::ending(&bytes[..judged]),
+                lead,
+                in_hole,
+                careful,
+            });
         })?;
         Ok(trial.filter(|_| sight == Sight::Whole))
     }

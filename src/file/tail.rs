@@ -46,6 +46,8 @@ pub struct Tail {
     draining: VecDeque<Draining>,
     /// The file that stood at the path before, and its first bytes.
     former: Option<(Identity, Head)>,
+    /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
+    refused_size: Option<u64>,
     generation: u64,
     trouble: Option<String>,
     /// The stat of a file that will not change without its stat changing too.
@@ -77,6 +79,7 @@ impl Tail {
             current,
             draining,
             former: None,
+            refused_size: None,
             generation: 0,
             trouble: None,
             settled: None,
@@ -315,7 +318,8 @@ impl Tail {
                 }
                 Claim::Resume(mark) => Reading::resume(file, &stat, &self.settings, mark)?,
                 Claim::Fresh if self.origin == Origin::Existing && self.settings.start == Start::End => {
-                    Reading::at_end(file, &stat, &self.settings)?
+                    let size = self.refused_size.map_or(stat.size, |size| size.min(stat.size));
+                    Reading::at_end(file, &stat, size, &self.settings)?
                 }
                 Claim::Fresh => Reading::begin(file, &stat, &self.settings),
             };
@@ -336,6 +340,8 @@ impl Tail {
                 if matches!(error, OpenError::NotRegular(_)) {
                     // Whatever file takes its place was not there before.
                     self.origin = Origin::Appeared;
+                } else {
+                    self.refused_size.get_or_insert(there.size);
                 }
                 self.in_trouble(error.to_string(), turn)
             }
