@@ -1,7 +1,7 @@
 //! Rules, and the set that a watch's rules compile to.
 //!
 //! A set has a *finder*, one search over the window that stops only at lines which may match some rule, and a *judge*,
-//! one search over such a line that says which rules match it. Where the finder alone is certain, there is no judge.
+//! one search over such a line that says which rules match it. Where the finder alone is certain, nothing is judged.
 
 use std::sync::Arc;
 
@@ -46,13 +46,6 @@ impl RuleSpec {
         // An alternation of nothing matches nothing.
         Ok(Hir::alternation(not.collect::<Result<_, _>>()?))
     }
-
-    /// Whether finding one of the texts settles that the line matches. It does not where the text may lie in the NULs
-    /// before the line or in the CR after it.
-    fn is_plain(&self) -> bool {
-        let within = |text: &String| !text.starts_with('\0') && !text.ends_with('\r');
-        self.regex.is_empty() && self.not.is_empty() && self.any.iter().all(within)
-    }
 }
 
 /// Says whether `pattern` can be used as a regular expression in a rule.
@@ -81,13 +74,20 @@ enum Finder {
     Regex(Regex),
 }
 
+#[derive(Debug)]
+enum Judge {
+    /// The rule is alone and excludes nothing.
+    Alone(Regex),
+    /// Patterns `0..n` are what the n rules want, `n..2n` what they do not.
+    Each(Regex),
+}
+
 /// All rules of a watch, compiled.
 #[derive(Debug)]
 pub struct RuleSet {
     names: Vec<String>,
     finder: Finder,
-    /// Patterns `0..n` are what the n rules want, `n..2n` what they do not. `None` if what is found always matches the one rule.
-    judge: Option<Regex>,
+    judge: Judge,
 }
 
 impl RuleSet {
@@ -106,9 +106,8 @@ impl RuleSet {
                 Finder::Regex(build(&[Hir::alternation(all)], MatchKind::LeftmostFirst)?)
             }
         };
-        let certain = rules.len() == 1 && rules[0].is_plain();
-        let judge = if certain { None } else { Some(judge(rules)?) };
-        Ok(Arc::new(RuleSet { names: rules.iter().map(|r| r.name.clone()).collect(), finder, judge }))
+        let names = rules.iter().map(|r| r.name.clone()).collect();
+        Ok(Arc::new(RuleSet { names, finder, judge: judge(rules)? }))
     }
 
     /// Names of the rules, in order.
@@ -140,18 +139,21 @@ impl RuleSet {
         }
     }
 
-    /// Whether what was found matches the one rule without further ado.
+    /// Whether a line in which something was found matches without further ado, if the rules see it as it stands there.
     pub(super) fn is_certain(&self) -> bool {
-        self.judge.is_none()
+        matches!(self.judge, Judge::Alone(_))
     }
 
     /// Calls `hit` with the index of every rule that `line` matches. `scratch` comes from [`RuleSet::scratch`].
     pub(super) fn judge(&self, line: &[u8], scratch: &mut PatternSet, mut hit: impl FnMut(usize)) {
-        let Some(judge) = &self.judge else {
-            if self.find(line, 0).is_some() {
-                hit(0);
+        let judge = match &self.judge {
+            Judge::Alone(judge) => {
+                if judge.is_match(line) {
+                    hit(0);
+                }
+                return;
             }
-            return;
+            Judge::Each(judge) => judge,
         };
         scratch.clear();
         judge.which_overlapping_matches(&regex_automata::Input::new(line), scratch);
@@ -169,10 +171,15 @@ impl RuleSet {
     }
 }
 
-fn judge(rules: &[RuleSpec]) -> Result<Regex, PatternError> {
+fn judge(rules: &[RuleSpec]) -> Result<Judge, PatternError> {
+    if let [rule] = rules
+        && rule.not.is_empty()
+    {
+        return Ok(Judge::Alone(build(&[rule.wanted(Scope::Line)?], MatchKind::LeftmostFirst)?));
+    }
     let wanted = rules.iter().map(|rule| rule.wanted(Scope::Line));
     let unwanted = rules.iter().map(RuleSpec::unwanted);
-    build(&wanted.chain(unwanted).collect::<Result<Vec<_>, _>>()?, MatchKind::All)
+    Ok(Judge::Each(build(&wanted.chain(unwanted).collect::<Result<Vec<_>, _>>()?, MatchKind::All)?))
 }
 
 #[cfg(test)]

@@ -48,10 +48,11 @@ impl Scanner {
             self.judge_long_lines(bytes, from..start, hit);
             let Some(at) = at else { return };
             let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
-            if self.rules.is_certain() && end - start <= self.line_bytes_max {
+            let line = &bytes[start..end];
+            if self.rules.is_certain() && content(line, self.line_bytes_max).len() == line.len() {
                 hit(0, start..end);
             } else {
-                self.judge(&bytes[start..end], &mut |rule| hit(rule, start..end));
+                self.judge(line, &mut |rule| hit(rule, start..end));
             }
             from = end + 1;
         }
