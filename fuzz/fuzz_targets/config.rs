@@ -1,0 +1,12 @@
+//! A configuration is refused or read, whatever it says.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    if let Err(error) = spiketail::config::parse(text, Path::new("fuzz.toml")) {
+        assert!(!error.to_string().is_empty());
+    }
+});
