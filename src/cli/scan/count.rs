@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -101,7 +101,9 @@ pub fn count(
     let (problems, told) = mpsc::channel();
     let shared = Shared {
         options,
-        jobs: Mutex::new(Jobs { paths, index: 0, current: None }),
+        paths,
+        jobs: Mutex::default(),
+        opened: Condvar::new(),
         counts: Mutex::new(paths.iter().map(nothing).collect()),
         bytes: Arc::new(AtomicU64::new(0)),
     };
@@ -139,12 +141,16 @@ fn threads_needed(paths: &[PathBuf], options: &ScanOptions) -> usize {
 }
 
 /// What is left to do.
-struct Jobs<'p> {
-    paths: &'p [PathBuf],
+#[derive(Default)]
+struct Jobs {
     /// The path that is opened next.
     index: usize,
-    /// A plain file of which chunks are left.
-    current: Option<Chunk>,
+    /// How many paths are being opened.
+    opening: usize,
+    /// How many threads have nothing to do until a path is opened.
+    waiting: usize,
+    /// For each plain file of which chunks are left, the chunk that was taken last.
+    unfinished: Vec<Chunk>,
 }
 
 /// One chunk of a plain file.
@@ -162,34 +168,25 @@ enum Job {
     Unreadable(usize, String),
 }
 
-impl Jobs<'_> {
-    fn next(&mut self, chunk_bytes: u64) -> Option<Job> {
-        if let Some(chunk) = self.current.take() {
-            return Some(self.cut(chunk, chunk_bytes));
-        }
-        let index = self.index;
-        let path = self.paths.get(index)?;
-        self.index += 1;
-        Some(match open(path) {
-            Ok(Input::Plain(file, size)) => self.cut(Chunk { index, file, size, own: 0..0 }, chunk_bytes),
-            Ok(Input::Stream(stream)) => Job::Stream(index, stream),
-            Err(why_not) => Job::Unreadable(index, why_not),
-        })
-    }
-
+impl Jobs {
     /// Cuts off the chunk that follows `done`, and keeps the rest for whoever comes next.
     fn cut(&mut self, done: Chunk, chunk_bytes: u64) -> Job {
         let start = done.own.end;
         let end = start.saturating_add(chunk_bytes.max(1)).min(done.size);
         let chunk = Chunk { own: start..end, ..done };
-        self.current = (end < chunk.size).then(|| chunk.clone());
+        if end < chunk.size {
+            self.unfinished.push(chunk.clone());
+        }
         Job::Chunk(chunk)
     }
 }
 
 struct Shared<'p> {
     options: &'p ScanOptions,
-    jobs: Mutex<Jobs<'p>>,
+    paths: &'p [PathBuf],
+    jobs: Mutex<Jobs>,
+    /// Told whenever a path was opened, which may make jobs for many.
+    opened: Condvar,
     counts: Mutex<Vec<FileCount>>,
     bytes: Arc<AtomicU64>,
 }
@@ -223,9 +220,42 @@ impl Shared<'_> {
         }
     }
 
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next_job(&self) -> Option<Job> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        jobs.next(self.options.chunk_bytes)
+        let chunk_bytes = self.options.chunk_bytes;
+        let mut jobs = self.jobs();
+        let index = loop {
+            if let Some(chunk) = jobs.unfinished.pop() {
+                return Some(jobs.cut(chunk, chunk_bytes));
+            }
+            if jobs.index < self.paths.len() {
+                break jobs.index;
+            }
+            if jobs.opening == 0 {
+                return None;
+            }
+            jobs.waiting += 1;
+            jobs = self.opened.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+            jobs.waiting -= 1;
+        };
+        jobs.index += 1;
+        jobs.opening += 1;
+        drop(jobs);
+        // Opening can take long on a network: only who has nothing else to do waits for it.
+        let input = open(&self.paths[index]);
+        let mut jobs = self.jobs();
+        jobs.opening -= 1;
+        if jobs.waiting > 0 {
+            self.opened.notify_all();
+        }
+        Some(match input {
+            Ok(Input::Plain(file, size)) => jobs.cut(Chunk { index, file, size, own: 0..0 }, chunk_bytes),
+            Ok(Input::Stream(stream)) => Job::Stream(index, stream),
+            Err(why_not) => Job::Unreadable(index, why_not),
+        })
     }
 
     fn with_count<T>(&self, index: usize, change: impl FnOnce(&mut FileCount) -> T) -> Option<T> {
