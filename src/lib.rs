@@ -16,6 +16,7 @@
 //! | [`watch`] | which files there are and which may have changed: inotify, globs, sweeps |
 //! | [`engine`] | workers and turns: where the steps above meet |
 //! | [`telemetry`] | the events that leave the daemon, and the `tracing` layers that carry them |
+//! | [`store`] | what survives a restart |
 //! | [`service`] | signals |
 //! | [`config`] | TOML to validated settings |
 //! | [`app`] | the composition root |
@@ -30,6 +31,7 @@ pub mod engine;
 pub mod file;
 pub mod scan;
 pub mod service;
+pub mod store;
 pub mod sys;
 pub mod telemetry;
 pub mod watch;

@@ -1,9 +1,12 @@
 //! The life of one alert: inactive → pending → firing → resolved, as in Prometheus. Pure: time is an argument.
 
+use serde::{Deserialize, Serialize};
+
 use crate::alert::AlertSpec;
 use crate::detect::Millis;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Phase {
     Inactive,
     /// The condition holds, but not for long enough, or the cooldown is not over.
@@ -32,7 +35,7 @@ pub enum Transition {
 }
 
 /// Where one alert stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifecycle {
     phase: Phase,
     quiet_until: Millis,

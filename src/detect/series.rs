@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::detect::Millis;
 
 /// A window is cut into this many buckets; counts leave it a bucket at a time.
@@ -9,7 +11,7 @@ const BUCKETS: Millis = 60;
 
 /// Counts within the last `window_ms` milliseconds, to a sixtieth of the window: what is counted reaches back at least
 /// the window and at most a bucket more. Takes at most 61 buckets of 16 bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     window_ms: Millis,
     bucket_ms: Millis,

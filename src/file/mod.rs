@@ -7,9 +7,11 @@
 pub mod change;
 pub mod claims;
 pub mod decompressed;
+pub mod filesystem;
 pub mod history;
 pub mod identity;
 pub mod reading;
+pub mod record;
 pub mod settings;
 pub mod source;
 pub mod tail;

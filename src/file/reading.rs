@@ -1,6 +1,5 @@
 //! One file, read from where reading began to its end: validate, scan, revalidate, accept.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -8,13 +7,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::file::change::Content;
 use crate::file::claims::Mark;
+use crate::file::filesystem::Handle;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
 use crate::file::settings::FileSettings;
-use crate::file::source::{Sight, Source, open_source, read_at};
+use crate::file::source::{Sight, Source};
 use crate::file::tally::{Hits, Tally};
 use crate::scan::lines::{LineCursor, Step};
 use crate::scan::scanner::Scanner;
-use crate::sys::open::{Stat, next_data, stat_file};
+use crate::sys::open::Stat;
 
 /// How much is shown at once while a backlog is read, in bytes. Measured: below 1 MiB the system calls show, above 4 MiB
 /// the memory does.
@@ -36,7 +36,7 @@ pub enum Progress {
 
 /// A file that is being read.
 pub struct Reading {
-    file: Arc<File>,
+    file: Arc<dyn Handle>,
     source: Box<dyn Source>,
     window_bytes: u64,
     identity: Identity,
@@ -63,11 +63,10 @@ struct Trial {
 impl Reading {
     /// Begins at the first byte.
     #[must_use]
-    pub fn begin(file: File, stat: &Stat, settings: &FileSettings) -> Reading {
-        let file = Arc::new(file);
+    pub fn begin(file: Arc<dyn Handle>, stat: &Stat, settings: &FileSettings) -> Reading {
         let mark = Mark { cursor: LineCursor::default(), head: Head::default(), anchor: Anchor::default() };
         Reading {
-            source: open_source(Arc::clone(&file), settings.reader, settings.window_bytes),
+            source: Arc::clone(&file).source(settings.reader, settings.window_bytes),
             file,
             window_bytes: settings.window_bytes as u64,
             identity: Identity::from(stat),
@@ -81,7 +80,12 @@ impl Reading {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn resume(file: File, stat: &Stat, settings: &FileSettings, mark: Mark) -> io::Result<Reading> {
+    pub fn resume(
+        file: Arc<dyn Handle>,
+        stat: &Stat,
+        settings: &FileSettings,
+        mark: Mark,
+    ) -> io::Result<Reading> {
         let mut reading = Reading::begin(file, stat, settings);
         let fresh = std::mem::replace(&mut reading.mark, mark);
         reading.doubt = true;
@@ -96,9 +100,14 @@ impl Reading {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn at_end(file: File, stat: &Stat, size: u64, settings: &FileSettings) -> io::Result<Reading> {
+    pub fn at_end(
+        file: Arc<dyn Handle>,
+        stat: &Stat,
+        size: u64,
+        settings: &FileSettings,
+    ) -> io::Result<Reading> {
         let mut reading = Reading::begin(file, stat, settings);
-        reading.mark.cursor = last_line_start(&reading.file, size, settings.line_bytes_max)?;
+        reading.mark.cursor = last_line_start(&*reading.file, size, settings.line_bytes_max)?;
         reading.size = size;
         let offset = reading.mark.cursor.offset;
         reading.mark.anchor = reading.anchor_at(offset)?;
@@ -146,7 +155,7 @@ impl Reading {
     /// # Errors
     /// If the file cannot be read.
     pub fn look(&mut self) -> io::Result<(Stat, Content)> {
-        let stat = stat_file(&self.file)?;
+        let stat = self.file.stat()?;
         if stat.size < self.offset() {
             return Ok((stat, Content::Same));
         }
@@ -195,7 +204,7 @@ impl Reading {
             let moved = trial.cursor.offset - self.offset();
             let in_hole = trial.in_hole;
             if moved > 0 {
-                let now_changed_ns = stat_file(&self.file)?.changed_ns;
+                let now_changed_ns = self.file.stat()?.changed_ns;
                 care = now_changed_ns != changed_ns;
                 changed_ns = now_changed_ns;
                 if care && !trial.careful {
@@ -229,7 +238,7 @@ impl Reading {
     /// # Errors
     /// If the file cannot be read.
     pub fn finish(&mut self, scanner: &mut Scanner, tally: &mut Tally) -> io::Result<()> {
-        let to = stat_file(&self.file)?.size.min(self.offset() + scanner.line_bytes_max() as u64 + 1);
+        let to = self.file.stat()?.size.min(self.offset() + scanner.line_bytes_max() as u64 + 1);
         if to <= self.offset() {
             return Ok(());
         }
@@ -305,7 +314,7 @@ impl Reading {
 
     /// Whether the file is still the one that was scanned. If so, anchor and head move on to the new offset.
     fn revalidate(&mut self, trial: &Trial, to: u64) -> io::Result<bool> {
-        if stat_file(&self.file)?.size < to {
+        if self.file.stat()?.size < to {
             return Ok(false);
         }
         let from = self.offset() - self.mark.anchor.len() as u64;
@@ -346,7 +355,7 @@ impl Reading {
 
     /// Moves over a hole without reading it. False if nothing but the hole is there.
     fn skip_hole(&mut self) -> io::Result<bool> {
-        let Some(data) = next_data(&self.file, self.offset()) else { return Ok(false) };
+        let Some(data) = self.file.next_data(self.offset()) else { return Ok(false) };
         let data = data.min(self.size);
         if data > self.offset() {
             self.mark.cursor = LineCursor::at(data);
@@ -358,28 +367,28 @@ impl Reading {
     fn anchor_at(&self, offset: u64) -> io::Result<Anchor> {
         let mut bytes = [0; ANCHOR_BYTES];
         let len = ANCHOR_BYTES.min(offset.try_into().unwrap_or(ANCHOR_BYTES));
-        let got = read_at(&self.file, &mut bytes[..len], offset - len as u64)?;
+        let got = self.file.read_at(&mut bytes[..len], offset - len as u64)?;
         Ok(Anchor::ending(&bytes[..got]))
     }
 
     /// The first bytes of the file, of those that lie below `offset`.
     fn head_bytes(&self, offset: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; HEAD_BYTES.min(offset.try_into().unwrap_or(HEAD_BYTES))];
-        let got = read_at(&self.file, &mut bytes, 0)?;
+        let got = self.file.read_at(&mut bytes, 0)?;
         bytes.truncate(got);
         Ok(bytes)
     }
 }
 
 /// Where the line begins that a file of `size` bytes ends with: behind the last line feed.
-fn last_line_start(file: &File, size: u64, line_bytes_max: usize) -> io::Result<LineCursor> {
+fn last_line_start(file: &dyn Handle, size: u64, line_bytes_max: usize) -> io::Result<LineCursor> {
     let floor = size.saturating_sub(line_bytes_max as u64 + 1);
     let mut buffer = vec![0; 4096];
     let mut to = size;
     while to > floor {
         let from = floor.max(to.saturating_sub(buffer.len() as u64));
         let chunk = &mut buffer[..(to - from) as usize];
-        let got = read_at(file, chunk, from)?;
+        let got = file.read_at(chunk, from)?;
         if let Some(lf) = memchr::memrchr(b'\n', &chunk[..got]) {
             return Ok(LineCursor::at(from + lf as u64 + 1));
         }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::file::settings::Reader;
+use crate::file::filesystem::Handle;
 use crate::sys::window::MappedWindow;
 pub use crate::sys::window::Sight;
 
@@ -26,21 +26,6 @@ pub trait Source: Send {
 
     /// Whether a window is mapped now.
     fn holds_window(&self) -> bool;
-}
-
-/// Opens the way of reading that `reader` asks for; `window_bytes` is how much it takes in at once.
-#[must_use]
-pub fn open_source(file: Arc<File>, reader: Reader, window_bytes: usize) -> Box<dyn Source> {
-    let mapped = match reader {
-        Reader::Mmap => true,
-        Reader::Pread => false,
-        Reader::Auto => !crate::sys::open::is_remote(&*file),
-    };
-    if mapped {
-        Box::new(MappedSource { file, window_bytes, window: None, fallback: None })
-    } else {
-        Box::new(PreadSource::new(file))
-    }
 }
 
 /// Reads through a [`MappedWindow`] that is moved when it is outgrown.
@@ -79,12 +64,15 @@ impl Source for MappedSource {
             Ok(window) => window.with_bytes(range, look),
             Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
                 // All windows are taken at the moment: read this once without one.
-                return PreadSource::new(Arc::clone(&self.file)).show(range, look);
+                return PreadSource::new(Arc::<File>::clone(&self.file)).show(range, look);
             }
             Err(error)
                 if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::EINVAL | libc::ENOMEM)) =>
             {
-                return self.fallback.insert(PreadSource::new(Arc::clone(&self.file))).show(range, look);
+                return self
+                    .fallback
+                    .insert(PreadSource::new(Arc::<File>::clone(&self.file)))
+                    .show(range, look);
             }
             Err(error) => return Err(error),
         };
@@ -106,14 +94,14 @@ impl Source for MappedSource {
 
 /// Reads with `pread` into a buffer of its own: for filesystems that cannot map, and as the oracle in tests.
 pub struct PreadSource {
-    file: Arc<File>,
+    file: Arc<dyn Handle>,
     buffer: Vec<u8>,
 }
 
 impl PreadSource {
     /// A source that reads `file`.
     #[must_use]
-    pub fn new(file: Arc<File>) -> PreadSource {
+    pub fn new(file: Arc<dyn Handle>) -> PreadSource {
         PreadSource { file, buffer: Vec::new() }
     }
 }
@@ -124,7 +112,7 @@ impl Source for PreadSource {
         if self.buffer.len() < wanted {
             self.buffer.resize(wanted, 0);
         }
-        let got = read_at(&self.file, &mut self.buffer[..wanted], range.start)?;
+        let got = self.file.read_at(&mut self.buffer[..wanted], range.start)?;
         look(&self.buffer[..got]);
         Ok(Sight::Whole)
     }
@@ -145,7 +133,7 @@ impl Source for PreadSource {
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut got = 0;
     while got < buffer.len() {
-        match file.read_at(&mut buffer[got..], offset + got as u64) {
+        match FileExt::read_at(file, &mut buffer[got..], offset + got as u64) {
             Ok(0) => break,
             Ok(n) => got += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

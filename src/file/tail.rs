@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::file::change::{AtPath, Change, Known, Seen, classify};
 use crate::file::claims::{Claim, Claims, Owner};
+use crate::file::filesystem::{Disk, Filesystem};
 use crate::file::history::files_between;
 use crate::file::identity::{Head, Identity};
 use crate::file::reading::{Progress, Reading};
@@ -17,7 +18,7 @@ use crate::file::settings::{FileSettings, Start};
 use crate::file::tally::Tally;
 pub use crate::file::turn::{Moment, News, Origin, Probe, Turn};
 use crate::scan::scanner::Scanner;
-use crate::sys::open::{OpenError, Stat, classify as classify_error, open_regular, stat_path};
+use crate::sys::open::{OpenError, Stat, classify as classify_error, stat_path};
 
 /// How often a turn looks again after the file changed under it, before it lets others have their turn.
 const LOOKS_MAX: usize = 16;
@@ -309,7 +310,7 @@ impl Tail {
             self.announce(News::Recovered, turn);
             return Next::LookAgain;
         }
-        let opened = open_regular(&self.path).and_then(|(file, stat)| {
+        let opened = Disk.open(&self.path).and_then(|(file, stat)| {
             let identity = Identity::from(&stat);
             let reading = match self.claims.claim(identity, self.id) {
                 Claim::Taken(owner) => {
@@ -360,7 +361,7 @@ impl Tail {
         for (file, stat) in files_between(&self.path, identity, head, new, &self.claims) {
             if self.claims.claim(Identity::from(&stat), self.id) == Claim::Fresh {
                 self.generation += 1;
-                let reading = Reading::begin(file, &stat, &self.settings);
+                let reading = Reading::begin(Arc::new(file), &stat, &self.settings);
                 self.draining.push_back(Draining { reading, grew_ms: moment.monotonic_ms });
             }
         }

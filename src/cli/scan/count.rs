@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use super::input::{Counted, Input, is_stdin, open};
 use crate::file::decompressed::DecompressedSource;
+use crate::file::filesystem::Handle;
 use crate::file::settings::Reader;
-use crate::file::source::{PreadSource, Sight, Source, open_source};
+use crate::file::source::{PreadSource, Sight, Source};
 use crate::scan::bulk::{BulkTally, BulkWalk, END_UNKNOWN, Walked};
 use crate::scan::rules::RuleSet;
 use crate::scan::scanner::Scanner;
@@ -289,7 +290,7 @@ impl Shared<'_> {
 
     fn scan_chunk(&self, chunk: &Chunk, scanner: &mut Scanner) -> (BulkTally, Option<io::Error>) {
         let window_bytes = self.options.window_bytes;
-        let mut source = open_source(Arc::clone(&chunk.file), self.options.reader, window_bytes);
+        let mut source = Arc::clone(&chunk.file).source(self.options.reader, window_bytes);
         let mut walk = BulkWalk::new(scanner, chunk.own.clone(), chunk.size, window_bytes);
         loop {
             let before = walk.tally().bytes;
@@ -303,7 +304,7 @@ impl Shared<'_> {
                 Ok(Walked::On) => {}
                 Ok(Walked::Done) => return (walk.tally().clone(), None),
                 // Reading says how far the file goes now.
-                Err(Broken::Torn) => source = Box::new(PreadSource::new(Arc::clone(&chunk.file))),
+                Err(Broken::Torn) => source = Box::new(PreadSource::new(Arc::<File>::clone(&chunk.file))),
                 Err(Broken::Io(error)) => return (walk.tally().clone(), Some(error)),
             }
         }

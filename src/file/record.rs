@@ -1,0 +1,37 @@
+//! What is remembered of the files of a path, so that reading goes on where it stopped: after a restart, and after a
+//! file was closed to spare its descriptor.
+
+use crate::file::claims::Mark;
+use crate::file::identity::Identity;
+
+/// How far a file was read, and all that helps to find it again under another name or in a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which file it was.
+    pub identity: Identity,
+    /// How far it was judged, and how to recognise its contents.
+    pub mark: Mark,
+    /// Its size at the last look, in bytes.
+    pub size: u64,
+    /// When its contents had last changed at that look, in nanoseconds since the epoch.
+    pub modified_ns: i64,
+    /// When its inode had last changed at that look, in nanoseconds since the epoch.
+    pub changed_ns: i64,
+    /// Whether that look came long enough after the last change that any later one shows in the stat.
+    pub is_settled: bool,
+}
+
+/// All that a [`Tail`](crate::file::tail::Tail) needs to go on after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TailRecord {
+    /// How many files have stood at the path.
+    pub generation: u64,
+    /// The file at the path.
+    pub current: Option<Place>,
+    /// Files that stood there before and are not read to their end yet, oldest first.
+    pub former: Vec<Place>,
+    /// The file that stood there last, if nothing stands there now.
+    pub last: Option<Place>,
+    /// Whether the file at the path is a copy that rotation made of another path's file, and is not counted again.
+    pub is_copy: bool,
+}

@@ -1,0 +1,191 @@
+//! What survives a restart: one atomic record per file, the state of alerts, and a history of counts.
+//!
+//! [`CheckpointStore`] is the narrow seam.
+
+use std::path::PathBuf;
+
+use crate::alert::lifecycle::Lifecycle;
+use crate::detect::Millis;
+use crate::detect::series::Series;
+use crate::file::claims::Mark;
+use crate::file::identity::Identity;
+use crate::file::record::TailRecord;
+
+/// Keeps what must survive a restart.
+pub trait CheckpointStore: Send {
+    /// Everything that was committed and still matters.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn load(&mut self) -> Result<State, StoreError>;
+
+    /// Makes all of `batch` durable, or nothing of it.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. The batch may be committed again, then or later, together with what is newer.
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+}
+
+/// A watched path: the name of its watch, and the path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    /// Name of the watch.
+    pub watch: String,
+    /// The path.
+    pub path: PathBuf,
+}
+
+/// All that is remembered of a watched path, committed as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRecord {
+    /// Which path.
+    pub id: FileId,
+    /// Where reading stands.
+    pub tail: TailRecord,
+    /// Matching lines so far, by name of the rule.
+    pub totals: Vec<(String, u64)>,
+    /// Bytes that were judged so far.
+    pub bytes_read: u64,
+    /// Bytes that were gone before they could be judged: so much may the totals be off.
+    pub bytes_missed: u64,
+}
+
+/// Which alert: its name, its watch, and its path if it is by path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AlertId {
+    /// Name of the alert.
+    pub alert: String,
+    /// Name of the watch.
+    pub watch: String,
+    /// The path, for an alert by path.
+    pub path: Option<PathBuf>,
+}
+
+/// Where an alert stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRecord {
+    /// Which alert.
+    pub id: AlertId,
+    /// Its counts within the window.
+    pub series: Series,
+    /// Whether it is pending, firing or cooling down.
+    pub lifecycle: Lifecycle,
+    /// The newest matching lines, oldest first.
+    pub samples: Vec<String>,
+}
+
+/// Matching lines of one path and rule within one minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MinuteCount {
+    /// The minute, in minutes since the epoch.
+    pub minute: i64,
+    /// Which path.
+    pub file: FileId,
+    /// Name of the rule.
+    pub rule: String,
+    /// Matching lines to add.
+    pub matched: u64,
+}
+
+/// An alert that fired or resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransitionRecord {
+    /// When, in milliseconds since the epoch.
+    pub at_ms: Millis,
+    /// Which alert.
+    pub alert: AlertId,
+    /// Name of the rule.
+    pub rule: String,
+    /// `firing` or `resolved`.
+    pub state: String,
+    /// Its severity.
+    pub severity: String,
+    /// Identity of the alert across restarts and hosts.
+    pub fingerprint: String,
+    /// Matching lines within the window.
+    pub count: u64,
+    /// The alert event as one JSON object.
+    pub payload: String,
+}
+
+/// Since when a watch has had these paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchRecord {
+    /// Name of the watch.
+    pub watch: String,
+    /// What it watches, as configured, one a line.
+    pub paths: String,
+    /// Since when, in nanoseconds since the epoch, on the clock that stamps files.
+    pub since_ns: i64,
+}
+
+/// What has changed since the last commit.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Batch {
+    /// When the batch was made, in milliseconds since the epoch.
+    pub at_ms: Millis,
+    /// Files that changed: these records replace the former ones.
+    pub files: Vec<FileRecord>,
+    /// Files that are gone for good.
+    pub forgotten: Vec<FileId>,
+    /// Files that nobody reads any longer, and how far they were read: replace the former ones.
+    pub marks: Vec<(Identity, Mark)>,
+    /// Alerts that changed: these records replace the former ones.
+    pub alerts: Vec<AlertRecord>,
+    /// Alerts of which nothing is left to remember.
+    pub ended_alerts: Vec<AlertId>,
+    /// Counts to add to the history.
+    pub minutes: Vec<MinuteCount>,
+    /// Alerts that fired or resolved, in order: to be appended to the outbox.
+    pub transitions: Vec<TransitionRecord>,
+    /// Watches that are new or have other paths now.
+    pub watches: Vec<WatchRecord>,
+}
+
+/// What a store remembers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct State {
+    /// Watched paths.
+    pub files: Vec<FileRecord>,
+    /// Files that nobody reads any longer, and how far they were read, oldest first.
+    pub marks: Vec<(Identity, Mark)>,
+    /// Alerts.
+    pub alerts: Vec<AlertRecord>,
+    /// Watches.
+    pub watches: Vec<WatchRecord>,
+}
+
+/// Why state cannot be kept. Each text says what, where and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another daemon owns it.
+    #[error(
+        "the state in {folder} is in use by process {owner}; stop that one, or give this one another folder with --state"
+    )]
+    InUse {
+        /// The state folder.
+        folder: PathBuf,
+        /// Its process, or `unknown`.
+        owner: String,
+    },
+    /// There is no room left.
+    #[error("no room for the state in {folder}: {reason}; free some space there")]
+    Full {
+        /// The state folder.
+        folder: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// It cannot be written or read.
+    #[error("cannot {action} the state in {folder}: {reason}; {mend}")]
+    Unusable {
+        /// What was tried, such as `write`.
+        action: &'static str,
+        /// The state folder.
+        folder: PathBuf,
+        /// What the system or the database says.
+        reason: String,
+        /// What would mend it.
+        mend: String,
+    },
+}
