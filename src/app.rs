@@ -11,14 +11,17 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 
 use crate::config::{ConfigError, Settings};
-use crate::engine::{Engine, Hints};
+use crate::engine::world::World;
+use crate::engine::{Engine, EngineError, Hints};
 use crate::file::tail::Origin;
 use crate::scan::rules::PatternError as RuleError;
 use crate::service::signals::Request;
+use crate::store::{CheckpointStore, FileId};
 use crate::sys::limits::raise_open_files;
 use crate::sys::open::{is_remote_path, stat_file, stat_path};
 use crate::telemetry::events::HealthEvent;
 use crate::telemetry::output::Telemetry;
+use crate::watch::discover::Discovery;
 use crate::watch::pattern::PatternError as PathError;
 use crate::watch::sweep::Watching;
 use crate::watch::{Key, Sink, Trouble};
@@ -29,6 +32,9 @@ const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// How long the last look at all files may take. Shutdown as a whole is to end within 2 s.
 const LAST_LOOK_LIMIT: Duration = Duration::from_millis(1200);
 
+/// So many descriptors are left to everything but the files that are read.
+const DESCRIPTORS_KEPT: u64 = 128;
+
 /// A file born this shortly before a reload may have appeared while it was under way.
 const JUST_BORN: Duration = Duration::from_secs(5);
 
@@ -38,6 +44,9 @@ pub enum AppError {
     /// The rules of a watch are too much together.
     #[error("the rules cannot be compiled: {0}")]
     Rules(#[from] RuleError),
+    /// The state cannot be used.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// A path of a watch cannot be understood.
     #[error("a watched path cannot be used: {0}")]
     Paths(#[from] PathError),
@@ -53,18 +62,19 @@ pub struct App {
 
 /// Runs the daemon until `shutdown` completes or a request asks it to stop.
 ///
-/// `load` reads the settings anew on a reload request.
+/// `load` reads the settings anew on a reload request; `store` keeps what is to survive a restart.
 ///
 /// # Errors
 /// See [`AppError`]; later problems are events.
 pub async fn run(
     settings: Settings,
+    store: Option<Box<dyn CheckpointStore>>,
     load: impl Fn() -> Result<Settings, ConfigError>,
     telemetry: &Telemetry,
     mut requests: mpsc::Receiver<Request>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
-    let mut app = App::start(settings)?;
+    let mut app = App::start(settings, store)?;
     tokio::pin!(shutdown);
     loop {
         let request = tokio::select! {
@@ -86,23 +96,20 @@ impl App {
     ///
     /// # Errors
     /// See [`AppError`].
-    pub fn start(settings: Settings) -> Result<App, AppError> {
-        let open_files = raise_open_files();
-        let engine = Engine::start(settings.engine, &settings.plan)?;
+    pub fn start(mut settings: Settings, store: Option<Box<dyn CheckpointStore>>) -> Result<App, AppError> {
+        if let Some(limit) = raise_open_files() {
+            let files = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
+            settings.engine.open_files_max = usize::try_from(files).unwrap_or(usize::MAX);
+        }
+        let engine = Engine::start(settings.engine, &settings.plan, World::real(store))?;
         let sink = Arc::new(EngineSink::new(engine.hints(), None));
         let watching = watch(&settings, &sink)?;
+        adopt(&settings, &engine)?;
         if !engine.settle(FIRST_LOOK_LIMIT) {
             tracing::warn!("still reading what was there at the start");
         }
         let files = engine.health().files;
-        let directories = watching.directories;
-        health("started", format!("watching {}", counted(files, directories)), false);
-        if open_files.is_some_and(|limit| files as u64 + 64 > limit) {
-            let limit = open_files.unwrap_or_default();
-            let message =
-                format!("{files} files are more than the limit of open files ({limit}); raise LimitNOFILE=");
-            health("open_files", message, true);
-        }
+        health("started", format!("watching {}", counted(files, watching.directories)), false);
         Ok(App { settings, engine, sink, watching })
     }
 
@@ -138,7 +145,7 @@ impl App {
     /// See [`AppError`]; then the old settings stay.
     pub fn reload(&mut self, settings: Settings) -> Result<(), AppError> {
         // Whatever can be refused is refused before anything changes.
-        crate::watch::discover::Discovery::new(&settings.finds)?;
+        Discovery::new(&settings.finds)?;
         let number = |name: &String| settings.plan.watches.iter().position(|watch| watch.name == *name);
         let renumbered: Vec<_> = self.settings.plan.watches.iter().map(|watch| number(&watch.name)).collect();
         {
@@ -168,6 +175,16 @@ impl App {
 fn watch(settings: &Settings, sink: &Arc<EngineSink>) -> Result<Watching, PathError> {
     let sink: Arc<dyn Sink> = Arc::clone(sink) as Arc<dyn Sink>;
     Watching::start(&settings.finds, settings.timing, is_remote_path, sink)
+}
+
+/// Takes up the paths that are remembered and still meant, but at which nothing is: their files were rotated away or
+/// removed while no daemon ran.
+fn adopt(settings: &Settings, engine: &Engine) -> Result<(), PathError> {
+    let discovery = Discovery::new(&settings.finds)?;
+    let number = |id: &FileId| settings.plan.watches.iter().position(|watch| watch.name == id.watch);
+    let is_meant = |id: &FileId| number(id).is_some_and(|watch| discovery.means(watch, &id.path));
+    engine.hints().adopt(|id| !id.path.exists() && is_meant(id));
+    Ok(())
 }
 
 fn counted(files: usize, directories: usize) -> String {

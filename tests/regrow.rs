@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use common::{Place, append};
 use spiketail::file::claims::Claims;
+use spiketail::file::filesystem::Disk;
 use spiketail::file::settings::{FileSettings, Reader};
 use spiketail::file::tail::{Moment, Origin, Tail};
 use spiketail::scan::rules::{RuleSet, RuleSpec};
@@ -68,7 +69,7 @@ impl Follower {
         let settings = FileSettings { reader, window_bytes, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
         Follower {
-            tail: Tail::new(1, path, settings, Arc::new(Claims::default()), Origin::Appeared),
+            tail: Tail::new(1, path, settings, Arc::new(Disk), Arc::new(Claims::default()), Origin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             seen: Vec::new(),
@@ -76,7 +77,7 @@ impl Follower {
     }
 
     fn turn(&mut self) {
-        let moment = Moment { monotonic_ms: 0, wall_ns: 0 };
+        let moment = Moment { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
         loop {
             let turn = self.tail.turn(&mut self.scanner, 1 << 20, u64::MAX, moment);
             self.total += turn.tally.matched[0];

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use common::{Place, append, appender};
 use spiketail::file::claims::Claims;
+use spiketail::file::filesystem::Disk;
 use spiketail::file::settings::{FileSettings, Reader};
 use spiketail::file::tail::{Moment, News, Origin, Tail};
 use spiketail::file::tally::Sample;
@@ -153,7 +154,14 @@ impl Follower {
         let settings = FileSettings { reader, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
         Follower {
-            tail: Tail::new(1, path.to_owned(), settings, Arc::new(Claims::default()), Origin::Appeared),
+            tail: Tail::new(
+                1,
+                path.to_owned(),
+                settings,
+                Arc::new(Disk),
+                Arc::new(Claims::default()),
+                Origin::Appeared,
+            ),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             torn: 0,
@@ -163,7 +171,7 @@ impl Follower {
     }
 
     fn turn(&mut self) {
-        let moment = Moment { monotonic_ms: 0, wall_ns: 0 };
+        let moment = Moment { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
         let mut turn = self.tail.turn(&mut self.scanner, usize::MAX, u64::MAX, moment);
         self.total += turn.tally.matched[0];
         self.torn += turn.torn;

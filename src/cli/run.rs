@@ -131,7 +131,7 @@ fn daemon(
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
-    let outcome = runtime.block_on(app::run(settings, load, &telemetry, requests, shutdown));
+    let outcome = runtime.block_on(app::run(settings, None, load, &telemetry, requests, shutdown));
     telemetry.flush(FLUSH_LIMIT);
     Ok(outcome?)
 }

@@ -169,7 +169,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         samples_max: DEFAULT_SAMPLES,
     };
     let file = FileSettings::default();
-    let watch = WatchPlan { name: LONE_WATCH.to_owned(), rules: vec![rule], file };
+    let watch = WatchPlan { name: LONE_WATCH.to_owned(), rules: vec![rule], file, paths: find.paths_text() };
     let Basics { engine, timing, log } = Basics::default();
     Ok(Settings {
         engine,

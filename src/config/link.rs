@@ -65,7 +65,8 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut Report<'_>) 
         }
         used.extend(found.iter().map(|rule| rule.spec.name.as_str()));
         let rules = found.iter().map(|rule| rule.spec.clone()).collect();
-        plans.push(WatchPlan { name: watch.name.clone(), rules, file: watch.file });
+        let paths = watch.find.paths_text();
+        plans.push(WatchPlan { name: watch.name.clone(), rules, file: watch.file, paths });
     }
     // A rule whose name is misspelt in a watch is not unused but misspelt, which has been said.
     if all_found && !watches.is_empty() {

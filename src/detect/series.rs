@@ -28,6 +28,12 @@ impl Series {
         Series { window_ms, bucket_ms, buckets: VecDeque::new(), sum: 0 }
     }
 
+    /// Length of the window in milliseconds.
+    #[must_use]
+    pub fn window_ms(&self) -> Millis {
+        self.window_ms
+    }
+
     /// Adds `n` at `now`. A `now` that lies before the newest bucket counts for that one.
     pub fn add(&mut self, now: Millis, n: u64) {
         let bucket = now.div_euclid(self.bucket_ms);

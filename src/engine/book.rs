@@ -1,22 +1,17 @@
 //! Counts per path and rule, and the alerts over them. Everything that leaves the engine leaves from here, in order.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::alert::fingerprint::fingerprint;
-use crate::alert::lifecycle::{Lifecycle, Transition};
-use crate::alert::samples::sample;
-use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
-use crate::detect::condition::Condition;
-use crate::detect::series::Series;
-use crate::engine::clock::wall_time;
+use crate::engine::alarms::Alarms;
 use crate::engine::plan::Compiled;
-use crate::engine::registry::{FileKey, Status};
+use crate::engine::registry::{FileKey, Removed, Status};
+use crate::file::record::TailRecord;
 use crate::file::tail::{News, Tail, Turn};
-use crate::file::tally::Sample;
-use crate::telemetry::events::{AlertEvent, AlertState, CountEvent, FileChange, FileEvent, HealthEvent};
+use crate::store::{AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal, WatchRecord};
+use crate::telemetry::events::{CountEvent, FileChange, FileEvent, HealthEvent};
 
 /// Counts of one path.
 struct Counts {
@@ -24,6 +19,10 @@ struct Counts {
     path: PathBuf,
     generation: u64,
     rules: Vec<Count>,
+    /// Totals of rules that are not in the plan, by name.
+    other_rules: Vec<RuleTotal>,
+    bytes_read: u64,
+    bytes_missed: u64,
 }
 
 /// Matching lines of one path and rule.
@@ -34,6 +33,8 @@ struct Count {
     reported: Millis,
 }
 
+const MINUTE_MS: Millis = 60_000;
+
 const NEVER: Millis = Millis::MIN / 2;
 
 impl Default for Count {
@@ -42,14 +43,63 @@ impl Default for Count {
     }
 }
 
-/// Which alert, over which watch, and over which path if it is by path.
-type AlertKey = (usize, usize, Option<FileKey>);
+impl Count {
+    fn told(&self, name: &str) -> RuleTotal {
+        let reported = self.total - self.unreported;
+        RuleTotal { rule: name.to_owned(), matched: self.total, reported }
+    }
+}
 
-struct Alert {
-    series: Series,
-    lifecycle: Lifecycle,
-    path: Option<PathBuf>,
-    samples: VecDeque<String>,
+impl Counts {
+    /// Goes on from `totals` by the rules of these `names`.
+    fn take_over(&mut self, totals: &[RuleTotal], names: &[String]) {
+        let known = |name: &String| totals.iter().find(|total| total.rule == *name);
+        let count = |total: &RuleTotal| Count {
+            total: total.matched,
+            unreported: total.matched.saturating_sub(total.reported),
+            reported: NEVER,
+        };
+        self.rules = names.iter().map(|name| known(name).map(count).unwrap_or_default()).collect();
+        self.other_rules = totals.iter().filter(|total| !names.contains(&total.rule)).cloned().collect();
+    }
+}
+
+/// What was counted of one path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Matching lines, by name of the rule.
+    pub totals: Vec<(String, u64)>,
+    /// Bytes that were judged.
+    pub bytes_read: u64,
+    /// Bytes that were gone before they could be judged.
+    pub bytes_missed: u64,
+}
+
+/// What has changed since the last commit.
+#[derive(Default)]
+struct Changes {
+    /// Whether anyone will ever ask.
+    is_kept: bool,
+    files: HashMap<FileKey, TailRecord>,
+    left: Vec<FileRecord>,
+    forgotten: Vec<FileId>,
+    marks: Vec<MarkRecord>,
+    watches: Vec<WatchRecord>,
+    /// Matching lines by minute, path and rule.
+    minutes: BTreeMap<(i64, FileKey, usize), u64>,
+    /// The same with their names, for when keys and numbers change.
+    named_minutes: Vec<MinuteCount>,
+}
+
+/// What remains to be done after something was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Due {
+    /// Something has to be emitted later.
+    pub later: bool,
+    /// Something is to be committed.
+    pub commit: bool,
+    /// It is to be committed at once.
+    pub urgent: bool,
 }
 
 /// All counts and alerts.
@@ -59,34 +109,60 @@ pub struct Book {
     counts: HashMap<FileKey, Counts>,
     /// Paths with counts that were not reported yet.
     unreported: HashSet<FileKey>,
-    alerts: HashMap<AlertKey, Alert>,
+    alarms: Alarms,
+    changes: Changes,
     torn_reported: u64,
     torn_at: Millis,
 }
 
 impl Book {
-    pub(super) fn new(plan: Arc<Compiled>, report_interval_ms: Millis) -> Book {
+    pub(super) fn new(plan: Arc<Compiled>, report_interval_ms: Millis, is_kept: bool) -> Book {
         Book {
             plan,
             report_interval_ms,
             counts: HashMap::new(),
             unreported: HashSet::new(),
-            alerts: HashMap::new(),
+            alarms: Alarms::default(),
+            changes: Changes { is_kept, ..Changes::default() },
             torn_reported: 0,
             torn_at: NEVER,
         }
     }
 
-    /// Takes in what one turn found, and emits what is due at once. True if something is due later.
-    pub(super) fn apply(
-        &mut self,
-        key: FileKey,
-        watch: usize,
-        tail: &Tail,
-        turn: &Turn,
-        now: Millis,
-    ) -> bool {
-        let rules = self.plan.watches[watch].rules.len();
+    /// Takes up what was remembered of alerts.
+    pub(super) fn restore_alerts(&mut self, alerts: Vec<AlertRecord>) {
+        self.alarms.restore(&self.plan, alerts);
+    }
+
+    /// Takes up what was remembered of a path. True if something is due later.
+    pub(super) fn restore(&mut self, key: FileKey, watch: usize, record: &FileRecord) -> bool {
+        let mut counts = Counts {
+            watch,
+            path: record.id.path.clone(),
+            generation: record.tail.generation,
+            rules: Vec::new(),
+            other_rules: Vec::new(),
+            bytes_read: record.bytes_read,
+            bytes_missed: record.bytes_missed,
+        };
+        counts.take_over(&record.totals, self.plan.watches[watch].rules.names());
+        if counts.rules.iter().any(|count| count.unreported > 0) {
+            self.unreported.insert(key);
+        }
+        self.counts.insert(key, counts);
+        self.alarms.restore_path(&self.plan, watch, key, &record.id.path);
+        !self.unreported.is_empty() || !self.alarms.is_empty()
+    }
+
+    /// Remembers since when watches have had their paths.
+    pub(super) fn note_watches(&mut self, watches: Vec<WatchRecord>) {
+        self.changes.watches.extend(watches);
+    }
+
+    /// Takes in what one turn found, and emits what is due at once.
+    pub(super) fn apply(&mut self, key: FileKey, watch: usize, tail: &Tail, turn: &Turn, now: Millis) -> Due {
+        let plan = Arc::clone(&self.plan);
+        let rules = plan.watches[watch].rules.len();
         for (news, generation) in &turn.news {
             self.file_event(watch, tail.path(), news, *generation).emit();
         }
@@ -95,32 +171,129 @@ impl Book {
             path: tail.path().to_owned(),
             generation: 0,
             rules: vec![Count::default(); rules],
+            other_rules: Vec::new(),
+            bytes_read: 0,
+            bytes_missed: 0,
         });
         counts.generation = tail.generation();
+        counts.bytes_read += turn.bytes;
+        counts.bytes_missed += turn.missed();
         for (count, n) in counts.rules.iter_mut().zip(&turn.tally.matched) {
             count.total += n;
             count.unreported += n;
         }
         self.report(key, now);
         for (rule, n) in turn.tally.matched.iter().enumerate().filter(|(_, n)| **n > 0) {
-            self.count_for_alerts(key, watch, rule, *n, &turn.tally.samples[rule], now);
+            let samples = &turn.tally.samples[rule];
+            self.alarms.count(&plan, key, tail.path(), watch, rule, *n, samples, now);
         }
-        turn.torn > 0 || !self.unreported.is_empty() || !self.alerts.is_empty()
+        if self.changes.is_kept {
+            self.note(key, watch, turn, now);
+        }
+        Due { later: turn.torn > 0 || !self.unreported.is_empty() || !self.alarms.is_empty(), ..self.due() }
     }
 
-    /// Emits what has become due. True if something else will be.
-    pub(super) fn tick(&mut self, now: Millis, torn_scans: u64) -> bool {
+    fn note(&mut self, key: FileKey, watch: usize, turn: &Turn, now: Millis) {
+        let changes = &mut self.changes;
+        if let Some(record) = &turn.record {
+            changes.files.insert(key, record.clone());
+        }
+        let watch = &self.plan.watches[watch].name;
+        changes.marks.extend(turn.released.iter().map(|(identity, mark)| MarkRecord {
+            watch: watch.clone(),
+            identity: *identity,
+            mark: *mark,
+        }));
+        for (rule, n) in turn.tally.matched.iter().enumerate().filter(|(_, n)| **n > 0) {
+            *changes.minutes.entry((now.div_euclid(MINUTE_MS), key, rule)).or_default() += n;
+        }
+    }
+
+    fn due(&self) -> Due {
+        let changes = &self.changes;
+        let has_changes = !changes.files.is_empty()
+            || !changes.left.is_empty()
+            || !changes.forgotten.is_empty()
+            || !changes.marks.is_empty()
+            || !changes.watches.is_empty()
+            || self.alarms.has_changes();
+        let commit = changes.is_kept && has_changes;
+        Due { later: false, commit, urgent: commit && self.alarms.has_transitions() }
+    }
+
+    /// Emits what has become due.
+    pub(super) fn tick(&mut self, now: Millis, torn_scans: u64) -> Due {
         for key in self.unreported.iter().copied().collect::<Vec<_>>() {
             self.report(key, now);
         }
-        for key in self.alerts.keys().copied().collect::<Vec<_>>() {
-            self.step(key, now);
-        }
-        self.alerts.retain(|_, alert| {
-            !alert.series.is_empty() || !alert.lifecycle.is_inactive() || alert.lifecycle.is_cooling_down(now)
-        });
+        self.alarms.tick(&self.plan, now);
         self.report_torn(now, torn_scans);
-        !self.unreported.is_empty() || !self.alerts.is_empty() || torn_scans > self.torn_reported
+        let later = !self.unreported.is_empty() || !self.alarms.is_empty() || torn_scans > self.torn_reported;
+        Due { later, ..self.due() }
+    }
+
+    /// All that has changed since the last call, as it stands now.
+    pub(super) fn take_batch(&mut self, at_ms: Millis) -> Batch {
+        self.name_minutes();
+        let changes = std::mem::take(&mut self.changes);
+        self.changes.is_kept = changes.is_kept;
+        let alarms = self.alarms.take_changes(&self.plan);
+        let mut files = changes.left;
+        files.extend(changes.files.into_iter().filter_map(|(key, tail)| self.record(key, tail)));
+        Batch {
+            at_ms,
+            minutes: changes.named_minutes,
+            files,
+            forgotten: changes.forgotten,
+            marks: changes.marks,
+            alerts: alarms.alerts,
+            ended_alerts: alarms.ended,
+            transitions: alarms.transitions,
+            watches: changes.watches,
+        }
+    }
+
+    fn name_minutes(&mut self) {
+        let minutes = std::mem::take(&mut self.changes.minutes);
+        let named = minutes.into_iter().filter_map(|((minute, key, rule), matched)| {
+            let counts = self.counts.get(&key)?;
+            let rule = self.plan.watches[counts.watch].rules.names().get(rule)?.clone();
+            Some(MinuteCount { minute, file: self.id(counts), rule, matched })
+        });
+        let named: Vec<_> = named.collect();
+        self.changes.named_minutes.extend(named);
+    }
+
+    /// Has the next batch hold everything: `tails` is where every file stands.
+    pub(super) fn change_all(&mut self, tails: Vec<(FileKey, TailRecord)>) {
+        self.changes.files.extend(tails);
+        self.alarms.change_all();
+    }
+
+    fn record(&self, key: FileKey, tail: TailRecord) -> Option<FileRecord> {
+        let counts = self.counts.get(&key)?;
+        let names = self.plan.watches[counts.watch].rules.names();
+        let mut totals: Vec<_> =
+            names.iter().zip(&counts.rules).map(|(name, count)| count.told(name)).collect();
+        totals.extend(counts.other_rules.iter().cloned());
+        let (bytes_read, bytes_missed) = (counts.bytes_read, counts.bytes_missed);
+        Some(FileRecord { id: self.id(counts), tail, totals, bytes_read, bytes_missed })
+    }
+
+    fn id(&self, counts: &Counts) -> FileId {
+        FileId { watch: self.plan.watches[counts.watch].name.clone(), path: counts.path.clone() }
+    }
+
+    /// What was counted of a path.
+    #[must_use]
+    pub(super) fn figures(&self, key: FileKey) -> Option<Figures> {
+        let counts = self.counts.get(&key)?;
+        let names = self.plan.watches[counts.watch].rules.names();
+        Some(Figures {
+            totals: names.iter().cloned().zip(counts.rules.iter().map(|count| count.total)).collect(),
+            bytes_read: counts.bytes_read,
+            bytes_missed: counts.bytes_missed,
+        })
     }
 
     /// Emits every count that was not reported yet.
@@ -131,50 +304,57 @@ impl Book {
     }
 
     /// Drops files that are gone for good.
-    pub(super) fn forget(&mut self, files: &HashSet<FileKey>, now: Millis) {
-        for key in files {
-            self.report_all(*key, now);
-            self.counts.remove(key);
-            self.unreported.remove(key);
+    pub(super) fn forget(&mut self, gone: Vec<Removed>, now: Millis) {
+        for removed in gone {
+            if let Some(record) = self.leave(removed, now) {
+                self.changes.forgotten.push(record.id);
+            }
         }
     }
 
-    /// Goes over to another plan: totals go on by the name of the rule, alerts by their name and definition.
+    /// Drops a file that is no longer watched. Gives what is to be remembered of it.
+    pub(super) fn leave(&mut self, removed: Removed, now: Millis) -> Option<FileRecord> {
+        self.report_all(removed.key, now);
+        self.name_minutes();
+        self.changes.files.remove(&removed.key);
+        self.unreported.remove(&removed.key);
+        let record = self.record(removed.key, removed.tail);
+        let counts = self.counts.remove(&removed.key)?;
+        let watch = &self.plan.watches[counts.watch].name;
+        self.changes.marks.extend(removed.marks.into_iter().map(|(identity, mark)| MarkRecord {
+            watch: watch.clone(),
+            identity,
+            mark,
+        }));
+        record
+    }
+
+    /// Goes over to another plan: totals go on by the name of the rule, alerts by their name and definition. Gives what is
+    /// to be remembered of the files that are no longer watched.
     pub(super) fn replan(
         &mut self,
         plan: Arc<Compiled>,
         renumbered: &[Option<usize>],
-        gone: &HashSet<FileKey>,
+        removed: Vec<Removed>,
         now: Millis,
-    ) {
+    ) -> Vec<FileRecord> {
         self.flush(now);
-        self.forget(gone, now);
+        let gone: HashSet<FileKey> = removed.iter().map(|removed| removed.key).collect();
+        let left: Vec<_> = removed.into_iter().filter_map(|removed| self.leave(removed, now)).collect();
+        if self.changes.is_kept {
+            self.changes.left.extend(left.iter().cloned());
+        }
         let old = std::mem::replace(&mut self.plan, plan);
         for counts in self.counts.values_mut() {
             let Some(watch) = renumbered.get(counts.watch).copied().flatten() else { continue };
-            let before = &old.watches[counts.watch].rules;
-            let total =
-                |name: &String| before.names().iter().position(|n| n == name).map(|at| counts.rules[at]);
-            counts.rules = self.plan.watches[watch]
-                .rules
-                .names()
-                .iter()
-                .map(|name| total(name).unwrap_or_default())
-                .collect();
+            let before = old.watches[counts.watch].rules.names();
+            let totals = before.iter().zip(&counts.rules).map(|(name, count)| count.told(name));
+            let totals: Vec<_> = totals.chain(counts.other_rules.drain(..)).collect();
+            counts.take_over(&totals, self.plan.watches[watch].rules.names());
             counts.watch = watch;
         }
-        for ((alert, watch, file), state) in std::mem::take(&mut self.alerts) {
-            let spec = &old.alerts[alert];
-            let new_watch =
-                renumbered.get(watch).copied().flatten().filter(|_| !file.is_some_and(|f| gone.contains(&f)));
-            let new_alert = self.plan.alerts.iter().position(|new| is_same(new, spec));
-            if let (Some(watch), Some(alert)) = (new_watch, new_alert) {
-                self.alerts.insert((alert, watch, file), state);
-            } else if state.lifecycle.is_firing() {
-                // Nobody would ever say that it is over.
-                alert_event(spec, &old.watches[watch].name, &state, AlertState::Resolved, 0, now, now).emit();
-            }
-        }
+        self.alarms.replan(&old, &self.plan, renumbered, &gone, now);
+        left
     }
 
     /// Emits a status event for one file.
@@ -233,52 +413,6 @@ impl Book {
         }
     }
 
-    fn count_for_alerts(
-        &mut self,
-        file: FileKey,
-        watch: usize,
-        rule: usize,
-        n: u64,
-        samples: &VecDeque<Sample>,
-        now: Millis,
-    ) {
-        let plan = Arc::clone(&self.plan);
-        for number in plan.watches[watch].alerts_by_rule[rule].iter().copied() {
-            let spec = &plan.alerts[number];
-            let by_path = spec.scope == Scope::Path;
-            let key = (number, watch, by_path.then_some(file));
-            let path = || self.counts.get(&file).map(|counts| counts.path.clone()).filter(|_| by_path);
-            let alert = self.alerts.entry(key).or_insert_with(|| Alert {
-                series: Series::new(spec.condition.window_ms()),
-                lifecycle: Lifecycle::default(),
-                path: path(),
-                samples: VecDeque::new(),
-            });
-            alert.series.add(now, n);
-            let newest = samples.len().saturating_sub(spec.samples_max);
-            alert.samples.extend(samples.iter().skip(newest).map(|s| sample(&s.line)));
-            let surplus = alert.samples.len().saturating_sub(spec.samples_max);
-            alert.samples.drain(..surplus);
-            self.step(key, now);
-        }
-    }
-
-    fn step(&mut self, key: AlertKey, now: Millis) {
-        let (number, watch, _) = key;
-        let Some(alert) = self.alerts.get_mut(&key) else { return };
-        let spec = &self.plan.alerts[number];
-        let seen = spec.condition.observe(&mut alert.series, now);
-        let (state, since) = match alert.lifecycle.step(spec, seen.holds, now) {
-            None => return,
-            Some(Transition::Fired { since }) => (AlertState::Firing, since),
-            Some(Transition::Resolved { since }) => (AlertState::Resolved, since),
-        };
-        alert_event(spec, &self.plan.watches[watch].name, alert, state, seen.count, since, now).emit();
-        if state == AlertState::Resolved {
-            alert.samples.clear();
-        }
-    }
-
     fn report_torn(&mut self, now: Millis, torn_scans: u64) {
         if torn_scans == self.torn_reported || now - self.torn_at < self.report_interval_ms {
             return;
@@ -302,46 +436,14 @@ impl Book {
             News::Truncated(reason) => (FileChange::Truncated, reason.as_str().to_owned()),
             News::Rewritten(reason) => (FileChange::Rewritten, reason.as_str().to_owned()),
             News::Removed(reason) => (FileChange::Removed, reason.as_str().to_owned()),
-            News::Missed(_) => {
-                (FileChange::Missed, "gone from the file before they were part of a whole line".to_owned())
+            News::Missed(missed) => {
+                (FileChange::Missed, format!("bytes from {} on: {}", missed.from, missed.reason.as_str()))
             }
             News::Unreadable(reason) => (FileChange::Unreadable, reason.clone()),
             News::Recovered => (FileChange::Recovered, "it can be read again".to_owned()),
         };
-        let bytes = if let News::Missed(bytes) = news { Some(*bytes) } else { None };
+        let bytes = if let News::Missed(missed) = news { Some(missed.bytes) } else { None };
         let watch = self.plan.watches[watch].name.clone();
         FileEvent { event, watch, path: path.to_owned(), reason, generation, bytes, ..FileEvent::default() }
-    }
-}
-
-/// Whether an alert of the old plan goes on as `new`: its identity and what it counts are the same.
-fn is_same(new: &AlertSpec, old: &AlertSpec) -> bool {
-    new.name == old.name && new.rule == old.rule && new.scope == old.scope && new.condition == old.condition
-}
-
-fn alert_event(
-    spec: &AlertSpec,
-    watch: &str,
-    alert: &Alert,
-    state: AlertState,
-    count: u64,
-    since: Millis,
-    now: Millis,
-) -> AlertEvent {
-    let Condition::Count { over, window_ms } = spec.condition;
-    let path = alert.path.as_deref().map(|path| path.as_os_str().as_encoded_bytes());
-    AlertEvent {
-        alert: spec.name.clone(),
-        state,
-        severity: spec.severity.as_str().to_owned(),
-        watch: watch.to_owned(),
-        rule: spec.rule.clone(),
-        path: alert.path.clone(),
-        count,
-        window_s: window_ms as f64 / 1000.0,
-        threshold: over,
-        since: wall_time(since, now),
-        fingerprint: fingerprint(&spec.name, watch, &spec.rule, path),
-        samples: alert.samples.iter().cloned().collect(),
     }
 }

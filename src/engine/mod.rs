@@ -4,34 +4,45 @@
 //! [`Tail`](crate::file::tail::Tail) take one turn, and hand what it found to the [`book::Book`], which counts, evaluates
 //! and emits. The ticker thread does what is due by time alone: late counts, resolving, former files.
 
+mod alarms;
 pub mod book;
 pub mod clock;
+mod committer;
 pub mod plan;
 pub mod registry;
 pub mod settings;
+mod shelf;
+pub mod stepper;
 mod ticker;
 mod worker;
+pub mod world;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::engine::book::Book;
+use crate::engine::book::{Book, Figures};
 use crate::engine::clock::Clock;
+use crate::engine::committer::{Commits, Committer};
 use crate::engine::plan::Compiled;
-use crate::engine::registry::{FileKey, Registry};
+use crate::engine::registry::{Cause, FileKey, Registry, Removed, Status};
 use crate::engine::settings::{EngineSettings, Plan};
-use crate::file::claims::Claims;
-use crate::file::tail::{Origin, Tail};
+use crate::engine::world::World;
+use crate::file::filesystem::Filesystem;
+use crate::file::tail::Origin;
 use crate::scan::rules::PatternError;
+use crate::store::{Batch, FileId, State, StoreError, WatchRecord};
+
+pub use worker::Scanners;
 
 /// The running engine. Dropping it without [`Engine::stop`] leaves its threads running.
 pub struct Engine {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    committing: Option<JoinHandle<()>>,
 }
 
 /// A handle through which hints reach the engine.
@@ -47,19 +58,50 @@ pub struct Health {
     pub torn_scans: u64,
 }
 
+/// How one watched path stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileReport {
+    /// Its number.
+    pub key: FileKey,
+    /// Name of its watch.
+    pub watch: String,
+    /// The path.
+    pub path: PathBuf,
+    /// What was counted.
+    pub figures: Figures,
+    /// Where reading stands.
+    pub status: Status,
+}
+
+/// Why the engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The rules of a watch are too much together.
+    #[error(transparent)]
+    Rules(#[from] PatternError),
+    /// The state cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 struct Shared {
     settings: EngineSettings,
     clock: Clock,
-    claims: Arc<Claims>,
+    filesystem: Arc<dyn Filesystem>,
     registry: Mutex<Registry>,
+    /// Since when each watch has had its paths, in nanoseconds since the epoch, if that was before the start.
+    watched_since: Mutex<Vec<WatchRecord>>,
     /// Signalled when a slot becomes ready, or the engine stops.
     work: Condvar,
-    /// Signalled when no worker is busy and nothing is ready.
+    /// Signalled when no worker is busy.
     idle: Condvar,
     book: Mutex<Book>,
     ticks: Mutex<Ticks>,
     /// Signalled when the ticker has something to do.
     tick: Condvar,
+    commits: Mutex<Commits>,
+    /// Signalled when the committer has something to do.
+    commit: Condvar,
     torn_scans: AtomicU64,
 }
 
@@ -70,25 +112,13 @@ struct Ticks {
 }
 
 impl Engine {
-    /// Starts workers and ticker over an empty set of files.
+    /// Starts workers, ticker and committer over what the store of `world` remembers.
     ///
     /// # Errors
-    /// If a rule of the plan cannot be compiled.
-    pub fn start(settings: EngineSettings, plan: &Plan) -> Result<Engine, PatternError> {
-        let clock = Clock::new();
-        let compiled = Arc::new(Compiled::new(plan)?);
-        let shared = Arc::new(Shared {
-            settings,
-            clock,
-            claims: Arc::new(Claims::default()),
-            registry: Mutex::new(Registry::new(Arc::clone(&compiled))),
-            work: Condvar::new(),
-            idle: Condvar::new(),
-            book: Mutex::new(Book::new(compiled, settings.report_interval_ms)),
-            ticks: Mutex::new(Ticks::default()),
-            tick: Condvar::new(),
-            torn_scans: AtomicU64::new(0),
-        });
+    /// See [`EngineError`].
+    pub fn start(settings: EngineSettings, plan: &Plan, world: World) -> Result<Engine, EngineError> {
+        let (shared, committer) = Shared::new(settings, &Arc::new(Compiled::new(plan)?), world)?;
+        let shared = Arc::new(shared);
         let mut threads = Vec::new();
         for n in 0..settings.workers {
             let shared = Arc::clone(&shared);
@@ -96,7 +126,11 @@ impl Engine {
         }
         let ticking = Arc::clone(&shared);
         threads.extend(spawn("ticker", move || ticker::run(&ticking)));
-        Ok(Engine { shared, threads })
+        let committing = committer.and_then(|committer| {
+            let shared = Arc::clone(&shared);
+            spawn("committer", move || committer::run(&shared, committer))
+        });
+        Ok(Engine { shared, threads, committing })
     }
 
     /// A handle for whoever finds files and hears of changes.
@@ -125,12 +159,14 @@ impl Engine {
     /// If a rule cannot be compiled; then nothing changes.
     pub fn reload(&self, plan: &Plan, renumbered: &[Option<usize>]) -> Result<(), PatternError> {
         let compiled = Arc::new(Compiled::new(plan)?);
-        let mut registry = self.held();
-        let gone = registry.replan(Arc::clone(&compiled), renumbered);
-        self.shared.book().replan(compiled, renumbered, &gone, self.shared.clock.now());
-        registry.hold(false);
-        drop(registry);
-        self.shared.work.notify_all();
+        let mut registry = self.shared.held();
+        let removed = registry.replan(Arc::clone(&compiled), renumbered);
+        let left =
+            self.shared.book().replan(Arc::clone(&compiled), renumbered, removed, self.shared.clock.now());
+        left.into_iter().for_each(|record| registry.shelve(record));
+        let known = std::mem::take(&mut *lock(&self.shared.watched_since));
+        self.shared.note_watches(&compiled, known);
+        self.shared.release(registry);
         Ok(())
     }
 
@@ -148,22 +184,14 @@ impl Engine {
         if gone.is_empty() {
             return;
         }
-        let mut registry = self.held();
-        registry.remove_all(&gone);
-        self.shared.book().forget(&gone, self.shared.clock.now());
-        registry.hold(false);
-        drop(registry);
-        self.shared.work.notify_all();
-    }
-
-    /// The registry, once no turn is running; none begins until it is released.
-    fn held(&self) -> MutexGuard<'_, Registry> {
-        let mut registry = self.shared.registry();
-        registry.hold(true);
-        self.shared
-            .idle
-            .wait_while(registry, |registry| registry.is_busy())
-            .unwrap_or_else(PoisonError::into_inner)
+        let mut registry = self.shared.held();
+        let removed = registry.remove_all(&gone);
+        for removed in removed {
+            if let Some(record) = self.shared.book().leave(removed, self.shared.clock.now()) {
+                registry.shelve(record);
+            }
+        }
+        self.shared.release(registry);
     }
 
     /// Emits a status event for every file.
@@ -197,24 +225,51 @@ impl Engine {
             let _ = thread.join();
         }
         self.shared.book().flush(self.shared.clock.now());
+        lock(&self.shared.commits).stop = true;
+        self.shared.commit.notify_all();
+        if let Some(committing) = self.committing {
+            let _ = committing.join();
+        }
     }
 }
 
 impl Hints {
     /// Adds a path to watch number `watch`. Gives its key; a path that the watch has already keeps its own.
     pub fn add(&self, watch: usize, path: &Path, origin: Origin) -> FileKey {
-        let mut registry = self.0.registry();
-        let (claims, settings) = (Arc::clone(&self.0.claims), registry.file_settings(watch));
-        let key = registry.add(watch, path, |key| Tail::new(key, path.to_owned(), settings, claims, origin));
-        drop(registry);
-        self.0.work.notify_one();
+        let shared = &self.0;
+        let origin = if origin == Origin::Existing { shared.came_meanwhile(watch, path) } else { origin };
+        let (key, record) = {
+            let mut registry = shared.registry();
+            let (key, record) = registry.add(watch, path, origin);
+            // Before any turn of it is taken.
+            let later = record.is_some_and(|record| shared.book().restore(key, watch, &record));
+            (key, later)
+        };
+        shared.work.notify_one();
+        if record {
+            shared.wake_ticker();
+        }
         key
     }
 
-    /// Says that these files may have changed.
+    /// Takes up the paths that are remembered but were not found, if they are `wanted` still: their files were rotated
+    /// away or removed meanwhile.
+    pub fn adopt(&self, wanted: impl Fn(&FileId) -> bool) {
+        let paths = self.0.registry().remembered(wanted);
+        for (watch, path) in paths {
+            self.add(watch, &path, Origin::Appeared);
+        }
+    }
+
+    /// Says that these files may have changed, because the kernel told so just now.
     pub fn look(&self, keys: &[FileKey]) {
+        let now = self.0.clock.now();
+        self.queue(keys, Cause::Event(now));
+    }
+
+    fn queue(&self, keys: &[FileKey], cause: Cause) {
         let mut registry = self.0.registry();
-        let queued = keys.iter().filter(|key| registry.enqueue(**key)).count();
+        let queued = keys.iter().filter(|key| registry.enqueue(**key, cause)).count();
         drop(registry);
         for _ in 0..queued {
             self.0.work.notify_one();
@@ -232,7 +287,7 @@ impl Hints {
     pub fn sweep(&self) -> HashSet<FileKey> {
         let now = self.0.clock.now();
         let keys = self.0.registry().keys();
-        let mut forgotten = HashSet::new();
+        let mut forgotten: Vec<Removed> = Vec::new();
         for keys in keys.chunks(256) {
             let probes: Vec<_> = {
                 let mut registry = self.0.registry();
@@ -242,19 +297,134 @@ impl Hints {
             let (due, quiet): (Vec<_>, Vec<_>) =
                 probes.into_iter().partition(|(_, probe)| probe.needs_turn());
             let due: Vec<FileKey> = due.into_iter().map(|(key, _)| key).collect();
-            self.look(&due);
+            self.queue(&due, Cause::Other);
             let mut registry = self.0.registry();
-            forgotten
-                .extend(quiet.iter().map(|(key, _)| *key).filter(|key| registry.forget_if_gone(*key, now)));
+            forgotten.extend(quiet.iter().filter_map(|(key, _)| registry.forget_if_gone(*key, now)));
         }
+        let keys = forgotten.iter().map(|removed| removed.key).collect();
         if !forgotten.is_empty() {
-            self.0.book().forget(&forgotten, now);
+            self.0.book().forget(forgotten, now);
+            self.0.want_commit(false);
         }
-        forgotten
+        keys
     }
 }
 
 impl Shared {
+    fn new(
+        settings: EngineSettings,
+        plan: &Arc<Compiled>,
+        world: World,
+    ) -> Result<(Shared, Option<Committer>), StoreError> {
+        let World { filesystem, clock, store } = world;
+        let is_kept = store.is_some();
+        let mut store = store;
+        let state = store.as_mut().map_or(Ok(State::default()), |store| store.load())?;
+        let mut registry = Registry::new(Arc::clone(plan), Arc::clone(&filesystem));
+        registry.restore(state.files, &state.marks);
+        let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept);
+        book.restore_alerts(state.alerts);
+        let shared = Shared {
+            settings,
+            clock,
+            filesystem,
+            registry: Mutex::new(registry),
+            watched_since: Mutex::default(),
+            work: Condvar::new(),
+            idle: Condvar::new(),
+            book: Mutex::new(book),
+            ticks: Mutex::new(Ticks { due: true, stop: false }),
+            tick: Condvar::new(),
+            commits: Mutex::default(),
+            commit: Condvar::new(),
+            torn_scans: AtomicU64::new(0),
+        };
+        shared.note_watches(plan, state.watches);
+        Ok((shared, store.map(Committer::new)))
+    }
+
+    /// Remembers since when the watches of `plan` have had their paths; `known` is what is known of that.
+    fn note_watches(&self, plan: &Compiled, known: Vec<WatchRecord>) {
+        let is_known = |name: &str, paths: &str| known.iter().any(|w| w.watch == name && w.paths == paths);
+        let fresh = plan.watches.iter().filter(|watch| !is_known(&watch.name, &watch.paths));
+        let fresh: Vec<_> = fresh
+            .map(|watch| WatchRecord {
+                watch: watch.name.clone(),
+                paths: watch.paths.clone(),
+                since_ns: self.clock.wall_ns(),
+            })
+            .collect();
+        if !fresh.is_empty() {
+            self.book().note_watches(fresh);
+            self.want_commit(false);
+        }
+        *lock(&self.watched_since) = known;
+    }
+
+    /// What a file that is there at the start has to do with the time before: if it was born after the watch was first
+    /// kept, it came while no daemon ran.
+    fn came_meanwhile(&self, watch: usize, path: &Path) -> Origin {
+        let since_ns = {
+            let registry = self.registry();
+            let watch = registry.watch(watch);
+            let known = lock(&self.watched_since);
+            let is_it = |known: &&WatchRecord| known.watch == watch.name && known.paths == watch.paths;
+            known.iter().find(is_it).map(|known| known.since_ns)
+        };
+        let Some(since_ns) = since_ns else { return Origin::Existing };
+        match self.filesystem.stat(path) {
+            Ok(stat) if stat.born_ns > since_ns => Origin::CameMeanwhile { since_ns },
+            _ => Origin::Existing,
+        }
+    }
+
+    /// A batch with everything that is to be remembered.
+    fn everything(&self) -> Batch {
+        let registry = self.held();
+        let tails = registry.records();
+        let mut book = self.book();
+        book.change_all(tails);
+        let batch = book.take_batch(self.clock.now());
+        drop(book);
+        self.release(registry);
+        batch
+    }
+
+    fn files(&self) -> Vec<FileReport> {
+        let registry = self.registry();
+        let book = self.book();
+        let report = |(key, slot): (FileKey, &registry::Slot)| FileReport {
+            key,
+            watch: registry.watch(slot.watch()).name.clone(),
+            path: slot.path().to_owned(),
+            figures: book.figures(key).unwrap_or_default(),
+            status: slot.status().clone(),
+        };
+        registry.slots().map(report).collect()
+    }
+
+    /// The registry, once no turn is running; none begins until it is released.
+    fn held(&self) -> MutexGuard<'_, Registry> {
+        let mut registry = self.registry();
+        registry.hold(true);
+        self.idle.wait_while(registry, |registry| registry.is_busy()).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, mut registry: MutexGuard<'_, Registry>) {
+        registry.hold(false);
+        drop(registry);
+        self.work.notify_all();
+    }
+
+    fn want_commit(&self, urgent: bool) {
+        let mut commits = lock(&self.commits);
+        let is_new = !commits.due || (urgent && !commits.urgent);
+        (commits.due, commits.urgent) = (true, commits.urgent | urgent);
+        if is_new {
+            self.commit.notify_one();
+        }
+    }
+
     fn registry(&self) -> MutexGuard<'_, Registry> {
         lock(&self.registry)
     }

@@ -8,7 +8,7 @@ use crate::file::settings::FileSettings;
 use crate::scan::rules::{PatternError, RuleSet};
 
 /// One watch, compiled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CompiledWatch {
     /// Unique name.
     pub name: String,
@@ -16,6 +16,8 @@ pub struct CompiledWatch {
     pub rules: Arc<RuleSet>,
     /// How its files are read.
     pub file: FileSettings,
+    /// What it watches, as configured, one a line.
+    pub paths: String,
     /// For each rule, the numbers of the alerts that count it.
     pub alerts_by_rule: Vec<Vec<usize>>,
     /// How many lines per rule its alerts can show.
@@ -56,6 +58,7 @@ impl Compiled {
                 name: watch.name.clone(),
                 rules,
                 file: watch.file,
+                paths: watch.paths.clone(),
                 alerts_by_rule,
                 samples_max,
             })

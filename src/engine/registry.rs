@@ -7,9 +7,14 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use crate::detect::Millis;
-use crate::engine::plan::Compiled;
-use crate::file::settings::FileSettings;
-use crate::file::tail::{Probe, Tail};
+use crate::engine::plan::{Compiled, CompiledWatch};
+use crate::engine::shelf::Shelf;
+use crate::file::claims::{Claims, Mark};
+use crate::file::filesystem::Filesystem;
+use crate::file::identity::Identity;
+use crate::file::record::TailRecord;
+use crate::file::tail::{Origin, Probe, Tail};
+use crate::store::{FileId, FileRecord, MarkRecord};
 
 /// The number of a watched path, never used again for another.
 pub type FileKey = u64;
@@ -19,6 +24,13 @@ const FORGET_AFTER_MS: Millis = 24 * 3600 * 1000;
 
 /// Windows that were not used for this long are unmapped by the next sweep, in milliseconds.
 const WINDOW_IDLE_MS: Millis = 5_000;
+
+/// A turn that begins this soon after its event, in milliseconds, was prompt: nothing else can have happened meanwhile
+/// that would not have been looked at.
+const PROMPT_MS: Millis = 100;
+
+/// So many files are closed when the system has no descriptor left for another.
+const CLOSED_AT_ONCE: usize = 64;
 
 /// What a status event says of a file: offset and size in bytes, how many files have stood at the path, and why it
 /// cannot be read.
@@ -53,6 +65,8 @@ pub struct Slot {
     status: Status,
     gone_since: Option<Millis>,
     used: Millis,
+    /// When the event came that the next turn is for; `None` if it is for anything else.
+    event_at: Option<Millis>,
 }
 
 impl Slot {
@@ -85,11 +99,51 @@ pub struct Job {
     pub tail: Box<Tail>,
     /// The plan to work by.
     pub plan: Arc<Compiled>,
+    /// Whether the turn comes right after the event that it was asked for by.
+    pub is_prompt: bool,
+}
+
+/// What is left of a file that is no longer watched.
+pub struct Removed {
+    /// Which file it was.
+    pub key: FileKey,
+    /// Where reading stopped.
+    pub tail: TailRecord,
+    /// The files that were read, each with how far.
+    pub marks: Vec<(Identity, Mark)>,
+}
+
+/// What a turn asks for when it is over.
+#[derive(Debug, Default)]
+pub struct After {
+    /// Whether another turn is due at once.
+    pub more: bool,
+    /// Whether former files are still being read.
+    pub draining: bool,
+    /// Whether no descriptor was left.
+    pub starved: bool,
+    /// How many windows may stay mapped.
+    pub windows_max: usize,
+    /// How many files may stay open.
+    pub open_files_max: usize,
+}
+
+/// Why a file is put into the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The kernel told of a change at this time.
+    Event(Millis),
+    /// Anything else.
+    Other,
 }
 
 /// All watched paths.
 pub struct Registry {
     plan: Arc<Compiled>,
+    filesystem: Arc<dyn Filesystem>,
+    /// Who reads which file, by name of the watch.
+    claims: HashMap<String, Arc<Claims>>,
+    shelf: Shelf,
     slots: HashMap<FileKey, Slot>,
     by_path: HashMap<(usize, PathBuf), FileKey>,
     ready: VecDeque<FileKey>,
@@ -98,13 +152,19 @@ pub struct Registry {
     stopped: bool,
     draining: HashSet<FileKey>,
     windows: LruCache<FileKey, ()>,
+    /// How many files each path holds open.
+    open: LruCache<FileKey, usize>,
+    open_files: usize,
     next_key: FileKey,
 }
 
 impl Registry {
-    pub(super) fn new(plan: Arc<Compiled>) -> Registry {
+    pub(super) fn new(plan: Arc<Compiled>, filesystem: Arc<dyn Filesystem>) -> Registry {
         Registry {
             plan,
+            filesystem,
+            claims: HashMap::new(),
+            shelf: Shelf::default(),
             slots: HashMap::new(),
             by_path: HashMap::new(),
             ready: VecDeque::new(),
@@ -113,39 +173,103 @@ impl Registry {
             stopped: false,
             draining: HashSet::new(),
             windows: LruCache::unbounded(),
+            open: LruCache::unbounded(),
+            open_files: 0,
             next_key: 1,
         }
     }
 
-    pub(super) fn file_settings(&self, watch: usize) -> FileSettings {
-        self.plan.watches.get(watch).map(|watch| watch.file).unwrap_or_default()
+    /// Takes up what was remembered, before any file is added: nobody else may claim the files that it tells of.
+    pub(super) fn restore(&mut self, files: Vec<FileRecord>, marks: &[MarkRecord]) {
+        for record in marks {
+            self.claims(&record.watch).release(record.identity, record.mark);
+        }
+        for record in files {
+            let Some(watch) = self.plan.watches.iter().position(|watch| watch.name == record.id.watch) else {
+                self.shelf.put(record);
+                continue;
+            };
+            let key = self.new_key();
+            let tail = self.tail(key, watch, &record.id.path, Origin::Appeared).restored(&record.tail);
+            self.shelf.put_ready(key, tail, record);
+        }
     }
 
-    pub(super) fn add(&mut self, watch: usize, path: &Path, tail: impl FnOnce(FileKey) -> Tail) -> FileKey {
+    /// Adds a path, or queues it if it is there already. Gives its key, and what was remembered of it.
+    pub(super) fn add(&mut self, watch: usize, path: &Path, origin: Origin) -> (FileKey, Option<FileRecord>) {
         if let Some(key) = self.by_path.get(&(watch, path.to_owned())).copied() {
-            self.enqueue(key);
-            return key;
+            self.enqueue(key, Cause::Other);
+            return (key, None);
         }
-        let key = self.next_key;
-        self.next_key += 1;
+        let id = FileId { watch: self.plan.watches[watch].name.clone(), path: path.to_owned() };
+        let (key, tail, record) = match self.shelf.take_ready(&id) {
+            Some((key, tail, record)) => (key, tail, Some(record)),
+            None => {
+                let (key, record) = (self.new_key(), self.shelf.take(&id));
+                let tail = self.tail(key, watch, path, origin);
+                let tail = match &record {
+                    Some(record) => tail.restored(&record.tail),
+                    None => tail,
+                };
+                (key, tail, record)
+            }
+        };
+        let (offset, size) = tail.position().unwrap_or_default();
         let slot = Slot {
             watch,
             path: path.to_owned(),
             phase: Phase::Idle,
-            tail: Some(Box::new(tail(key))),
-            status: Status::default(),
+            status: Status { offset, size, generation: tail.generation(), trouble: None },
+            tail: Some(Box::new(tail)),
             gone_since: None,
             used: 0,
+            event_at: None,
         };
         self.slots.insert(key, slot);
         self.by_path.insert((watch, path.to_owned()), key);
-        self.enqueue(key);
-        key
+        self.enqueue(key, Cause::Other);
+        (key, record)
+    }
+
+    /// Paths that are remembered but were not added: those that `wanted` says a watch still means are to be added, the
+    /// others let go of their files.
+    pub(super) fn remembered(&mut self, wanted: impl Fn(&FileId) -> bool) -> Vec<(usize, PathBuf)> {
+        let claims = &self.claims;
+        let release = |id: &FileId, files: Vec<(Identity, Mark)>| {
+            if let Some(claims) = claims.get(&id.watch) {
+                files.into_iter().for_each(|(identity, mark)| claims.release(identity, mark));
+            }
+        };
+        let wanted = self.shelf.sort_out(wanted, release);
+        let number = |id: &FileId| self.plan.watches.iter().position(|watch| watch.name == id.watch);
+        wanted.into_iter().filter_map(|id| Some((number(&id)?, id.path))).collect()
+    }
+
+    /// Who reads the files of a watch.
+    pub(super) fn claims(&mut self, watch: &str) -> Arc<Claims> {
+        Arc::clone(self.claims.entry(watch.to_owned()).or_default())
+    }
+
+    fn tail(&mut self, key: FileKey, watch: usize, path: &Path, origin: Origin) -> Tail {
+        let watch = Arc::clone(&self.plan).watches[watch].clone();
+        let (filesystem, claims) = (Arc::clone(&self.filesystem), self.claims(&watch.name));
+        Tail::new(key, path.to_owned(), watch.file, filesystem, claims, origin)
+    }
+
+    fn new_key(&mut self) -> FileKey {
+        self.next_key += 1;
+        self.next_key - 1
     }
 
     /// Puts a file into the queue. True if a worker should be woken for it.
-    pub(super) fn enqueue(&mut self, key: FileKey) -> bool {
+    pub(super) fn enqueue(&mut self, key: FileKey, cause: Cause) -> bool {
         let Some(slot) = self.slots.get_mut(&key) else { return false };
+        // The first event is the one that must not have waited; any other cause tells of a time without events.
+        slot.event_at = match (slot.phase, cause) {
+            (Phase::Idle | Phase::Running, Cause::Event(at)) => Some(at),
+            (_, Cause::Event(_)) => slot.event_at,
+            (_, Cause::Other) => None,
+        };
         match slot.phase {
             Phase::Idle => {
                 slot.phase = Phase::Queued;
@@ -162,13 +286,13 @@ impl Registry {
 
     pub(super) fn enqueue_all(&mut self) {
         for key in self.keys() {
-            self.enqueue(key);
+            self.enqueue(key, Cause::Other);
         }
     }
 
     pub(super) fn enqueue_draining(&mut self) -> usize {
         let keys: Vec<FileKey> = self.draining.iter().copied().collect();
-        keys.into_iter().filter(|key| self.enqueue(*key)).count()
+        keys.into_iter().filter(|key| self.enqueue(*key, Cause::Other)).count()
     }
 
     pub(super) fn has_draining(&self) -> bool {
@@ -176,7 +300,7 @@ impl Registry {
     }
 
     /// The next turn, if there is one now.
-    pub(super) fn take(&mut self) -> Option<Job> {
+    pub(super) fn take(&mut self, now: Millis) -> Option<Job> {
         if self.held {
             return None;
         }
@@ -185,18 +309,12 @@ impl Registry {
         let tail = slot.tail.take()?;
         slot.phase = Phase::Running;
         self.running += 1;
-        Some(Job { key, watch: slot.watch, tail, plan: Arc::clone(&self.plan) })
+        let is_prompt = slot.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
+        Some(Job { key, watch: slot.watch, tail, plan: Arc::clone(&self.plan), is_prompt })
     }
 
     /// Takes a tail back after its turn. True if another turn of it is due.
-    pub(super) fn give_back(
-        &mut self,
-        job: Job,
-        more: bool,
-        draining: bool,
-        now: Millis,
-        windows_max: usize,
-    ) -> bool {
+    pub(super) fn give_back(&mut self, job: Job, after: &After, now: Millis) -> bool {
         let Job { key, tail, .. } = job;
         self.running -= 1;
         let Some(slot) = self.slots.get_mut(&key) else { return false };
@@ -205,24 +323,59 @@ impl Registry {
         slot.status = Status { offset, size, generation: tail.generation(), trouble };
         slot.gone_since = tail.is_gone().then(|| slot.gone_since.unwrap_or(now));
         slot.used = now;
-        let again = more || slot.phase == Phase::RunningAgain;
+        let again = after.more || slot.phase == Phase::RunningAgain;
         slot.phase = if again { Phase::Queued } else { Phase::Idle };
         if tail.holds_window() {
             self.windows.put(key, ());
         } else {
             self.windows.pop(&key);
         }
+        let open = tail.open_files();
         slot.tail = Some(tail);
+        self.count_open(key, open);
         if again {
             self.ready.push_back(key);
         }
-        if draining {
+        if after.draining {
             self.draining.insert(key);
         } else {
             self.draining.remove(&key);
         }
-        self.unmap_surplus(windows_max);
+        self.unmap_surplus(after.windows_max);
+        let open_max =
+            if after.starved { self.open_files.saturating_sub(CLOSED_AT_ONCE) } else { after.open_files_max };
+        let closed = self.close_surplus(open_max);
+        if after.starved && closed > 0 {
+            self.enqueue(key, Cause::Other);
+            return true;
+        }
         again
+    }
+
+    fn count_open(&mut self, key: FileKey, now: usize) {
+        let before = if now == 0 { self.open.pop(&key) } else { self.open.put(key, now) };
+        self.open_files = self.open_files + now - before.unwrap_or(0);
+    }
+
+    /// Closes the files that were not used for the longest time, but none that a worker has. Gives how many.
+    fn close_surplus(&mut self, open_files_max: usize) -> usize {
+        let mut closed = 0;
+        for _ in 0..self.open.len() {
+            if self.open_files <= open_files_max {
+                break;
+            }
+            let Some((key, count)) = self.open.pop_lru() else { break };
+            self.open_files -= count;
+            if let Some(tail) = self.slots.get_mut(&key).and_then(|slot| slot.tail.as_mut()) {
+                tail.park();
+                closed += count - tail.open_files();
+                let open = tail.open_files();
+                self.count_open(key, open);
+            } else {
+                self.count_open(key, count);
+            }
+        }
+        closed
     }
 
     /// Looks after an idle file in a sweep: gives up a window that nobody uses, and gives what tells whether a turn is
@@ -237,15 +390,15 @@ impl Registry {
         Some(tail.probe())
     }
 
-    /// Forgets a file that has been gone for long. True if it was.
-    pub(super) fn forget_if_gone(&mut self, key: FileKey, now: Millis) -> bool {
+    /// Forgets a file that has been gone for long.
+    pub(super) fn forget_if_gone(&mut self, key: FileKey, now: Millis) -> Option<Removed> {
         let is_old = |since| now - since > FORGET_AFTER_MS;
         let gone = |slot: &Slot| slot.phase == Phase::Idle && slot.gone_since.is_some_and(is_old);
-        let forgotten = self.slots.get(&key).is_some_and(gone);
-        if forgotten {
-            self.remove(key);
-        }
-        forgotten
+        if self.slots.get(&key).is_some_and(gone) { self.remove(key) } else { None }
+    }
+
+    pub(super) fn watch(&self, number: usize) -> &CompiledWatch {
+        &self.plan.watches[number]
     }
 
     pub(super) fn keys(&self) -> Vec<FileKey> {
@@ -280,42 +433,51 @@ impl Registry {
         self.stopped
     }
 
-    /// Goes over to another plan; nothing is running. Gives the files whose watch is gone.
-    pub(super) fn replan(&mut self, plan: Arc<Compiled>, renumbered: &[Option<usize>]) -> HashSet<FileKey> {
+    /// Goes over to another plan; nothing is running. Gives what is left of the files whose watch is gone.
+    pub(super) fn replan(&mut self, plan: Arc<Compiled>, renumbered: &[Option<usize>]) -> Vec<Removed> {
+        let stays = |watch: usize| renumbered.get(watch).copied().flatten();
+        let gone: HashSet<_> =
+            self.slots.iter().filter(|(_, slot)| stays(slot.watch).is_none()).map(|(key, _)| *key).collect();
+        let removed = self.remove_all(&gone);
         self.plan = plan;
-        let mut gone = HashSet::new();
-        for key in self.keys() {
-            let Some(slot) = self.slots.get_mut(&key) else { continue };
-            let Some(watch) = renumbered.get(slot.watch).copied().flatten() else {
-                gone.insert(key);
-                continue;
-            };
+        for slot in self.slots.values_mut() {
+            let Some(watch) = stays(slot.watch) else { continue };
             slot.watch = watch;
             if let Some(tail) = &mut slot.tail {
                 tail.set_settings(self.plan.watches[watch].file);
             }
         }
-        self.remove_all(&gone);
         self.by_path = self.slots.iter().map(|(key, slot)| ((slot.watch, slot.path.clone()), *key)).collect();
-        gone
+        removed
     }
 
-    pub(super) fn remove_all(&mut self, keys: &HashSet<FileKey>) {
-        for key in keys {
-            self.remove(*key);
-        }
+    pub(super) fn remove_all(&mut self, keys: &HashSet<FileKey>) -> Vec<Removed> {
+        keys.iter().filter_map(|key| self.remove(*key)).collect()
     }
 
-    fn remove(&mut self, key: FileKey) {
-        if let Some(mut slot) = self.slots.remove(&key) {
-            if let Some(tail) = &mut slot.tail {
-                tail.close();
-            }
-            self.by_path.remove(&(slot.watch, slot.path));
-        }
+    /// Remembers a file that is no longer watched, in case it is again.
+    pub(super) fn shelve(&mut self, record: FileRecord) {
+        self.shelf.put(record);
+    }
+
+    /// What is to be remembered of every file. Nothing is running.
+    pub(super) fn records(&self) -> Vec<(FileKey, TailRecord)> {
+        let tail = |slot: &Slot| slot.tail.as_ref().map(|tail| tail.record());
+        self.slots.iter().filter_map(|(key, slot)| Some((*key, tail(slot)?))).collect()
+    }
+
+    fn remove(&mut self, key: FileKey) -> Option<Removed> {
+        let mut slot = self.slots.remove(&key)?;
+        self.by_path.remove(&(slot.watch, slot.path));
         self.windows.pop(&key);
+        self.count_open(key, 0);
         self.draining.remove(&key);
         self.ready.retain(|ready| *ready != key);
+        let mut tail = slot.tail.take()?;
+        let (record, marks) = (tail.record(), tail.close());
+        let claims = self.claims(&Arc::clone(&self.plan).watches[slot.watch].name);
+        marks.iter().for_each(|(identity, mark)| claims.release(*identity, *mark));
+        Some(Removed { key, tail: record, marks })
     }
 
     fn unmap_surplus(&mut self, windows_max: usize) {

@@ -15,11 +15,19 @@ pub struct EngineSettings {
     pub turn_bytes_max: u64,
     /// How many windows stay mapped at once.
     pub windows_max: usize,
+    /// How many files stay open at once.
+    pub open_files_max: usize,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        EngineSettings { workers: 2, report_interval_ms: 1_000, turn_bytes_max: 8 << 20, windows_max: 128 }
+        EngineSettings {
+            workers: 2,
+            report_interval_ms: 1_000,
+            turn_bytes_max: 8 << 20,
+            windows_max: 128,
+            open_files_max: 1 << 20,
+        }
     }
 }
 
@@ -32,6 +40,8 @@ pub struct WatchPlan {
     pub rules: Vec<RuleSpec>,
     /// How its files are read.
     pub file: FileSettings,
+    /// What it watches, as configured, one a line. With other paths it is another watch.
+    pub paths: String,
 }
 
 /// What the engine works by: replaced as a whole on reload.

@@ -27,17 +27,27 @@ pub(super) fn run(shared: &Shared) {
                 return;
             }
         }
-        let torn = shared.torn_scans.load(Ordering::Relaxed);
-        let is_waiting = shared.book().tick(shared.clock.now(), torn);
+        if shared.tick_once() {
+            shared.wake_ticker();
+        }
+    }
+}
+
+impl Shared {
+    /// Does what is due by time. True if something will be.
+    pub(super) fn tick_once(&self) -> bool {
+        let torn = self.torn_scans.load(Ordering::Relaxed);
+        let due = self.book().tick(self.clock.now(), torn);
         let (has_draining, queued) = {
-            let mut registry = shared.registry();
+            let mut registry = self.registry();
             (registry.has_draining(), registry.enqueue_draining())
         };
         for _ in 0..queued {
-            shared.work.notify_one();
+            self.work.notify_one();
         }
-        if is_waiting || has_draining {
-            shared.wake_ticker();
+        if due.commit {
+            self.want_commit(due.urgent);
         }
+        due.later || has_draining
     }
 }

@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use crate::engine::Shared;
+use crate::engine::book::Due;
 use crate::engine::plan::Compiled;
-use crate::engine::registry::{FileKey, Job};
+use crate::engine::registry::{After, Cause, Job};
 use crate::file::tail::Turn;
 use crate::scan::scanner::Scanner;
 
 /// A scanner per watch, as long as the plan stays.
-struct Scanners {
+#[derive(Default)]
+pub struct Scanners {
     plan: Option<Arc<Compiled>>,
     by_watch: HashMap<usize, Scanner>,
 }
@@ -31,11 +33,21 @@ impl Scanners {
 }
 
 pub(super) fn run(shared: &Shared) {
-    let mut scanners = Scanners { plan: None, by_watch: HashMap::new() };
-    while let Some(mut job) = next(shared) {
-        let turn = take_turn(shared, &mut scanners, &mut job);
-        finish(shared, job, turn);
+    let mut scanners = Scanners::default();
+    while let Some(job) = next(shared) {
+        work(shared, &mut scanners, job);
     }
+}
+
+/// Takes one turn if there is one to take.
+pub(super) fn step(shared: &Shared, scanners: &mut Scanners) -> bool {
+    let job = shared.registry().take(shared.clock.now());
+    job.map(|job| work(shared, scanners, job)).is_some()
+}
+
+fn work(shared: &Shared, scanners: &mut Scanners, mut job: Job) {
+    let turn = take_turn(shared, scanners, &mut job);
+    finish(shared, job, turn);
 }
 
 fn next(shared: &Shared) -> Option<Job> {
@@ -44,7 +56,7 @@ fn next(shared: &Shared) -> Option<Job> {
         if registry.is_stopped() {
             return None;
         }
-        if let Some(job) = registry.take() {
+        if let Some(job) = registry.take(shared.clock.now()) {
             return Some(job);
         }
         registry = shared.work.wait(registry).unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +66,7 @@ fn next(shared: &Shared) -> Option<Job> {
 fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut Job) -> Option<Turn> {
     let samples_max = job.plan.watches[job.watch].samples_max;
     let scanner = scanners.of(&job.plan, job.watch);
-    let moment = shared.clock.moment();
+    let moment = shared.clock.moment(job.is_prompt);
     let budget = shared.settings.turn_bytes_max;
     let tail = &mut job.tail;
     // A defect in the reading of one file must not end the reading of all.
@@ -65,29 +77,41 @@ fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut Job) -> Option<
 
 fn finish(shared: &Shared, job: Job, turn: Option<Turn>) {
     let now = shared.clock.now();
-    let (mut more, mut draining, mut read_by): (bool, bool, Option<FileKey>) = (false, false, None);
-    let mut is_waiting = false;
+    let mut after = After {
+        windows_max: shared.settings.windows_max,
+        open_files_max: shared.settings.open_files_max,
+        ..After::default()
+    };
+    let mut due = Due::default();
+    let (mut read_by, mut released) = (None, Vec::new());
     if let Some(turn) = turn {
         shared.torn_scans.fetch_add(turn.torn, Ordering::Relaxed);
-        more = turn.more;
-        draining = turn.draining;
-        read_by = turn.read_by;
-        if turn.torn > 0 || !turn.news.is_empty() || !turn.tally.is_empty() {
-            is_waiting = shared.book().apply(job.key, job.watch, &job.tail, &turn, now);
+        (after.more, after.draining, after.starved) = (turn.more, turn.draining, turn.starved);
+        if turn.is_worth_noting() {
+            due = shared.book().apply(job.key, job.watch, &job.tail, &turn, now);
         }
+        (read_by, released) = (turn.read_by, turn.released);
     }
     let mut registry = shared.registry();
-    let mut wake = registry.give_back(job, more, draining, now, shared.settings.windows_max);
+    // Only now: whoever goes on from there must not be committed before what was found up to there.
+    if !released.is_empty() {
+        let claims = registry.claims(&job.plan.watches[job.watch].name);
+        released.into_iter().for_each(|(identity, mark)| claims.release(identity, mark));
+    }
     // Whoever reads the file has a reason to look: its other name was touched.
-    wake |= read_by.is_some_and(|owner| registry.enqueue(owner));
-    if registry.is_idle() || !registry.is_busy() {
+    let mut wake = read_by.is_some_and(|owner| registry.enqueue(owner, Cause::Other));
+    wake |= registry.give_back(job, &after, now);
+    if !registry.is_busy() {
         shared.idle.notify_all();
     }
     drop(registry);
     if wake {
         shared.work.notify_one();
     }
-    if is_waiting || draining {
+    if due.later || after.draining {
         shared.wake_ticker();
+    }
+    if due.commit {
+        shared.want_commit(due.urgent);
     }
 }

@@ -3,17 +3,22 @@
 //! After `mv app.log app.log.1` both `app.log` (which goes on with what it has open) and, if a glob matches it,
 //! `app.log.1` lead to the same file; so do a hard link and a second symbolic link. The first path that reads a file
 //! claims it. When it lets go, it leaves a mark, and whoever finds the file later goes on from there.
+//!
+//! A name that rotation gives asks the path that it comes from before it claims anything: that path may be about to
+//! find its own file, or a copy of it, under this name.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
 use crate::file::identity::{Anchor, Head, Identity};
+use crate::file::rotation;
 use crate::scan::lines::LineCursor;
 
 /// How far a file was read, and how to recognise it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// Where the reading stopped.
     pub cursor: LineCursor,
@@ -27,22 +32,33 @@ pub struct Mark {
 pub type Owner = u64;
 
 /// How many marks are kept. The oldest is forgotten first.
-const MARKS_MAX: usize = 16_384;
+pub const MARKS_MAX: usize = 16_384;
 
 #[derive(Debug)]
 struct Table {
     owned: HashMap<Identity, Owner>,
     marks: LruCache<Identity, Mark>,
+    paths: HashMap<PathBuf, Base>,
 }
 
-/// All claims of a process.
+/// The path that a rotated name comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Base {
+    /// Who reads it.
+    pub owner: Owner,
+    /// How many turns it has taken.
+    pub turns: u64,
+}
+
+/// All claims of a watch.
 #[derive(Debug)]
 pub struct Claims(Mutex<Table>);
 
 impl Default for Claims {
     fn default() -> Claims {
         // The cache takes its memory as it fills.
-        Claims(Mutex::new(Table { owned: HashMap::new(), marks: LruCache::unbounded() }))
+        let (owned, paths) = (HashMap::new(), HashMap::new());
+        Claims(Mutex::new(Table { owned, marks: LruCache::unbounded(), paths }))
     }
 }
 
@@ -71,11 +87,27 @@ impl Claims {
         }
     }
 
+    /// Claims `identity` for `owner`, who knows by itself how far it was read. False if another path reads it.
+    pub fn reserve(&self, identity: Identity, owner: Owner) -> bool {
+        let mut table = self.table();
+        let is_ours = *table.owned.entry(identity).or_insert(owner) == owner;
+        if is_ours {
+            table.marks.pop(&identity);
+        }
+        is_ours
+    }
+
     /// Whether anyone reads the file or has read it.
     #[must_use]
     pub fn knows(&self, identity: Identity) -> bool {
         let table = self.table();
         table.owned.contains_key(&identity) || table.marks.contains(&identity)
+    }
+
+    /// Whether a path other than `owner`'s reads the file.
+    #[must_use]
+    pub fn is_read_by_another(&self, identity: Identity, owner: Owner) -> bool {
+        self.table().owned.get(&identity).is_some_and(|reader| *reader != owner)
     }
 
     /// Lets go of `identity` and remembers how far it was read.
@@ -86,6 +118,39 @@ impl Claims {
         if table.marks.len() > MARKS_MAX {
             table.marks.pop_lru();
         }
+    }
+
+    /// Says that `owner` reads `path`.
+    pub fn enroll(&self, path: &Path, owner: Owner) {
+        self.table().paths.entry(path.to_owned()).or_insert(Base { owner, turns: 0 });
+    }
+
+    /// Says that nobody reads `path` any longer.
+    pub fn leave(&self, path: &Path) {
+        self.table().paths.remove(path);
+    }
+
+    /// Says that `path` has taken a turn.
+    pub fn turned(&self, path: &Path) {
+        if let Some(base) = self.table().paths.get_mut(path) {
+            base.turns += 1;
+        }
+    }
+
+    /// The path from which rotation may have made the name `path`, and which is read: in the same directory, or in the
+    /// one above.
+    #[must_use]
+    pub fn base_of(&self, path: &Path) -> Option<(PathBuf, Base)> {
+        let bases = rotation::bases(path.file_name()?.to_str()?);
+        if bases.is_empty() {
+            return None;
+        }
+        let table = self.table();
+        let dir = path.parent()?;
+        [Some(dir), dir.parent()].into_iter().flatten().find_map(|dir| {
+            let mut paths = bases.iter().map(|base| dir.join(base));
+            paths.find_map(|base| table.paths.get(&base).map(|reader| (base.clone(), *reader)))
+        })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -111,6 +176,23 @@ mod tests {
         assert!(claims.knows(id(1)));
         assert_eq!(claims.claim(id(1), 2), Claim::Resume(mark));
         assert_eq!(claims.claim(id(1), 1), Claim::Taken(2));
+        assert!(!claims.reserve(id(1), 1) && claims.reserve(id(1), 2));
+    }
+
+    #[test]
+    fn a_rotated_name_finds_the_path_that_it_comes_from() {
+        let claims = Claims::default();
+        let base = |path: &str| claims.base_of(Path::new(path)).map(|(path, base)| (path, base.owner));
+        claims.enroll(Path::new("/logs/app.log"), 7);
+        let app = Some((PathBuf::from("/logs/app.log"), 7));
+        for path in ["/logs/app.log.1", "/logs/app.log-20261122.gz", "/logs/old/app.log.3"] {
+            assert_eq!(base(path), app, "{path}");
+        }
+        for path in ["/logs/app.log", "/logs/app.log.err", "/logs/web.log.1", "/var/logs/app.log.1"] {
+            assert_eq!(base(path), None, "{path}");
+        }
+        claims.leave(Path::new("/logs/app.log"));
+        assert_eq!(base("/logs/app.log.1"), None);
     }
 
     #[test]

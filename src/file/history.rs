@@ -1,64 +1,275 @@
-//! Files that stood at a path between two looks.
+//! Finds what rotation did with a file that is no longer where it was: renamed, copied or compressed, and which files
+//! stood at the path between it and the one that stands there now.
 //!
-//! When a path is rotated twice before we look, the file in between was never open. Its rename kept its time of birth,
-//! which lies between those of the file that we knew and the one that stands there now.
+//! A name only makes a file a candidate. What it is, its inode says, or its head and the bytes before the offset.
 
-use std::fs::File;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::file::claims::Claims;
+use crate::file::archive::Archive;
+use crate::file::claims::{Claims, Owner};
+use crate::file::filesystem::{Filesystem, Handle};
 use crate::file::identity::{HEAD_BYTES, Head, Identity};
-use crate::file::source::read_at;
-use crate::sys::open::{Stat, open_regular, stat_path};
+use crate::file::record::Place;
+use crate::file::rotation::{Rank, rank, uncompressed};
+use crate::sys::open::Stat;
 
-/// At most this many files between two looks are read; more would mean that names in the directory mislead us.
-const BETWEEN_MAX: usize = 64;
+/// At most this many directories below a path's own are looked into for rotated files.
+const SUBDIRECTORIES_MAX: usize = 64;
 
-/// Finds the files that stood at `path` after `old` and before `new`, oldest first: siblings whose name begins with the
-/// path's, that nobody has read, and that were born in between. `old_head` leaves out copies of the old file.
-#[must_use]
-pub fn files_between(
-    path: &Path,
-    old: Identity,
-    old_head: Head,
-    new: Identity,
-    claims: &Claims,
-) -> Vec<(File, Stat)> {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
-    if old.born_ns == 0 {
-        return Vec::new();
+/// At most this many files of a directory are examined by inode alone, without a name that rotation gives.
+const STRANGERS_MAX: usize = 4_096;
+
+/// At most this many files that stood at a path unseen are read; more would mean that names mislead us.
+const UNSEEN_MAX: usize = 256;
+
+/// A file beside the path that rotation may have put there.
+#[derive(Debug, Clone)]
+struct Sibling {
+    path: PathBuf,
+    /// `None` if its name is not one that rotation gives.
+    rank: Option<Rank>,
+    is_compressed: bool,
+}
+
+/// A file of a path, found under another name.
+pub struct Found {
+    /// The open file.
+    pub file: Arc<dyn Handle>,
+    /// Its stat when it was opened.
+    pub stat: Stat,
+    /// Whether it is compressed.
+    pub is_compressed: bool,
+    rank: Option<Rank>,
+}
+
+impl Found {
+    /// Which file it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::from(&self.stat)
     }
-    let name = name.as_encoded_bytes();
-    let siblings = std::fs::read_dir(dir).into_iter().flatten().flatten().filter(|entry| {
-        let sibling = entry.file_name();
-        let sibling = sibling.as_encoded_bytes();
-        sibling.len() > name.len() && sibling.starts_with(name) && !is_compressed(sibling)
-    });
-    let mut found: Vec<(File, Stat)> = siblings
-        .filter_map(|entry| {
-            let born_between = |stat: &Stat| {
-                let identity = Identity::from(stat);
-                let before_new = identity != new && stat.born_ns <= new.born_ns;
-                stat.born_ns > old.born_ns && before_new && !claims.knows(identity)
-            };
-            let path = entry.path();
-            stat_path(&path).ok().filter(born_between)?;
-            let (file, stat) = open_regular(&path).ok()?;
-            (born_between(&stat) && !begins_like(&file, old_head)).then_some((file, stat))
-        })
-        .take(BETWEEN_MAX)
-        .collect();
-    found.sort_by_key(|(_, stat)| stat.born_ns);
-    found
+
+    /// Where it stands among the rotated files of the path, if it is named like one.
+    #[must_use]
+    pub fn rank(&self) -> Option<&Rank> {
+        self.rank.as_ref()
+    }
 }
 
-fn is_compressed(name: &[u8]) -> bool {
-    [".gz", ".zst", ".bz2", ".xz", ".lz4", ".Z", ".zip"].iter().any(|end| name.ends_with(end.as_bytes()))
+/// What became of a file.
+pub enum Whereabouts {
+    /// Here it is, or a copy that holds at least what was judged.
+    Found(Found),
+    /// Another path reads it, or has read it.
+    ReadElsewhere(Option<Rank>),
+    /// It is nowhere to be found.
+    Lost,
 }
 
-/// Whether `file` begins as the old file did: then it is a copy of it.
-fn begins_like(file: &File, head: Head) -> bool {
-    let mut bytes = [0; HEAD_BYTES];
-    let got = read_at(file, &mut bytes, 0).unwrap_or(0);
-    head.len > 0 && head.matches(&bytes[..got])
+/// Looks for the former files of one path.
+pub struct Search<'a> {
+    /// Where to look.
+    pub filesystem: &'a dyn Filesystem,
+    /// Who reads which file.
+    pub claims: &'a Claims,
+    /// For whom.
+    pub owner: Owner,
+    /// The path that the files stood at.
+    pub path: &'a Path,
+}
+
+impl Search<'_> {
+    /// Looks for the file that `place` remembers: by its inode, or else for a copy by its contents. `is_gone` says that
+    /// the inode itself does not hold the contents any longer.
+    #[must_use]
+    pub fn locate(&self, place: &Place, is_gone: bool) -> Whereabouts {
+        let siblings = self.siblings();
+        if !is_gone && let Some(found) = self.by_identity(&siblings, place.identity) {
+            return self.unless_read_elsewhere(found);
+        }
+        let mut copies: Vec<Found> =
+            rotated(&siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
+        // While a compressor is at work there are both; the plain one is complete. The first of equal ones is the oldest.
+        copies.sort_by_key(|copy| (copy.is_compressed, copy.stat.modified_ns));
+        match copies.into_iter().next() {
+            Some(found) => self.unless_read_elsewhere(found),
+            None => Whereabouts::Lost,
+        }
+    }
+
+    /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` are files of
+    /// this path that are being read, `now` is the one that stands at the path, `whereabouts` is what became of the last.
+    #[must_use]
+    pub fn unseen(
+        &self,
+        last: &Place,
+        whereabouts: Option<&Rank>,
+        known: &[Place],
+        now: Option<Identity>,
+    ) -> Vec<Found> {
+        let siblings = self.siblings();
+        let mut unseen: Vec<Found> = rotated(&siblings)
+            .filter(|sibling| {
+                !sibling.is_compressed || !siblings.iter().any(|other| is_source(other, sibling))
+            })
+            .filter_map(|sibling| {
+                let stat = self.filesystem.stat(&sibling.path).ok().filter(Stat::is_regular)?;
+                let identity = Identity::from(&stat);
+                let is_known =
+                    Some(identity) == now || identity == last.identity || self.claims.knows(identity);
+                let by_name =
+                    whereabouts.zip(sibling.rank.as_ref()).and_then(|(last, rank)| rank.is_newer_than(last));
+                let is_newer = by_name.unwrap_or(stat.modified_ns >= last.modified_ns);
+                if is_known || !is_newer || stat.size == 0 {
+                    return None;
+                }
+                let found = self.open(sibling)?;
+                let is_copy = known.iter().chain([last]).any(|place| holds(&found, place));
+                (!is_copy && found.identity() == identity && !self.is_copy_of_current(&found))
+                    .then_some(found)
+            })
+            .take(UNSEEN_MAX)
+            .collect();
+        sort_oldest_first(&mut unseen);
+        unseen
+    }
+
+    /// The rank that the name of this file has now, if it is still beside the path.
+    #[must_use]
+    pub fn rank_of(&self, identity: Identity) -> Option<Rank> {
+        self.by_identity(&self.siblings(), identity)?.rank
+    }
+
+    fn unless_read_elsewhere(&self, found: Found) -> Whereabouts {
+        if self.claims.is_read_by_another(found.identity(), self.owner) {
+            Whereabouts::ReadElsewhere(found.rank)
+        } else {
+            Whereabouts::Found(found)
+        }
+    }
+
+    fn by_identity(&self, siblings: &[Sibling], identity: Identity) -> Option<Found> {
+        let is_it =
+            |path: &Path| self.filesystem.stat(path).is_ok_and(|stat| Identity::from(&stat) == identity);
+        let strangers = siblings.iter().filter(|sibling| sibling.rank.is_none()).take(STRANGERS_MAX);
+        let sibling = rotated(siblings).chain(strangers).find(|sibling| is_it(&sibling.path))?;
+        self.open(sibling).filter(|found| found.identity() == identity)
+    }
+
+    fn open_if_copy(&self, sibling: &Sibling, place: &Place) -> Option<Found> {
+        // A copy is made, or its original last written, after the last look at the original.
+        let stat = self.filesystem.stat(&sibling.path).ok().filter(Stat::is_regular)?;
+        if stat.modified_ns < place.modified_ns || Identity::from(&stat) == place.identity {
+            return None;
+        }
+        self.open(sibling).filter(|found| holds(found, place))
+    }
+
+    fn open(&self, sibling: &Sibling) -> Option<Found> {
+        let (file, stat) = self.filesystem.open(&sibling.path).ok()?;
+        Some(Found { file, stat, is_compressed: sibling.is_compressed, rank: sibling.rank.clone() })
+    }
+
+    /// Whether `found` begins as the file that stands at the path now: then rotation is copying that one.
+    fn is_copy_of_current(&self, found: &Found) -> bool {
+        !found.is_compressed
+            && self.filesystem.open(self.path).is_ok_and(|(current, _)| begin_alike(&*found.file, &*current))
+    }
+
+    /// Files in the path's directory and in those below it: `olddir` is often one of them.
+    fn siblings(&self) -> Vec<Sibling> {
+        let (Some(dir), Some(name)) =
+            (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Vec::new();
+        };
+        let mut siblings = Vec::new();
+        let mut below = Vec::new();
+        self.list(dir, name, &mut siblings, &mut below);
+        for dir in below.iter().take(SUBDIRECTORIES_MAX) {
+            self.list(dir, name, &mut siblings, &mut Vec::new());
+        }
+        siblings
+    }
+
+    fn list(&self, dir: &Path, base: &str, siblings: &mut Vec<Sibling>, below: &mut Vec<PathBuf>) {
+        for (entry, is_dir) in self.filesystem.list(dir).unwrap_or_default() {
+            if is_dir {
+                below.push(dir.join(&entry));
+                continue;
+            }
+            let name = entry.to_str().unwrap_or_default();
+            if name != base || dir != self.path.parent().unwrap_or(dir) {
+                siblings.push(Sibling {
+                    path: dir.join(&entry),
+                    rank: rank(base, name),
+                    is_compressed: uncompressed(name).is_some(),
+                });
+            }
+        }
+    }
+}
+
+/// Whether two files begin with the same bytes, as far as the shorter one goes.
+#[must_use]
+pub fn begin_alike(one: &dyn Handle, other: &dyn Handle) -> bool {
+    let (mut a, mut b) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
+    match (one.read_at(&mut a, 0), other.read_at(&mut b, 0)) {
+        (Ok(len_a), Ok(len_b)) => {
+            let len = len_a.min(len_b);
+            len > 0 && a[..len] == b[..len]
+        }
+        _ => false,
+    }
+}
+
+fn rotated(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
+    siblings.iter().filter(|sibling| sibling.rank.is_some())
+}
+
+/// Whether `plain` is what `compressed` is being made from.
+fn is_source(plain: &Sibling, compressed: &Sibling) -> bool {
+    let name = |sibling: &Sibling| sibling.path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let stem = name(compressed).and_then(|name| uncompressed(&name).map(str::to_owned));
+    plain.path.parent() == compressed.path.parent() && stem.is_some() && name(plain) == stem
+}
+
+/// Whether `found` holds what was judged of the file that `place` remembers.
+fn holds(found: &Found, place: &Place) -> bool {
+    let mark = &place.mark;
+    if mark.head.len == 0 {
+        return false;
+    }
+    if found.is_compressed {
+        return Archive::resume(Arc::clone(&found.file), &found.stat, *mark)
+            .is_ok_and(|archive| archive.is_some());
+    }
+    let holds = || -> io::Result<bool> {
+        let mut head = vec![0; mark.head.len];
+        let mut anchor = vec![0; mark.anchor.len()];
+        let got = found.file.read_at(&mut head, 0)?;
+        if found.stat.size < mark.cursor.offset || got < head.len() || Head::of(&head) != mark.head {
+            return Ok(false);
+        }
+        found.file.read_at(&mut anchor, mark.cursor.offset - mark.anchor.len() as u64)?;
+        Ok(anchor == mark.anchor.bytes())
+    };
+    holds().unwrap_or(false)
+}
+
+/// By name if the names of all tell the same thing, else by the time of the last write.
+fn sort_oldest_first(files: &mut [Found]) {
+    files.sort_by_key(|found| found.stat.modified_ns);
+    if files.iter().all(|found| matches!(found.rank, Some(Rank::Ago(_)))) {
+        files.sort_by_key(|found| {
+            std::cmp::Reverse(if let Some(Rank::Ago(ago)) = found.rank { ago } else { 0 })
+        });
+    }
+    if files.iter().all(|found| matches!(found.rank, Some(Rank::Dated(_)))) {
+        files.sort_by_key(|found| {
+            if let Some(Rank::Dated(date)) = &found.rank { date.clone() } else { String::new() }
+        });
+    }
 }

@@ -25,7 +25,7 @@ impl From<&Stat> for Identity {
 pub const HEAD_BYTES: usize = 1024;
 
 /// A hash of the first bytes of a file: as many as were judged, up to [`HEAD_BYTES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Head {
     /// How many bytes were hashed.
     pub len: usize,
@@ -52,7 +52,7 @@ impl Head {
 pub const ANCHOR_BYTES: usize = 64;
 
 /// The bytes just before the offset: as many as there are, up to [`ANCHOR_BYTES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Anchor {
     len: u8,
     bytes: [u8; ANCHOR_BYTES],

@@ -4,6 +4,7 @@
 //! for each file that stood there before and may still be written to. [`change::classify`] decides, from what was
 //! known and what is seen, what happened; [`claims::Claims`] sees to it that no file is read through two paths.
 
+pub mod archive;
 pub mod change;
 pub mod claims;
 pub mod decompressed;
@@ -12,6 +13,7 @@ pub mod history;
 pub mod identity;
 pub mod reading;
 pub mod record;
+pub mod rotation;
 pub mod settings;
 pub mod source;
 pub mod tail;

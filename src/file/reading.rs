@@ -9,6 +9,7 @@ use crate::file::change::Content;
 use crate::file::claims::Mark;
 use crate::file::filesystem::Handle;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
+use crate::file::record::Place;
 use crate::file::settings::FileSettings;
 use crate::file::source::{Sight, Source};
 use crate::file::tally::{Hits, Tally};
@@ -39,9 +40,9 @@ pub struct Reading {
     file: Arc<dyn Handle>,
     source: Box<dyn Source>,
     window_bytes: u64,
-    identity: Identity,
     mark: Mark,
-    size: u64,
+    /// What the last look saw.
+    seen: Stat,
     /// Whether the next look compares the head even if the file grew.
     doubt: bool,
 }
@@ -64,36 +65,26 @@ impl Reading {
     /// Begins at the first byte.
     #[must_use]
     pub fn begin(file: Arc<dyn Handle>, stat: &Stat, settings: &FileSettings) -> Reading {
-        let mark = Mark { cursor: LineCursor::default(), head: Head::default(), anchor: Anchor::default() };
+        let mark = Reading::unread();
         Reading {
             source: Arc::clone(&file).source(settings.reader, settings.window_bytes),
             file,
             window_bytes: settings.window_bytes as u64,
-            identity: Identity::from(stat),
             mark,
-            size: 0,
+            seen: Stat { size: 0, ..*stat },
             doubt: false,
         }
     }
 
-    /// Goes on from `mark`, or begins at the first byte if the file is not the one that was marked.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn resume(
-        file: Arc<dyn Handle>,
-        stat: &Stat,
-        settings: &FileSettings,
-        mark: Mark,
-    ) -> io::Result<Reading> {
+    /// Goes on from `mark`. The next look tells whether what was marked still stands.
+    #[must_use]
+    pub fn resume(file: Arc<dyn Handle>, stat: &Stat, settings: &FileSettings, mark: Mark) -> Reading {
         let mut reading = Reading::begin(file, stat, settings);
-        let fresh = std::mem::replace(&mut reading.mark, mark);
+        reading.seen.size = mark.cursor.offset;
+        // What was searched of an unfinished line may have been written anew.
+        reading.mark = Mark { cursor: LineCursor { searched: mark.cursor.offset, ..mark.cursor }, ..mark };
         reading.doubt = true;
-        let same = stat.size >= mark.cursor.offset && reading.content()? == Content::Same;
-        if !same {
-            reading.mark = fresh;
-        }
-        Ok(reading)
+        reading
     }
 
     /// Begins after the last line that is complete within the first `size` bytes.
@@ -108,17 +99,34 @@ impl Reading {
     ) -> io::Result<Reading> {
         let mut reading = Reading::begin(file, stat, settings);
         reading.mark.cursor = last_line_start(&*reading.file, size, settings.line_bytes_max)?;
-        reading.size = size;
+        reading.seen.size = size;
         let offset = reading.mark.cursor.offset;
         reading.mark.anchor = reading.anchor_at(offset)?;
         reading.mark.head = Head::of(&reading.head_bytes(offset)?);
         Ok(reading)
     }
 
+    /// The mark of a file of which nothing was judged.
+    #[must_use]
+    pub fn unread() -> Mark {
+        Mark { cursor: LineCursor::default(), head: Head::default(), anchor: Anchor::default() }
+    }
+
+    /// Says that the file had `size` bytes when it was last looked at, before it was opened anew.
+    pub fn remember_size(&mut self, size: u64) {
+        self.seen.size = size;
+    }
+
     /// Which file it is.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        self.identity
+        Identity::from(&self.seen)
+    }
+
+    /// What is remembered of it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::of(&self.seen, self.mark)
     }
 
     /// How far it was read, and how to recognise it.
@@ -136,7 +144,7 @@ impl Reading {
     /// Its size at the last look, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.size
+        self.seen.size
     }
 
     /// Whether a window is mapped onto it.
@@ -160,14 +168,14 @@ impl Reading {
             return Ok((stat, Content::Same));
         }
         // While a file grows, its head is compared after the scan; here only when nothing else would.
-        self.doubt |= stat.size <= self.size;
+        self.doubt |= stat.size <= self.size();
         Ok((stat, self.content()?))
     }
 
     /// Starts over at the first byte: the file was truncated or rewritten.
     pub fn restart(&mut self) {
-        self.mark = Mark { cursor: LineCursor::default(), head: Head::default(), anchor: Anchor::default() };
-        self.size = 0;
+        self.mark = Reading::unread();
+        self.seen.size = 0;
         self.doubt = false;
         self.source.release();
     }
@@ -183,11 +191,11 @@ impl Reading {
         budget: &mut u64,
         tally: &mut Tally,
     ) -> io::Result<Progress> {
-        if stat.size < self.size {
+        if stat.size < self.size() {
             // An unfinished line was cut off; what was searched of it may be written anew.
             self.mark.cursor.searched = self.offset();
         }
-        self.size = stat.size;
+        self.seen = *stat;
         let mut wanted = self.step_bytes();
         let (mut changed_ns, mut care) = (stat.changed_ns, false);
         while self.mark.cursor.searched < stat.size {
@@ -258,7 +266,7 @@ impl Reading {
     }
 
     fn step_bytes(&self) -> u64 {
-        let backlog = self.size - self.offset().min(self.size);
+        let backlog = self.size() - self.offset().min(self.size());
         // Small windows are asked for by tests and by people who know why.
         if backlog > BACKLOG_WINDOW_BYTES && self.window_bytes >= 1 << 20 {
             self.window_bytes.max(BACKLOG_WINDOW_BYTES)
@@ -356,7 +364,7 @@ impl Reading {
     /// Moves over a hole without reading it. False if nothing but the hole is there.
     fn skip_hole(&mut self) -> io::Result<bool> {
         let Some(data) = self.file.next_data(self.offset()) else { return Ok(false) };
-        let data = data.min(self.size);
+        let data = data.min(self.size());
         if data > self.offset() {
             self.mark.cursor = LineCursor::at(data);
             self.mark.anchor = self.anchor_at(data)?;

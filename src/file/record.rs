@@ -3,9 +3,10 @@
 
 use crate::file::claims::Mark;
 use crate::file::identity::Identity;
+use crate::sys::open::Stat;
 
 /// How far a file was read, and all that helps to find it again under another name or in a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Which file it was.
     pub identity: Identity,
@@ -21,8 +22,32 @@ pub struct Place {
     pub is_settled: bool,
 }
 
+impl Place {
+    /// A place in the file that `stat` is of, as long as nobody says that its stat can be trusted.
+    #[must_use]
+    pub fn of(stat: &Stat, mark: Mark) -> Place {
+        Place {
+            identity: Identity::from(stat),
+            mark,
+            size: stat.size,
+            modified_ns: stat.modified_ns,
+            changed_ns: stat.changed_ns,
+            is_settled: false,
+        }
+    }
+
+    /// Whether `stat` shows that the file is still as it was at the last look.
+    #[must_use]
+    pub fn is_unchanged(&self, stat: &Stat) -> bool {
+        self.is_settled
+            && Identity::from(stat) == self.identity
+            && (stat.size, stat.modified_ns, stat.changed_ns)
+                == (self.size, self.modified_ns, self.changed_ns)
+    }
+}
+
 /// All that a [`Tail`](crate::file::tail::Tail) needs to go on after a restart.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct TailRecord {
     /// How many files have stood at the path.
     pub generation: u64,

@@ -1,39 +1,53 @@
 //! One turn of one path: look, classify, read.
 //!
 //! Reading goes on in a file that was renamed or removed, for as long as someone may still write to it; meanwhile the
-//! file that took its place is read as well.
+//! file that took its place is read as well. [`former`] has the former files of the path, [`opening`] the way to a new
+//! one.
+
+mod former;
+mod opening;
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::file::change::{AtPath, Change, Known, Seen, classify};
-use crate::file::claims::{Claim, Claims, Owner};
-use crate::file::filesystem::{Disk, Filesystem};
-use crate::file::history::files_between;
-use crate::file::identity::{Head, Identity};
+use crate::file::claims::{Claims, Mark, Owner};
+use crate::file::filesystem::Filesystem;
+use crate::file::identity::Identity;
 use crate::file::reading::{Progress, Reading};
-use crate::file::settings::{FileSettings, Start};
-use crate::file::tally::Tally;
-pub use crate::file::turn::{Moment, News, Origin, Probe, Turn};
+use crate::file::record::{Place, TailRecord};
+use crate::file::settings::FileSettings;
+pub use crate::file::turn::{Loss, Missed, Moment, News, Origin, Probe, Turn};
 use crate::scan::scanner::Scanner;
-use crate::sys::open::{OpenError, Stat, classify as classify_error, stat_path};
+use crate::sys::open::{OpenError, Stat, classify as classify_error};
+
+use former::{Draining, Lost};
 
 /// How often a turn looks again after the file changed under it, before it lets others have their turn.
 const LOOKS_MAX: usize = 16;
-
-/// At most this many former files of a path are read on. The oldest is given up first.
-const DRAINING_MAX: usize = 64;
 
 /// A file whose contents last changed this long ago, in nanoseconds, can be trusted to show any new change in its stat:
 /// some kernels stamp changes only every few milliseconds.
 const SETTLED_NS: i64 = 1_000_000_000;
 
-struct Draining {
-    reading: Reading,
-    /// When it last grew, on the monotonic clock, in milliseconds.
-    grew_ms: u64,
+/// The file at the path.
+enum Current {
+    None,
+    Open(Reading),
+    /// Closed to spare its descriptor, or not opened yet since the start. Opened when it changes.
+    Parked(Place),
+}
+
+/// What a turn of a file works with.
+struct Hands<'a> {
+    scanner: &'a mut Scanner,
+    /// How many more bytes may be judged.
+    budget: u64,
+    moment: Moment,
+    turn: Turn,
 }
 
 /// A pathname, read as one perpetual stream.
@@ -41,18 +55,27 @@ pub struct Tail {
     id: Owner,
     path: PathBuf,
     settings: FileSettings,
+    filesystem: Arc<dyn Filesystem>,
     claims: Arc<Claims>,
     origin: Origin,
-    current: Option<Reading>,
+    current: Current,
     draining: VecDeque<Draining>,
-    /// The file that stood at the path before, and its first bytes.
-    former: Option<(Identity, Head)>,
+    /// Former files that are to be found again, oldest first.
+    lost: VecDeque<Lost>,
+    /// The file that stood at the path last, once it does not any longer.
+    last: Option<Place>,
+    /// A file whose name looks rotated, and how many turns the path that it comes from had taken when it was first seen.
+    asked: Option<(Identity, u64)>,
+    /// Whether the file at the path is a copy of one that another path has.
+    is_copy: bool,
     /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
     refused_size: Option<u64>,
     generation: u64,
     trouble: Option<String>,
     /// The stat of a file that will not change without its stat changing too.
     settled: Option<Stat>,
+    /// Hash of what was last given to be remembered.
+    recorded: u64,
 }
 
 enum Next {
@@ -67,24 +90,53 @@ impl Tail {
         id: Owner,
         path: PathBuf,
         settings: FileSettings,
+        filesystem: Arc<dyn Filesystem>,
         claims: Arc<Claims>,
         origin: Origin,
     ) -> Tail {
-        let (current, draining) = (None, VecDeque::new());
+        claims.enroll(&path, id);
         Tail {
             id,
             path,
             settings,
+            filesystem,
             claims,
             origin,
-            current,
-            draining,
-            former: None,
+            current: Current::None,
+            draining: VecDeque::new(),
+            lost: VecDeque::new(),
+            last: None,
+            asked: None,
+            is_copy: false,
             refused_size: None,
             generation: 0,
             trouble: None,
             settled: None,
+            recorded: 0,
         }
+    }
+
+    /// Goes on where `record` says that reading stopped.
+    #[must_use]
+    pub fn restored(mut self, record: &TailRecord) -> Tail {
+        let claims = Arc::clone(&self.claims);
+        let is_ours = |place: &&Place| claims.reserve(place.identity, self.id);
+        let current = record.current.as_ref();
+        // A former place in the file that stands at the path remembers what was truncated away.
+        let is_gone = |place: &Place| current.is_some_and(|current| current.identity == place.identity);
+        self.lost = record
+            .former
+            .iter()
+            .filter(is_ours)
+            .map(|place| Lost { place: *place, is_gone: is_gone(place) })
+            .collect();
+        self.current = current.filter(is_ours).map_or(Current::None, |place| Current::Parked(*place));
+        self.last = record.last;
+        self.generation = record.generation;
+        self.is_copy = record.is_copy;
+        self.origin = Origin::Appeared;
+        self.recorded = hash(record);
+        self
     }
 
     /// The path.
@@ -102,7 +154,7 @@ impl Tail {
     /// How far the file at the path was judged, and its size at the last look, both in bytes.
     #[must_use]
     pub fn position(&self) -> Option<(u64, u64)> {
-        self.current.as_ref().map(|reading| (reading.offset(), reading.size()))
+        self.place().map(|place| (place.mark.cursor.offset, place.size))
     }
 
     /// Why the file cannot be read, if it cannot.
@@ -114,7 +166,8 @@ impl Tail {
     /// Whether there is nothing at the path and nothing left to read.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.current.is_none() && self.draining.is_empty() && self.trouble.is_none()
+        let has_former = !self.draining.is_empty() || !self.lost.is_empty();
+        matches!(self.current, Current::None) && !has_former && self.trouble.is_none()
     }
 
     /// Whether a window is mapped.
@@ -125,10 +178,23 @@ impl Tail {
 
     /// Gives up windows and buffers until there is something to read.
     pub fn release(&mut self) {
-        self.current
-            .iter_mut()
-            .chain(self.draining.iter_mut().map(|d| &mut d.reading))
-            .for_each(Reading::release);
+        if let Current::Open(reading) = &mut self.current {
+            reading.release();
+        }
+        self.draining.iter_mut().for_each(Draining::release);
+    }
+
+    /// How many files are open.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        usize::from(matches!(self.current, Current::Open(_))) + self.draining.len()
+    }
+
+    /// Closes the file at the path until it changes.
+    pub fn park(&mut self) {
+        if let Some(place) = self.place() {
+            self.current = Current::Parked(place);
+        }
     }
 
     /// Reads by other settings from now on.
@@ -139,113 +205,132 @@ impl Tail {
     /// What is needed to tell, without the tail, whether a turn is due although nobody gave a hint.
     #[must_use]
     pub fn probe(&self) -> Probe {
-        Probe { path: self.path.clone(), settled: self.settled, is_gone: self.is_gone() }
+        Probe {
+            filesystem: Arc::clone(&self.filesystem),
+            path: self.path.clone(),
+            settled: self.settled,
+            is_gone: self.is_gone(),
+        }
+    }
+
+    /// What is to be remembered.
+    #[must_use]
+    pub fn record(&self) -> TailRecord {
+        let current = self.place();
+        let lost = self.lost.iter().map(|lost| lost.place);
+        TailRecord {
+            generation: self.generation,
+            current,
+            former: self.draining.iter().map(Draining::place).chain(lost).collect(),
+            last: self.last.filter(|_| current.is_none()),
+            is_copy: self.is_copy,
+        }
     }
 
     /// Takes one turn: judges what is new, at most about `budget` bytes of it.
-    pub fn turn(
-        &mut self,
-        scanner: &mut Scanner,
-        samples_max: usize,
-        mut budget: u64,
-        moment: Moment,
-    ) -> Turn {
-        let mut turn = Turn {
-            tally: Tally::new(scanner.rules().len(), samples_max),
-            news: Vec::new(),
-            more: false,
-            torn: 0,
-            draining: false,
-            read_by: None,
-        };
+    pub fn turn(&mut self, scanner: &mut Scanner, samples_max: usize, budget: u64, moment: Moment) -> Turn {
+        let turn = Turn::new(scanner.rules().len(), samples_max);
+        let mut hands = Hands { scanner, budget, moment, turn };
         self.settled = None;
-        let mut looks = 0;
-        while let Next::LookAgain = self.follow_path(scanner, &mut budget, moment, &mut turn) {
-            looks += 1;
-            if looks == LOOKS_MAX {
-                turn.more = true;
-                break;
-            }
+        self.find_lost(&mut hands);
+        // What came before is read before.
+        if self.has_backlog() {
+            self.drain(&mut hands);
         }
-        self.drain(scanner, &mut budget, moment, &mut turn);
+        if !hands.turn.more {
+            let mut looks = 0;
+            while let Next::LookAgain = self.follow_path(&mut hands) {
+                looks += 1;
+                if looks == LOOKS_MAX {
+                    hands.turn.more = true;
+                    break;
+                }
+            }
+            self.drain(&mut hands);
+        }
+        let mut turn = hands.turn;
         turn.draining = !self.draining.is_empty();
+        turn.bytes = budget.saturating_sub(hands.budget);
+        turn.record = if turn.news.is_empty() && turn.tally.is_empty() {
+            self.new_record()
+        } else {
+            Some(self.record())
+        };
+        self.claims.turned(&self.path);
         turn
     }
 
-    /// Ends the tail and leaves marks, so that whoever finds its files later goes on from there.
-    pub fn close(&mut self) {
-        let current = self.current.take();
-        for reading in current.into_iter().chain(self.draining.drain(..).map(|d| d.reading)) {
-            self.claims.release(reading.identity(), reading.mark());
+    /// Ends the tail. Gives the files that it read, for whoever finds them later to go on from there.
+    pub fn close(&mut self) -> Vec<(Identity, Mark)> {
+        self.claims.leave(&self.path);
+        let current = self.place();
+        self.current = Current::None;
+        let former = self.draining.drain(..).map(|draining| draining.place());
+        let lost = self.lost.drain(..).filter(|lost| !lost.is_gone).map(|lost| lost.place);
+        let places = current.into_iter().chain(former).chain(lost);
+        places.map(|place| (place.identity, place.mark)).collect()
+    }
+
+    fn follow_path(&mut self, hands: &mut Hands<'_>) -> Next {
+        let there = match self.filesystem.stat(&self.path) {
+            Ok(stat) => Some(stat),
+            Err(error) => match (classify_error(error, &self.path), &self.current) {
+                (OpenError::Missing, _) => None,
+                // Nothing can be said of the path: what is open is read on as if it stood there.
+                (_, Current::Open(_)) => return self.follow_current(AtPath::Same, None, hands),
+                (other, _) => return self.in_trouble(other.to_string(), hands),
+            },
+        };
+        let at_path = |identity: Identity| match there.as_ref().map(Identity::from) {
+            None => AtPath::Nothing,
+            Some(now) if now == identity => AtPath::Same,
+            Some(other) => AtPath::Other(other),
+        };
+        match (&self.current, &there) {
+            (Current::None, Some(stat)) => self.open(stat, hands),
+            (Current::None, None) => {
+                self.origin = Origin::Appeared;
+                self.trouble = None;
+                Next::Settled
+            }
+            (Current::Open(reading), _) => self.follow_current(at_path(reading.identity()), there, hands),
+            (Current::Parked(place), Some(stat)) if place.is_unchanged(stat) => {
+                self.settled = Some(*stat);
+                Next::Settled
+            }
+            (Current::Parked(place), _) => match at_path(place.identity) {
+                AtPath::Same => self.unpark(hands),
+                elsewhere => self.lose_sight(elsewhere, hands),
+            },
         }
     }
 
-    fn follow_path(
-        &mut self,
-        scanner: &mut Scanner,
-        budget: &mut u64,
-        moment: Moment,
-        turn: &mut Turn,
-    ) -> Next {
-        let there = match stat_path(&self.path) {
-            Ok(stat) => Some(stat),
-            Err(error) => match classify_error(error, &self.path) {
-                OpenError::Missing => None,
-                other if self.current.is_none() => return self.in_trouble(other.to_string(), turn),
-                // Nothing can be said of the path: what is open is read on as if it stood there.
-                _ => return self.follow_current(AtPath::Same, None, scanner, budget, moment, turn),
-            },
+    fn follow_current(&mut self, at_path: AtPath, there: Option<Stat>, hands: &mut Hands<'_>) -> Next {
+        let Current::Open(mut reading) = std::mem::replace(&mut self.current, Current::None) else {
+            return Next::Settled;
         };
-        let Some(reading) = &self.current else {
-            return match there {
-                Some(stat) => self.open(&stat, moment, turn),
-                None => {
-                    self.origin = Origin::Appeared;
-                    self.trouble = None;
-                    Next::Settled
-                }
-            };
-        };
-        let at_path = match there.as_ref().map(Identity::from) {
-            None => AtPath::Nothing,
-            Some(identity) if identity == reading.identity() => AtPath::Same,
-            Some(other) => AtPath::Other(other),
-        };
-        self.follow_current(at_path, there, scanner, budget, moment, turn)
-    }
-
-    fn follow_current(
-        &mut self,
-        at_path: AtPath,
-        there: Option<Stat>,
-        scanner: &mut Scanner,
-        budget: &mut u64,
-        moment: Moment,
-        turn: &mut Turn,
-    ) -> Next {
-        let Some(mut reading) = self.current.take() else { return Next::Settled };
-        match self.follow_open(&mut reading, at_path, scanner, budget, turn) {
+        match self.follow_open(&mut reading, at_path, true, hands) {
             Ok((Change::Rotated(reason), _)) => {
-                self.announce(News::Rotated(reason), turn);
-                self.retire(reading, moment);
+                self.announce(News::Rotated(reason), hands);
+                self.retire(reading, hands.moment);
                 Next::LookAgain
             }
             Ok((Change::Removed(reason), _)) => {
-                self.announce(News::Removed(reason), turn);
-                self.retire(reading, moment);
+                self.announce(News::Removed(reason), hands);
+                self.retire(reading, hands.moment);
                 Next::Settled
             }
             Ok((change, next)) => {
-                self.well_again(turn);
-                let is_quiet = change == Change::Unchanged && !turn.more && self.draining.is_empty();
-                let is_old = |stat: &Stat| moment.wall_ns - stat.changed_ns > SETTLED_NS;
+                self.well_again(hands);
+                let is_quiet = change == Change::Unchanged && !hands.turn.more && self.lost.is_empty();
+                let is_old = |stat: &Stat| hands.moment.wall_ns - stat.changed_ns > SETTLED_NS;
                 self.settled = there.filter(|stat| is_quiet && is_old(stat) && stat.size == reading.size());
-                self.current = Some(reading);
+                self.current = Current::Open(reading);
                 next
             }
             Err(error) => {
-                self.current = Some(reading);
-                self.in_trouble(format!("cannot read it: {error}"), turn)
+                self.current = Current::Open(reading);
+                self.in_trouble(format!("cannot read it: {error}"), hands)
             }
         }
     }
@@ -255,33 +340,32 @@ impl Tail {
         &mut self,
         reading: &mut Reading,
         at_path: AtPath,
-        scanner: &mut Scanner,
-        budget: &mut u64,
-        turn: &mut Turn,
+        is_current: bool,
+        hands: &mut Hands<'_>,
     ) -> io::Result<(Change, Next)> {
         let known = Known { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
         let (stat, content) = reading.look()?;
         let change = classify(&known, &Seen { at_path, size: stat.size, content });
         let next = match change {
             Change::Unchanged | Change::Grew => {
-                match reading.read(&stat, scanner, budget, &mut turn.tally)? {
+                match reading.read(&stat, hands.scanner, &mut hands.budget, &mut hands.turn.tally)? {
                     Progress::Done => Next::Settled,
                     Progress::More => {
-                        turn.more = true;
+                        hands.turn.more = true;
                         Next::Settled
                     }
                     Progress::Disturbed => {
-                        turn.torn += 1;
+                        hands.turn.torn += 1;
                         Next::LookAgain
                     }
                 }
             }
             Change::Truncated(reason) => {
-                self.start_over(reading, News::Truncated(reason), turn);
+                self.start_over(reading, News::Truncated(reason), is_current, hands);
                 Next::LookAgain
             }
             Change::Rewritten(reason) => {
-                self.start_over(reading, News::Rewritten(reason), turn);
+                self.start_over(reading, News::Rewritten(reason), is_current, hands);
                 Next::LookAgain
             }
             Change::Rotated(_) | Change::Removed(_) => Next::LookAgain,
@@ -289,140 +373,48 @@ impl Tail {
         Ok((change, next))
     }
 
-    /// What was judged is gone from the file. Bytes that had been seen behind it are gone unjudged; a rotated copy may
-    /// still hold them.
-    fn start_over(&mut self, reading: &mut Reading, news: News, turn: &mut Turn) {
-        let unjudged = reading.size().saturating_sub(reading.offset());
-        self.generation += 1;
-        self.announce(news, turn);
-        if unjudged > 0 {
-            self.announce(News::Missed(unjudged), turn);
-        }
-        reading.restart();
+    /// What is to be remembered, if it is not what was remembered before.
+    fn new_record(&mut self) -> Option<TailRecord> {
+        let record = self.record();
+        let hash = hash(&record);
+        (std::mem::replace(&mut self.recorded, hash) != hash).then_some(record)
     }
 
-    /// Opens the file that stands at the path now.
-    fn open(&mut self, there: &Stat, moment: Moment, turn: &mut Turn) -> Next {
-        let identity = Identity::from(there);
-        if let Some(at) = self.draining.iter().position(|d| d.reading.identity() == identity) {
-            // It was moved away and back.
-            self.current = self.draining.remove(at).map(|d| d.reading);
-            self.announce(News::Recovered, turn);
-            return Next::LookAgain;
-        }
-        let opened = Disk.open(&self.path).and_then(|(file, stat)| {
-            let identity = Identity::from(&stat);
-            let reading = match self.claims.claim(identity, self.id) {
-                Claim::Taken(owner) => {
-                    turn.read_by = Some(owner);
-                    return Ok(None);
-                }
-                Claim::Resume(mark) => Reading::resume(file, &stat, &self.settings, mark)?,
-                Claim::Fresh if self.origin == Origin::Existing && self.settings.start == Start::End => {
-                    let size = self.refused_size.map_or(stat.size, |size| size.min(stat.size));
-                    Reading::at_end(file, &stat, size, &self.settings)?
-                }
-                Claim::Fresh => Reading::begin(file, &stat, &self.settings),
-            };
-            Ok(Some(reading))
-        });
-        match opened {
-            Ok(Some(reading)) => {
-                self.open_former(reading.identity(), moment);
-                self.current = Some(reading);
-                self.origin = Origin::Appeared;
-                self.generation += 1;
-                self.well_again(turn);
-                self.announce(News::Opened, turn);
-                Next::LookAgain
-            }
-            Ok(None) | Err(OpenError::Missing) => Next::Settled,
-            Err(error) => {
-                if matches!(error, OpenError::NotRegular(_)) {
-                    // Whatever file takes its place was not there before.
-                    self.origin = Origin::Appeared;
-                } else {
-                    self.refused_size.get_or_insert(there.size);
-                }
-                self.in_trouble(error.to_string(), turn)
-            }
+    /// Where reading stands in the file at the path.
+    fn place(&self) -> Option<Place> {
+        match &self.current {
+            Current::None => None,
+            Current::Open(reading) => Some(Place { is_settled: self.settled.is_some(), ..reading.place() }),
+            Current::Parked(place) => Some(*place),
         }
     }
 
-    /// Reads on in a file that no longer stands at the path.
-    fn retire(&mut self, reading: Reading, moment: Moment) {
-        self.former = Some((reading.identity(), reading.mark().head));
-        self.draining.push_back(Draining { reading, grew_ms: moment.monotonic_ms });
-    }
-
-    /// Reads the files that stood at the path between the one before and `new`, without our seeing them there.
-    fn open_former(&mut self, new: Identity, moment: Moment) {
-        let Some((identity, head)) = self.former.take() else { return };
-        for (file, stat) in files_between(&self.path, identity, head, new, &self.claims) {
-            if self.claims.claim(Identity::from(&stat), self.id) == Claim::Fresh {
-                self.generation += 1;
-                let reading = Reading::begin(Arc::new(file), &stat, &self.settings);
-                self.draining.push_back(Draining { reading, grew_ms: moment.monotonic_ms });
-            }
-        }
-    }
-
-    fn drain(&mut self, scanner: &mut Scanner, budget: &mut u64, moment: Moment, turn: &mut Turn) {
-        let mut kept = VecDeque::new();
-        let mut surplus = self.draining.len().saturating_sub(DRAINING_MAX);
-        while let Some(mut draining) = self.draining.pop_front() {
-            let offset = draining.reading.offset();
-            let outcome = self.follow_open(&mut draining.reading, AtPath::Same, scanner, budget, turn);
-            if draining.reading.offset() == offset {
-                draining.reading.release();
-            } else {
-                draining.grew_ms = moment.monotonic_ms;
-            }
-            let waited_ms = moment.monotonic_ms.saturating_sub(draining.grew_ms);
-            let is_over = waited_ms >= self.settings.rotated_grace_ms || surplus > 0;
-            let is_quiet = matches!(outcome, Ok((_, Next::Settled))) && !turn.more;
-            if outcome.is_err() || (is_quiet && is_over) {
-                surplus = surplus.saturating_sub(1);
-                self.end(draining.reading, scanner, turn);
-            } else {
-                kept.push_back(draining);
-            }
-        }
-        self.draining = kept;
-    }
-
-    /// Ends a former file: its last line counts even without a line feed.
-    fn end(&mut self, mut reading: Reading, scanner: &mut Scanner, turn: &mut Turn) {
-        if let Err(error) = reading.finish(scanner, &mut turn.tally) {
-            let unjudged = reading.size().saturating_sub(reading.offset());
-            self.announce(
-                News::Unreadable(format!("its former file cannot be read to the end: {error}")),
-                turn,
-            );
-            self.announce(News::Missed(unjudged), turn);
-        }
-        self.claims.release(reading.identity(), reading.mark());
-    }
-
-    fn in_trouble(&mut self, reason: String, turn: &mut Turn) -> Next {
+    fn in_trouble(&mut self, reason: String, hands: &mut Hands<'_>) -> Next {
         if self.trouble.as_ref() != Some(&reason) {
-            self.announce(News::Unreadable(reason.clone()), turn);
+            self.announce(News::Unreadable(reason.clone()), hands);
             self.trouble = Some(reason);
         }
         Next::Settled
     }
 
-    fn well_again(&mut self, turn: &mut Turn) {
+    fn well_again(&mut self, hands: &mut Hands<'_>) {
         if self.trouble.take().is_some() {
-            self.announce(News::Recovered, turn);
+            self.announce(News::Recovered, hands);
         }
     }
 
-    fn announce(&self, news: News, turn: &mut Turn) {
-        turn.news.push((news, self.generation));
+    fn announce(&self, news: News, hands: &mut Hands<'_>) {
+        hands.turn.news.push((news, self.generation));
     }
 
     fn readings(&self) -> impl Iterator<Item = &Reading> {
-        self.current.iter().chain(self.draining.iter().map(|d| &d.reading))
+        let current = if let Current::Open(reading) = &self.current { Some(reading) } else { None };
+        current.into_iter().chain(self.draining.iter().filter_map(Draining::reading))
     }
+}
+
+fn hash(record: &TailRecord) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    record.hash(&mut hasher);
+    hasher.finish()
 }

@@ -2,11 +2,15 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::file::change::Reason;
-use crate::file::claims::Owner;
+use crate::file::claims::{Mark, Owner};
+use crate::file::filesystem::Filesystem;
+use crate::file::identity::Identity;
+use crate::file::record::TailRecord;
 use crate::file::tally::Tally;
-use crate::sys::open::{Stat, stat_path};
+use crate::sys::open::Stat;
 
 /// Whether a file was there when the daemon started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +19,12 @@ pub enum Origin {
     Existing,
     /// It came later: reading begins at its first byte.
     Appeared,
+    /// It came while no daemon ran, but after one had watched the path: reading begins at the first byte of it and of
+    /// those that stood there before it since then.
+    CameMeanwhile {
+        /// Since when the path has been watched, in nanoseconds since the epoch.
+        since_ns: i64,
+    },
 }
 
 /// Something that happened to the file at a path.
@@ -30,12 +40,51 @@ pub enum News {
     Rewritten(Reason),
     /// Nothing is at the path.
     Removed(Reason),
-    /// This many bytes had been seen but were gone before they could be judged.
-    Missed(u64),
+    /// Bytes were gone before they could be judged.
+    Missed(Missed),
     /// The file cannot be read, and why.
     Unreadable(String),
     /// It can be read again, or came back.
     Recovered,
+}
+
+/// Bytes that nobody can judge any longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// How many there were at least.
+    pub bytes: u64,
+    /// Where they began in their file, in bytes.
+    pub from: u64,
+    /// Why they are gone.
+    pub reason: Loss,
+}
+
+/// Why bytes are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The file was truncated or rewritten, and no copy of it was found.
+    NoCopy,
+    /// The file is no longer at the path, and was not found under another name or compressed.
+    NotFound,
+    /// The copy that was found ends before them.
+    ShortCopy,
+    /// The file cannot be read to its end.
+    Unreadable,
+}
+
+impl Loss {
+    /// The reason for people and for output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Loss::NoCopy => "truncated away since the last look, and no copy of them was found",
+            Loss::NotFound => {
+                "their file is no longer at the path, and was found neither under another name nor compressed"
+            }
+            Loss::ShortCopy => "truncated away, and the copy that was found ends before them",
+            Loss::Unreadable => "their file cannot be read to its end",
+        }
+    }
 }
 
 /// The moment of a turn.
@@ -45,6 +94,8 @@ pub struct Moment {
     pub monotonic_ms: u64,
     /// On the clock that stamps files, in nanoseconds since the epoch.
     pub wall_ns: i64,
+    /// Whether the turn comes right after the event that it was asked for by, and no event was lost before.
+    pub is_prompt: bool,
 }
 
 /// What one turn found.
@@ -62,11 +113,56 @@ pub struct Turn {
     pub draining: bool,
     /// The number of the tail that reads the file at this path, if that is another one.
     pub read_by: Option<Owner>,
+    /// Files that nobody reads any longer. To be released once what was found in them is accounted for.
+    pub released: Vec<(Identity, Mark)>,
+    /// What is to be remembered, if it is not what was remembered before.
+    pub record: Option<TailRecord>,
+    /// How many bytes were judged.
+    pub bytes: u64,
+    /// Whether no descriptor was left to open a file with.
+    pub starved: bool,
+}
+
+impl Turn {
+    pub(super) fn new(rules: usize, samples_max: usize) -> Turn {
+        Turn {
+            tally: Tally::new(rules, samples_max),
+            news: Vec::new(),
+            more: false,
+            torn: 0,
+            draining: false,
+            read_by: None,
+            released: Vec::new(),
+            record: None,
+            bytes: 0,
+            starved: false,
+        }
+    }
+
+    /// Whether anything came of it that has to be counted, told or remembered.
+    #[must_use]
+    pub fn is_worth_noting(&self) -> bool {
+        let is_new = self.record.is_some() || !self.released.is_empty() || !self.news.is_empty();
+        is_new || self.torn > 0 || !self.tally.is_empty()
+    }
+
+    /// How many bytes were gone before they could be judged.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        let missed = |news: &News| if let News::Missed(missed) = news { missed.bytes } else { 0 };
+        self.news.iter().map(|(news, _)| missed(news)).sum()
+    }
+
+    /// Takes back a file that was let go in this same turn.
+    pub(super) fn take_released(&mut self, identity: Identity) -> Option<Mark> {
+        let at = self.released.iter().position(|(released, _)| *released == identity)?;
+        Some(self.released.remove(at).1)
+    }
 }
 
 /// Tells whether a turn of a file is due although nobody gave a hint.
-#[derive(Debug, Clone)]
 pub struct Probe {
+    pub(super) filesystem: Arc<dyn Filesystem>,
     pub(super) path: PathBuf,
     pub(super) settled: Option<Stat>,
     pub(super) is_gone: bool,
@@ -76,7 +172,7 @@ impl Probe {
     /// Whether a turn is due: costs one system call.
     #[must_use]
     pub fn needs_turn(&self) -> bool {
-        match (&self.settled, stat_path(&self.path)) {
+        match (&self.settled, self.filesystem.stat(&self.path)) {
             (Some(settled), Ok(now)) => *settled != now,
             (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => !self.is_gone,
             _ => true,

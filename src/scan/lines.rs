@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::scan::scanner::{Scanner, leading_nuls};
 
 /// Where in a stream the walk stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct LineCursor {
     /// The first byte that was not judged, in bytes from the beginning of the stream.
     pub offset: u64,

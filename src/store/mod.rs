@@ -2,6 +2,7 @@
 //!
 //! [`CheckpointStore`] is the narrow seam.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use crate::alert::lifecycle::Lifecycle;
@@ -24,6 +25,11 @@ pub trait CheckpointStore: Send {
     /// # Errors
     /// See [`StoreError`]. The batch may be committed again, then or later, together with what is newer.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// What the user should hear of, such as a database that was set aside. Each text is given once.
+    fn notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A watched path: the name of its watch, and the path.
@@ -42,12 +48,23 @@ pub struct FileRecord {
     pub id: FileId,
     /// Where reading stands.
     pub tail: TailRecord,
-    /// Matching lines so far, by name of the rule.
-    pub totals: Vec<(String, u64)>,
+    /// Matching lines so far, one entry per rule.
+    pub totals: Vec<RuleTotal>,
     /// Bytes that were judged so far.
     pub bytes_read: u64,
     /// Bytes that were gone before they could be judged: so much may the totals be off.
     pub bytes_missed: u64,
+}
+
+/// Matching lines of one path and rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleTotal {
+    /// Name of the rule.
+    pub rule: String,
+    /// Matching lines so far.
+    pub matched: u64,
+    /// How many of them were told of in an event.
+    pub reported: u64,
 }
 
 /// Which alert: its name, its watch, and its path if it is by path.
@@ -119,6 +136,17 @@ pub struct WatchRecord {
     pub since_ns: i64,
 }
 
+/// How far a file was read that nobody reads any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkRecord {
+    /// Name of the watch that read it.
+    pub watch: String,
+    /// Which file.
+    pub identity: Identity,
+    /// How far it was read.
+    pub mark: Mark,
+}
+
 /// What has changed since the last commit.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
@@ -129,7 +157,7 @@ pub struct Batch {
     /// Files that are gone for good.
     pub forgotten: Vec<FileId>,
     /// Files that nobody reads any longer, and how far they were read: replace the former ones.
-    pub marks: Vec<(Identity, Mark)>,
+    pub marks: Vec<MarkRecord>,
     /// Alerts that changed: these records replace the former ones.
     pub alerts: Vec<AlertRecord>,
     /// Alerts of which nothing is left to remember.
@@ -142,13 +170,64 @@ pub struct Batch {
     pub watches: Vec<WatchRecord>,
 }
 
+impl Batch {
+    /// Whether there is nothing to commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Batch { at_ms: self.at_ms, ..Batch::default() }
+    }
+
+    /// This batch and then a `newer` one, as one.
+    #[must_use]
+    pub fn followed_by(mut self, newer: Batch) -> Batch {
+        let files: HashSet<&FileId> =
+            newer.files.iter().map(|file| &file.id).chain(&newer.forgotten).collect();
+        self.files.retain(|file| !files.contains(&file.id));
+        self.forgotten.retain(|id| !files.contains(id));
+        let alerts: HashSet<&AlertId> =
+            newer.alerts.iter().map(|alert| &alert.id).chain(&newer.ended_alerts).collect();
+        self.alerts.retain(|alert| !alerts.contains(&alert.id));
+        self.ended_alerts.retain(|id| !alerts.contains(id));
+        self.at_ms = newer.at_ms;
+        self.files.extend(newer.files);
+        self.forgotten.extend(newer.forgotten);
+        self.marks.extend(newer.marks);
+        self.alerts.extend(newer.alerts);
+        self.ended_alerts.extend(newer.ended_alerts);
+        self.minutes.extend(newer.minutes);
+        self.transitions.extend(newer.transitions);
+        self.watches.extend(newer.watches);
+        self.bounded()
+    }
+
+    /// What the batch adds, without the records that a batch of everything has anyway.
+    #[must_use]
+    pub fn without_files(self) -> Batch {
+        Batch { files: Vec::new(), alerts: Vec::new(), ..self }
+    }
+
+    /// A store that fails for long must not take all memory: the oldest of what is only history is dropped.
+    fn bounded(mut self) -> Batch {
+        fn drop_oldest<T>(list: &mut Vec<T>, max: usize) {
+            list.drain(..list.len().saturating_sub(max));
+        }
+        drop_oldest(&mut self.minutes, UNWRITTEN_MAX);
+        drop_oldest(&mut self.transitions, UNWRITTEN_MAX);
+        drop_oldest(&mut self.marks, UNWRITTEN_MAX);
+        self
+    }
+}
+
+/// At most this many entries of each kind of history wait for a store that fails.
+const UNWRITTEN_MAX: usize = 100_000;
+
 /// What a store remembers.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// Watched paths.
     pub files: Vec<FileRecord>,
     /// Files that nobody reads any longer, and how far they were read, oldest first.
-    pub marks: Vec<(Identity, Mark)>,
+    pub marks: Vec<MarkRecord>,
     /// Alerts.
     pub alerts: Vec<AlertRecord>,
     /// Watches.
@@ -158,6 +237,9 @@ pub struct State {
 /// Why state cannot be kept. Each text says what, where and how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The database was set aside and an empty one begun: everything is to be committed again.
+    #[error("the state was set aside and begun anew")]
+    BegunAnew,
     /// Another daemon owns it.
     #[error(
         "the state in {folder} is in use by process {owner}; stop that one, or give this one another folder with --state"

@@ -126,6 +126,28 @@ pub struct AlertEvent {
     pub samples: Vec<String>,
 }
 
+impl AlertEvent {
+    /// The fields as one flat JSON object, with the names that they have on the way out.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::json!({
+            "alert": self.alert,
+            "state": self.state.as_str(),
+            "severity": self.severity,
+            "watch": self.watch,
+            "rule": self.rule,
+            "path": self.path.as_deref().map(display_path),
+            "count": self.count,
+            "window_s": self.window_s,
+            "threshold": self.threshold,
+            "since": self.since,
+            "fingerprint": self.fingerprint,
+            "samples": self.samples,
+        })
+        .to_string()
+    }
+}
+
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FileChange {

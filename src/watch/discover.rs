@@ -71,6 +71,14 @@ impl Discovery {
         })
     }
 
+    /// Whether watch number `watch` means a file at `path`, whatever is there now.
+    #[must_use]
+    pub fn means(&self, watch: usize, path: &Path) -> bool {
+        let patterns = self.patterns.iter().filter(|pattern| pattern.watch == watch);
+        let mut means = patterns.filter_map(|pattern| pattern.means(path));
+        means.any(|in_directory| !self.exclusions[watch].leave_out(path, in_directory))
+    }
+
     /// Directories of interest, by the path that patterns lead to.
     pub(super) fn directories(&self) -> &HashMap<PathBuf, Directory> {
         &self.directories

@@ -104,8 +104,30 @@ impl Pattern {
         Ok(Pattern { watch, parts, is_plain, text: path.display().to_string() })
     }
 
+    /// Whether the pattern means a file at `path`, whatever is there now; and if so, whether it names its directory alone.
+    pub(super) fn means(&self, path: &Path) -> Option<bool> {
+        let names: Vec<&OsStr> = path.iter().skip(1).collect();
+        if matches(&self.parts, &names) {
+            return Some(false);
+        }
+        let (_, above) = names.split_last()?;
+        (self.is_plain && matches(&self.parts, above)).then_some(true)
+    }
+
     pub(super) fn is_last(&self, part: usize) -> bool {
         part + 1 == self.parts.len()
+    }
+}
+
+fn matches(parts: &[Part], names: &[&OsStr]) -> bool {
+    match (parts.split_first(), names.split_first()) {
+        (None, None) => true,
+        (Some((Part::AnyDepth, rest)), None) => matches(rest, names),
+        (Some((part @ Part::AnyDepth, rest)), Some((name, below))) => {
+            matches(rest, names) || (part.matches(name) && matches(parts, below))
+        }
+        (Some((part, rest)), Some((name, below))) => part.matches(name) && matches(rest, below),
+        _ => false,
     }
 }
 
@@ -186,6 +208,25 @@ mod tests {
         assert!(!out.leave_out(Path::new("/d/app.log.1"), false));
         assert!(out.leave_out(Path::new("/d/debug.log"), false));
         assert!(out.leave_out(Path::new("/var/a/b/secret.log"), false));
+    }
+
+    #[test]
+    fn a_path_is_meant_whether_it_is_there_or_not() {
+        let means =
+            |pattern: &str, path: &str| Pattern::new(0, Path::new(pattern)).unwrap().means(Path::new(path));
+        for (pattern, path, expected) in [
+            ("/logs/app.log", "/logs/app.log", Some(false)),
+            ("/logs/app.log", "/logs/app.log.1", None),
+            ("/logs", "/logs/app.log", Some(true)),
+            ("/logs", "/logs/sub/app.log", None),
+            ("/logs/*.log", "/logs/app.log", Some(false)),
+            ("/srv/**/*.log", "/srv/a/b/app.log", Some(false)),
+            ("/srv/**/*.log", "/srv/app.log", Some(false)),
+            ("/srv/**/*.log", "/srv/.a/app.log", None),
+            ("/srv/**", "/srv/a/b", Some(false)),
+        ] {
+            assert_eq!(means(pattern, path), expected, "{pattern} {path}");
+        }
     }
 
     #[test]

@@ -11,6 +11,15 @@ pub struct WatchSpec {
     pub exclude: Vec<String>,
 }
 
+impl WatchSpec {
+    /// The paths as one text, one a line.
+    #[must_use]
+    pub fn paths_text(&self) -> String {
+        let paths = self.paths.iter().map(|path| path.display().to_string());
+        paths.collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// Validated settings for watching as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchTiming {

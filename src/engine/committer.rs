@@ -1,0 +1,105 @@
+//! Commits what has changed: once a second while anything has, at once when an alert fires or resolves, and at the end.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::engine::{Shared, lock};
+use crate::store::{Batch, CheckpointStore, StoreError};
+use crate::telemetry::events::HealthEvent;
+
+/// How long changes are gathered before they are committed.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the committer is asked to do.
+#[derive(Default)]
+pub(super) struct Commits {
+    pub(super) due: bool,
+    pub(super) urgent: bool,
+    pub(super) stop: bool,
+}
+
+/// Owns the store.
+pub(super) struct Committer {
+    store: Box<dyn CheckpointStore>,
+    /// What could not be committed yet.
+    unwritten: Option<Batch>,
+    trouble: Option<String>,
+}
+
+impl Committer {
+    pub(super) fn new(store: Box<dyn CheckpointStore>) -> Committer {
+        Committer { store, unwritten: None, trouble: None }
+    }
+
+    /// Commits all that has changed. What fails is committed with the next.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; it was told in an event.
+    pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let newer = shared.book().take_batch(shared.clock.now());
+        let batch = match self.unwritten.take() {
+            Some(batch) => batch.followed_by(newer),
+            None => newer,
+        };
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.store.commit(&batch);
+        for notice in self.store.notices() {
+            health("state_set_aside", notice, true);
+        }
+        match outcome {
+            Ok(()) => {
+                if self.trouble.take().is_some() {
+                    health("state_recovered", "the state is kept again".to_owned(), false);
+                }
+                Ok(())
+            }
+            Err(StoreError::BegunAnew) => {
+                self.unwritten = Some(shared.everything().followed_by(batch.without_files()));
+                Err(StoreError::BegunAnew)
+            }
+            Err(error) => {
+                self.unwritten = Some(batch);
+                let text = error.to_string();
+                if self.trouble.as_ref() != Some(&text) {
+                    let message = format!(
+                        "{text}; until then counting and alerting go on, but a restart would go back"
+                    );
+                    health("state_unwritable", message, true);
+                    self.trouble = Some(text);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+pub(super) fn run(shared: &Shared, mut committer: Committer) {
+    loop {
+        let stop = {
+            let commits = lock(&shared.commits);
+            let commits = shared
+                .commit
+                .wait_while(commits, |commits| !commits.due && !commits.stop)
+                .unwrap_or_else(PoisonError::into_inner);
+            let (mut commits, _) = shared
+                .commit
+                .wait_timeout_while(commits, INTERVAL, |commits| !commits.urgent && !commits.stop)
+                .unwrap_or_else(PoisonError::into_inner);
+            (commits.due, commits.urgent) = (false, false);
+            commits.stop
+        };
+        let outcome = committer.commit(shared);
+        if stop {
+            return;
+        }
+        if outcome.is_err() {
+            shared.want_commit(false);
+        }
+    }
+}
+
+fn health(event: &str, message: String, warning: bool) {
+    HealthEvent { event: event.to_owned(), message, count: None, warning }.emit();
+}

@@ -1,0 +1,91 @@
+//! The engine without threads: whoever holds it says when a turn is taken. For tests that decide the order of things.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::engine::committer::Committer;
+use crate::engine::plan::Compiled;
+use crate::engine::registry::FileKey;
+use crate::engine::settings::EngineSettings;
+use crate::engine::world::World;
+use crate::engine::{FileReport, Hints, Shared, worker};
+use crate::file::tail::Origin;
+use crate::store::{FileId, StoreError};
+
+/// An engine that does nothing by itself.
+pub struct Stepper {
+    hints: Hints,
+    shared: Arc<Shared>,
+    committer: Option<Committer>,
+    scanners: worker::Scanners,
+}
+
+impl Stepper {
+    /// An engine over what the store of `world` remembers.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn new(settings: EngineSettings, plan: &Arc<Compiled>, world: World) -> Result<Stepper, StoreError> {
+        let (shared, committer) = Shared::new(settings, plan, world)?;
+        let shared = Arc::new(shared);
+        let hints = Hints(Arc::clone(&shared));
+        Ok(Stepper { hints, shared, committer, scanners: worker::Scanners::default() })
+    }
+
+    /// Adds a path that was found.
+    pub fn add(&mut self, watch: usize, path: &Path, origin: Origin) -> FileKey {
+        self.hints.add(watch, path, origin)
+    }
+
+    /// Takes up the remembered paths that were not found, if they are `wanted` still.
+    pub fn adopt(&mut self, wanted: impl Fn(&str, &Path) -> bool) {
+        self.hints.adopt(|id: &FileId| wanted(&id.watch, &id.path));
+    }
+
+    /// Says that these files changed.
+    pub fn look(&mut self, keys: &[FileKey]) {
+        self.hints.look(keys);
+    }
+
+    /// Looks at the stat of every file.
+    pub fn sweep(&mut self) {
+        self.hints.sweep();
+    }
+
+    /// Takes one turn. False if there is none to take.
+    pub fn turn(&mut self) -> bool {
+        worker::step(&self.shared, &mut self.scanners)
+    }
+
+    /// Does what is due by time.
+    pub fn tick(&mut self) {
+        self.shared.tick_once();
+    }
+
+    /// Commits what has changed.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        self.committer.as_mut().map_or(Ok(()), |committer| committer.commit(&self.shared))
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn files(&self) -> Vec<FileReport> {
+        self.shared.files()
+    }
+
+    /// The scanners, to be handed to the next stepper over the same plan: they take long to make.
+    #[must_use]
+    pub fn into_scanners(self) -> worker::Scanners {
+        self.scanners
+    }
+
+    /// Works with scanners of another stepper over the same plan.
+    #[must_use]
+    pub fn with_scanners(mut self, scanners: worker::Scanners) -> Stepper {
+        self.scanners = scanners;
+        self
+    }
+}

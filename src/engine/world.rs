@@ -1,0 +1,25 @@
+//! What the engine stands on: files, time, and what survives a restart.
+
+use std::sync::Arc;
+
+use crate::engine::clock::Clock;
+use crate::file::filesystem::{Disk, Filesystem};
+use crate::store::CheckpointStore;
+
+/// The engine's surroundings.
+pub struct World {
+    /// Where files are.
+    pub filesystem: Arc<dyn Filesystem>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Keeps what must survive a restart; nothing does without it.
+    pub store: Option<Box<dyn CheckpointStore>>,
+}
+
+impl World {
+    /// The real files and the real time.
+    #[must_use]
+    pub fn real(store: Option<Box<dyn CheckpointStore>>) -> World {
+        World { filesystem: Arc::new(Disk), clock: Clock::new(), store }
+    }
+}

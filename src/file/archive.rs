@@ -1,0 +1,142 @@
+//! A former file that was compressed meanwhile: read once, from where reading stopped to its end.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use crate::file::claims::Mark;
+use crate::file::decompressed::DecompressedSource;
+use crate::file::filesystem::Handle;
+use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
+use crate::file::reading::Progress;
+use crate::file::record::Place;
+use crate::file::source::Source;
+use crate::file::tally::{Hits, Tally};
+use crate::scan::lines::{LineCursor, Step};
+use crate::scan::scanner::Scanner;
+use crate::sys::open::Stat;
+
+// A stream is never torn, so what `show` says of that is not looked at.
+
+/// How much is decompressed at once, in bytes.
+const WINDOW_BYTES: u64 = 256 << 10;
+
+/// A compressed file that is being read. Offsets are those of the bytes that were compressed.
+pub struct Archive {
+    source: DecompressedSource,
+    stat: Stat,
+    mark: Mark,
+}
+
+impl Archive {
+    /// Begins at the first byte.
+    ///
+    /// # Errors
+    /// If the file cannot be read or decompressed.
+    pub fn begin(file: Arc<dyn Handle>, stat: &Stat) -> io::Result<Archive> {
+        let mut source = DecompressedSource::new(Bytes { file, offset: 0 })?;
+        let mut head = Head::default();
+        let _ = source.show(0..HEAD_BYTES as u64, &mut |bytes| head = Head::of(bytes))?;
+        let mark = Mark { cursor: LineCursor::default(), head, anchor: Anchor::default() };
+        Ok(Archive { source, stat: *stat, mark })
+    }
+
+    /// Goes on from `mark`, which was made while the file was not compressed yet. `None` if other contents are in it.
+    ///
+    /// # Errors
+    /// If the file cannot be read or decompressed.
+    pub fn resume(file: Arc<dyn Handle>, stat: &Stat, mark: Mark) -> io::Result<Option<Archive>> {
+        let mut source = DecompressedSource::new(Bytes { file, offset: 0 })?;
+        let mut is_same = false;
+        let _ = source.show(0..mark.head.len as u64, &mut |bytes| is_same = mark.head.matches(bytes))?;
+        if !is_same {
+            return Ok(None);
+        }
+        let before = mark.cursor.offset - mark.anchor.len() as u64..mark.cursor.offset;
+        let _ = source.show(before, &mut |bytes| is_same = bytes == mark.anchor.bytes())?;
+        let cursor = LineCursor { searched: mark.cursor.offset, ..mark.cursor };
+        Ok(is_same.then_some(Archive { source, stat: *stat, mark: Mark { cursor, ..mark } }))
+    }
+
+    /// Which file it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::from(&self.stat)
+    }
+
+    /// How far it was read.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// What is remembered of it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::of(&self.stat, self.mark)
+    }
+
+    /// Judges lines up to the end of the file, at most about `budget` bytes of them. A last line without a line feed
+    /// counts: nobody will end it.
+    ///
+    /// # Errors
+    /// If the file cannot be read or decompressed. What was judged before stays.
+    pub fn read(
+        &mut self,
+        scanner: &mut Scanner,
+        budget: &mut u64,
+        tally: &mut Tally,
+    ) -> io::Result<Progress> {
+        let mut wanted = WINDOW_BYTES;
+        loop {
+            let (from, before) = (self.mark.cursor.offset, self.mark.anchor.len() as u64);
+            let (mut cursor, mut anchor) = (self.mark.cursor, self.mark.anchor);
+            let (mut step, mut is_end) = (Step::Done, false);
+            let mut found = Tally::new(tally.matched.len(), tally.samples_max());
+            let _ = self.source.show(from - before..from + wanted, &mut |bytes| {
+                let fresh = &bytes[(before as usize).min(bytes.len())..];
+                let mut hits = Hits::new(found.matched.len(), found.samples_max());
+                let mut hit = |rule, place| hits.hit(rule, place);
+                is_end = (fresh.len() as u64) < wanted;
+                step = cursor.advance(fresh, is_end, scanner, &mut hit);
+                if is_end {
+                    let rest = &fresh[(cursor.offset - from) as usize..];
+                    let judged = fresh.len() - rest.len();
+                    cursor.finish(rest, scanner, &mut |rule, place| {
+                        hit(rule, place.start + judged..place.end + judged);
+                    });
+                }
+                found.add(&hits, fresh, from);
+                let judged = (before + cursor.offset - from) as usize;
+                anchor = Anchor::ending(&bytes[judged.saturating_sub(ANCHOR_BYTES)..judged]);
+            })?;
+            if step == Step::Widen {
+                wanted *= 2;
+                continue;
+            }
+            (self.mark.cursor, self.mark.anchor) = (cursor, anchor);
+            tally.merge(found);
+            *budget = budget.saturating_sub(cursor.offset - from);
+            if is_end {
+                return Ok(Progress::Done);
+            }
+            if *budget == 0 {
+                return Ok(Progress::More);
+            }
+            wanted = WINDOW_BYTES;
+        }
+    }
+}
+
+/// The bytes of a file, one after the other.
+struct Bytes {
+    file: Arc<dyn Handle>,
+    offset: u64,
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read_at(buffer, self.offset)?;
+        self.offset += got as u64;
+        Ok(got)
+    }
+}

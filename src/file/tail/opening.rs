@@ -1,0 +1,207 @@
+//! The way to the file at a path: a new one, or one that was closed.
+
+use crate::file::change::{AtPath, Reason};
+use crate::file::claims::Claim;
+use crate::file::decompressed::{Compression, MAGIC_BYTES};
+use crate::file::filesystem::Handle;
+use crate::file::history::begin_alike;
+use crate::file::identity::Identity;
+use crate::file::reading::Reading;
+use crate::file::record::Place;
+use crate::file::rotation::uncompressed;
+use crate::file::settings::Start;
+use crate::sys::open::{OpenError, Stat};
+
+use super::{Current, Hands, News, Next, Origin, Tail};
+
+/// What the path that a rotated name comes from has to do with the file.
+enum Base {
+    /// Nothing.
+    None,
+    /// It has to look first.
+    Wait,
+    /// It has the same contents: this is a copy.
+    Copied,
+}
+
+impl Tail {
+    /// Opens the file that stands at the path now.
+    pub(super) fn open(&mut self, there: &Stat, hands: &mut Hands<'_>) -> Next {
+        let identity = Identity::from(there);
+        if let Some(reading) = self.take_back(identity) {
+            // It was moved away and back.
+            self.current = Current::Open(reading);
+            self.announce(News::Recovered, hands);
+            return Next::LookAgain;
+        }
+        if !self.claims.knows(identity) {
+            match self.ask_base(there, hands) {
+                Base::None => {}
+                Base::Wait => return Next::Settled,
+                Base::Copied => {
+                    self.is_copy = true;
+                    return Next::Settled;
+                }
+            }
+        }
+        match self.open_reading(hands) {
+            Ok(Some(reading)) => {
+                self.find_unseen_before(reading.identity(), hands);
+                self.current = Current::Open(reading);
+                self.origin = Origin::Appeared;
+                (self.asked, self.is_copy) = (None, false);
+                self.generation += 1;
+                self.well_again(hands);
+                self.announce(News::Opened, hands);
+                Next::LookAgain
+            }
+            Ok(None) | Err(OpenError::Missing) => Next::Settled,
+            Err(error) => {
+                if matches!(error, OpenError::NotRegular(_)) {
+                    // Whatever file takes its place was not there before.
+                    self.origin = Origin::Appeared;
+                } else {
+                    self.refused_size.get_or_insert(there.size);
+                }
+                hands.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                self.in_trouble(error.to_string(), hands)
+            }
+        }
+    }
+
+    /// `None` if another path reads the file.
+    fn open_reading(&mut self, hands: &mut Hands<'_>) -> Result<Option<Reading>, OpenError> {
+        let (file, stat) = self.filesystem.open(&self.path)?;
+        if let Some(compression) = self.compression(&*file) {
+            let text = format!(
+                "it is compressed ({compression}), so nothing is appended to it; `spiketail scan` counts it, `exclude` leaves it out"
+            );
+            return Err(OpenError::Io(std::io::Error::other(text)));
+        }
+        let identity = Identity::from(&stat);
+        if let Some(mark) = hands.turn.take_released(identity) {
+            return Ok(Some(Reading::resume(file, &stat, &self.settings, mark)));
+        }
+        Ok(match self.claims.claim(identity, self.id) {
+            Claim::Taken(owner) => {
+                hands.turn.read_by = Some(owner);
+                None
+            }
+            Claim::Resume(mark) => Some(Reading::resume(file, &stat, &self.settings, mark)),
+            Claim::Fresh if self.is_copy => Some(Reading::at_end(file, &stat, stat.size, &self.settings)?),
+            Claim::Fresh if self.origin == Origin::Existing && self.settings.start == Start::End => {
+                let size = self.refused_size.map_or(stat.size, |size| size.min(stat.size));
+                Some(Reading::at_end(file, &stat, size, &self.settings)?)
+            }
+            Claim::Fresh => Some(Reading::begin(file, &stat, &self.settings)),
+        })
+    }
+
+    /// Opens a file that was closed, or was read before the daemon started.
+    pub(super) fn unpark(&mut self, hands: &mut Hands<'_>) -> Next {
+        let Current::Parked(place) = self.current else { return Next::Settled };
+        match self.filesystem.open(&self.path) {
+            Ok((file, stat)) if Identity::from(&stat) == place.identity => {
+                let mut reading = Reading::resume(file, &stat, &self.settings, place.mark);
+                reading.remember_size(place.size);
+                self.current = Current::Open(reading);
+                Next::LookAgain
+            }
+            // Replaced or removed at this moment.
+            Ok(_) | Err(OpenError::Missing) => Next::LookAgain,
+            Err(error) => {
+                hands.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                self.in_trouble(error.to_string(), hands)
+            }
+        }
+    }
+
+    /// The file that was closed no longer stands at the path.
+    pub(super) fn lose_sight(&mut self, at_path: AtPath, hands: &mut Hands<'_>) -> Next {
+        let Current::Parked(place) = std::mem::replace(&mut self.current, Current::None) else {
+            return Next::Settled;
+        };
+        self.announce(
+            match at_path {
+                AtPath::Nothing => News::Removed(Reason::NothingAtPath),
+                _ => News::Rotated(Reason::OtherFileAtPath),
+            },
+            hands,
+        );
+        self.last = Some(place);
+        self.lose(place, false);
+        self.find_lost(hands);
+        if at_path == AtPath::Nothing {
+            self.find_unseen_before_nothing(hands);
+            return Next::Settled;
+        }
+        Next::LookAgain
+    }
+
+    fn ask_base(&mut self, there: &Stat, hands: &mut Hands<'_>) -> Base {
+        let Some((path, base)) = self.claims.base_of(&self.path) else { return Base::None };
+        let identity = Identity::from(there);
+        let asked = self.asked.filter(|(asked, _)| *asked == identity).map(|(_, turns)| turns);
+        let Some(turns) = asked else {
+            self.asked = Some((identity, base.turns));
+            // The base takes its turn, and then this one again.
+            (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+            return Base::Wait;
+        };
+        if base.turns <= turns {
+            (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+            return Base::Wait;
+        }
+        if there.size == 0 {
+            // Copying may be about to begin. The next look asks again.
+            self.asked = None;
+            return Base::Wait;
+        }
+        let alike = || {
+            let (file, _) = self.filesystem.open(&self.path).ok()?;
+            let (original, _) = self.filesystem.open(&path).ok()?;
+            Some(begin_alike(&*file, &*original))
+        };
+        if alike() == Some(true) {
+            self.asked = None;
+            return Base::Copied;
+        }
+        Base::None
+    }
+
+    /// The name of what compressed the file, if anything did.
+    fn compression(&self, file: &dyn Handle) -> Option<&'static str> {
+        let mut magic = [0; MAGIC_BYTES];
+        let got = file.read_at(&mut magic, 0).unwrap_or(0);
+        let by_name = || self.path.file_name()?.to_str().and_then(uncompressed);
+        match Compression::of(&magic[..got]) {
+            Some(compression) => Some(compression.name()),
+            // A compressor begins with an empty file.
+            None if got == 0 && by_name().is_some() => Some("by its name"),
+            None => None,
+        }
+    }
+
+    /// Searches for the files that stood at the path before `new`, without our seeing them there.
+    fn find_unseen_before(&mut self, new: Identity, hands: &mut Hands<'_>) {
+        if let Some(last) = self.last.take() {
+            self.find_unseen(&last, Some(new), hands);
+        } else if let Origin::CameMeanwhile { since_ns } = self.origin {
+            let last = Place {
+                identity: Identity { dev: 0, ino: 0, born_ns: 0 },
+                mark: Reading::unread(),
+                size: 0,
+                modified_ns: since_ns,
+                changed_ns: since_ns,
+                is_settled: false,
+            };
+            self.find_unseen(&last, Some(new), hands);
+        }
+    }
+
+    fn find_unseen_before_nothing(&mut self, hands: &mut Hands<'_>) {
+        if let Some(last) = self.last {
+            self.find_unseen(&last, None, hands);
+        }
+    }
+}
