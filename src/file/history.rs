@@ -3,6 +3,7 @@
 //!
 //! A name only makes a file a candidate. What it is, its inode says, or its head and the bytes before the offset.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use crate::file::claims::{Claims, Owner};
 use crate::file::filesystem::{Filesystem, Handle};
 use crate::file::identity::{HEAD_BYTES, Head, Identity};
 use crate::file::record::Place;
-use crate::file::rotation::{Rank, rank, uncompressed};
-use crate::sys::open::Stat;
+use crate::file::rotation::{is_rotated, uncompressed};
+use crate::sys::open::{OpenError, Stat, classify};
 
 /// At most this many directories below a path's own are looked into for rotated files.
 const SUBDIRECTORIES_MAX: usize = 64;
@@ -28,8 +29,8 @@ const UNSEEN_MAX: usize = 256;
 #[derive(Debug, Clone)]
 struct Sibling {
     path: PathBuf,
-    /// `None` if its name is not one that rotation gives.
-    rank: Option<Rank>,
+    /// Whether its name is one that rotation gives.
+    is_rotated: bool,
     is_compressed: bool,
 }
 
@@ -41,7 +42,6 @@ pub struct Found {
     pub stat: Stat,
     /// Whether it is compressed.
     pub is_compressed: bool,
-    rank: Option<Rank>,
 }
 
 impl Found {
@@ -50,12 +50,6 @@ impl Found {
     pub fn identity(&self) -> Identity {
         Identity::from(&self.stat)
     }
-
-    /// Where it stands among the rotated files of the path, if it is named like one.
-    #[must_use]
-    pub fn rank(&self) -> Option<&Rank> {
-        self.rank.as_ref()
-    }
 }
 
 /// What became of a file.
@@ -63,9 +57,20 @@ pub enum Whereabouts {
     /// Here it is, or a copy that holds at least what was judged.
     Found(Found),
     /// Another path reads it, or has read it.
-    ReadElsewhere(Option<Rank>),
+    ReadElsewhere,
+    /// It may be in a file that cannot be opened, and why that is.
+    Obstructed(Obstacle),
     /// It is nowhere to be found.
     Lost,
+}
+
+/// Why a file or directory could not be looked into.
+#[derive(Debug)]
+pub struct Obstacle {
+    /// For people.
+    pub text: String,
+    /// Whether it was for want of a descriptor.
+    pub is_starved: bool,
 }
 
 /// Looks for the former files of one path.
@@ -78,6 +83,10 @@ pub struct Search<'a> {
     pub owner: Owner,
     /// The path that the files stood at.
     pub path: &'a Path,
+    /// What time it is, on the clock that stamps files, in nanoseconds since the epoch.
+    pub now_ns: i64,
+    /// What was in the way, if anything was.
+    pub obstacle: RefCell<Option<Obstacle>>,
 }
 
 impl Search<'_> {
@@ -95,20 +104,15 @@ impl Search<'_> {
         copies.sort_by_key(|copy| (copy.is_compressed, copy.stat.modified_ns));
         match copies.into_iter().next() {
             Some(found) => self.unless_read_elsewhere(found),
-            None => Whereabouts::Lost,
+            None => self.obstacle.take().map_or(Whereabouts::Lost, Whereabouts::Obstructed),
         }
     }
 
     /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` are files of
-    /// this path that are being read, `now` is the one that stands at the path, `whereabouts` is what became of the last.
+    /// this path that are being read, `now` is the one that stands at the path.
     #[must_use]
-    pub fn unseen(
-        &self,
-        last: &Place,
-        whereabouts: Option<&Rank>,
-        known: &[Place],
-        now: Option<Identity>,
-    ) -> Vec<Found> {
+    pub fn unseen(&self, last: &Place, known: &[Place], now: Option<Identity>) -> Vec<Found> {
+        let Some(horizon) = self.horizon(last) else { return Vec::new() };
         let siblings = self.siblings();
         let mut unseen: Vec<Found> = rotated(&siblings)
             .filter(|sibling| {
@@ -119,10 +123,7 @@ impl Search<'_> {
                 let identity = Identity::from(&stat);
                 let is_known =
                     Some(identity) == now || identity == last.identity || self.claims.knows(identity);
-                let by_name =
-                    whereabouts.zip(sibling.rank.as_ref()).and_then(|(last, rank)| rank.is_newer_than(last));
-                let is_newer = by_name.unwrap_or(stat.modified_ns >= last.modified_ns);
-                if is_known || !is_newer || stat.size == 0 {
+                if is_known || stat.modified_ns < horizon || stat.size == 0 {
                     return None;
                 }
                 let found = self.open(sibling)?;
@@ -132,19 +133,19 @@ impl Search<'_> {
             })
             .take(UNSEEN_MAX)
             .collect();
-        sort_oldest_first(&mut unseen);
+        unseen.sort_by_key(|found| (found.stat.modified_ns, found.stat.born_ns));
         unseen
     }
 
-    /// The rank that the name of this file has now, if it is still beside the path.
-    #[must_use]
-    pub fn rank_of(&self, identity: Identity) -> Option<Rank> {
-        self.by_identity(&self.siblings(), identity)?.rank
+    /// Whatever came after `place` was last written at this time or later, in nanoseconds since the epoch. `None` if the
+    /// stamps of the file lie in the future, so that they tell nothing.
+    fn horizon(&self, place: &Place) -> Option<i64> {
+        (place.modified_ns <= self.now_ns).then_some(place.modified_ns)
     }
 
     fn unless_read_elsewhere(&self, found: Found) -> Whereabouts {
         if self.claims.is_read_by_another(found.identity(), self.owner) {
-            Whereabouts::ReadElsewhere(found.rank)
+            Whereabouts::ReadElsewhere
         } else {
             Whereabouts::Found(found)
         }
@@ -153,7 +154,7 @@ impl Search<'_> {
     fn by_identity(&self, siblings: &[Sibling], identity: Identity) -> Option<Found> {
         let is_it =
             |path: &Path| self.filesystem.stat(path).is_ok_and(|stat| Identity::from(&stat) == identity);
-        let strangers = siblings.iter().filter(|sibling| sibling.rank.is_none()).take(STRANGERS_MAX);
+        let strangers = siblings.iter().filter(|sibling| !sibling.is_rotated).take(STRANGERS_MAX);
         let sibling = rotated(siblings).chain(strangers).find(|sibling| is_it(&sibling.path))?;
         self.open(sibling).filter(|found| found.identity() == identity)
     }
@@ -161,15 +162,25 @@ impl Search<'_> {
     fn open_if_copy(&self, sibling: &Sibling, place: &Place) -> Option<Found> {
         // A copy is made, or its original last written, after the last look at the original.
         let stat = self.filesystem.stat(&sibling.path).ok().filter(Stat::is_regular)?;
-        if stat.modified_ns < place.modified_ns || Identity::from(&stat) == place.identity {
+        let is_older = self.horizon(place).is_some_and(|horizon| stat.modified_ns < horizon);
+        if is_older || Identity::from(&stat) == place.identity {
             return None;
         }
         self.open(sibling).filter(|found| holds(found, place))
     }
 
     fn open(&self, sibling: &Sibling) -> Option<Found> {
-        let (file, stat) = self.filesystem.open(&sibling.path).ok()?;
-        Some(Found { file, stat, is_compressed: sibling.is_compressed, rank: sibling.rank.clone() })
+        match self.filesystem.open(&sibling.path) {
+            Ok((file, stat)) => Some(Found { file, stat, is_compressed: sibling.is_compressed }),
+            Err(OpenError::Missing | OpenError::NotRegular(_)) => None,
+            Err(error) => {
+                let is_starved = matches!(error, OpenError::TooManyOpen);
+                let path = sibling.path.display();
+                let text = format!("cannot open {path}, which may be its former file: {error}");
+                self.obstacle.replace(Some(Obstacle { text, is_starved }));
+                None
+            }
+        }
     }
 
     /// Whether `found` begins as the file that stands at the path now: then rotation is copying that one.
@@ -195,7 +206,22 @@ impl Search<'_> {
     }
 
     fn list(&self, dir: &Path, base: &str, siblings: &mut Vec<Sibling>, below: &mut Vec<PathBuf>) {
-        for (entry, is_dir) in self.filesystem.list(dir).unwrap_or_default() {
+        let entries = match self.filesystem.list(dir) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let error = classify(error, dir);
+                // A directory below that is closed to us is no place for the logs that we read.
+                let is_own = self.path.parent() == Some(dir) && !matches!(error, OpenError::Missing);
+                let is_starved = matches!(error, OpenError::TooManyOpen);
+                if is_own || is_starved {
+                    let text =
+                        format!("cannot list {}, where its former file may be: {error}", dir.display());
+                    self.obstacle.replace(Some(Obstacle { text, is_starved }));
+                }
+                return;
+            }
+        };
+        for (entry, is_dir) in entries {
             if is_dir {
                 below.push(dir.join(&entry));
                 continue;
@@ -204,7 +230,7 @@ impl Search<'_> {
             if name != base || dir != self.path.parent().unwrap_or(dir) {
                 siblings.push(Sibling {
                     path: dir.join(&entry),
-                    rank: rank(base, name),
+                    is_rotated: is_rotated(base, name),
                     is_compressed: uncompressed(name).is_some(),
                 });
             }
@@ -226,7 +252,7 @@ pub fn begin_alike(one: &dyn Handle, other: &dyn Handle) -> bool {
 }
 
 fn rotated(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
-    siblings.iter().filter(|sibling| sibling.rank.is_some())
+    siblings.iter().filter(|sibling| sibling.is_rotated)
 }
 
 /// Whether `plain` is what `compressed` is being made from.
@@ -257,19 +283,4 @@ fn holds(found: &Found, place: &Place) -> bool {
         Ok(anchor == mark.anchor.bytes())
     };
     holds().unwrap_or(false)
-}
-
-/// By name if the names of all tell the same thing, else by the time of the last write.
-fn sort_oldest_first(files: &mut [Found]) {
-    files.sort_by_key(|found| found.stat.modified_ns);
-    if files.iter().all(|found| matches!(found.rank, Some(Rank::Ago(_)))) {
-        files.sort_by_key(|found| {
-            std::cmp::Reverse(if let Some(Rank::Ago(ago)) = found.rank { ago } else { 0 })
-        });
-    }
-    if files.iter().all(|found| matches!(found.rank, Some(Rank::Dated(_)))) {
-        files.sort_by_key(|found| {
-            if let Some(Rank::Dated(date)) = &found.rank { date.clone() } else { String::new() }
-        });
-    }
 }

@@ -117,6 +117,11 @@ impl Reading {
         self.seen.size = size;
     }
 
+    /// Says when the file had last changed while it still stood at its path.
+    pub fn remember_modified(&mut self, modified_ns: i64) {
+        self.seen.modified_ns = self.seen.modified_ns.min(modified_ns);
+    }
+
     /// Which file it is.
     #[must_use]
     pub fn identity(&self) -> Identity {

@@ -10,32 +10,6 @@ const COMPRESSED: [&str; 7] = [".gz", ".zst", ".bz2", ".xz", ".lz4", ".Z", ".zip
 /// Words that stand for "the one before".
 const OLD: [&str; 6] = ["old", "prev", "previous", "last", "bak", "backup"];
 
-/// A number of at most so many digits counts rotations; a longer one is a date or a time.
-const COUNTER_DIGITS: usize = 5;
-
-/// Where a rotated file stands among others of its path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rank {
-    /// The so many-th rotation ago: the higher, the older.
-    Ago(u32),
-    /// The digits of a date or time: the greater, the newer.
-    Dated(String),
-    /// The name does not tell.
-    Unknown,
-}
-
-impl Rank {
-    /// Whether a file of this rank came later than one of rank `other`, if their names tell.
-    #[must_use]
-    pub fn is_newer_than(&self, other: &Rank) -> Option<bool> {
-        match (self, other) {
-            (Rank::Ago(this), Rank::Ago(other)) => Some(this < other),
-            (Rank::Dated(this), Rank::Dated(other)) if this.len() == other.len() => Some(this > other),
-            _ => None,
-        }
-    }
-}
-
 /// The name without the ending of a compressor, if it has one.
 #[must_use]
 pub fn uncompressed(name: &str) -> Option<&str> {
@@ -59,27 +33,10 @@ pub fn bases(name: &str) -> Vec<String> {
     bases
 }
 
-/// The rank of `name` among the rotated files of `base`; `None` if it is not one of them.
+/// Whether `name` is one that rotation gives to a file that was named `base`.
 #[must_use]
-pub fn rank(base: &str, name: &str) -> Option<Rank> {
-    if !bases(name).iter().any(|known| known == base) {
-        return None;
-    }
-    let plain = uncompressed(name).unwrap_or(name);
-    let (stem, end) = base.rsplit_once('.').map_or((base, ""), |(stem, end)| (stem, end));
-    let mark = plain.strip_prefix(base).or_else(|| {
-        plain
-            .strip_prefix(stem)
-            .and_then(|rest| rest.strip_suffix(end))
-            .and_then(|rest| rest.strip_suffix('.'))
-    })?;
-    let digits: String = mark.chars().filter(char::is_ascii_digit).collect();
-    let is_counter = digits.len() <= COUNTER_DIGITS && mark.len() == digits.len() + 1;
-    Some(match digits.parse() {
-        Ok(number) if is_counter => Rank::Ago(number),
-        _ if digits.len() > COUNTER_DIGITS => Rank::Dated(digits),
-        _ => Rank::Unknown,
-    })
+pub fn is_rotated(base: &str, name: &str) -> bool {
+    bases(name).iter().any(|known| known == base)
 }
 
 /// Where `name` may be cut so that what follows is what rotation adds.
@@ -117,25 +74,14 @@ mod tests {
             "app.log.1.old",
             "app.log.gz",
         ] {
-            assert!(rank("app.log", name).is_some(), "{name}: {:?}", bases(name));
+            assert!(is_rotated("app.log", name), "{name}: {:?}", bases(name));
         }
         for name in
             ["app.log", "app.log.err", "app.log2", "app-errors.log", "web.log.1", "app.log.", "app.logs.1"]
         {
-            assert!(rank("app.log", name).is_none(), "{name}: {:?}", bases(name));
+            assert!(!is_rotated("app.log", name), "{name}: {:?}", bases(name));
         }
-        assert!(rank("syslog", "syslog.1").is_some());
-        assert!(rank("app", "app-20261122").is_some());
-    }
-
-    #[test]
-    fn names_tell_which_came_later() {
-        let rank = |name| rank("app.log", name).unwrap();
-        assert_eq!(rank("app.log.1").is_newer_than(&rank("app.log.2.gz")), Some(true));
-        assert_eq!(rank("app.log.10").is_newer_than(&rank("app.log.9")), Some(false));
-        assert_eq!(rank("app.log-20261122").is_newer_than(&rank("app.log-20261121.gz")), Some(true));
-        assert_eq!(rank("app-20261121.log").is_newer_than(&rank("app-20261122.log")), Some(false));
-        assert_eq!(rank("app.log.old").is_newer_than(&rank("app.log.1")), None);
-        assert_eq!(rank("app.log.2026-11-22.1"), Rank::Dated("202611221".to_owned()));
+        assert!(is_rotated("syslog", "syslog.1"));
+        assert!(is_rotated("app", "app-20261122"));
     }
 }

@@ -321,6 +321,8 @@ impl Tail {
                 Next::Settled
             }
             Ok((change, next)) => {
+                // Whatever takes its place later is written later than this.
+                reading.remember_modified(there.as_ref().map_or(i64::MAX, |stat| stat.modified_ns));
                 self.well_again(hands);
                 let is_quiet = change == Change::Unchanged && !hands.turn.more && self.lost.is_empty();
                 let is_old = |stat: &Stat| hands.moment.wall_ns - stat.changed_ns > SETTLED_NS;
@@ -398,7 +400,8 @@ impl Tail {
     }
 
     fn well_again(&mut self, hands: &mut Hands<'_>) {
-        if self.trouble.take().is_some() {
+        // What stands in the way of a former file is told until that is found.
+        if self.lost.is_empty() && self.trouble.take().is_some() {
             self.announce(News::Recovered, hands);
         }
     }

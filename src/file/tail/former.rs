@@ -1,6 +1,7 @@
 //! The former files of a path: read on while someone may still write to them, found again after they were renamed,
 //! copied or compressed out of sight, and missed if they are nowhere.
 
+use std::cell::RefCell;
 use std::io;
 
 use crate::file::archive::Archive;
@@ -9,7 +10,6 @@ use crate::file::history::{Found, Search, Whereabouts};
 use crate::file::identity::Identity;
 use crate::file::reading::{Progress, Reading};
 use crate::file::record::Place;
-use crate::file::rotation::Rank;
 
 use super::{Hands, Loss, Missed, Moment, News, Next, Tail};
 
@@ -101,37 +101,33 @@ impl Tail {
         let place = reading.place();
         self.announce(news, hands);
         self.lose(place, true);
-        let rank = self.find_lost(hands);
+        self.find_lost(hands);
         self.generation += 1;
         if is_current {
-            self.find_unseen_ranked(&place, rank.as_ref(), Some(place.identity), hands);
+            self.find_unseen(&place, Some(place.identity), hands);
         }
         reading.restart();
     }
 
-    /// Searches for every former file that is out of sight. Gives the rank of the last one, if its name tells.
-    pub(super) fn find_lost(&mut self, hands: &mut Hands<'_>) -> Option<Rank> {
-        let mut rank = None;
+    /// Searches for every former file that is out of sight.
+    pub(super) fn find_lost(&mut self, hands: &mut Hands<'_>) {
         while let Some(lost) = self.lost.pop_front() {
-            rank = self.find(&lost, hands);
-        }
-        rank
-    }
-
-    fn find(&mut self, lost: &Lost, hands: &mut Hands<'_>) -> Option<Rank> {
-        match self.search().locate(&lost.place, lost.is_gone) {
-            Whereabouts::Found(found) => {
-                let rank = found.rank().cloned();
-                self.read_on(found, lost, hands);
-                rank
-            }
-            Whereabouts::ReadElsewhere(rank) => rank,
-            Whereabouts::Lost => {
-                self.give_up(lost.place.identity, &lost.place, lost.is_gone, hands);
-                let reason = if lost.is_gone { Loss::NoCopy } else { Loss::NotFound };
-                let is_quiet = hands.moment.wall_ns - lost.place.modified_ns > QUIET_NS;
-                self.miss(&lost.place, hands.moment.is_prompt && is_quiet, reason, hands);
-                None
+            match self.search(hands.moment).locate(&lost.place, lost.is_gone) {
+                Whereabouts::Found(found) => self.read_on(found, &lost, hands),
+                Whereabouts::ReadElsewhere => {}
+                Whereabouts::Obstructed(obstacle) => {
+                    // The next look searches again.
+                    self.lost.push_front(lost);
+                    hands.turn.starved |= obstacle.is_starved;
+                    self.in_trouble(obstacle.text, hands);
+                    return;
+                }
+                Whereabouts::Lost => {
+                    self.give_up(&lost, hands);
+                    let reason = if lost.is_gone { Loss::NoCopy } else { Loss::NotFound };
+                    let is_quiet = hands.moment.wall_ns - lost.place.modified_ns > QUIET_NS;
+                    self.miss(&lost.place, hands.moment.is_prompt && is_quiet, reason, hands);
+                }
             }
         }
     }
@@ -142,7 +138,7 @@ impl Tail {
         let is_copy = identity != place.identity;
         if is_copy {
             self.claims.reserve(identity, self.id);
-            self.give_up(place.identity, place, lost.is_gone, hands);
+            self.give_up(lost, hands);
         }
         let former = if found.is_compressed {
             Archive::resume(found.file, &found.stat, place.mark)
@@ -160,19 +156,8 @@ impl Tail {
 
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there.
     pub(super) fn find_unseen(&mut self, last: &Place, now: Option<Identity>, hands: &mut Hands<'_>) {
-        let rank = self.search().rank_of(last.identity);
-        self.find_unseen_ranked(last, rank.as_ref(), now, hands);
-    }
-
-    fn find_unseen_ranked(
-        &mut self,
-        last: &Place,
-        rank: Option<&Rank>,
-        now: Option<Identity>,
-        hands: &mut Hands<'_>,
-    ) {
         let known: Vec<Place> = self.draining.iter().map(Draining::place).collect();
-        for found in self.search().unseen(last, rank, &known, now) {
+        for found in self.search(hands.moment).unseen(last, &known, now) {
             let identity = found.identity();
             if !self.claims.reserve(identity, self.id) {
                 continue;
@@ -282,9 +267,9 @@ impl Tail {
     }
 
     /// Lets go of an inode that is out of sight for good, unless it goes on at the path with other contents.
-    fn give_up(&mut self, identity: Identity, place: &Place, is_gone: bool, hands: &mut Hands<'_>) {
-        if !is_gone {
-            hands.turn.released.push((identity, place.mark));
+    fn give_up(&mut self, lost: &Lost, hands: &mut Hands<'_>) {
+        if !lost.is_gone {
+            hands.turn.released.push((lost.place.identity, lost.place.mark));
         }
     }
 
@@ -293,7 +278,14 @@ impl Tail {
         self.draining.push_back(Draining { former, grew_ms, is_backlog, is_ended, expected_size });
     }
 
-    fn search(&self) -> Search<'_> {
-        Search { filesystem: &*self.filesystem, claims: &self.claims, owner: self.id, path: &self.path }
+    fn search(&self, moment: Moment) -> Search<'_> {
+        Search {
+            filesystem: &*self.filesystem,
+            claims: &self.claims,
+            owner: self.id,
+            path: &self.path,
+            now_ns: moment.wall_ns,
+            obstacle: RefCell::new(None),
+        }
     }
 }
