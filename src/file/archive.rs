@@ -57,6 +57,15 @@ impl Archive {
         Ok(is_same.then_some(Archive { source, stat: *stat, mark: Mark { cursor, ..mark } }))
     }
 
+    /// Whether the bytes that were compressed are `size`, and no more. Nothing can be read any more after this.
+    #[must_use]
+    pub fn ends_at(&mut self, size: u64) -> bool {
+        let mut len = 0;
+        let before = size.saturating_sub(1).max(self.mark.cursor.offset - self.mark.anchor.len() as u64);
+        let sight = self.source.show(before..size + 1, &mut |bytes| len = bytes.len() as u64);
+        sight.is_ok() && before + len == size
+    }
+
     /// Which file it is.
     #[must_use]
     pub fn identity(&self) -> Identity {

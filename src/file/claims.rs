@@ -18,7 +18,7 @@ use crate::file::rotation;
 use crate::scan::lines::LineCursor;
 
 /// How far a file was read, and how to recognise it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Mark {
     /// Where the reading stopped.
     pub cursor: LineCursor,

@@ -99,9 +99,9 @@ impl Search<'_> {
             return self.unless_read_elsewhere(found);
         }
         let mut copies: Vec<Found> =
-            rotated(&siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
-        // While a compressor is at work there are both; the plain one is complete. The first of equal ones is the oldest.
-        copies.sort_by_key(|copy| (copy.is_compressed, copy.stat.modified_ns));
+            complete(&siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
+        // The first of equal ones is the oldest.
+        copies.sort_by_key(|copy| (copy.stat.modified_ns, copy.stat.born_ns));
         match copies.into_iter().next() {
             Some(found) => self.unless_read_elsewhere(found),
             None => self.obstacle.take().map_or(Whereabouts::Lost, Whereabouts::Obstructed),
@@ -109,15 +109,15 @@ impl Search<'_> {
     }
 
     /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` are files of
-    /// this path that are being read, `now` is the one that stands at the path.
+    /// this path that are being read or were read to their end, `now` is the one that stands at the path. Nothing that was
+    /// last written before `since_ns` is among them.
     #[must_use]
-    pub fn unseen(&self, last: &Place, known: &[Place], now: Option<Identity>) -> Vec<Found> {
-        let Some(horizon) = self.horizon(last) else { return Vec::new() };
+    pub fn unseen(&self, last: &Place, known: &[Place], now: Option<Identity>, since_ns: i64) -> Vec<Found> {
+        let Some(horizon) = self.horizon(last).map(|horizon| horizon.max(since_ns)) else {
+            return Vec::new();
+        };
         let siblings = self.siblings();
-        let mut unseen: Vec<Found> = rotated(&siblings)
-            .filter(|sibling| {
-                !sibling.is_compressed || !siblings.iter().any(|other| is_source(other, sibling))
-            })
+        let mut unseen: Vec<Found> = complete(&siblings)
             .filter_map(|sibling| {
                 let stat = self.filesystem.stat(&sibling.path).ok().filter(Stat::is_regular)?;
                 let identity = Identity::from(&stat);
@@ -127,7 +127,7 @@ impl Search<'_> {
                     return None;
                 }
                 let found = self.open(sibling)?;
-                let is_copy = known.iter().chain([last]).any(|place| holds(&found, place));
+                let is_copy = known.iter().any(|place| is_equal(&found, place));
                 (!is_copy && found.identity() == identity && !self.is_copy_of_current(&found))
                     .then_some(found)
             })
@@ -186,7 +186,10 @@ impl Search<'_> {
     /// Whether `found` begins as the file that stands at the path now: then rotation is copying that one.
     fn is_copy_of_current(&self, found: &Found) -> bool {
         !found.is_compressed
-            && self.filesystem.open(self.path).is_ok_and(|(current, _)| begin_alike(&*found.file, &*current))
+            && self
+                .filesystem
+                .open(self.path)
+                .is_ok_and(|(current, stat)| is_copy((&*found.file, &found.stat), (&*current, &stat)))
     }
 
     /// Files in the path's directory and in those below it: `olddir` is often one of them.
@@ -238,14 +241,13 @@ impl Search<'_> {
     }
 }
 
-/// Whether two files begin with the same bytes, as far as the shorter one goes.
+/// Whether `file` looks like a copy of `original`, complete or not: it is no longer, and begins with the same bytes.
 #[must_use]
-pub fn begin_alike(one: &dyn Handle, other: &dyn Handle) -> bool {
+pub fn is_copy(file: (&dyn Handle, &Stat), original: (&dyn Handle, &Stat)) -> bool {
     let (mut a, mut b) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
-    match (one.read_at(&mut a, 0), other.read_at(&mut b, 0)) {
-        (Ok(len_a), Ok(len_b)) => {
-            let len = len_a.min(len_b);
-            len > 0 && a[..len] == b[..len]
+    match (file.0.read_at(&mut a, 0), original.0.read_at(&mut b, 0)) {
+        (Ok(len), Ok(original_len)) => {
+            len > 0 && len <= original_len && file.1.size <= original.1.size && a[..len] == b[..len]
         }
         _ => false,
     }
@@ -253,6 +255,12 @@ pub fn begin_alike(one: &dyn Handle, other: &dyn Handle) -> bool {
 
 fn rotated(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
     siblings.iter().filter(|sibling| sibling.is_rotated)
+}
+
+/// Rotated files without those that a compressor is still at work on: their source is there as well.
+fn complete(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
+    let has_source = |sibling: &Sibling| siblings.iter().any(|other| is_source(other, sibling));
+    rotated(siblings).filter(move |sibling| !sibling.is_compressed || !has_source(sibling))
 }
 
 /// Whether `plain` is what `compressed` is being made from.
@@ -264,23 +272,38 @@ fn is_source(plain: &Sibling, compressed: &Sibling) -> bool {
 
 /// Whether `found` holds what was judged of the file that `place` remembers.
 fn holds(found: &Found, place: &Place) -> bool {
-    let mark = &place.mark;
-    if mark.head.len == 0 {
+    place.mark.head.len > 0
+        && if found.is_compressed {
+            archive(found, place).is_some()
+        } else {
+            holds_plain(found, place).unwrap_or(false)
+        }
+}
+
+/// Whether `found` holds the same as the file that `place` remembers, which was read to its end, and nothing more.
+fn is_equal(found: &Found, place: &Place) -> bool {
+    if place.mark.head.len == 0 {
         return false;
     }
     if found.is_compressed {
-        return Archive::resume(Arc::clone(&found.file), &found.stat, *mark)
-            .is_ok_and(|archive| archive.is_some());
+        archive(found, place).is_some_and(|mut archive| archive.ends_at(place.size))
+    } else {
+        found.stat.size == place.size && holds_plain(found, place).unwrap_or(false)
     }
-    let holds = || -> io::Result<bool> {
-        let mut head = vec![0; mark.head.len];
-        let mut anchor = vec![0; mark.anchor.len()];
-        let got = found.file.read_at(&mut head, 0)?;
-        if found.stat.size < mark.cursor.offset || got < head.len() || Head::of(&head) != mark.head {
-            return Ok(false);
-        }
-        found.file.read_at(&mut anchor, mark.cursor.offset - mark.anchor.len() as u64)?;
-        Ok(anchor == mark.anchor.bytes())
-    };
-    holds().unwrap_or(false)
+}
+
+fn archive(found: &Found, place: &Place) -> Option<Archive> {
+    Archive::resume(Arc::clone(&found.file), &found.stat, place.mark).ok().flatten()
+}
+
+fn holds_plain(found: &Found, place: &Place) -> io::Result<bool> {
+    let mark = &place.mark;
+    let mut head = vec![0; mark.head.len];
+    let mut anchor = vec![0; mark.anchor.len()];
+    let got = found.file.read_at(&mut head, 0)?;
+    if found.stat.size < mark.cursor.offset || got < head.len() || Head::of(&head) != mark.head {
+        return Ok(false);
+    }
+    found.file.read_at(&mut anchor, mark.cursor.offset - mark.anchor.len() as u64)?;
+    Ok(anchor == mark.anchor.bytes())
 }

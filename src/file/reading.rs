@@ -65,7 +65,7 @@ impl Reading {
     /// Begins at the first byte.
     #[must_use]
     pub fn begin(file: Arc<dyn Handle>, stat: &Stat, settings: &FileSettings) -> Reading {
-        let mark = Reading::unread();
+        let mark = Mark::default();
         Reading {
             source: Arc::clone(&file).source(settings.reader, settings.window_bytes),
             file,
@@ -106,10 +106,10 @@ impl Reading {
         Ok(reading)
     }
 
-    /// The mark of a file of which nothing was judged.
+    /// Its size now, in bytes, whatever the last look saw.
     #[must_use]
-    pub fn unread() -> Mark {
-        Mark { cursor: LineCursor::default(), head: Head::default(), anchor: Anchor::default() }
+    pub fn size_now(&self) -> u64 {
+        self.file.stat().map_or(self.seen.size, |stat| stat.size)
     }
 
     /// Says that the file had `size` bytes when it was last looked at, before it was opened anew.
@@ -179,7 +179,7 @@ impl Reading {
 
     /// Starts over at the first byte: the file was truncated or rewritten.
     pub fn restart(&mut self) {
-        self.mark = Reading::unread();
+        self.mark = Mark::default();
         self.seen.size = 0;
         self.doubt = false;
         self.source.release();

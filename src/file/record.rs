@@ -36,6 +36,13 @@ impl Place {
         }
     }
 
+    /// A place in a file of which nothing was read.
+    #[must_use]
+    pub fn unread(identity: Identity, modified_ns: i64) -> Place {
+        let mark = Mark::default();
+        Place { identity, mark, size: 0, modified_ns, changed_ns: modified_ns, is_settled: false }
+    }
+
     /// Whether `stat` shows that the file is still as it was at the last look.
     #[must_use]
     pub fn is_unchanged(&self, stat: &Stat) -> bool {
@@ -57,6 +64,11 @@ pub struct TailRecord {
     pub former: Vec<Place>,
     /// The file that stood there last, if nothing stands there now.
     pub last: Option<Place>,
+    /// Files that stood there before and were read to their end, as long as rotation may still bring them up under
+    /// another identity, by compressing them.
+    pub ended: Vec<Place>,
+    /// Since when the path has been read, in nanoseconds since the epoch: rotated files from before are not its business.
+    pub since_ns: i64,
     /// Whether the file at the path is a copy that rotation made of another path's file, and is not counted again.
     pub is_copy: bool,
 }

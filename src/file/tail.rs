@@ -33,6 +33,9 @@ const LOOKS_MAX: usize = 16;
 /// some kernels stamp changes only every few milliseconds.
 const SETTLED_NS: i64 = 1_000_000_000;
 
+/// The kernel stamps files by a clock that runs up to one of its ticks behind: more than that, in nanoseconds.
+const STAMP_LAG_NS: i64 = 50_000_000;
+
 /// The file at the path.
 enum Current {
     None,
@@ -64,6 +67,10 @@ pub struct Tail {
     lost: VecDeque<Lost>,
     /// The file that stood at the path last, once it does not any longer.
     last: Option<Place>,
+    /// Former files that were read to their end, as long as one may come up again compressed.
+    ended: VecDeque<Place>,
+    /// Since when the path has been read, in nanoseconds since the epoch.
+    since_ns: i64,
     /// A file whose name looks rotated, and how many turns the path that it comes from had taken when it was first seen.
     asked: Option<(Identity, u64)>,
     /// Whether the file at the path is a copy of one that another path has.
@@ -106,6 +113,8 @@ impl Tail {
             draining: VecDeque::new(),
             lost: VecDeque::new(),
             last: None,
+            ended: VecDeque::new(),
+            since_ns: 0,
             asked: None,
             is_copy: false,
             refused_size: None,
@@ -132,6 +141,8 @@ impl Tail {
             .collect();
         self.current = current.filter(is_ours).map_or(Current::None, |place| Current::Parked(*place));
         self.last = record.last;
+        self.ended = record.ended.iter().copied().collect();
+        self.since_ns = record.since_ns;
         self.generation = record.generation;
         self.is_copy = record.is_copy;
         self.origin = Origin::Appeared;
@@ -223,6 +234,8 @@ impl Tail {
             current,
             former: self.draining.iter().map(Draining::place).chain(lost).collect(),
             last: self.last.filter(|_| current.is_none()),
+            ended: self.ended.iter().copied().collect(),
+            since_ns: self.since_ns,
             is_copy: self.is_copy,
         }
     }
@@ -232,6 +245,9 @@ impl Tail {
         let turn = Turn::new(scanner.rules().len(), samples_max);
         let mut hands = Hands { scanner, budget, moment, turn };
         self.settled = None;
+        if self.since_ns == 0 {
+            self.since_ns = moment.wall_ns - STAMP_LAG_NS;
+        }
         self.find_lost(&mut hands);
         // What came before is read before.
         if self.has_backlog() {
@@ -248,6 +264,9 @@ impl Tail {
             }
             self.drain(&mut hands);
         }
+        // What was last written before the file at the path was, cannot be taken for one that came after it.
+        let modified_ns = self.place().map_or(i64::MIN, |place| place.modified_ns);
+        self.ended.retain(|place| place.modified_ns >= modified_ns);
         let mut turn = hands.turn;
         turn.draining = !self.draining.is_empty();
         turn.bytes = budget.saturating_sub(hands.budget);

@@ -11,10 +11,13 @@ use crate::file::identity::Identity;
 use crate::file::reading::{Progress, Reading};
 use crate::file::record::Place;
 
-use super::{Hands, Loss, Missed, Moment, News, Next, Tail};
+use super::{Hands, Loss, Mark, Missed, Moment, News, Next, Tail};
 
 /// At most this many former files of a path are read on. The oldest is given up first.
 const DRAINING_MAX: usize = 64;
+
+/// At most this many files are remembered after they were read to their end.
+const ENDED_MAX: usize = 16;
 
 /// A file that had not changed for this long before it was truncated, in nanoseconds, was read to its end before, if the
 /// daemon took its turn at once.
@@ -52,6 +55,12 @@ impl Draining {
             Former::Plain(reading) => reading.place(),
             Former::Compressed(archive) => archive.place(),
         }
+    }
+
+    /// The place, with the size that the file has now.
+    fn place_now(&self) -> Place {
+        let place = self.place();
+        Place { size: self.reading().map_or(place.size, Reading::size_now), ..place }
     }
 
     pub(super) fn reading(&self) -> Option<&Reading> {
@@ -156,8 +165,9 @@ impl Tail {
 
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there.
     pub(super) fn find_unseen(&mut self, last: &Place, now: Option<Identity>, hands: &mut Hands<'_>) {
-        let known: Vec<Place> = self.draining.iter().map(Draining::place).collect();
-        for found in self.search(hands.moment).unseen(last, &known, now) {
+        let known: Vec<Place> =
+            self.draining.iter().map(Draining::place_now).chain(self.ended.iter().copied()).collect();
+        for found in self.search(hands.moment).unseen(last, &known, now, self.since_ns) {
             let identity = found.identity();
             if !self.claims.reserve(identity, self.id) {
                 continue;
@@ -173,7 +183,7 @@ impl Tail {
             match former {
                 Ok(former) => self.push(former, hands.moment, true, false, 0),
                 Err(error) => {
-                    let place = Place::of(&stat, Reading::unread());
+                    let place = Place::of(&stat, Mark::default());
                     self.cannot_read(&place, &error, hands);
                 }
             }
@@ -247,6 +257,10 @@ impl Tail {
             let missed =
                 Missed { bytes: draining.expected_size - offset, from: offset, reason: Loss::ShortCopy };
             self.announce(News::Missed(missed), hands);
+        }
+        self.ended.push_back(Place { size: offset, ..place });
+        if self.ended.len() > ENDED_MAX {
+            self.ended.pop_front();
         }
         hands.turn.released.push((place.identity, place.mark));
     }

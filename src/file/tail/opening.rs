@@ -4,7 +4,7 @@ use crate::file::change::{AtPath, Reason};
 use crate::file::claims::Claim;
 use crate::file::decompressed::{Compression, MAGIC_BYTES};
 use crate::file::filesystem::Handle;
-use crate::file::history::begin_alike;
+use crate::file::history::is_copy;
 use crate::file::identity::Identity;
 use crate::file::reading::Reading;
 use crate::file::record::Place;
@@ -157,12 +157,12 @@ impl Tail {
             self.asked = None;
             return Base::Wait;
         }
-        let alike = || {
-            let (file, _) = self.filesystem.open(&self.path).ok()?;
-            let (original, _) = self.filesystem.open(&path).ok()?;
-            Some(begin_alike(&*file, &*original))
+        let is_copied = || {
+            let (file, stat) = self.filesystem.open(&self.path).ok()?;
+            let (original, of_original) = self.filesystem.open(&path).ok()?;
+            Some(is_copy((&*file, &stat), (&*original, &of_original)))
         };
-        if alike() == Some(true) {
+        if is_copied() == Some(true) {
             self.asked = None;
             return Base::Copied;
         }
@@ -187,15 +187,9 @@ impl Tail {
         if let Some(last) = self.last.take() {
             self.find_unseen(&last, Some(new), hands);
         } else if let Origin::CameMeanwhile { since_ns } = self.origin {
-            let last = Place {
-                identity: Identity { dev: 0, ino: 0, born_ns: 0 },
-                mark: Reading::unread(),
-                size: 0,
-                modified_ns: since_ns,
-                changed_ns: since_ns,
-                is_settled: false,
-            };
-            self.find_unseen(&last, Some(new), hands);
+            self.since_ns = since_ns;
+            let nobody = Identity { dev: 0, ino: 0, born_ns: 0 };
+            self.find_unseen(&Place::unread(nobody, since_ns), Some(new), hands);
         }
     }
 

@@ -1,0 +1,49 @@
+//! Where the daemon keeps its state.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The folder for the state, and who chose it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Folder {
+    /// A person or the service manager named it.
+    Named(PathBuf),
+    /// Where programs of this user keep theirs.
+    Default(PathBuf),
+    /// Nobody said where.
+    Unknown,
+}
+
+/// `flag` is what the command line says; `env` gives environment variables.
+pub fn folder(flag: Option<PathBuf>, env: impl Fn(&str) -> Option<OsString>) -> Folder {
+    if let Some(folder) = flag {
+        return Folder::Named(folder);
+    }
+    let absolute = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // systemd lists several if the unit has several.
+    let of_service = env("STATE_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());
+    if let Some(folder) = of_service.filter(|path| path.is_absolute()) {
+        return Folder::Named(folder);
+    }
+    let of_user = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    of_user.map_or(Folder::Unknown, |folder| Folder::Default(folder.join("spiketail")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_counts() {
+        let all = [("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("XDG_STATE_HOME", "/x"), ("HOME", "/h")];
+        let of = |flag: Option<&str>, from: usize| {
+            let env = |name: &str| all[from..].iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into());
+            folder(flag.map(PathBuf::from), env)
+        };
+        assert_eq!(of(Some("/s"), 0), Folder::Named("/s".into()));
+        assert_eq!(of(None, 0), Folder::Named("/var/lib/a".into()));
+        assert_eq!(of(None, 1), Folder::Default("/x/spiketail".into()));
+        assert_eq!(of(None, 2), Folder::Default("/h/.local/state/spiketail".into()));
+        assert_eq!(of(None, 3), Folder::Unknown);
+    }
+}
