@@ -165,6 +165,10 @@ impl Tail {
 
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there.
     pub(super) fn find_unseen(&mut self, last: &Place, now: Option<Identity>, hands: &mut Hands<'_>) {
+        // A name that looks rotated has its history told by the path that it comes from.
+        if self.claims.base_of(&self.path).is_some() {
+            return;
+        }
         let known: Vec<Place> =
             self.draining.iter().map(Draining::place_now).chain(self.ended.iter().copied()).collect();
         for found in self.search(hands.moment).unseen(last, &known, now, self.since_ns) {

@@ -1,0 +1,67 @@
+//! Random worlds, each from one seed: a log is written, rotated, truncated and compressed while the engine reads it, takes
+//! its time, and crashes; afterwards the total is compared with an oracle that saw everything.
+//!
+//! `SPIKETAIL_SEED=7 cargo test --test simulator -- --nocapture` replays one seed and tells what happens;
+//! `SPIKETAIL_SCHEDULES=1000000` tries more of them.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that cannot go on fails")]
+
+mod disk;
+mod oracle;
+mod run;
+mod store;
+mod world;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use run::{Fault, Sound, run};
+
+/// How many schedules run if nothing else is said.
+const SCHEDULES: u64 = 100_000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// Runs all schedules, gives the first seeds that fail and what is wrong with them.
+fn failures(schedules: u64, sound: Sound) -> Vec<(u64, Fault)> {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut failures: Vec<_> = std::thread::scope(|scope| {
+        let work = || {
+            let mut scanners = None;
+            let mut failures = Vec::new();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= schedules || failures.len() >= 5 {
+                    return failures;
+                }
+                if let Err(fault) = run(seed, sound, false, &mut scanners) {
+                    failures.push((seed, fault));
+                }
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    failures.sort_by_key(|(seed, _)| *seed);
+    failures
+}
+
+#[test]
+fn totals_are_exact_or_say_what_is_missing() {
+    if let Some(seed) = number("SPIKETAIL_SEED") {
+        let outcome = run(seed, Sound::Whole, true, &mut None);
+        return assert!(outcome.is_ok(), "seed {seed}: {outcome:?}");
+    }
+    let failures = failures(number("SPIKETAIL_SCHEDULES").unwrap_or(SCHEDULES), Sound::Whole);
+    for (seed, fault) in &failures {
+        println!("seed {seed}: {fault:?}");
+        println!("    SPIKETAIL_SEED={seed} cargo test --test simulator -- --nocapture");
+    }
+    assert!(failures.is_empty(), "{} schedules failed", failures.len());
+}
+
+#[test]
+fn a_store_that_forgets_is_found_out() {
+    assert!(!failures(2_000, Sound::StoreForgetsPlaces).is_empty());
+}
