@@ -56,6 +56,8 @@ impl Found {
 pub enum Whereabouts {
     /// Here it is, or a copy that holds at least what was judged.
     Found(Found),
+    /// Here it is, but what was judged is no longer in it.
+    Rewritten(Found),
     /// Another path reads it, or has read it.
     ReadElsewhere,
     /// It may be in a file that cannot be opened, and why that is.
@@ -96,7 +98,13 @@ impl Search<'_> {
     pub fn locate(&self, place: &Place, is_gone: bool) -> Whereabouts {
         let siblings = self.siblings();
         if !is_gone && let Some(found) = self.by_identity(&siblings, place.identity) {
-            return self.unless_read_elsewhere(found);
+            let is_unread = place.mark.cursor.offset == 0;
+            return match self.unless_read_elsewhere(found) {
+                Whereabouts::Found(found) if !is_unread && !holds(&found, place) => {
+                    Whereabouts::Rewritten(found)
+                }
+                whereabouts => whereabouts,
+            };
         }
         let mut copies: Vec<Found> =
             complete(&siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();

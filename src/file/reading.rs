@@ -112,9 +112,10 @@ impl Reading {
         self.file.stat().map_or(self.seen.size, |stat| stat.size)
     }
 
-    /// Says that the file had `size` bytes when it was last looked at, before it was opened anew.
-    pub fn remember_size(&mut self, size: u64) {
-        self.seen.size = size;
+    /// Says how the file was when it was last looked at, before it was opened anew.
+    pub fn remember(&mut self, place: &Place) {
+        self.seen.size = place.size;
+        (self.seen.modified_ns, self.seen.changed_ns) = (place.modified_ns, place.changed_ns);
     }
 
     /// Says when the file had last changed while it still stood at its path.
@@ -173,7 +174,7 @@ impl Reading {
             return Ok((stat, Content::Same));
         }
         // While a file grows, its head is compared after the scan; here only when nothing else would.
-        self.doubt |= stat.size <= self.size();
+        self.doubt |= stat.size <= self.size() || self.offset() == 0;
         Ok((stat, self.content()?))
     }
 
@@ -230,6 +231,10 @@ impl Reading {
                 }
             }
             self.mark.cursor = trial.cursor;
+            if self.offset() == 0 {
+                // Nothing is judged yet: what was seen of the first line tells whether it is the same file later.
+                self.mark.head = Head::of(&self.head_bytes(to)?);
+            }
             tally.merge(trial.tally);
             if in_hole && !self.skip_hole()? && moved == 0 {
                 return Ok(Progress::Done);

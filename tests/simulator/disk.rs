@@ -148,12 +148,14 @@ fn missing() -> io::Error {
 impl Filesystem for Seen {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         let world = step(&self.0)?;
+        world.say(|| format!("    stat {}", path.display()));
         let id = world.disk.names.get(path).ok_or_else(missing)?;
         Ok(world.disk.stat(*id))
     }
 
     fn open(&self, path: &Path) -> Result<(Arc<dyn Handle>, Stat), OpenError> {
         let mut world = step(&self.0).map_err(OpenError::Io)?;
+        world.say(|| format!("    open {}", path.display()));
         let id = *world.disk.names.get(path).ok_or(OpenError::Missing)?;
         world.disk.inodes[id].open += 1;
         let stat = world.disk.stat(id);
@@ -162,6 +164,7 @@ impl Filesystem for Seen {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>> {
         let world = step(&self.0)?;
+        world.say(|| format!("    list {}", dir.display()));
         let inside = world.disk.names.keys().filter(|path| path.parent() == Some(dir));
         let mut names: Vec<_> = inside.map(|path| (path.file_name().unwrap().to_owned(), false)).collect();
         if dir == Path::new("/logs") {
@@ -186,6 +189,7 @@ impl Handle for Open {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let world = step(&self.world)?;
+        world.say(|| format!("    read {} bytes at {offset} of inode {}", buffer.len(), self.id));
         let bytes = &world.disk.inodes[self.id].bytes;
         let from = (offset as usize).min(bytes.len());
         let got = (bytes.len() - from).min(buffer.len());
@@ -216,6 +220,7 @@ impl Source for Bytes {
         // The world may act between the halves: what is shown may be of two times.
         for half in [range.start..middle, middle..range.end] {
             let world = step(&self.file.world)?;
+            world.say(|| format!("    look at {half:?} of inode {}", self.file.id));
             let bytes = &world.disk.inodes[self.file.id].bytes;
             let (from, to) = (half.start as usize, half.end as usize);
             shown.extend_from_slice(&bytes[from.min(bytes.len())..to.min(bytes.len())]);

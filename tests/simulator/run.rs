@@ -90,11 +90,12 @@ pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>
         is_glob,
         rng,
     };
+    // The path is known before anything happens.
+    let actions = std::mem::take(&mut life.world().actions);
     life.start(scanners);
     life.settle();
-    if life.rng.bool() {
-        life.commit(Failure::Never);
-    }
+    life.commit(Failure::Never);
+    life.world().actions = actions;
     while life.world().actions > 0 {
         life.live();
         if life.world().has_crashed {
@@ -223,7 +224,7 @@ impl Life {
         let world = self.world();
         if world.trace {
             for file in self.engine.as_ref().unwrap().files() {
-                let total = file.figures.totals[0].1;
+                let total: u64 = file.figures.totals.iter().map(|(_, n)| n).sum();
                 println!(
                     "             {} counted {total} missed {} at {} of {}",
                     file.path.display(),
@@ -241,6 +242,9 @@ impl Life {
     }
 
     fn commit(&mut self, failure: Failure) {
+        if self.world().has_crashed {
+            return;
+        }
         *self.failure.lock().unwrap() = failure;
         let outcome = self.engine().commit();
         self.world().say(|| format!("commit ({failure:?}): {}", outcome.is_ok()));

@@ -274,7 +274,9 @@ impl World {
     }
 
     fn truncate(&mut self) {
-        if !self.is_copying() && self.disk.names.get(Path::new(LOG)) == Some(&self.writer) {
+        let is_at_path = self.disk.names.get(Path::new(LOG)) == Some(&self.writer);
+        let is_empty = self.disk.inodes[self.writer].bytes.is_empty();
+        if !self.is_copying() && is_at_path && (is_empty || self.may_destroy(self.writer)) {
             self.truncate_writer();
             if self.rng.bool() {
                 // Past what was there, before anyone looks.
@@ -297,8 +299,8 @@ impl World {
 
     /// As an editor saves: another file takes the name.
     fn replace(&mut self) {
-        if !self.is_copying() {
-            let before = self.disk.names.get(Path::new(LOG)).copied();
+        let before = self.disk.names.get(Path::new(LOG)).copied();
+        if !self.is_copying() && before.is_none_or(|id| self.may_destroy(id)) {
             self.leave(self.writer);
             self.has_partial = false;
             let tmp = Path::new("/logs/.app.log.tmp");
@@ -313,7 +315,9 @@ impl World {
     }
 
     fn remove(&mut self) {
-        if !self.is_copying() && self.disk.unlink(Path::new(LOG)).is_some() {
+        let id = self.disk.names.get(Path::new(LOG)).copied();
+        if !self.is_copying() && id.is_some_and(|id| self.may_destroy(id)) {
+            self.disk.unlink(Path::new(LOG));
             self.say(|| "remove app.log".to_owned());
             self.event(Path::new(LOG));
             if self.rng.bool() {
@@ -372,6 +376,7 @@ impl World {
         let oldest = self.rotated().into_iter().min_by_key(|path| self.disk.names[path]);
         if self.underway.is_none()
             && let Some(path) = oldest
+            && self.may_destroy(self.disk.names[&path])
         {
             self.disk.unlink(&path);
             self.say(|| format!("remove {}", path.display()));
@@ -451,6 +456,14 @@ impl World {
                 generation.committed_when_lost = Some(committed);
             }
         }
+    }
+
+    /// Only what the store knows of can be missed by anyone: of a generation that came and went between two commits with a
+    /// crash after it, or that was never looked at, no trace is left.
+    fn may_destroy(&self, id: usize) -> bool {
+        let Some(generation) = self.oracle.held.get(&id) else { return true };
+        let content = &self.oracle.generations[*generation].content;
+        committed(&self.store.lock().unwrap(), content) > 0
     }
 
     fn rotated(&self) -> Vec<PathBuf> {

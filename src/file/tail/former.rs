@@ -123,6 +123,12 @@ impl Tail {
         while let Some(lost) = self.lost.pop_front() {
             match self.search(hands.moment).locate(&lost.place, lost.is_gone) {
                 Whereabouts::Found(found) => self.read_on(found, &lost, hands),
+                Whereabouts::Rewritten(found) => {
+                    // A copy may have what was in it; what is in it now came later.
+                    self.lost.push_front(Lost { is_gone: true, ..lost });
+                    self.find_lost(hands);
+                    self.read_from_beginning(found, hands);
+                }
                 Whereabouts::ReadElsewhere => {}
                 Whereabouts::Obstructed(obstacle) => {
                     // The next look searches again.
@@ -153,7 +159,10 @@ impl Tail {
             Archive::resume(found.file, &found.stat, place.mark)
                 .map(|archive| archive.map(Former::Compressed))
         } else {
-            let reading = Reading::resume(found.file, &found.stat, &self.settings, place.mark);
+            let mut reading = Reading::resume(found.file, &found.stat, &self.settings, place.mark);
+            if !is_copy {
+                reading.remember(place);
+            }
             Ok(Some(Former::Plain(reading)))
         };
         match former {
@@ -176,24 +185,25 @@ impl Tail {
             if !self.claims.reserve(identity, self.id) {
                 continue;
             }
-            self.generation += 1;
-            self.announce(News::Opened, hands);
-            let stat = found.stat;
-            let former = if found.is_compressed {
-                Archive::begin(found.file, &stat).map(Former::Compressed)
-            } else {
-                Ok(Former::Plain(Reading::begin(found.file, &stat, &self.settings)))
-            };
-            match former {
-                Ok(former) => self.push(former, hands.moment, true, false, 0),
-                Err(error) => {
-                    let place = Place::of(&stat, Mark::default());
-                    self.cannot_read(&place, &error, hands);
-                }
-            }
+            self.read_from_beginning(found, hands);
             if now.is_none() {
                 self.last = self.draining.back().map(Draining::place);
             }
+        }
+    }
+
+    fn read_from_beginning(&mut self, found: Found, hands: &mut Hands<'_>) {
+        self.generation += 1;
+        self.announce(News::Opened, hands);
+        let stat = found.stat;
+        let former = if found.is_compressed {
+            Archive::begin(found.file, &stat).map(Former::Compressed)
+        } else {
+            Ok(Former::Plain(Reading::begin(found.file, &stat, &self.settings)))
+        };
+        match former {
+            Ok(former) => self.push(former, hands.moment, true, false, 0),
+            Err(error) => self.cannot_read(&Place::of(&stat, Mark::default()), &error, hands),
         }
     }
 

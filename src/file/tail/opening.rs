@@ -103,7 +103,7 @@ impl Tail {
         match self.filesystem.open(&self.path) {
             Ok((file, stat)) if Identity::from(&stat) == place.identity => {
                 let mut reading = Reading::resume(file, &stat, &self.settings, place.mark);
-                reading.remember_size(place.size);
+                reading.remember(&place);
                 self.current = Current::Open(reading);
                 Next::LookAgain
             }
