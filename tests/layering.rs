@@ -31,7 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["engine", "watch", "telemetry", "scan", "alert", "detect", "file"]),
     ("engine", &["file", "scan", "detect", "alert", "store", "telemetry::events"]),
     ("file", &["sys", "scan"]),
-    ("store", &["file", "detect", "alert"]),
+    ("store", &["file", "detect", "alert", "scan::lines"]),
     ("alert", &["detect"]),
     ("telemetry", &["alert"]),
     ("delivery", &["alert"]),

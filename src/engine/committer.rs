@@ -55,9 +55,11 @@ impl Committer {
                 }
                 Ok(())
             }
-            Err(StoreError::BegunAnew) => {
-                self.unwritten = Some(shared.everything().followed_by(batch.without_files()));
-                Err(StoreError::BegunAnew)
+            Err(error @ StoreError::BegunAnew { .. }) => {
+                // Records that are not in use any longer are gone; the others are all written again.
+                self.unwritten = Some(batch.followed_by(shared.everything()));
+                shared.want_commit(true);
+                Err(error)
             }
             Err(error) => {
                 self.unwritten = Some(batch);

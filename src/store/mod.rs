@@ -1,6 +1,21 @@
 //! What survives a restart: one atomic record per file, the state of alerts, and a history of counts.
 //!
-//! [`CheckpointStore`] is the narrow seam.
+//! [`CheckpointStore`] is the narrow seam. [`SqliteStore`](sqlite::SqliteStore) is what the daemon uses: `sqlite` keeps it
+//! going through whatever befalls its `database`, which `read` and `write` fill and `prune` keeps small.
+//! [`MemoryStore`](memory::MemoryStore) is its double for tests.
+
+mod aside;
+mod database;
+mod lock;
+pub mod memory;
+mod migrations;
+mod prune;
+mod read;
+mod rows;
+pub mod sqlite;
+#[cfg(test)]
+mod tests;
+mod write;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -23,12 +38,56 @@ pub trait CheckpointStore: Send {
     /// Makes all of `batch` durable, or nothing of it.
     ///
     /// # Errors
-    /// See [`StoreError`]. The batch may be committed again, then or later, together with what is newer.
+    /// See [`StoreError`]. The batch may be committed again, then or later, together with what is newer: records replace
+    /// the former ones, and a transition that is there already is not added. Only the history of counts may hold
+    /// a minute twice if the batch was durable in spite of the error.
+    ///
+    /// [`StoreError::BegunAnew`] asks for a batch with everything that is known, once.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// What the user should hear of, such as a database that was set aside. Each text is given once.
+    /// Forgets files that have not been `watched` for long. A quiet file is not committed for as long as it is quiet,
+    /// so the store has to be told about once an hour which ones still matter. The time counts from the first call
+    /// without the file; a commit of its record ends it.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. The next call does what this one did not.
+    fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis) -> Result<(), StoreError> {
+        let _ = (watched, now_ms);
+        Ok(())
+    }
+
+    /// What befell the store since the last call and is no error of a call: each text says what happened, where the old
+    /// state is and how to mend it. Worth asking for after `load` and after each `commit`, failed ones too.
     fn notices(&mut self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+/// How much a store keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How many days back the history of counts reaches.
+    pub history_days: u32,
+    /// At most this many rows make the history, one for each minute, path and rule. The oldest go first.
+    pub history_rows_max: u64,
+    /// At most this many transitions are kept. The oldest go first, delivered or not.
+    pub outbox_rows_max: u64,
+    /// At most this many marks are kept. The oldest go first.
+    pub marks_max: usize,
+    /// Files that nobody has watched for so many days are forgotten.
+    pub unwatched_days: u32,
+}
+
+impl Default for Limits {
+    /// A week of history in at most about 60 MB.
+    fn default() -> Limits {
+        Limits {
+            history_days: 7,
+            history_rows_max: 500_000,
+            outbox_rows_max: 10_000,
+            marks_max: 16_384,
+            unwatched_days: 30,
+        }
     }
 }
 
@@ -48,7 +107,7 @@ pub struct FileRecord {
     pub id: FileId,
     /// Where reading stands.
     pub tail: TailRecord,
-    /// Matching lines so far, one entry per rule.
+    /// Matching lines so far, one entry per rule. Loaded in the order of names, each once.
     pub totals: Vec<RuleTotal>,
     /// Bytes that were judged so far.
     pub bytes_read: u64,
@@ -147,7 +206,7 @@ pub struct MarkRecord {
     pub mark: Mark,
 }
 
-/// What has changed since the last commit.
+/// What has changed since the last commit. What is removed is removed first, so that what is set as well stays.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
     /// When the batch was made, in milliseconds since the epoch.
@@ -200,12 +259,6 @@ impl Batch {
         self.bounded()
     }
 
-    /// What the batch adds, without the records that a batch of everything has anyway.
-    #[must_use]
-    pub fn without_files(self) -> Batch {
-        Batch { files: Vec::new(), alerts: Vec::new(), ..self }
-    }
-
     /// A store that fails for long must not take all memory: the oldest of what is only history is dropped.
     fn bounded(mut self) -> Batch {
         fn drop_oldest<T>(list: &mut Vec<T>, max: usize) {
@@ -221,7 +274,7 @@ impl Batch {
 /// At most this many entries of each kind of history wait for a store that fails.
 const UNWRITTEN_MAX: usize = 100_000;
 
-/// What a store remembers.
+/// What a store remembers, each list in the order of its names if nothing else is said.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// Watched paths.
@@ -235,11 +288,8 @@ pub struct State {
 }
 
 /// Why state cannot be kept. Each text says what, where and how to mend it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The database was set aside and an empty one begun: everything is to be committed again.
-    #[error("the state was set aside and begun anew")]
-    BegunAnew,
     /// Another daemon owns it.
     #[error(
         "the state in {folder} is in use by process {owner}; stop that one, or give this one another folder with --state"
@@ -269,5 +319,13 @@ pub enum StoreError {
         reason: String,
         /// What would mend it.
         mend: String,
+    },
+    /// What was committed is gone, and the store is empty now: commit everything.
+    #[error("the state in {folder} was lost and is begun anew: {reason}; all that is known is written again")]
+    BegunAnew {
+        /// The state folder.
+        folder: PathBuf,
+        /// What happened, and where the old state is.
+        reason: String,
     },
 }

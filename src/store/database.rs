@@ -1,0 +1,227 @@
+//! One open database, and what its errors mean.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::migrations::{MIGRATIONS, Was, migrate};
+use super::read::{self, Loaded};
+use super::rows::Bits;
+use super::{Batch, FileId, Limits, StoreError, prune, write};
+use crate::detect::Millis;
+
+/// Name of the database in the state folder. SQLite keeps `-wal` and `-shm` beside it.
+pub(super) const NAME: &str = "state.db";
+
+/// How long a commit waits for a person who holds a transaction in `sqlite3`.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// The whole of a larger database is not checked when it is opened. A check takes about a second for each 500 MB.
+const CHECKED_BYTES_MAX: i64 = 64 << 20;
+
+/// Why a database is of no use to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// It is not as we wrote it: what SQLite says.
+    Corrupt(String),
+    /// It is of a version that we do not know.
+    Newer(i64),
+}
+
+/// What went wrong with a database.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It will never be of use: it must make room for another.
+    Damaged(Damage),
+    /// It may be of use later.
+    Trouble(StoreError),
+}
+
+/// An open database.
+pub(super) struct Database {
+    connection: Connection,
+    folder: PathBuf,
+    /// Device and inode: whether the name still leads to it.
+    file: (u64, u64),
+    /// How many rows the history has. SQLite would have to count them each time.
+    history_rows: u64,
+    /// Whether nothing was in it.
+    pub(super) is_new: bool,
+}
+
+impl Database {
+    /// Opens the database in `folder`, or makes one.
+    pub(super) fn open(folder: &Path) -> Result<Database, Fault> {
+        let path = folder.join(NAME);
+        let file = create(&path).map_err(|error| Fault::Trouble(io_trouble(folder, "open", &error)))?;
+        let open = || -> rusqlite::Result<(Connection, Was)> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let mut connection = Connection::open_with_flags(&path, flags)?;
+            // A database that turns out to be damaged is left as it is: not even its journal is moved into it.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            connection.busy_timeout(BUSY)?;
+            let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if usize::try_from(version).is_ok_and(|version| version <= MIGRATIONS.len()) {
+                settings(&connection)?;
+            }
+            let was = migrate(&mut connection, MIGRATIONS)?;
+            Ok((connection, was))
+        };
+        let fault = |error| fault(folder, "open", &error);
+        let (connection, was) = open().map_err(fault)?;
+        if let Was::Newer(version) = was {
+            return Err(Fault::Damaged(Damage::Newer(version)));
+        }
+        check(&connection).map_err(fault)?.map_err(Fault::Damaged)?;
+        let count = "SELECT count(*) FROM counts_per_minute";
+        let Bits(history_rows) = connection.query_row(count, [], |row| row.get(0)).map_err(fault)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(fault)?;
+        let is_new = was == Was::Empty;
+        Ok(Database { connection, folder: folder.to_owned(), file, history_rows, is_new })
+    }
+
+    /// Whether the name still leads to this database. If nobody can say, it does.
+    pub(super) fn is_in_place(&self) -> bool {
+        match std::fs::metadata(self.folder.join(NAME)) {
+            Ok(there) => (there.dev(), there.ino()) == self.file,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Everything that was committed.
+    pub(super) fn load(&self) -> Result<Loaded, Fault> {
+        read::load(&self.connection).map_err(|error| fault(&self.folder, "read", &error))
+    }
+
+    /// Writes all of `batch` or nothing, and keeps to the bounds.
+    pub(super) fn commit(&mut self, batch: &Batch, limits: &Limits) -> Result<(), Fault> {
+        let rows = self.history_rows;
+        let kept = self.transaction(|connection| {
+            let added = write::apply(connection, batch)?;
+            Ok(rows + added - prune::to_bounds(connection, batch, limits, rows + added, added)?)
+        })?;
+        self.history_rows = kept;
+        Ok(())
+    }
+
+    /// See [`prune::unwatched`].
+    pub(super) fn prune(
+        &mut self,
+        watched: &HashSet<FileId>,
+        now_ms: Millis,
+        limits: &Limits,
+    ) -> Result<(), Fault> {
+        self.transaction(|connection| prune::unwatched(connection, watched, now_ms, limits))
+    }
+
+    /// Closes it without a last change to the file.
+    pub(super) fn close_untouched(self) {
+        // If even this fails, the journal is moved into the database, which loses nothing.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
+    fn transaction<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Fault> {
+        let run = |connection: &mut Connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        run(&mut self.connection).map_err(|error| fault(&self.folder, "write", &error))
+    }
+}
+
+/// Makes an empty file if there is none, so that it is not readable by everyone: alerts carry lines of logs. Gives its
+/// device and inode.
+fn create(path: &Path) -> io::Result<(u64, u64)> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path);
+    if let Err(error) = made
+        && error.kind() != io::ErrorKind::AlreadyExists
+        && !path.exists()
+    {
+        return Err(error);
+    }
+    let there = std::fs::metadata(path)?;
+    Ok((there.dev(), there.ino()))
+}
+
+fn settings(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    // Where there is no WAL, a power cut could damage a database that is not synced at each commit.
+    connection.pragma_update(None, "synchronous", if mode == "wal" { "normal" } else { "full" })?;
+    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Reads all of a database that is not too large for that. What the check of a larger one would find shows when it is
+/// loaded or written.
+fn check(connection: &Connection) -> rusqlite::Result<Result<(), Damage>> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if number("page_count")?.saturating_mul(number("page_size")?) > CHECKED_BYTES_MAX {
+        return Ok(Ok(()));
+    }
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(if verdict == "ok" { Ok(()) } else { Err(Damage::Corrupt(verdict)) })
+}
+
+/// What an error of SQLite means for the state in `folder`.
+pub(super) fn fault(folder: &Path, action: &'static str, error: &rusqlite::Error) -> Fault {
+    let reason = error.to_string();
+    let is_full = || rustix::fs::statvfs(folder).is_ok_and(|fs| fs.f_bavail == 0);
+    let mend = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => return Fault::Trouble(full(folder, reason)),
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if is_full() => {
+            return Fault::Trouble(full(folder, reason));
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program holds a transaction in it: end that one"
+        }
+        Some(ErrorCode::SystemIoFailure) => "see what the kernel says of the disk (dmesg)",
+        Some(
+            ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::AuthorizationForStatementDenied,
+        ) => WRITABLE,
+        Some(ErrorCode::OutOfMemory) => "free some memory",
+        // SQLite's general error comes from statements that do not fit the tables, and ours fit those that we made.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
+            return Fault::Damaged(Damage::Corrupt(reason));
+        }
+        None if is_foreign_value(error) => return Fault::Damaged(Damage::Corrupt(reason)),
+        _ => "if it stays so, move the folder away to begin anew",
+    };
+    Fault::Trouble(StoreError::Unusable { action, folder: folder.to_owned(), reason, mend: mend.to_owned() })
+}
+
+/// Whether a value was read that we would not have written.
+fn is_foreign_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+}
+
+const WRITABLE: &str =
+    "let this user write to the folder and all files in it, or give another folder with --state";
+
+fn full(folder: &Path, reason: String) -> StoreError {
+    StoreError::Full { folder: folder.to_owned(), reason }
+}
+
+/// What an error of the system means for the state in `folder`.
+pub(super) fn io_trouble(folder: &Path, action: &'static str, error: &io::Error) -> StoreError {
+    let reason = error.to_string();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full(folder, reason),
+        _ => StoreError::Unusable { action, folder: folder.to_owned(), reason, mend: WRITABLE.to_owned() },
+    }
+}

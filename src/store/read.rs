@@ -1,0 +1,113 @@
+//! Reads what was committed.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row};
+use serde::de::DeserializeOwned;
+
+use super::rows;
+use super::{AlertId, AlertRecord, FileId, FileRecord, State, WatchRecord};
+use crate::file::record::TailRecord;
+
+/// What a database remembers, and what in it was of no use.
+pub(super) struct Loaded {
+    pub(super) state: State,
+    /// Alerts whose state cannot be understood, and why.
+    pub(super) dropped: Vec<(AlertId, String)>,
+}
+
+/// Reads everything.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
+    let mut dropped = Vec::new();
+    let mut state = State {
+        files: files(connection)?,
+        marks: query(connection, "SELECT * FROM marks ORDER BY age", |row| {
+            Ok((rows::identity(row)?, rows::mark(row)?))
+        })?,
+        alerts: Vec::new(),
+        watches: query(connection, "SELECT * FROM watches ORDER BY watch", |row| {
+            Ok(WatchRecord {
+                watch: row.get("watch")?,
+                paths: row.get("paths")?,
+                since_ns: row.get("since_ns")?,
+            })
+        })?,
+    };
+    for alert in query(connection, "SELECT * FROM alerts", alert)? {
+        match alert {
+            Ok(alert) => state.alerts.push(alert),
+            Err(unusable) => dropped.push(unusable),
+        }
+    }
+    state.alerts.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Loaded { state, dropped })
+}
+
+fn query<T>(
+    connection: &Connection,
+    sql: &str,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare(sql)?.query_map([], read)?.collect()
+}
+
+fn file_id(row: &Row<'_>) -> rusqlite::Result<FileId> {
+    Ok(FileId { watch: row.get("watch")?, path: rows::path(row)? })
+}
+
+fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
+    let mut files: HashMap<FileId, FileRecord> = HashMap::new();
+    for file in query(connection, "SELECT * FROM files", file)? {
+        files.insert(file.id.clone(), file);
+    }
+    let places = "SELECT * FROM places ORDER BY watch, path, role, position";
+    query(connection, places, |row| {
+        let Some(file) = files.get_mut(&file_id(row)?) else { return Ok(()) };
+        let place = rows::place(row)?;
+        match row.get::<_, String>("role")?.as_str() {
+            "current" => file.tail.current = Some(place),
+            "former" => file.tail.former.push(place),
+            _ => file.tail.last = Some(place),
+        }
+        Ok(())
+    })?;
+    query(connection, "SELECT * FROM totals ORDER BY watch, path, rule", |row| {
+        let Some(file) = files.get_mut(&file_id(row)?) else { return Ok(()) };
+        file.totals.push((row.get("rule")?, rows::bits(row, "matched")?));
+        Ok(())
+    })?;
+    let mut files: Vec<FileRecord> = files.into_values().collect();
+    files.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(files)
+}
+
+fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
+    Ok(FileRecord {
+        id: file_id(row)?,
+        tail: TailRecord {
+            generation: rows::bits(row, "generation")?,
+            is_copy: row.get("is_copy")?,
+            ..TailRecord::default()
+        },
+        totals: Vec::new(),
+        bytes_read: rows::bits(row, "bytes_read")?,
+        bytes_missed: rows::bits(row, "bytes_missed")?,
+    })
+}
+
+/// An alert, or which one it would be and why it is of no use. One that begins afresh does less harm than a database
+/// that is given up.
+fn alert(row: &Row<'_>) -> rusqlite::Result<Result<AlertRecord, (AlertId, String)>> {
+    let path = row.get::<_, Option<rows::OwnedPath>>("path")?.map(|path| path.0);
+    let id = AlertId { alert: row.get("alert")?, watch: row.get("watch")?, path };
+    let parsed = (|| {
+        let (series, lifecycle) = (json(row, "series")?, json(row, "lifecycle")?);
+        Ok(AlertRecord { id: id.clone(), series, lifecycle, samples: json(row, "samples")? })
+    })();
+    Ok(parsed.map_err(|why| (id, why)))
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, String> {
+    let text: String = row.get(column).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| format!("{column}: {error}"))
+}

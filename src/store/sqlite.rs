@@ -1,0 +1,244 @@
+//! Keeps the state in a SQLite database, through full disks, read-only folders and damaged files.
+//!
+//! A store is always there, but its database may not be. Whatever is in the way (no room, no permission, no mount) is an
+//! error of each commit until it is gone; nothing else has to be called then.
+
+use std::collections::HashSet;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::aside;
+use super::database::{Damage, Database, Fault, NAME, io_trouble};
+use super::lock::{Lock, LockError};
+use super::{Batch, CheckpointStore, FileId, Limits, State, StoreError};
+use crate::detect::Millis;
+
+/// Whether the database holds what the owner of the store believes it to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    /// Nothing was loaded or committed yet.
+    Unknown,
+    /// It does.
+    Kept,
+    /// It did, but that was lost: everything has to be committed again. Why.
+    Lost(String),
+}
+
+/// A store in a folder of its own.
+pub struct SqliteStore {
+    folder: PathBuf,
+    limits: Limits,
+    database: Option<Database>,
+    // After the database, so that it is let go of last.
+    lock: Option<Lock>,
+    content: Content,
+    trouble: Option<StoreError>,
+    notices: Vec<String>,
+}
+
+impl SqliteStore {
+    /// Takes the state in `folder`, which is made if it is not there (its parent folders too).
+    ///
+    /// If the database cannot be opened, the store is there all the same and [`trouble`](Self::trouble) says why.
+    ///
+    /// # Errors
+    /// Only [`StoreError::InUse`].
+    pub fn open(folder: &Path, limits: Limits) -> Result<SqliteStore, StoreError> {
+        let mut store = SqliteStore {
+            folder: folder.to_owned(),
+            limits,
+            database: None,
+            lock: None,
+            content: Content::Unknown,
+            trouble: None,
+            notices: Vec::new(),
+        };
+        match store.prepare() {
+            Err(error @ StoreError::InUse { .. }) => Err(error),
+            Err(trouble) => {
+                store.trouble = Some(trouble);
+                Ok(store)
+            }
+            Ok(()) => Ok(store),
+        }
+    }
+
+    /// What keeps the store from working, as of the last call. Worth asking for after [`open`](Self::open); later the
+    /// calls say it themselves.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&StoreError> {
+        self.trouble.as_ref()
+    }
+
+    /// Sees to it that the lock is held and the database open.
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        if self.database.as_ref().is_some_and(|database| !database.is_in_place()) {
+            let why = format!("{} was removed or replaced", self.folder.join(NAME).display());
+            self.notices.push(format!(
+                "{why} while it was in use; all that is known is written again: stop spiketail before changing its state"
+            ));
+            self.lose(why);
+            self.database = None;
+            // The folder may be another one too.
+            self.lock = None;
+        }
+        if self.lock.is_none() {
+            self.lock = Some(self.take_lock()?);
+        }
+        if self.database.is_none() {
+            self.open_database()?;
+        }
+        Ok(())
+    }
+
+    fn take_lock(&self) -> Result<Lock, StoreError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        // Existing ones are no error.
+        made.map_err(|error| io_trouble(&self.folder, "make the folder for", &error))?;
+        Lock::take(&self.folder).map_err(|error| match error {
+            LockError::Held(owner) => StoreError::InUse { folder: self.folder.clone(), owner },
+            LockError::Io(error) => io_trouble(&self.folder, "lock", &error),
+        })
+    }
+
+    fn open_database(&mut self) -> Result<(), StoreError> {
+        let mut outcome = Database::open(&self.folder);
+        if let Err(Fault::Damaged(damage)) = &outcome {
+            self.set_aside(damage)?;
+            outcome = Database::open(&self.folder);
+        }
+        match outcome {
+            Ok(database) => {
+                if database.is_new {
+                    self.lose(format!("{} was gone", self.folder.join(NAME).display()));
+                }
+                self.database = Some(database);
+                Ok(())
+            }
+            Err(Fault::Trouble(error)) => Err(error),
+            Err(Fault::Damaged(damage)) => Err(StoreError::Unusable {
+                action: "begin",
+                folder: self.folder.clone(),
+                reason: format!("a new database is damaged at once ({damage:?})"),
+                mend: "see what the kernel says of the disk (dmesg)".to_owned(),
+            }),
+        }
+    }
+
+    /// Makes room for a new database.
+    fn set_aside(&mut self, damage: &Damage) -> Result<(), StoreError> {
+        if let Some(database) = self.database.take() {
+            database.close_untouched();
+        }
+        let path = aside::set_aside(&self.folder, damage)
+            .map_err(|error| io_trouble(&self.folder, "set aside", &error))?;
+        self.lose(format!("the damaged database is kept as {}", path.display()));
+        self.notices.push(aside::notice(damage, &path));
+        Ok(())
+    }
+
+    /// Notes that the database no longer holds what it held, and the first reason for it.
+    fn lose(&mut self, why: String) {
+        if self.content == Content::Kept {
+            self.content = Content::Lost(why);
+        }
+    }
+
+    /// An error to report after the database was at fault. What is damaged makes room for a new one; any other
+    /// connection is made anew, for the trouble may be its own.
+    fn give_up(&mut self, fault: Fault) -> StoreError {
+        match fault {
+            Fault::Damaged(damage) => match self.set_aside(&damage).and_then(|()| self.prepare()) {
+                Err(error) => error,
+                Ok(()) => self.begun_anew("it was damaged"),
+            },
+            Fault::Trouble(error) => {
+                if !matches!(error, StoreError::Full { .. }) {
+                    self.database = None;
+                }
+                error
+            }
+        }
+    }
+
+    /// Says that everything has to be committed again.
+    fn begun_anew(&self, otherwise: &str) -> StoreError {
+        let reason = if let Content::Lost(why) = &self.content { why } else { otherwise };
+        StoreError::BegunAnew { folder: self.folder.clone(), reason: reason.to_owned() }
+    }
+
+    /// Runs `work` on a database that holds what it should.
+    fn with_database(
+        &mut self,
+        work: impl FnOnce(&mut Database, &Limits) -> Result<(), Fault>,
+    ) -> Result<(), StoreError> {
+        self.prepare()?;
+        if let Content::Lost(why) = &self.content {
+            return Err(self.begun_anew(why));
+        }
+        let Some(database) = &mut self.database else { return Ok(()) };
+        work(database, &self.limits).map_err(|fault| self.give_up(fault))
+    }
+
+    fn read(&mut self) -> Result<State, StoreError> {
+        self.trouble = None;
+        let loaded = match self.prepare() {
+            Err(error @ StoreError::InUse { .. }) => return Err(error),
+            Err(trouble) => {
+                self.trouble = Some(trouble.clone());
+                aside::read_copy(&self.folder).ok_or(trouble)?
+            }
+            Ok(()) => match self.database.as_ref().map(Database::load) {
+                None => return Ok(State::default()),
+                Some(Ok(loaded)) => loaded,
+                Some(Err(fault)) => match self.give_up(fault) {
+                    StoreError::BegunAnew { .. } => return Ok(State::default()),
+                    error => return Err(error),
+                },
+            },
+        };
+        for (id, why) in loaded.dropped {
+            self.notices.push(format!(
+                "alert {} of watch {} begins anew: its saved state cannot be understood ({why}); nothing need be done",
+                id.alert, id.watch
+            ));
+        }
+        Ok(loaded.state)
+    }
+}
+
+impl CheckpointStore for SqliteStore {
+    /// What was committed. A damaged database is set aside, and then there is nothing (see
+    /// [`notices`](CheckpointStore::notices)). One that cannot be written is read as a copy.
+    fn load(&mut self) -> Result<State, StoreError> {
+        let outcome = self.read();
+        if let Err(error) = &outcome {
+            self.trouble = Some(error.clone());
+        }
+        self.content = if outcome.is_ok() { Content::Kept } else { Content::Unknown };
+        outcome
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let outcome = self.with_database(|database, limits| database.commit(batch, limits));
+        self.trouble = outcome.as_ref().err().cloned();
+        // Once it was said that all was lost, the next batch is believed to hold everything.
+        if matches!(outcome, Ok(()) | Err(StoreError::BegunAnew { .. })) {
+            self.content = Content::Kept;
+        }
+        outcome
+    }
+
+    fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis) -> Result<(), StoreError> {
+        // That all was lost is for the next commit to say: nothing is to be pruned then.
+        match self.with_database(|database, limits| database.prune(watched, now_ms, limits)) {
+            Err(StoreError::BegunAnew { .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+}

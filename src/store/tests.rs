@@ -1,0 +1,409 @@
+//! The SQLite store, beside the one in memory and through all that may befall a file.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use super::memory::{FailingStore, Failure, MemoryStore};
+use super::sqlite::SqliteStore;
+use super::*;
+use crate::file::identity::{Anchor, Head};
+use crate::file::record::Place;
+use crate::scan::lines::LineCursor;
+
+fn small() -> Limits {
+    Limits { history_rows_max: 20, outbox_rows_max: 5, marks_max: 3, ..Limits::default() }
+}
+
+fn open(folder: &Path) -> SqliteStore {
+    let store = SqliteStore::open(folder, small()).unwrap();
+    assert_eq!(store.trouble(), None);
+    store
+}
+
+fn file_id(path: &[u8]) -> FileId {
+    FileId { watch: "w".into(), path: OsStr::from_bytes(path).into() }
+}
+
+fn place(n: u64) -> Place {
+    let identity = Identity { dev: u64::MAX - n, ino: n, born_ns: -1 };
+    let cursor = LineCursor { offset: n, searched: n + 3, inside_long_line: n % 2 == 1 };
+    let mark =
+        Mark { cursor, head: Head { len: 9, hash: u64::MAX - n }, anchor: Anchor::ending(b"\xff\0\n") };
+    Place {
+        identity,
+        mark,
+        size: 1 << 63,
+        modified_ns: i64::MAX,
+        changed_ns: i64::MIN,
+        is_settled: n.is_multiple_of(3),
+    }
+}
+
+fn file(path: &[u8], n: u64) -> FileRecord {
+    let former = (0..n % 3).map(|k| place(n + k)).collect();
+    let last = (n.is_multiple_of(2)).then(|| place(n + 9));
+    let tail =
+        TailRecord { generation: n, current: Some(place(n)), former, last, is_copy: n.is_multiple_of(2) };
+    let totals = vec![("a".to_owned(), n), ("b".to_owned(), u64::MAX)];
+    FileRecord { id: file_id(path), tail, totals, bytes_read: n, bytes_missed: n / 2 }
+}
+
+fn alert(name: &str, path: Option<&[u8]>, n: u64) -> AlertRecord {
+    let mut series = Series::new(60_000);
+    series.add(1_000, n);
+    let path = path.map(|path| OsStr::from_bytes(path).into());
+    let id = AlertId { alert: name.into(), watch: "w".into(), path };
+    AlertRecord { id, series, lifecycle: Lifecycle::default(), samples: vec![format!("line {n} \"'\0")] }
+}
+
+fn transition(n: i64) -> TransitionRecord {
+    TransitionRecord {
+        at_ms: n,
+        alert: alert("a", Some(b"/\xff"), 0).id,
+        rule: "r".into(),
+        state: "firing".into(),
+        severity: "critical".into(),
+        fingerprint: "f".into(),
+        count: 7,
+        payload: "{}".into(),
+    }
+}
+
+fn minute(minute: i64, path: &[u8], matched: u64) -> MinuteCount {
+    MinuteCount { minute, file: file_id(path), rule: "r".into(), matched }
+}
+
+fn full() -> Batch {
+    Batch {
+        at_ms: 600_000,
+        files: vec![file(b"/a", 5), file(b"/not utf-8 \xff\xfe", 6), file("/ü '\"".as_bytes(), 7)],
+        forgotten: vec![file_id(b"/none")],
+        marks: vec![(place(1).identity, place(1).mark), (place(2).identity, place(2).mark)],
+        alerts: vec![alert("x", None, 3), alert("x", Some(b"/a"), 4), alert("y", Some(b"/\xff"), 5)],
+        ended_alerts: Vec::new(),
+        minutes: vec![minute(9, b"/a", 3), minute(10, b"/\xff", 1)],
+        transitions: vec![transition(1), transition(2)],
+        watches: vec![WatchRecord { watch: "w".into(), paths: "/a\n/b".into(), since_ns: 5 }],
+    }
+}
+
+fn count(folder: &Path, sql: &str) -> i64 {
+    Connection::open(folder.join("state.db")).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn everything_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("new/folder");
+    let batch = full();
+    open(&folder).commit(&batch).unwrap();
+    let state = open(&folder).load().unwrap();
+    let Batch { files, marks, alerts, watches, .. } = batch;
+    assert_eq!(state, State { files, marks, alerts, watches });
+    assert_eq!(count(&folder, "SELECT count(*) FROM outbox WHERE delivered_ms IS NULL"), 2);
+    assert_eq!(count(&folder, "SELECT count(*) FROM files WHERE typeof(path) = 'blob'"), 1);
+}
+
+#[test]
+fn views_are_for_people() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).commit(&full()).unwrap();
+    let connection = Connection::open(dir.path().join("state.db")).unwrap();
+    let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(text("SELECT committed FROM overview WHERE path = '/a'"), "1970-01-01 00:10:00");
+    assert_eq!(text("SELECT minute FROM counts_by_minute LIMIT 1"), "1970-01-01 00:09");
+    assert_eq!(text("SELECT state || count FROM alerts_now WHERE path IS NULL"), "inactive3");
+    assert_eq!(text("SELECT at FROM alert_history LIMIT 1"), "1970-01-01 00:00:00");
+}
+
+#[test]
+fn an_error_in_the_middle_leaves_nothing_of_the_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    store.commit(&full()).unwrap();
+    let before = store.load().unwrap();
+    let trigger = "CREATE TRIGGER t BEFORE INSERT ON outbox WHEN new.at_ms = 3
+        BEGIN SELECT RAISE(ABORT, 'no'); END";
+    Connection::open(dir.path().join("state.db")).unwrap().execute_batch(trigger).unwrap();
+    let files = vec![file(b"/a", 50), file(b"/c", 1)];
+    let batch = Batch { files, transitions: vec![transition(3)], ..full() };
+    assert!(matches!(store.commit(&batch), Err(StoreError::Unusable { .. })));
+    assert!(store.trouble().is_some());
+    assert_eq!(store.load().unwrap(), before);
+    assert_eq!(count(dir.path(), "SELECT sum(matched) FROM counts_per_minute"), 4);
+}
+
+/// What a killed process leaves are the files as they are at some instant: the newest commit may lack its end.
+#[test]
+fn a_commit_that_was_cut_off_leaves_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(&dir.path().join("live"));
+    store.commit(&Batch { files: vec![file(b"/a", 1)], ..Batch::default() }).unwrap();
+    let wal = dir.path().join("live/state.db-wal");
+    let first_len = fs::metadata(&wal).unwrap().len() as usize;
+    store.commit(&Batch { files: vec![file(b"/a", 2), file(b"/b", 2)], ..Batch::default() }).unwrap();
+    let (database, wal) = (fs::read(dir.path().join("live/state.db")).unwrap(), fs::read(&wal).unwrap());
+    for cut in (first_len..=wal.len()).step_by(1_111).chain([wal.len() - 1, wal.len()]) {
+        let copy = dir.path().join(format!("cut{cut}"));
+        fs::create_dir(&copy).unwrap_or_default();
+        fs::write(copy.join("state.db"), &database).unwrap();
+        fs::write(copy.join("state.db-wal"), &wal[..cut]).unwrap();
+        let files = open(&copy).load().unwrap().files;
+        let wanted =
+            if cut < wal.len() { vec![file(b"/a", 1)] } else { vec![file(b"/a", 2), file(b"/b", 2)] };
+        assert_eq!(files, wanted, "cut at {cut}");
+    }
+}
+
+#[test]
+fn only_one_may_own_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let second = SqliteStore::open(dir.path(), small()).err().unwrap();
+    let owner = std::process::id().to_string();
+    assert_eq!(second, StoreError::InUse { folder: dir.path().into(), owner });
+    drop(first);
+    open(dir.path());
+}
+
+/// The databases whose names begin so, without what SQLite keeps beside them.
+fn beginning_with(folder: &Path, beginning: &str) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(beginning) && !name.contains("Z-")).collect()
+}
+
+#[test]
+fn a_database_that_is_none_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let garbage = b"this is not a database ".repeat(500);
+    fs::write(dir.path().join("state.db"), &garbage).unwrap();
+    let mut store = open(dir.path());
+    assert_eq!(store.load().unwrap(), State::default());
+    let [aside] = &beginning_with(dir.path(), "state.db.corrupt-")[..] else { panic!("not set aside") };
+    assert_eq!(fs::read(dir.path().join(aside)).unwrap(), garbage);
+    let notices = store.notices();
+    assert!(notices.len() == 1 && notices[0].contains(aside), "{notices:?}");
+    assert!(store.notices().is_empty());
+    store.commit(&full()).unwrap();
+}
+
+/// Damages pages behind the first, which no header betrays.
+fn damage(folder: &Path) {
+    let path = folder.join("state.db");
+    let mut bytes = fs::read(&path).unwrap();
+    for byte in &mut bytes[4096..] {
+        *byte = 0x5a;
+    }
+    fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn malformed_pages_are_found_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).commit(&full()).unwrap();
+    damage(dir.path());
+    let mut store = open(dir.path());
+    assert_eq!(store.load().unwrap(), State::default());
+    assert_eq!(store.notices().len(), 1);
+    assert_eq!(beginning_with(dir.path(), "state.db.corrupt-").len(), 1);
+}
+
+#[test]
+fn damage_found_later_asks_for_everything_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    store.commit(&full()).unwrap();
+    let drop = "DROP TABLE totals; PRAGMA wal_checkpoint(TRUNCATE)";
+    Connection::open(dir.path().join("state.db")).unwrap().execute_batch(drop).unwrap();
+    let batch = Batch { files: vec![file(b"/a", 8)], ..Batch::default() };
+    assert!(matches!(store.commit(&batch), Err(StoreError::BegunAnew { .. })));
+    assert_eq!(store.notices().len(), 1);
+    assert_eq!(beginning_with(dir.path(), "state.db.corrupt-").len(), 1);
+    store.commit(&batch).unwrap();
+    assert_eq!(store.load().unwrap().files, batch.files);
+}
+
+#[test]
+fn a_removed_database_asks_for_everything_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("state");
+    let mut store = open(&folder);
+    store.load().unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(store.prune(&HashSet::new(), 0), Ok(()));
+    assert!(matches!(store.commit(&Batch::default()), Err(StoreError::BegunAnew { .. })));
+    assert_eq!(store.notices().len(), 1);
+    store.commit(&full()).unwrap();
+    drop(store);
+    assert_eq!(open(&folder).load().unwrap().files.len(), 3);
+}
+
+#[test]
+fn a_newer_database_is_set_aside_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).commit(&full()).unwrap();
+    let connection = Connection::open(dir.path().join("state.db")).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let mut store = open(dir.path());
+    assert_eq!(store.load().unwrap(), State::default());
+    let aside = beginning_with(dir.path(), "state.db.newer-99-");
+    assert!(store.notices()[0].contains(&aside[0]));
+    let old = Connection::open(dir.path().join(&aside[0])).unwrap();
+    assert_eq!(old.query_row("SELECT count(*) FROM files", [], |row| row.get::<_, i64>(0)).unwrap(), 3);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let obstacle = dir.path().join("file");
+    fs::write(&obstacle, "").unwrap();
+    let mut store = SqliteStore::open(&obstacle.join("state"), small()).unwrap();
+    assert!(store.trouble().is_some());
+    assert!(store.load().is_err());
+    assert!(store.commit(&full()).is_err());
+    fs::remove_file(&obstacle).unwrap();
+    store.commit(&full()).unwrap();
+    assert_eq!(store.trouble(), None);
+    assert_eq!(store.load().unwrap().files.len(), 3);
+}
+
+#[test]
+fn an_alert_that_cannot_be_understood_begins_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    store.commit(&full()).unwrap();
+    let sql = "UPDATE alerts SET series = '{' WHERE alert = 'y'";
+    Connection::open(dir.path().join("state.db")).unwrap().execute_batch(sql).unwrap();
+    assert_eq!(store.load().unwrap().alerts.len(), 2);
+    assert!(store.notices()[0].contains("alert y of watch w"));
+}
+
+#[test]
+fn history_and_outbox_stay_within_their_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    for n in 0..30 {
+        let minutes = vec![minute(n, b"/a", 1), minute(n, b"/a", 2), minute(n, b"/b", 1)];
+        let batch =
+            Batch { at_ms: n * 60_000, minutes, transitions: vec![transition(n)], ..Batch::default() };
+        store.commit(&batch).unwrap();
+    }
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM counts_per_minute"), 20);
+    assert_eq!(count(dir.path(), "SELECT min(minute) FROM counts_per_minute"), 20);
+    assert_eq!(count(dir.path(), "SELECT sum(matched) FROM counts_per_minute"), 40);
+    assert_eq!(count(dir.path(), "SELECT min(at_ms) FROM outbox"), 25);
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM outbox"), 5);
+    drop(store);
+    // A row is counted after a restart too, and what is too old goes.
+    let mut store = open(dir.path());
+    store.commit(&Batch { at_ms: 30 * 60_000, minutes: vec![minute(30, b"/a", 1)], ..full() }).unwrap();
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM counts_per_minute"), 20);
+    store.commit(&Batch { at_ms: 8 * 86_400_000, ..Batch::default() }).unwrap();
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM counts_per_minute"), 0);
+}
+
+#[test]
+fn files_that_are_not_watched_for_long_are_forgotten() {
+    const DAY: Millis = 86_400_000;
+    let dir = tempfile::tempdir().unwrap();
+    let mut stores: [Box<dyn CheckpointStore>; 2] =
+        [Box::new(open(dir.path())), Box::new(MemoryStore::new(small()))];
+    for store in &mut stores {
+        store.commit(&full()).unwrap();
+        let watched = HashSet::from([file_id(b"/not utf-8 \xff\xfe")]);
+        let mut left = |watched: &HashSet<FileId>, days: i64| {
+            store.prune(watched, days * DAY).unwrap();
+            let state = store.load().unwrap();
+            (state.files.len(), state.alerts.len())
+        };
+        // The time begins when it is first seen, however old the record is.
+        assert_eq!(left(&watched, 1_000), (3, 3));
+        assert_eq!(left(&watched, 1_029), (3, 3));
+        let with_a = HashSet::from([file_id(b"/a")]);
+        assert_eq!(left(&with_a, 1_029), (3, 3));
+        assert_eq!(left(&watched, 1_030), (2, 3));
+        assert_eq!(left(&watched, 1_059), (2, 3));
+        assert_eq!(left(&watched, 1_060), (1, 2));
+    }
+}
+
+#[test]
+fn a_store_fails_when_it_is_told_to() {
+    let memory = MemoryStore::new(small());
+    let failures = [(2, Failure::Before), (3, Failure::After)];
+    let mut store = FailingStore::new(memory.clone(), failures);
+    assert_eq!(store.load().unwrap(), State::default());
+    assert!(store.commit(&full()).is_err());
+    assert_eq!(memory.memory().outbox.len(), 0);
+    assert!(store.commit(&full()).is_err());
+    assert_eq!(memory.memory().state.files.len(), 3);
+    store.commit(&full()).unwrap();
+    assert_eq!(memory.memory().outbox.len(), 2);
+    memory.lose();
+    assert!(matches!(store.commit(&full()), Err(StoreError::BegunAnew { .. })));
+    store.commit(&full()).unwrap();
+    assert_eq!(store.calls(), 6);
+}
+
+fn paths() -> impl Strategy<Value = &'static [u8]> {
+    proptest::sample::select(vec![&b"/a"[..], b"/b", b"/a/c", b"/\xff", "/ü".as_bytes()])
+}
+
+prop_compose! {
+    fn batches()(
+        files in vec((paths(), 0u64..9), 0..4),
+        forgotten in vec(paths(), 0..2),
+        marks in vec(0u64..6, 0..4),
+        alerts in vec((prop_oneof![Just("x"), Just("y")], proptest::option::of(paths()), 0u64..9), 0..3),
+        ended in vec((prop_oneof![Just("x"), Just("y")], proptest::option::of(paths())), 0..2),
+        minutes in vec((0i64..50, paths(), 0u64..9), 0..5),
+        transitions in vec(0i64..20, 0..3),
+        watches in vec(0i64..4, 0..2),
+        at_ms in 0i64..3_000_000,
+    ) -> Batch {
+        Batch {
+            at_ms,
+            files: files.iter().map(|(path, n)| file(path, *n)).collect(),
+            forgotten: forgotten.iter().map(|path| file_id(path)).collect(),
+            marks: marks.iter().map(|n| (place(*n).identity, place(*n).mark)).collect(),
+            alerts: alerts.iter().map(|(name, path, n)| alert(name, *path, *n)).collect(),
+            ended_alerts: ended.iter().map(|(name, path)| alert(name, *path, 0).id).collect(),
+            minutes: minutes.iter().map(|(n, path, matched)| minute(*n, path, *matched)).collect(),
+            transitions: transitions.iter().map(|n| transition(*n)).collect(),
+            watches: watches.iter().map(|n| WatchRecord {
+                watch: n.to_string(), paths: "/p".into(), since_ns: at_ms,
+            }).collect(),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever is committed, and whenever the daemon starts anew, both stores remember the same.
+    #[test]
+    fn both_stores_remember_the_same(steps in vec((batches(), any::<bool>()), 1..8)) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut memory = MemoryStore::new(small());
+        let mut sqlite = open(dir.path());
+        for (batch, is_last_of_life) in steps {
+            memory.commit(&batch).unwrap();
+            sqlite.commit(&batch).unwrap();
+            prop_assert_eq!(memory.load().unwrap(), sqlite.load().unwrap());
+            if is_last_of_life {
+                drop(sqlite);
+                sqlite = open(dir.path());
+                prop_assert_eq!(memory.load().unwrap(), sqlite.load().unwrap());
+            }
+        }
+        let rows = count(dir.path(), "SELECT count(*) FROM outbox");
+        prop_assert_eq!(rows, memory.memory().outbox.len() as i64);
+    }
+}

@@ -1,0 +1,242 @@
+//! Writes a batch into a transaction.
+
+use rusqlite::{Connection, params};
+
+use super::rows::{Bits, SqlPath};
+use super::{AlertId, AlertRecord, Batch, FileId, FileRecord, MinuteCount, TransitionRecord, WatchRecord};
+use crate::detect::Millis;
+use crate::file::claims::Mark;
+use crate::file::identity::Identity;
+use crate::file::record::Place;
+
+/// Writes all of `batch`. Gives how many rows were added to the history.
+pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<u64> {
+    for id in &batch.forgotten {
+        forget_file(connection, id)?;
+    }
+    for file in &batch.files {
+        put_file(connection, file, batch.at_ms)?;
+    }
+    for (identity, mark) in &batch.marks {
+        put_mark(connection, *identity, mark)?;
+    }
+    for id in &batch.ended_alerts {
+        end_alert(connection, id)?;
+    }
+    for alert in &batch.alerts {
+        put_alert(connection, alert, batch.at_ms)?;
+    }
+    for transition in &batch.transitions {
+        put_transition(connection, transition)?;
+    }
+    for watch in &batch.watches {
+        put_watch(connection, watch)?;
+    }
+    let mut added = 0;
+    for minute in &batch.minutes {
+        added += u64::from(add_minute(connection, minute)?);
+    }
+    Ok(added)
+}
+
+/// Removes a file and what belongs to it. Its history stays.
+pub(super) fn forget_file(connection: &Connection, id: &FileId) -> rusqlite::Result<()> {
+    let key = params![id.watch, SqlPath(&id.path)];
+    connection.prepare_cached("DELETE FROM files WHERE watch = ?1 AND path = ?2")?.execute(key)?;
+    connection.prepare_cached("DELETE FROM places WHERE watch = ?1 AND path = ?2")?.execute(key)?;
+    connection.prepare_cached("DELETE FROM totals WHERE watch = ?1 AND path = ?2")?.execute(key)?;
+    Ok(())
+}
+
+fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqlite::Result<()> {
+    let (id, tail) = (&file.id, &file.tail);
+    connection
+        .prepare_cached(
+            "INSERT INTO files (watch, path, generation, is_copy, bytes_read, bytes_missed, committed_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET generation = excluded.generation, is_copy = excluded.is_copy,
+                bytes_read = excluded.bytes_read, bytes_missed = excluded.bytes_missed,
+                committed_ms = excluded.committed_ms, unwatched_since_ms = NULL",
+        )?
+        .execute(params![
+            id.watch,
+            SqlPath(&id.path),
+            Bits(tail.generation),
+            tail.is_copy,
+            Bits(file.bytes_read),
+            Bits(file.bytes_missed),
+            at_ms,
+        ])?;
+    let key = params![id.watch, SqlPath(&id.path)];
+    connection.prepare_cached("DELETE FROM places WHERE watch = ?1 AND path = ?2")?.execute(key)?;
+    if let Some(current) = &tail.current {
+        put_place(connection, id, "current", 0, current)?;
+    }
+    for (position, former) in tail.former.iter().enumerate() {
+        put_place(connection, id, "former", position, former)?;
+    }
+    if let Some(last) = &tail.last {
+        put_place(connection, id, "last", 0, last)?;
+    }
+    connection.prepare_cached("DELETE FROM totals WHERE watch = ?1 AND path = ?2")?.execute(key)?;
+    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO totals VALUES (?1, ?2, ?3, ?4)")?;
+    for (rule, matched) in &file.totals {
+        insert.execute(params![id.watch, SqlPath(&id.path), rule, Bits(*matched)])?;
+    }
+    Ok(())
+}
+
+fn put_place(
+    connection: &Connection,
+    id: &FileId,
+    role: &str,
+    position: usize,
+    place: &Place,
+) -> rusqlite::Result<()> {
+    let Place { identity, mark, .. } = place;
+    connection
+        .prepare_cached(
+            "INSERT INTO places (watch, path, role, position, dev, ino, born_ns, offset, searched,
+                inside_long_line, head_bytes, head_hash, anchor, size_bytes, modified_ns, changed_ns, is_settled)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )?
+        .execute(params![
+            id.watch,
+            SqlPath(&id.path),
+            role,
+            Bits(position as u64),
+            Bits(identity.dev),
+            Bits(identity.ino),
+            identity.born_ns,
+            Bits(mark.cursor.offset),
+            Bits(mark.cursor.searched),
+            mark.cursor.inside_long_line,
+            Bits(mark.head.len as u64),
+            Bits(mark.head.hash),
+            mark.anchor.bytes(),
+            Bits(place.size),
+            place.modified_ns,
+            place.changed_ns,
+            place.is_settled,
+        ])?;
+    Ok(())
+}
+
+/// The new row gets the greatest age, so a mark that is set anew is the newest.
+fn put_mark(connection: &Connection, identity: Identity, mark: &Mark) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO marks
+                (dev, ino, born_ns, offset, searched, inside_long_line, head_bytes, head_hash, anchor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            Bits(identity.dev),
+            Bits(identity.ino),
+            identity.born_ns,
+            Bits(mark.cursor.offset),
+            Bits(mark.cursor.searched),
+            mark.cursor.inside_long_line,
+            Bits(mark.head.len as u64),
+            Bits(mark.head.hash),
+            mark.anchor.bytes(),
+        ])?;
+    Ok(())
+}
+
+/// `IS` because the path may be NULL, which equals nothing.
+fn end_alert(connection: &Connection, id: &AlertId) -> rusqlite::Result<()> {
+    let path = id.path.as_deref().map(SqlPath);
+    connection
+        .prepare_cached("DELETE FROM alerts WHERE alert = ?1 AND watch = ?2 AND path IS ?3")?
+        .execute(params![id.alert, id.watch, path])?;
+    Ok(())
+}
+
+fn put_alert(connection: &Connection, record: &AlertRecord, at_ms: Millis) -> rusqlite::Result<()> {
+    end_alert(connection, &record.id)?;
+    let lifecycle = &record.lifecycle;
+    let state = if lifecycle.is_firing() {
+        "firing"
+    } else if !lifecycle.is_inactive() {
+        "pending"
+    } else if lifecycle.is_cooling_down(at_ms) {
+        "cooling_down"
+    } else {
+        "inactive"
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO alerts (alert, watch, path, state, committed_ms, series, lifecycle, samples)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            record.id.alert,
+            record.id.watch,
+            record.id.path.as_deref().map(SqlPath),
+            state,
+            at_ms,
+            json(&record.series)?,
+            json(lifecycle)?,
+            json(&record.samples)?,
+        ])?;
+    Ok(())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// A transition that is there already is left alone: its batch failed, but not before it was durable. `ON CONFLICT`
+/// would use up an id for it, and the bound on rows is a difference of ids.
+fn put_transition(connection: &Connection, transition: &TransitionRecord) -> rusqlite::Result<()> {
+    let TransitionRecord { at_ms, alert, rule, state, severity, fingerprint, count, payload } = transition;
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox
+                (at_ms, alert, watch, path, rule, state, severity, fingerprint, count, payload)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+             WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE fingerprint = ?8 AND at_ms = ?1 AND state = ?6)",
+        )?
+        .execute(params![
+            at_ms,
+            alert.alert,
+            alert.watch,
+            alert.path.as_deref().map(SqlPath),
+            rule,
+            state,
+            severity,
+            fingerprint,
+            Bits(*count),
+            payload,
+        ])?;
+    Ok(())
+}
+
+fn put_watch(connection: &Connection, watch: &WatchRecord) -> rusqlite::Result<()> {
+    connection.prepare_cached("INSERT OR REPLACE INTO watches VALUES (?1, ?2, ?3)")?.execute(params![
+        watch.watch,
+        watch.paths,
+        watch.since_ns
+    ])?;
+    Ok(())
+}
+
+/// Whether a row was added for it. An upsert would not say, and the bound on rows needs to know.
+fn add_minute(connection: &Connection, count: &MinuteCount) -> rusqlite::Result<bool> {
+    let matched = i64::try_from(count.matched).unwrap_or(i64::MAX);
+    let values = params![count.minute, count.file.watch, SqlPath(&count.file.path), count.rule, matched];
+    let updated = connection
+        .prepare_cached(
+            "UPDATE counts_per_minute SET matched = matched + ?5
+             WHERE minute = ?1 AND watch = ?2 AND path = ?3 AND rule = ?4",
+        )?
+        .execute(values)?;
+    if updated > 0 {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached("INSERT INTO counts_per_minute VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(values)?;
+    Ok(true)
+}
