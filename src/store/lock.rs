@@ -11,7 +11,16 @@ use rustix::io::Errno;
 /// A lock on a state folder, held until it is dropped. The file stays: removing it would let two daemons hold locks on
 /// two files of the same name.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "the lock lives as long as the descriptor")] File);
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the descriptor would not do at once: a program that another thread starts at this moment has a copy of
+    /// it between its fork and its exec.
+    fn drop(&mut self) {
+        // Without it the lock goes with the last copy.
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
 
 /// Why there is no lock.
 #[derive(Debug)]
@@ -88,11 +97,15 @@ mod tests {
     fn a_program_that_we_start_does_not_inherit_it() {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::take(dir.path()).unwrap();
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert_eq!(rustix::io::fcntl_getfd(&lock.0).unwrap(), rustix::io::FdFlags::CLOEXEC);
+    }
+
+    #[test]
+    fn it_is_let_go_of_though_a_copy_of_the_descriptor_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        let _copy = lock.0.try_clone().unwrap();
         drop(lock);
-        let second = Lock::take(dir.path());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        second.unwrap();
+        Lock::take(dir.path()).unwrap();
     }
 }
