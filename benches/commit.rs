@@ -13,7 +13,7 @@ use spiketail::file::identity::{Anchor, Head, Identity};
 use spiketail::file::record::{Place, TailRecord};
 use spiketail::scan::lines::LineCursor;
 use spiketail::store::sqlite::SqliteStore;
-use spiketail::store::{Batch, CheckpointStore, FileId, FileRecord, Limits, MinuteCount};
+use spiketail::store::{Batch, CheckpointStore, FileId, FileRecord, Limits, MinuteCount, RuleTotal};
 
 const COMMITS: usize = 50;
 const RULES: [&str; 2] = ["errors", "timeouts"];
@@ -108,10 +108,11 @@ fn batch(files: usize, second: usize) -> Batch {
         changed_ns: 1_700_000_000_000_000_000,
         is_settled: false,
     };
+    let total = |rule: &str, matched| RuleTotal { rule: rule.to_owned(), matched, reported: matched };
     let record = |name: usize| FileRecord {
         id: id(name),
         tail: TailRecord { generation: 1, current: Some(place(name)), ..TailRecord::default() },
-        totals: RULES.iter().map(|rule| ((*rule).to_owned(), n)).collect(),
+        totals: RULES.iter().map(|rule| total(rule, n)).collect(),
         bytes_read: n * 1_000_000,
         bytes_missed: 0,
     };
@@ -131,8 +132,9 @@ fn batch(files: usize, second: usize) -> Batch {
 fn json(batch: &Batch) -> String {
     let record = |file: &FileRecord| {
         let place = file.tail.current.unwrap();
+        let totals: Vec<_> = file.totals.iter().map(|total| (&total.rule, total.matched)).collect();
         serde_json::json!({
-            "watch": file.id.watch, "path": file.id.path, "totals": file.totals, "read": file.bytes_read,
+            "watch": file.id.watch, "path": file.id.path, "totals": totals, "read": file.bytes_read,
             "missed": file.bytes_missed, "dev": place.identity.dev, "ino": place.identity.ino,
             "born": place.identity.born_ns, "offset": place.mark.cursor.offset, "head": place.mark.head.hash,
             "anchor": String::from_utf8_lossy(place.mark.anchor.bytes()), "size": place.size,

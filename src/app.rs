@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::config::{ConfigError, Settings};
 use crate::engine::world::World;
-use crate::engine::{Engine, EngineError, Hints};
+use crate::engine::{Engine, Hints};
 use crate::file::tail::Origin;
 use crate::scan::rules::PatternError as RuleError;
 use crate::service::signals::Request;
@@ -44,9 +44,6 @@ pub enum AppError {
     /// The rules of a watch are too much together.
     #[error("the rules cannot be compiled: {0}")]
     Rules(#[from] RuleError),
-    /// The state cannot be used.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
     /// A path of a watch cannot be understood.
     #[error("a watched path cannot be used: {0}")]
     Paths(#[from] PathError),

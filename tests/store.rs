@@ -13,7 +13,7 @@ use spiketail::file::identity::{Anchor, Head, Identity};
 use spiketail::file::record::{Place, TailRecord};
 use spiketail::scan::lines::LineCursor;
 use spiketail::store::sqlite::SqliteStore;
-use spiketail::store::{Batch, CheckpointStore, FileId, FileRecord, Limits, StoreError};
+use spiketail::store::{Batch, CheckpointStore, FileId, FileRecord, Limits, RuleTotal, StoreError};
 
 /// Names the folder for the child that [`a_killed_process_leaves_whole_commits`] starts and kills.
 const FOLDER: &str = "SPIKETAIL_TEST_STORE_FOLDER";
@@ -25,7 +25,7 @@ fn file(name: usize, n: u64) -> FileRecord {
     FileRecord {
         id: FileId { watch: "w".into(), path: PathBuf::from(format!("/var/log/app/{name:05}.log")) },
         tail: TailRecord { generation: 1, current: Some(place), ..TailRecord::default() },
-        totals: vec![("errors".into(), n)],
+        totals: vec![RuleTotal { rule: "errors".into(), matched: n, reported: 0 }],
         bytes_read: n,
         bytes_missed: 0,
     }

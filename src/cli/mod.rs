@@ -3,6 +3,7 @@
 pub mod check;
 pub mod run;
 pub mod scan;
+mod state;
 
 use std::process::ExitCode;
 

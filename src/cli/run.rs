@@ -11,8 +11,12 @@ use tokio::sync::Notify;
 
 use crate::app;
 use crate::cli::EXIT_USAGE;
+use crate::cli::state::{self, Folder};
 use crate::config::{self, Flags};
 use crate::service::signals;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{CheckpointStore, Limits};
+use crate::telemetry::events::HealthEvent;
 use crate::telemetry::{Color, Format, output};
 
 /// How long the end waits for outputs to take what is queued.
@@ -45,6 +49,13 @@ pub struct RunArgs {
     /// Read files that are there already from their beginning
     #[arg(long)]
     from_start: bool,
+    /// Folder for the state, so that counting goes on where it stopped [default: $STATE_DIRECTORY, or spiketail in the
+    /// user's folder for state]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Keep no state: each start begins anew
+    #[arg(long, conflicts_with = "state")]
+    no_state: bool,
     /// How events are printed [default: console on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     format: Option<FormatArg>,
@@ -98,7 +109,8 @@ impl RunArgs {
 
 /// Runs the daemon. Gives the exit status of the process: 0 after an orderly end, 2 for bad usage or configuration, 1 if it
 /// cannot start.
-pub fn run(args: RunArgs) -> ExitCode {
+pub fn run(mut args: RunArgs) -> ExitCode {
+    let state = (!args.no_state).then(|| state::folder(args.state.take(), |name| std::env::var_os(name)));
     let (config, flags) = args.flags();
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let load = || config::resolve(config.as_deref(), &flags, &cwd);
@@ -109,7 +121,7 @@ pub fn run(args: RunArgs) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match daemon(settings, load) {
+    match daemon(settings, state, load) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spiketail: {error:#}");
@@ -120,6 +132,7 @@ pub fn run(args: RunArgs) -> ExitCode {
 
 fn daemon(
     settings: config::Settings,
+    state: Option<Folder>,
     load: impl Fn() -> Result<config::Settings, config::ConfigError>,
 ) -> anyhow::Result<()> {
     let requests = signals::requests().context("cannot install the signal handlers")?;
@@ -129,9 +142,37 @@ fn daemon(
         output::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
+    let store = open_store(state)?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
-    let outcome = runtime.block_on(app::run(settings, None, load, &telemetry, requests, shutdown));
+    let outcome = runtime.block_on(app::run(settings, store, load, &telemetry, requests, shutdown));
     telemetry.flush(FLUSH_LIMIT);
     Ok(outcome?)
+}
+
+/// The store in `folder`, if there is to be one. Only a folder that someone named must be free.
+fn open_store(folder: Option<Folder>) -> anyhow::Result<Option<Box<dyn CheckpointStore>>> {
+    let (folder, is_named) = match folder {
+        None => return Ok(None),
+        Some(Folder::Named(folder)) => (folder, true),
+        Some(Folder::Default(folder)) => (folder, false),
+        Some(Folder::Unknown) => {
+            without_state("nobody said where to keep it");
+            return Ok(None);
+        }
+    };
+    match SqliteStore::open(&folder, Limits::default()) {
+        Ok(store) => Ok(Some(Box::new(store))),
+        Err(error) if is_named => Err(error.into()),
+        Err(error) => {
+            without_state(&error.to_string());
+            Ok(None)
+        }
+    }
+}
+
+fn without_state(why: &str) {
+    let message =
+        format!("counts begin anew at each start: {why}; name a folder with --state, or say --no-state");
+    HealthEvent { event: "no_state".to_owned(), message, count: None, warning: true }.emit();
 }

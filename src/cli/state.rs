@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The folder for the state, and who chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Folder {
+pub(super) enum Folder {
     /// A person or the service manager named it.
     Named(PathBuf),
     /// Where programs of this user keep theirs.
@@ -15,7 +15,7 @@ pub enum Folder {
 }
 
 /// `flag` is what the command line says; `env` gives environment variables.
-pub fn folder(flag: Option<PathBuf>, env: impl Fn(&str) -> Option<OsString>) -> Folder {
+pub(super) fn folder(flag: Option<PathBuf>, env: impl Fn(&str) -> Option<OsString>) -> Folder {
     if let Some(folder) = flag {
         return Folder::Named(folder);
     }
@@ -37,7 +37,9 @@ mod tests {
     fn the_nearest_word_counts() {
         let all = [("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("XDG_STATE_HOME", "/x"), ("HOME", "/h")];
         let of = |flag: Option<&str>, from: usize| {
-            let env = |name: &str| all[from..].iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into());
+            let env = |name: &str| {
+                all[from..].iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())
+            };
             folder(flag.map(PathBuf::from), env)
         };
         assert_eq!(of(Some("/s"), 0), Folder::Named("/s".into()));

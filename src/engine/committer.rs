@@ -3,12 +3,16 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use crate::detect::Millis;
 use crate::engine::{Shared, lock};
-use crate::store::{Batch, CheckpointStore, StoreError};
+use crate::store::{Batch, CheckpointStore, FileId, State, StoreError};
 use crate::telemetry::events::HealthEvent;
 
 /// How long changes are gathered before they are committed.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the store is told which files are still watched, so that it can forget the others.
+const PRUNE_INTERVAL_MS: Millis = 3_600_000;
 
 /// What the committer is asked to do.
 #[derive(Default)]
@@ -24,11 +28,13 @@ pub(super) struct Committer {
     /// What could not be committed yet.
     unwritten: Option<Batch>,
     trouble: Option<String>,
+    /// When the store was last told which files are watched.
+    pruned: Millis,
 }
 
 impl Committer {
     pub(super) fn new(store: Box<dyn CheckpointStore>) -> Committer {
-        Committer { store, unwritten: None, trouble: None }
+        Committer { store, unwritten: None, trouble: None, pruned: 0 }
     }
 
     /// Commits all that has changed. What fails is committed with the next.
@@ -45,15 +51,13 @@ impl Committer {
             return Ok(());
         }
         let outcome = self.store.commit(&batch);
-        for notice in self.store.notices() {
-            health("state_set_aside", notice, true);
-        }
+        tell_notices(&mut *self.store);
         match outcome {
             Ok(()) => {
                 if self.trouble.take().is_some() {
                     health("state_recovered", "the state is kept again".to_owned(), false);
                 }
-                Ok(())
+                self.prune(shared)
             }
             Err(error @ StoreError::BegunAnew { .. }) => {
                 // Records that are not in use any longer are gone; the others are all written again.
@@ -74,6 +78,35 @@ impl Committer {
                 Err(error)
             }
         }
+    }
+}
+
+impl Committer {
+    fn prune(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let now = shared.clock.now();
+        if now - self.pruned < PRUNE_INTERVAL_MS {
+            return Ok(());
+        }
+        let watched = shared.files().into_iter().map(|file| FileId { watch: file.watch, path: file.path });
+        self.store.prune(&watched.collect(), now)?;
+        self.pruned = now;
+        Ok(())
+    }
+}
+
+/// What the store remembers; if it cannot say, nothing, and that is told.
+pub(super) fn load(store: &mut dyn CheckpointStore) -> State {
+    let state = store.load();
+    tell_notices(store);
+    state.unwrap_or_else(|error| {
+        health("state_unreadable", format!("{error}; counting begins anew"), true);
+        State::default()
+    })
+}
+
+fn tell_notices(store: &mut dyn CheckpointStore) {
+    for notice in store.notices() {
+        health("state_set_aside", notice, true);
     }
 }
 

@@ -34,7 +34,7 @@ use crate::engine::world::World;
 use crate::file::filesystem::Filesystem;
 use crate::file::tail::Origin;
 use crate::scan::rules::PatternError;
-use crate::store::{Batch, FileId, State, StoreError, WatchRecord};
+use crate::store::{Batch, FileId, State, WatchRecord};
 
 pub use worker::Scanners;
 
@@ -73,17 +73,6 @@ pub struct FileReport {
     pub status: Status,
 }
 
-/// Why the engine cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The rules of a watch are too much together.
-    #[error(transparent)]
-    Rules(#[from] PatternError),
-    /// The state cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 struct Shared {
     settings: EngineSettings,
     clock: Clock,
@@ -115,9 +104,9 @@ impl Engine {
     /// Starts workers, ticker and committer over what the store of `world` remembers.
     ///
     /// # Errors
-    /// See [`EngineError`].
-    pub fn start(settings: EngineSettings, plan: &Plan, world: World) -> Result<Engine, EngineError> {
-        let (shared, committer) = Shared::new(settings, &Arc::new(Compiled::new(plan)?), world)?;
+    /// If a rule of the plan cannot be compiled.
+    pub fn start(settings: EngineSettings, plan: &Plan, world: World) -> Result<Engine, PatternError> {
+        let (shared, committer) = Shared::new(settings, &Arc::new(Compiled::new(plan)?), world);
         let shared = Arc::new(shared);
         let mut threads = Vec::new();
         for n in 0..settings.workers {
@@ -311,15 +300,11 @@ impl Hints {
 }
 
 impl Shared {
-    fn new(
-        settings: EngineSettings,
-        plan: &Arc<Compiled>,
-        world: World,
-    ) -> Result<(Shared, Option<Committer>), StoreError> {
+    fn new(settings: EngineSettings, plan: &Arc<Compiled>, world: World) -> (Shared, Option<Committer>) {
         let World { filesystem, clock, store } = world;
         let is_kept = store.is_some();
         let mut store = store;
-        let state = store.as_mut().map_or(Ok(State::default()), |store| store.load())?;
+        let state = store.as_mut().map_or_else(State::default, |store| committer::load(&mut **store));
         let mut registry = Registry::new(Arc::clone(plan), Arc::clone(&filesystem));
         registry.restore(state.files, &state.marks);
         let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept);
@@ -340,7 +325,7 @@ impl Shared {
             torn_scans: AtomicU64::new(0),
         };
         shared.note_watches(plan, state.watches);
-        Ok((shared, store.map(Committer::new)))
+        (shared, store.map(Committer::new))
     }
 
     /// Remembers since when the watches of `plan` have had their paths; `known` is what is known of that.

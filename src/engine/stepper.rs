@@ -22,14 +22,12 @@ pub struct Stepper {
 
 impl Stepper {
     /// An engine over what the store of `world` remembers.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub fn new(settings: EngineSettings, plan: &Arc<Compiled>, world: World) -> Result<Stepper, StoreError> {
-        let (shared, committer) = Shared::new(settings, plan, world)?;
+    #[must_use]
+    pub fn new(settings: EngineSettings, plan: &Arc<Compiled>, world: World) -> Stepper {
+        let (shared, committer) = Shared::new(settings, plan, world);
         let shared = Arc::new(shared);
         let hints = Hints(Arc::clone(&shared));
-        Ok(Stepper { hints, shared, committer, scanners: worker::Scanners::default() })
+        Stepper { hints, shared, committer, scanners: worker::Scanners::default() }
     }
 
     /// Adds a path that was found.

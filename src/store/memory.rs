@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{AlertRecord, Batch, CheckpointStore, FileId, FileRecord, Limits, State, StoreError};
+use super::{AlertRecord, Batch, CheckpointStore, FileId, FileRecord, Limits, RuleTotal, State, StoreError};
 use super::{TransitionRecord, WatchRecord};
 use crate::detect::Millis;
 
@@ -84,19 +84,21 @@ impl Memory {
         state.files.retain(|file| !batch.forgotten.contains(&file.id));
         for file in &batch.files {
             self.unwatched_since.remove(&file.id);
-            put(&mut state.files, in_order(file), |file: &FileRecord| &file.id);
+            put(&mut state.files, in_order(file), |file: &FileRecord| file.id.clone());
         }
-        for (identity, mark) in &batch.marks {
-            state.marks.retain(|(other, _)| other != identity);
-            state.marks.push((*identity, *mark));
+        for mark in &batch.marks {
+            state.marks.retain(|other| (&other.watch, other.identity) != (&mark.watch, mark.identity));
+            state.marks.push(mark.clone());
         }
         drop_oldest(&mut state.marks, limits.marks_max);
         state.alerts.retain(|alert| !batch.ended_alerts.contains(&alert.id));
         for alert in &batch.alerts {
-            put(&mut state.alerts, alert.clone(), |alert: &AlertRecord| &alert.id);
+            put(&mut state.alerts, alert.clone(), |alert: &AlertRecord| alert.id.clone());
         }
         for watch in &batch.watches {
-            put(&mut state.watches, watch.clone(), |watch: &WatchRecord| &watch.watch);
+            put(&mut state.watches, watch.clone(), |watch: &WatchRecord| {
+                (watch.watch.clone(), watch.paths.clone())
+            });
         }
         for minute in &batch.minutes {
             let key = (minute.minute, minute.file.clone(), minute.rule.clone());
@@ -136,8 +138,8 @@ impl Memory {
 }
 
 /// Puts `item` into a list that is sorted by `key`, in place of the one with the same key.
-fn put<T, K: Ord>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> &K) {
-    match list.binary_search_by(|other| key(other).cmp(key(&item))) {
+fn put<T, K: Ord>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> K) {
+    match list.binary_search_by(|other| key(other).cmp(&key(&item))) {
         Ok(at) => list[at] = item,
         Err(at) => list.insert(at, item),
     }
@@ -145,8 +147,9 @@ fn put<T, K: Ord>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> &K) {
 
 /// The record with its totals in the order of their names, of equal ones the last.
 fn in_order(file: &FileRecord) -> FileRecord {
-    let totals: BTreeMap<String, u64> = file.totals.iter().cloned().collect();
-    FileRecord { totals: totals.into_iter().collect(), ..file.clone() }
+    let totals: BTreeMap<&String, &RuleTotal> =
+        file.totals.iter().map(|total| (&total.rule, total)).collect();
+    FileRecord { totals: totals.into_values().cloned().collect(), ..file.clone() }
 }
 
 fn drop_oldest<T>(list: &mut Vec<T>, max: usize) {

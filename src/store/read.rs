@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use super::rows;
-use super::{AlertId, AlertRecord, FileId, FileRecord, State, WatchRecord};
+use super::{AlertId, AlertRecord, FileId, FileRecord, MarkRecord, RuleTotal, State, WatchRecord};
 use crate::file::record::TailRecord;
 
 /// What a database remembers, and what in it was of no use.
@@ -22,10 +22,11 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     let mut state = State {
         files: files(connection)?,
         marks: query(connection, "SELECT * FROM marks ORDER BY age", |row| {
-            Ok((rows::identity(row)?, rows::mark(row)?))
+            let (watch, identity, mark) = (row.get("watch")?, rows::identity(row)?, rows::mark(row)?);
+            Ok(MarkRecord { watch, identity, mark })
         })?,
         alerts: Vec::new(),
-        watches: query(connection, "SELECT * FROM watches ORDER BY watch", |row| {
+        watches: query(connection, "SELECT * FROM watches ORDER BY watch, paths", |row| {
             Ok(WatchRecord {
                 watch: row.get("watch")?,
                 paths: row.get("paths")?,
@@ -67,13 +68,15 @@ fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
         match row.get::<_, String>("role")?.as_str() {
             "current" => file.tail.current = Some(place),
             "former" => file.tail.former.push(place),
+            "ended" => file.tail.ended.push(place),
             _ => file.tail.last = Some(place),
         }
         Ok(())
     })?;
     query(connection, "SELECT * FROM totals ORDER BY watch, path, rule", |row| {
         let Some(file) = files.get_mut(&file_id(row)?) else { return Ok(()) };
-        file.totals.push((row.get("rule")?, rows::bits(row, "matched")?));
+        let (matched, reported) = (rows::bits(row, "matched")?, rows::bits(row, "reported")?);
+        file.totals.push(RuleTotal { rule: row.get("rule")?, matched, reported });
         Ok(())
     })?;
     let mut files: Vec<FileRecord> = files.into_values().collect();
@@ -87,6 +90,7 @@ fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         tail: TailRecord {
             generation: rows::bits(row, "generation")?,
             is_copy: row.get("is_copy")?,
+            since_ns: row.get("since_ns")?,
             ..TailRecord::default()
         },
         totals: Vec::new(),

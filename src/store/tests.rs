@@ -45,12 +45,25 @@ fn place(n: u64) -> Place {
     }
 }
 
+fn mark(n: u64) -> MarkRecord {
+    let place = place(n);
+    MarkRecord { watch: "w".into(), identity: place.identity, mark: place.mark }
+}
+
 fn file(path: &[u8], n: u64) -> FileRecord {
     let former = (0..n % 3).map(|k| place(n + k)).collect();
     let last = (n.is_multiple_of(2)).then(|| place(n + 9));
-    let tail =
-        TailRecord { generation: n, current: Some(place(n)), former, last, is_copy: n.is_multiple_of(2) };
-    let totals = vec![("a".to_owned(), n), ("b".to_owned(), u64::MAX)];
+    let tail = TailRecord {
+        generation: n,
+        current: Some(place(n)),
+        former,
+        last,
+        ended: vec![place(n + 7)],
+        since_ns: 5,
+        is_copy: n.is_multiple_of(2),
+    };
+    let total = |rule: &str, matched| RuleTotal { rule: rule.to_owned(), matched, reported: matched / 2 };
+    let totals = vec![total("a", n), total("b", u64::MAX)];
     FileRecord { id: file_id(path), tail, totals, bytes_read: n, bytes_missed: n / 2 }
 }
 
@@ -84,7 +97,7 @@ fn full() -> Batch {
         at_ms: 600_000,
         files: vec![file(b"/a", 5), file(b"/not utf-8 \xff\xfe", 6), file("/ü '\"".as_bytes(), 7)],
         forgotten: vec![file_id(b"/none")],
-        marks: vec![(place(1).identity, place(1).mark), (place(2).identity, place(2).mark)],
+        marks: vec![mark(1), mark(2)],
         alerts: vec![alert("x", None, 3), alert("x", Some(b"/a"), 4), alert("y", Some(b"/\xff"), 5)],
         ended_alerts: Vec::new(),
         minutes: vec![minute(9, b"/a", 3), minute(10, b"/\xff", 1)],
@@ -372,7 +385,7 @@ prop_compose! {
             at_ms,
             files: files.iter().map(|(path, n)| file(path, *n)).collect(),
             forgotten: forgotten.iter().map(|path| file_id(path)).collect(),
-            marks: marks.iter().map(|n| (place(*n).identity, place(*n).mark)).collect(),
+            marks: marks.iter().map(|n| mark(*n)).collect(),
             alerts: alerts.iter().map(|(name, path, n)| alert(name, *path, *n)).collect(),
             ended_alerts: ended.iter().map(|(name, path)| alert(name, *path, 0).id).collect(),
             minutes: minutes.iter().map(|(n, path, matched)| minute(*n, path, *matched)).collect(),

@@ -3,10 +3,11 @@
 use rusqlite::{Connection, params};
 
 use super::rows::{Bits, SqlPath};
-use super::{AlertId, AlertRecord, Batch, FileId, FileRecord, MinuteCount, TransitionRecord, WatchRecord};
+use super::{
+    AlertId, AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal, TransitionRecord,
+    WatchRecord,
+};
 use crate::detect::Millis;
-use crate::file::claims::Mark;
-use crate::file::identity::Identity;
 use crate::file::record::Place;
 
 /// Writes all of `batch`. Gives how many rows were added to the history.
@@ -17,8 +18,8 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
     for file in &batch.files {
         put_file(connection, file, batch.at_ms)?;
     }
-    for (identity, mark) in &batch.marks {
-        put_mark(connection, *identity, mark)?;
+    for mark in &batch.marks {
+        put_mark(connection, mark)?;
     }
     for id in &batch.ended_alerts {
         end_alert(connection, id)?;
@@ -52,10 +53,10 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
     let (id, tail) = (&file.id, &file.tail);
     connection
         .prepare_cached(
-            "INSERT INTO files (watch, path, generation, is_copy, bytes_read, bytes_missed, committed_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO files (watch, path, generation, is_copy, since_ns, bytes_read, bytes_missed, committed_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT DO UPDATE SET generation = excluded.generation, is_copy = excluded.is_copy,
-                bytes_read = excluded.bytes_read, bytes_missed = excluded.bytes_missed,
+                since_ns = excluded.since_ns, bytes_read = excluded.bytes_read, bytes_missed = excluded.bytes_missed,
                 committed_ms = excluded.committed_ms, unwatched_since_ms = NULL",
         )?
         .execute(params![
@@ -63,6 +64,7 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
             SqlPath(&id.path),
             Bits(tail.generation),
             tail.is_copy,
+            tail.since_ns,
             Bits(file.bytes_read),
             Bits(file.bytes_missed),
             at_ms,
@@ -75,13 +77,18 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
     for (position, former) in tail.former.iter().enumerate() {
         put_place(connection, id, "former", position, former)?;
     }
+    for (position, ended) in tail.ended.iter().enumerate() {
+        put_place(connection, id, "ended", position, ended)?;
+    }
     if let Some(last) = &tail.last {
         put_place(connection, id, "last", 0, last)?;
     }
     connection.prepare_cached("DELETE FROM totals WHERE watch = ?1 AND path = ?2")?.execute(key)?;
-    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO totals VALUES (?1, ?2, ?3, ?4)")?;
-    for (rule, matched) in &file.totals {
-        insert.execute(params![id.watch, SqlPath(&id.path), rule, Bits(*matched)])?;
+    let mut insert =
+        connection.prepare_cached("INSERT OR REPLACE INTO totals VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for total in &file.totals {
+        let RuleTotal { rule, matched, reported } = total;
+        insert.execute(params![id.watch, SqlPath(&id.path), rule, Bits(*matched), Bits(*reported)])?;
     }
     Ok(())
 }
@@ -123,14 +130,16 @@ fn put_place(
 }
 
 /// The new row gets the greatest age, so a mark that is set anew is the newest.
-fn put_mark(connection: &Connection, identity: Identity, mark: &Mark) -> rusqlite::Result<()> {
+fn put_mark(connection: &Connection, record: &MarkRecord) -> rusqlite::Result<()> {
+    let MarkRecord { watch, identity, mark } = record;
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO marks
-                (dev, ino, born_ns, offset, searched, inside_long_line, head_bytes, head_hash, anchor)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                (watch, dev, ino, born_ns, offset, searched, inside_long_line, head_bytes, head_hash, anchor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
+            watch,
             Bits(identity.dev),
             Bits(identity.ino),
             identity.born_ns,

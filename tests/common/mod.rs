@@ -79,7 +79,7 @@ impl Daemon {
     /// Starts `spiketail run` and waits until it has started.
     pub fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Daemon {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
-        command.arg("run").args(args);
+        command.arg("run").arg("--no-state").args(args);
         Daemon::spawn(command)
     }
 

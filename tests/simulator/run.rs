@@ -127,7 +127,7 @@ impl Life {
             })),
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
-        let engine = Stepper::new(settings, &PLAN, world).unwrap();
+        let engine = Stepper::new(settings, &PLAN, world);
         self.engine = Some(engine.with_scanners(scanners.take().unwrap_or_default()));
         self.keys.clear();
         self.discover(Origin::Existing);

@@ -6,9 +6,10 @@
 -- be able to open the file.
 
 CREATE TABLE watches (
-    watch TEXT NOT NULL PRIMARY KEY,
+    watch TEXT NOT NULL,
     paths TEXT NOT NULL,                    -- what it watches, one a line
-    since_ns INTEGER NOT NULL
+    since_ns INTEGER NOT NULL,
+    PRIMARY KEY (watch, paths)
 ) WITHOUT ROWID;
 
 CREATE TABLE files (
@@ -16,6 +17,7 @@ CREATE TABLE files (
     path BLOB NOT NULL,
     generation INTEGER NOT NULL,            -- how many files have stood at the path
     is_copy INTEGER NOT NULL,               -- 1 if rotation made it as a copy of another path's file
+    since_ns INTEGER NOT NULL,              -- when its reading began
     bytes_read INTEGER NOT NULL,
     bytes_missed INTEGER NOT NULL,          -- bytes that were gone before they could be judged
     committed_ms INTEGER NOT NULL,
@@ -27,7 +29,7 @@ CREATE TABLE files (
 CREATE TABLE places (
     watch TEXT NOT NULL,
     path BLOB NOT NULL,
-    role TEXT NOT NULL CHECK (role IN ('current', 'former', 'last')),
+    role TEXT NOT NULL CHECK (role IN ('current', 'former', 'last', 'ended')),
     position INTEGER NOT NULL,              -- of former ones, 0 is the oldest
     dev INTEGER NOT NULL,
     ino INTEGER NOT NULL,
@@ -50,12 +52,14 @@ CREATE TABLE totals (
     path BLOB NOT NULL,
     rule TEXT NOT NULL,
     matched INTEGER NOT NULL,               -- matching lines so far
+    reported INTEGER NOT NULL,              -- how many of them were told of in an event
     PRIMARY KEY (watch, path, rule)
 ) WITHOUT ROWID;
 
 -- Files that nobody reads any longer, and how far they were read. The greatest `age` is the newest.
 CREATE TABLE marks (
     age INTEGER PRIMARY KEY,
+    watch TEXT NOT NULL,
     dev INTEGER NOT NULL,
     ino INTEGER NOT NULL,
     born_ns INTEGER NOT NULL,
@@ -65,7 +69,7 @@ CREATE TABLE marks (
     head_bytes INTEGER NOT NULL,
     head_hash INTEGER NOT NULL,
     anchor BLOB NOT NULL,
-    UNIQUE (dev, ino, born_ns)
+    UNIQUE (watch, dev, ino, born_ns)
 );
 
 CREATE TABLE alerts (
