@@ -32,7 +32,7 @@ fn main() {
     let begun = Instant::now();
     let glob = dir.path().join("*/*.log");
     let mut child = Command::new(env!("CARGO_BIN_EXE_spiketail"))
-        .args(["run", glob.to_str().unwrap()])
+        .args(["run", "--no-state", glob.to_str().unwrap()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -27,7 +27,7 @@ fn main() {
     println!("write() to output, {samples} lines, one every {} ms", PAUSE.as_millis());
     println!("{:<36} {:>9} {:>9} {:>9}  ms", "", "p50", "p99", "max");
     let mut ours = Command::new(env!("CARGO_BIN_EXE_spiketail"));
-    ours.args(["run", "-c", config.to_str().unwrap()]);
+    ours.args(["run", "--no-state", "-c", config.to_str().unwrap()]);
     let ours = measure(ours, &log, samples, "spiketail::count");
     report("spiketail", &ours);
     let mut peer = Command::new("sh");

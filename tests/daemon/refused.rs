@@ -65,7 +65,7 @@ fn unprivileged(place: &Place, path: &str) -> Option<Daemon> {
         return None;
     }
     let mut command = setpriv();
-    command.arg("run").arg(place.log(path));
+    command.args(["run", "--no-state"]).arg(place.log(path));
     Some(Daemon::spawn(command))
 }
 
