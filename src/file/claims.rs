@@ -46,8 +46,10 @@ struct Table {
 pub struct Base {
     /// Who reads it.
     pub owner: Owner,
-    /// How many turns it has taken.
-    pub turns: u64,
+    /// How many turns of it have begun.
+    pub begun: u64,
+    /// How many turns of it have ended.
+    pub ended: u64,
 }
 
 /// All claims of a watch.
@@ -122,7 +124,7 @@ impl Claims {
 
     /// Says that `owner` reads `path`.
     pub fn enroll(&self, path: &Path, owner: Owner) {
-        self.table().paths.entry(path.to_owned()).or_insert(Base { owner, turns: 0 });
+        self.table().paths.entry(path.to_owned()).or_insert(Base { owner, begun: 0, ended: 0 });
     }
 
     /// Says that nobody reads `path` any longer.
@@ -130,10 +132,17 @@ impl Claims {
         self.table().paths.remove(path);
     }
 
-    /// Says that `path` has taken a turn.
-    pub fn turned(&self, path: &Path) {
+    /// Says that a turn of `path` begins.
+    pub fn turn_begins(&self, path: &Path) {
         if let Some(base) = self.table().paths.get_mut(path) {
-            base.turns += 1;
+            base.begun += 1;
+        }
+    }
+
+    /// Says that a turn of `path` has ended.
+    pub fn turn_ends(&self, path: &Path) {
+        if let Some(base) = self.table().paths.get_mut(path) {
+            base.ended = base.begun;
         }
     }
 

@@ -22,6 +22,9 @@ const SUBDIRECTORIES_MAX: usize = 64;
 /// At most this many files of a directory are examined by inode alone, without a name that rotation gives.
 const STRANGERS_MAX: usize = 4_096;
 
+/// So often is a search made again because rotation moved files meanwhile.
+const ROUNDS_MAX: u32 = 8;
+
 /// At most this many files that stood at a path unseen are read; more would mean that names mislead us.
 const UNSEEN_MAX: usize = 256;
 
@@ -32,6 +35,14 @@ struct Sibling {
     /// Whether its name is one that rotation gives.
     is_rotated: bool,
     is_compressed: bool,
+    /// Its stat, if its name is one that rotation gives and it is a regular file.
+    stat: Option<Stat>,
+}
+
+impl Sibling {
+    fn identity(&self) -> Option<Identity> {
+        self.stat.as_ref().map(Identity::from)
+    }
 }
 
 /// A file of a path, found under another name.
@@ -96,9 +107,12 @@ impl Search<'_> {
     /// the inode itself does not hold the contents any longer.
     #[must_use]
     pub fn locate(&self, place: &Place, is_gone: bool) -> Whereabouts {
-        let siblings = self.siblings();
-        if !is_gone && let Some(found) = self.by_identity(&siblings, place.identity) {
-            let is_unread = place.mark.cursor.offset == 0;
+        self.while_still(|siblings| self.locate_among(siblings, place, is_gone))
+    }
+
+    fn locate_among(&self, siblings: &[Sibling], place: &Place, is_gone: bool) -> Whereabouts {
+        if !is_gone && let Some(found) = self.by_identity(siblings, place.identity) {
+            let is_unread = place.mark.head.len == 0;
             return match self.unless_read_elsewhere(found) {
                 Whereabouts::Found(found) if !is_unread && !holds(&found, place) => {
                     Whereabouts::Rewritten(found)
@@ -107,7 +121,7 @@ impl Search<'_> {
             };
         }
         let mut copies: Vec<Found> =
-            complete(&siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
+            complete(siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
         // The first of equal ones is the oldest.
         copies.sort_by_key(|copy| (copy.stat.modified_ns, copy.stat.born_ns));
         match copies.into_iter().next() {
@@ -116,32 +130,29 @@ impl Search<'_> {
         }
     }
 
-    /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` are files of
-    /// this path that are being read or were read to their end, `now` is the one that stands at the path. Nothing that was
+    /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` are the
+    /// ends of files of this path that are open or were read, `now` is the one that stands at the path. Nothing that was
     /// last written before `since_ns` is among them.
     #[must_use]
     pub fn unseen(&self, last: &Place, known: &[Place], now: Option<Identity>, since_ns: i64) -> Vec<Found> {
         let Some(horizon) = self.horizon(last).map(|horizon| horizon.max(since_ns)) else {
             return Vec::new();
         };
-        let siblings = self.siblings();
-        let mut unseen: Vec<Found> = complete(&siblings)
-            .filter_map(|sibling| {
-                let stat = self.filesystem.stat(&sibling.path).ok().filter(Stat::is_regular)?;
-                let identity = Identity::from(&stat);
-                let is_known =
-                    Some(identity) == now || identity == last.identity || self.claims.knows(identity);
-                if is_known || stat.modified_ns < horizon || stat.size == 0 {
-                    return None;
-                }
-                let found = self.open(sibling)?;
-                let is_copy = known.iter().any(|place| is_equal(&found, place));
-                (!is_copy && found.identity() == identity && !self.is_copy_of_current(&found))
-                    .then_some(found)
-            })
-            .take(UNSEEN_MAX)
-            .collect();
+        let is_unseen = |stat: &Stat| {
+            let identity = Identity::from(stat);
+            let is_known = Some(identity) == now || identity == last.identity || self.claims.knows(identity);
+            !is_known && stat.modified_ns >= horizon && stat.size > 0
+        };
+        let mut unseen = self.while_still(|siblings| {
+            let unseen = complete(siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
+            let opened = unseen.filter_map(|sibling| self.open(sibling));
+            let is_new = |found: &Found| {
+                !known.iter().any(|place| is_equal(found, place)) && !self.is_copy_of_current(found)
+            };
+            opened.filter(is_new).take(UNSEEN_MAX).collect::<Vec<Found>>()
+        });
         unseen.sort_by_key(|found| (found.stat.modified_ns, found.stat.born_ns));
+        unseen.dedup_by_key(|found| found.identity());
         unseen
     }
 
@@ -160,25 +171,31 @@ impl Search<'_> {
     }
 
     fn by_identity(&self, siblings: &[Sibling], identity: Identity) -> Option<Found> {
-        let is_it =
-            |path: &Path| self.filesystem.stat(path).is_ok_and(|stat| Identity::from(&stat) == identity);
+        let is_it = |sibling: &&Sibling| sibling.identity() == Some(identity);
         let strangers = siblings.iter().filter(|sibling| !sibling.is_rotated).take(STRANGERS_MAX);
-        let sibling = rotated(siblings).chain(strangers).find(|sibling| is_it(&sibling.path))?;
+        let is_stranger = |sibling: &&Sibling| {
+            self.filesystem.stat(&sibling.path).is_ok_and(|stat| Identity::from(&stat) == identity)
+        };
+        let sibling = rotated(siblings).find(is_it).or_else(|| strangers.into_iter().find(is_stranger))?;
         self.open(sibling).filter(|found| found.identity() == identity)
     }
 
     fn open_if_copy(&self, sibling: &Sibling, place: &Place) -> Option<Found> {
         // A copy is made, or its original last written, after the last look at the original.
-        let stat = self.filesystem.stat(&sibling.path).ok().filter(Stat::is_regular)?;
-        let is_older = self.horizon(place).is_some_and(|horizon| stat.modified_ns < horizon);
-        if is_older || Identity::from(&stat) == place.identity {
+        let horizon = self.horizon(place).unwrap_or(i64::MIN);
+        let stat = sibling.stat.as_ref().filter(|stat| stat.modified_ns >= horizon)?;
+        if Identity::from(stat) == place.identity {
             return None;
         }
         self.open(sibling).filter(|found| holds(found, place))
     }
 
+    /// Opens a sibling, if it is still the file that it was when it was listed.
     fn open(&self, sibling: &Sibling) -> Option<Found> {
         match self.filesystem.open(&sibling.path) {
+            Ok((_, stat)) if sibling.stat.is_some() && sibling.identity() != Some(Identity::from(&stat)) => {
+                None
+            }
             Ok((file, stat)) => Some(Found { file, stat, is_compressed: sibling.is_compressed }),
             Err(OpenError::Missing | OpenError::NotRegular(_)) => None,
             Err(error) => {
@@ -200,6 +217,27 @@ impl Search<'_> {
                 .is_ok_and(|(current, stat)| is_copy((&*found.file, &found.stat), (&*current, &stat)))
     }
 
+    /// Searches among the siblings until they stayed as they are for the whole of a search: while rotation moves them, one
+    /// may be seen twice or not at all.
+    fn while_still<T>(&self, search: impl Fn(&[Sibling]) -> T) -> T {
+        let mut siblings = self.siblings();
+        let mut rounds = 0;
+        loop {
+            self.obstacle.replace(None);
+            let found = search(&siblings);
+            let now = self.siblings();
+            rounds += 1;
+            let is_same = |(before, now): (&Sibling, &Sibling)| {
+                before.path == now.path && before.identity() == now.identity()
+            };
+            let is_still = siblings.len() == now.len() && siblings.iter().zip(&now).all(is_same);
+            if is_still || rounds == ROUNDS_MAX {
+                return found;
+            }
+            siblings = now;
+        }
+    }
+
     /// Files in the path's directory and in those below it: `olddir` is often one of them.
     fn siblings(&self) -> Vec<Sibling> {
         let (Some(dir), Some(name)) =
@@ -213,6 +251,7 @@ impl Search<'_> {
         for dir in below.iter().take(SUBDIRECTORIES_MAX) {
             self.list(dir, name, &mut siblings, &mut Vec::new());
         }
+        siblings.sort_by(|a, b| a.path.cmp(&b.path));
         siblings
     }
 
@@ -238,13 +277,13 @@ impl Search<'_> {
                 continue;
             }
             let name = entry.to_str().unwrap_or_default();
-            if name != base || dir != self.path.parent().unwrap_or(dir) {
-                siblings.push(Sibling {
-                    path: dir.join(&entry),
-                    is_rotated: is_rotated(base, name),
-                    is_compressed: uncompressed(name).is_some(),
-                });
+            if name == base && self.path.parent() == Some(dir) {
+                continue;
             }
+            let (path, is_rotated) = (dir.join(&entry), is_rotated(base, name));
+            let stat = || self.filesystem.stat(&path).ok().filter(Stat::is_regular);
+            let stat = if is_rotated { stat() } else { None };
+            siblings.push(Sibling { path, is_rotated, is_compressed: uncompressed(name).is_some(), stat });
         }
     }
 }
@@ -288,9 +327,9 @@ fn holds(found: &Found, place: &Place) -> bool {
         }
 }
 
-/// Whether `found` holds the same as the file that `place` remembers, which was read to its end, and nothing more.
+/// Whether `found` holds the same as a file of which `place` remembers the end, and nothing more.
 fn is_equal(found: &Found, place: &Place) -> bool {
-    if place.mark.head.len == 0 {
+    if place.mark.head.len == 0 || place.mark.cursor.offset != place.size {
         return false;
     }
     if found.is_compressed {

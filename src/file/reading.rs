@@ -106,10 +106,19 @@ impl Reading {
         Ok(reading)
     }
 
-    /// Its size now, in bytes, whatever the last look saw.
+    /// Whether nothing was ever seen in it.
     #[must_use]
-    pub fn size_now(&self) -> u64 {
-        self.file.stat().map_or(self.seen.size, |stat| stat.size)
+    pub fn is_blank(&self) -> bool {
+        self.mark.head.len == 0
+    }
+
+    /// A place at the end of the file as it is now, whatever was read of it.
+    #[must_use]
+    pub fn end_now(&self) -> Option<Place> {
+        let stat = self.file.stat().ok()?;
+        let head = Head::of(&self.head_bytes(stat.size).ok()?);
+        let anchor = self.anchor_at(stat.size).ok()?;
+        Some(Place::of(&stat, Mark { cursor: LineCursor::at(stat.size), head, anchor }))
     }
 
     /// Says how the file was when it was last looked at, before it was opened anew.

@@ -36,7 +36,8 @@ pub fn bases(name: &str) -> Vec<String> {
 /// Whether `name` is one that rotation gives to a file that was named `base`.
 #[must_use]
 pub fn is_rotated(base: &str, name: &str) -> bool {
-    bases(name).iter().any(|known| known == base)
+    let stem = base.rsplit_once('.').map_or(base, |(stem, _)| stem);
+    name.starts_with(stem) && bases(name).iter().any(|known| known == base)
 }
 
 /// Where `name` may be cut so that what follows is what rotation adds.

@@ -71,7 +71,8 @@ pub struct Tail {
     ended: VecDeque<Place>,
     /// Since when the path has been read, in nanoseconds since the epoch.
     since_ns: i64,
-    /// A file whose name looks rotated, and how many turns the path that it comes from had taken when it was first seen.
+    /// A file whose name looks rotated, and how many turns of the path that it comes from had begun when it was found to
+    /// be no copy of that.
     asked: Option<(Identity, u64)>,
     /// Whether the file at the path is a copy of one that another path has.
     is_copy: bool,
@@ -244,6 +245,7 @@ impl Tail {
     pub fn turn(&mut self, scanner: &mut Scanner, samples_max: usize, budget: u64, moment: Moment) -> Turn {
         let turn = Turn::new(scanner.rules().len(), samples_max);
         let mut hands = Hands { scanner, budget, moment, turn };
+        self.claims.turn_begins(&self.path);
         self.settled = None;
         if self.since_ns == 0 {
             self.since_ns = moment.wall_ns - STAMP_LAG_NS;
@@ -275,7 +277,7 @@ impl Tail {
         } else {
             Some(self.record())
         };
-        self.claims.turned(&self.path);
+        self.claims.turn_ends(&self.path);
         turn
     }
 
@@ -366,6 +368,10 @@ impl Tail {
     ) -> io::Result<(Change, Next)> {
         let known = Known { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
         let (stat, content) = reading.look()?;
+        if is_current && reading.is_blank() && stat.modified_ns != reading.place().modified_ns {
+            // Nothing was in it; what is in it now may have come after a truncation.
+            self.find_unseen(&reading.place(), Some(reading), hands);
+        }
         let change = classify(&known, &Seen { at_path, size: stat.size, content });
         let next = match change {
             Change::Unchanged | Change::Grew => {

@@ -521,6 +521,7 @@ fn committed(state: &State, content: &[u8]) -> u64 {
         let offset = mark.cursor.offset as usize;
         mark.head.len > 0
             && offset <= content.len()
+            && mark.head.len <= content.len()
             && mark.head == Head::of(&content[..mark.head.len])
             && mark.anchor == Anchor::ending(&content[..offset])
     };

@@ -57,12 +57,6 @@ impl Draining {
         }
     }
 
-    /// The place, with the size that the file has now.
-    fn place_now(&self) -> Place {
-        let place = self.place();
-        Place { size: self.reading().map_or(place.size, Reading::size_now), ..place }
-    }
-
     pub(super) fn reading(&self) -> Option<&Reading> {
         if let Former::Plain(reading) = &self.former { Some(reading) } else { None }
     }
@@ -113,7 +107,7 @@ impl Tail {
         self.find_lost(hands);
         self.generation += 1;
         if is_current {
-            self.find_unseen(&place, Some(place.identity), hands);
+            self.find_unseen(&place, Some(reading), hands);
         }
         reading.restart();
     }
@@ -141,7 +135,11 @@ impl Tail {
                     self.give_up(&lost, hands);
                     let reason = if lost.is_gone { Loss::NoCopy } else { Loss::NotFound };
                     let is_quiet = hands.moment.wall_ns - lost.place.modified_ns > QUIET_NS;
-                    self.miss(&lost.place, hands.moment.is_prompt && is_quiet, reason, hands);
+                    let was_read = hands.moment.is_prompt && is_quiet;
+                    // Nothing is known of a file of which nothing was seen: it is among those that nobody saw.
+                    let is_unseen = lost.place.mark.head.len == 0
+                        && !self.unseen(&lost.place, None, hands.moment).is_empty();
+                    self.miss(&lost.place, was_read || is_unseen, reason, hands);
                 }
             }
         }
@@ -173,16 +171,14 @@ impl Tail {
     }
 
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there.
-    pub(super) fn find_unseen(&mut self, last: &Place, now: Option<Identity>, hands: &mut Hands<'_>) {
+    pub(super) fn find_unseen(&mut self, last: &Place, now: Option<&Reading>, hands: &mut Hands<'_>) {
         // A name that looks rotated has its history told by the path that it comes from.
         if self.claims.base_of(&self.path).is_some() {
             return;
         }
-        let known: Vec<Place> =
-            self.draining.iter().map(Draining::place_now).chain(self.ended.iter().copied()).collect();
-        for found in self.search(hands.moment).unseen(last, &known, now, self.since_ns) {
+        for found in self.unseen(last, now, hands.moment) {
             let identity = found.identity();
-            if !self.claims.reserve(identity, self.id) {
+            if self.claims.knows(identity) || !self.claims.reserve(identity, self.id) {
                 continue;
             }
             self.read_from_beginning(found, hands);
@@ -190,6 +186,12 @@ impl Tail {
                 self.last = self.draining.back().map(Draining::place);
             }
         }
+    }
+
+    fn unseen(&self, last: &Place, now: Option<&Reading>, moment: Moment) -> Vec<Found> {
+        let open = self.draining.iter().filter_map(Draining::reading).chain(now);
+        let known: Vec<Place> = open.filter_map(Reading::end_now).chain(self.ended.iter().copied()).collect();
+        self.search(moment).unseen(last, &known, now.map(Reading::identity), self.since_ns)
     }
 
     fn read_from_beginning(&mut self, found: Found, hands: &mut Hands<'_>) {

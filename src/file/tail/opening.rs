@@ -1,5 +1,7 @@
 //! The way to the file at a path: a new one, or one that was closed.
 
+use std::path::Path;
+
 use crate::file::change::{AtPath, Reason};
 use crate::file::claims::Claim;
 use crate::file::decompressed::{Compression, MAGIC_BYTES};
@@ -46,7 +48,7 @@ impl Tail {
         }
         match self.open_reading(hands) {
             Ok(Some(reading)) => {
-                self.find_unseen_before(reading.identity(), hands);
+                self.find_unseen_before(&reading, hands);
                 self.current = Current::Open(reading);
                 self.origin = Origin::Appeared;
                 (self.asked, self.is_copy) = (None, false);
@@ -104,6 +106,10 @@ impl Tail {
             Ok((file, stat)) if Identity::from(&stat) == place.identity => {
                 let mut reading = Reading::resume(file, &stat, &self.settings, place.mark);
                 reading.remember(&place);
+                if place.mark.head.len == 0 {
+                    // Nothing tells whether it is the first generation still.
+                    self.find_unseen(&place, Some(&reading), hands);
+                }
                 self.current = Current::Open(reading);
                 Next::LookAgain
             }
@@ -138,35 +144,36 @@ impl Tail {
         Next::LookAgain
     }
 
+    /// Asks what the path that this name comes from has to do with the file.
+    ///
+    /// A copy is made before its original is truncated. So a file that is not like its original now is either no copy, or
+    /// the original was truncated before, which the next turn of that path sees; then it looks for the copy, and finds it.
     fn ask_base(&mut self, there: &Stat, hands: &mut Hands<'_>) -> Base {
         let Some((path, base)) = self.claims.base_of(&self.path) else { return Base::None };
         let identity = Identity::from(there);
-        let asked = self.asked.filter(|(asked, _)| *asked == identity).map(|(_, turns)| turns);
-        let Some(turns) = asked else {
-            self.asked = Some((identity, base.turns));
-            // The base takes its turn, and then this one again.
-            (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
-            return Base::Wait;
-        };
-        if base.turns <= turns {
-            (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
-            return Base::Wait;
+        match self.asked.filter(|(asked, _)| *asked == identity) {
+            Some((_, begun)) if base.ended > begun => Base::None,
+            Some(_) => {
+                (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+                Base::Wait
+            }
+            // Copying may be about to begin.
+            None if there.size == 0 => Base::Wait,
+            None if self.is_copy_of(&path) => Base::Copied,
+            None => {
+                self.asked = Some((identity, base.begun));
+                (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+                Base::Wait
+            }
         }
-        if there.size == 0 {
-            // Copying may be about to begin. The next look asks again.
-            self.asked = None;
-            return Base::Wait;
-        }
-        let is_copied = || {
-            let (file, stat) = self.filesystem.open(&self.path).ok()?;
-            let (original, of_original) = self.filesystem.open(&path).ok()?;
-            Some(is_copy((&*file, &stat), (&*original, &of_original)))
-        };
-        if is_copied() == Some(true) {
-            self.asked = None;
-            return Base::Copied;
-        }
-        Base::None
+    }
+
+    fn is_copy_of(&self, path: &Path) -> bool {
+        let open = |path| self.filesystem.open(path).ok();
+        let files = open(&self.path).zip(open(path));
+        files.is_some_and(|((file, stat), (original, of_original))| {
+            is_copy((&*file, &stat), (&*original, &of_original))
+        })
     }
 
     /// The name of what compressed the file, if anything did.
@@ -183,7 +190,7 @@ impl Tail {
     }
 
     /// Searches for the files that stood at the path before `new`, without our seeing them there.
-    fn find_unseen_before(&mut self, new: Identity, hands: &mut Hands<'_>) {
+    fn find_unseen_before(&mut self, new: &Reading, hands: &mut Hands<'_>) {
         if let Some(last) = self.last.take() {
             self.find_unseen(&last, Some(new), hands);
         } else if let Origin::CameMeanwhile { since_ns } = self.origin {
