@@ -16,6 +16,10 @@ use crate::file::record::Place;
 use crate::file::rotation::{is_rotated, uncompressed};
 use crate::sys::open::{OpenError, Stat, classify};
 
+/// Stamps that are further ahead of the clock than this, in nanoseconds, were made before someone set it back. A turn may
+/// last a while.
+const AHEAD_NS: i64 = 600_000_000_000;
+
 /// At most this many directories below a path's own are looked into for rotated files.
 const SUBDIRECTORIES_MAX: usize = 64;
 
@@ -159,7 +163,7 @@ impl Search<'_> {
     /// Whatever came after `place` was last written at this time or later, in nanoseconds since the epoch. `None` if the
     /// stamps of the file lie in the future, so that they tell nothing.
     fn horizon(&self, place: &Place) -> Option<i64> {
-        (place.modified_ns <= self.now_ns).then_some(place.modified_ns)
+        (place.modified_ns <= self.now_ns + AHEAD_NS).then_some(place.modified_ns)
     }
 
     fn unless_read_elsewhere(&self, found: Found) -> Whereabouts {

@@ -352,7 +352,8 @@ impl Reading {
             return Ok(false);
         }
         let head = self.head_bytes(trial.cursor.offset)?;
-        if !self.mark.head.matches(&head) {
+        let is_whole = head.len() as u64 == trial.cursor.offset.min(HEAD_BYTES as u64);
+        if !is_whole || !self.mark.head.matches(&head) {
             return Ok(false);
         }
         self.mark.head = Head::of(&head);
