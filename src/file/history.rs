@@ -135,23 +135,32 @@ impl Search<'_> {
     }
 
     /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` are the
-    /// ends of files of this path that are open or were read, `now` is the one that stands at the path. Nothing that was
+    /// ends of files of this path that are open or were read, `now` is what was read of the one that stands at the path. Nothing that was
     /// last written before `since_ns` is among them.
     #[must_use]
-    pub fn unseen(&self, last: &Place, known: &[Place], now: Option<Identity>, since_ns: i64) -> Vec<Found> {
+    pub fn unseen(&self, last: &Place, known: &[Place], now: Option<&Place>, since_ns: i64) -> Vec<Found> {
         let Some(horizon) = self.horizon(last).map(|horizon| horizon.max(since_ns)) else {
             return Vec::new();
         };
         let is_unseen = |stat: &Stat| {
             let identity = Identity::from(stat);
-            let is_known = Some(identity) == now || identity == last.identity || self.claims.knows(identity);
-            !is_known && stat.modified_ns >= horizon && stat.size > 0
+            let is_known = now.is_some_and(|now| identity == now.identity)
+                || identity == last.identity
+                || self.claims.knows(identity);
+            // An empty file may be a copy that is about to be made, unless it was there before the file at the path.
+            let may_grow = now.is_none_or(|now| {
+                last.identity.born_ns < stat.born_ns && stat.born_ns < now.identity.born_ns
+            });
+            !is_known && stat.modified_ns >= horizon && (stat.size > 0 || may_grow)
         };
         let mut unseen = self.while_still(|siblings| {
             let unseen = complete(siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
             let opened = unseen.filter_map(|sibling| self.open(sibling));
             let is_new = |found: &Found| {
-                !known.iter().any(|place| is_equal(found, place)) && !self.is_copy_of_current(found)
+                // What was read just now may have been copied and truncated just now.
+                let is_late = |now: &Place| found.stat.modified_ns >= now.modified_ns && holds(found, now);
+                let is_known = known.iter().any(|place| is_equal(found, place));
+                !is_known && !now.is_some_and(is_late) && !self.is_copy_of_current(found)
             };
             opened.filter(is_new).take(UNSEEN_MAX).collect::<Vec<Found>>()
         });

@@ -368,10 +368,8 @@ impl Tail {
     ) -> io::Result<(Change, Next)> {
         let known = Known { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
         let (stat, content) = reading.look()?;
-        if is_current && reading.is_blank() && stat.modified_ns != reading.place().modified_ns {
-            // Nothing was in it; what is in it now may have come after a truncation.
-            self.find_unseen(&reading.place(), Some(reading), hands);
-        }
+        let was = reading.place();
+        let was_blank = is_current && reading.is_blank() && stat.modified_ns != was.modified_ns;
         let change = classify(&known, &Seen { at_path, size: stat.size, content });
         let next = match change {
             Change::Unchanged | Change::Grew => {
@@ -397,6 +395,10 @@ impl Tail {
             }
             Change::Rotated(_) | Change::Removed(_) => Next::LookAgain,
         };
+        if was_blank {
+            // Nothing was in it; what is in it now may have come after a truncation.
+            self.find_unseen(&was, Some(reading), hands);
+        }
         Ok((change, next))
     }
 

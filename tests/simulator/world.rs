@@ -331,7 +331,9 @@ impl World {
             None => {
                 let Some(path) = self.rotated().into_iter().find(|path| {
                     let id = self.disk.names[path];
-                    id != self.writer && path.extension() != Some("gz".as_ref())
+                    // As gzip does, it leaves files alone that have another name.
+                    let is_sole = self.disk.inodes[id].links == 1;
+                    id != self.writer && is_sole && path.extension() != Some("gz".as_ref())
                 }) else {
                     return;
                 };
