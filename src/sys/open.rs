@@ -212,11 +212,6 @@ pub fn next_data(file: &File, offset: u64) -> Option<u64> {
     rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)).ok()
 }
 
-/// Tells the kernel that the file is read from front to back, once.
-pub fn advise_sequential(file: &File) {
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -84,25 +84,6 @@ impl MappedWindow {
         std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
         if self.slot.is_torn() { Sight::Torn } else { Sight::Whole }
     }
-
-    /// Asks the kernel to bring `range` in with one call instead of a fault every few pages.
-    pub fn populate(&self, range: Range<u64>) {
-        if !self.covers(&range) {
-            return;
-        }
-        let page = rustix::param::page_size() as u64;
-        let from = range.start / page * page - self.start;
-        let len = (range.end - self.start - from) as usize;
-        // SAFETY: the range lies within the mapping; populating for reading changes no contents. A failure (old
-        // kernel, truncated file) only means that the pages come in by faults.
-        let _ = unsafe {
-            rustix::mm::madvise(
-                self.map.as_mut_ptr().add(from as usize).cast(),
-                len,
-                rustix::mm::Advice::LinuxPopulateRead,
-            )
-        };
-    }
 }
 
 #[cfg(test)]
