@@ -253,6 +253,7 @@ impl Sink for EngineSink {
             Trouble::Polled(message) => health("polling", message, true),
             Trouble::Waiting(message) => health("waiting", message, false),
             Trouble::Unlisted(message) => health("unlisted", message, true),
+            Trouble::Mended(message) => health("mended", message, false),
             Trouble::Overflow => {
                 let message = "the kernel lost events, so every file is looked at; if this comes often, raise fs.inotify.max_queued_events";
                 health("watch_overflow", message.to_owned(), true);

@@ -6,46 +6,55 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::FileType;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::watch::links::{hops, links_above};
 use crate::watch::pattern::{Exclusions, Part, Pattern, PatternError};
 use crate::watch::spec::WatchSpec;
 
 /// At most this deep does `**` go below the directory where it begins.
-const DEPTH_MAX: usize = 32;
+pub(super) const DEPTH_MAX: usize = 32;
 
 /// A pattern, and the part of it that a directory's entries must match.
-type Interest = (usize, usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Interest {
+    pattern: usize,
+    part: usize,
+    /// If the part is `**`: how many directories it has matched on the way.
+    depth: usize,
+}
 
 /// A directory whose entries matter.
-#[derive(Debug)]
-pub(super) struct Directory {
-    pub(super) interests: HashSet<Interest>,
-    /// Its path without symbolic links.
-    pub(super) resolved: PathBuf,
+#[derive(Debug, Default)]
+struct Directory {
+    interests: HashSet<Interest>,
     /// Modification time at the last listing, if the listing was long enough after it to be trusted.
     listed: Option<SystemTime>,
 }
 
-/// What a pass over the directories asks for.
+/// What a pass over the directories asks for. `linked` says that a symbolic link may be on the way to a path from the
+/// directory of interest that holds it.
 pub(super) trait Visitor {
-    /// Sees to it that events come from a directory. True if it is new.
-    fn watch(&mut self, dir: &Path);
+    /// Sees to it that events come from a directory.
+    fn watch(&mut self, dir: &Path, linked: bool);
     /// Takes a file that a pattern means.
-    fn found(&mut self, watch: usize, path: &Path);
+    fn found(&mut self, watch: usize, path: &Path, linked: bool);
     /// Takes the reason why a directory cannot be listed.
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error);
+    /// Takes a pattern whose `**` ends before the directories do.
+    fn too_deep(&mut self, pattern: &str);
 }
 
 /// Which files and directories the watches mean.
 #[derive(Debug)]
 pub struct Discovery {
     patterns: Arc<Vec<Pattern>>,
-    exclusions: Arc<Vec<Exclusions>>,
+    exclusions: Vec<Exclusions>,
     directories: HashMap<PathBuf, Directory>,
+    /// The directories as the pass before left them. Empty outside of a pass.
+    before: HashMap<PathBuf, Directory>,
     /// Directories that became of interest and are still to be listed.
     entered: Vec<(PathBuf, Interest)>,
 }
@@ -62,11 +71,11 @@ impl Discovery {
                 patterns.push(Pattern::new(watch, path)?);
             }
         }
-        let exclusions = specs.iter().map(Exclusions::new).collect::<Result<_, _>>()?;
         Ok(Discovery {
             patterns: Arc::new(patterns),
-            exclusions: Arc::new(exclusions),
+            exclusions: specs.iter().map(Exclusions::new).collect::<Result<_, _>>()?,
             directories: HashMap::new(),
+            before: HashMap::new(),
             entered: Vec::new(),
         })
     }
@@ -79,11 +88,6 @@ impl Discovery {
         means.any(|in_directory| !self.exclusions[watch].leave_out(path, in_directory))
     }
 
-    /// Directories of interest, by the path that patterns lead to.
-    pub(super) fn directories(&self) -> &HashMap<PathBuf, Directory> {
-        &self.directories
-    }
-
     /// Forgets when directories were listed, so that the next pass lists them all.
     pub(super) fn distrust(&mut self) {
         self.directories.values_mut().for_each(|dir| dir.listed = None);
@@ -92,20 +96,14 @@ impl Discovery {
     /// Goes over all patterns from the root down. Directories that did not change since they were listed are not listed
     /// again. Gives the directories that are of interest no longer.
     pub(super) fn pass(&mut self, visitor: &mut dyn Visitor) -> Vec<PathBuf> {
-        let before: HashMap<PathBuf, Option<SystemTime>> =
-            self.directories.drain().map(|(path, dir)| (path, dir.listed)).collect();
+        self.before = std::mem::take(&mut self.directories);
         let patterns = Arc::clone(&self.patterns);
-        let mut roots: HashMap<PathBuf, HashSet<Interest>> = HashMap::new();
-        for (number, pattern) in patterns.iter().enumerate() {
-            let (dir, part) = deepest(pattern);
-            roots.entry(dir).or_default().insert((number, part));
+        for (pattern, wanted) in patterns.iter().enumerate() {
+            let (dir, part) = deepest(wanted);
+            self.enter(&dir, Interest { pattern, part, depth: 0 }, true, visitor);
         }
-        for (dir, interests) in roots {
-            for interest in interests {
-                self.enter(&dir, interest, 0, visitor, &before);
-            }
-        }
-        self.list_entered(visitor, &before);
+        self.list_entered(visitor);
+        let before = std::mem::take(&mut self.before);
         before.into_keys().filter(|path| !self.directories.contains_key(path)).collect()
     }
 
@@ -115,11 +113,10 @@ impl Discovery {
         let interests: Vec<Interest> = directory.interests.iter().copied().collect();
         let path = dir.join(name);
         let Ok(kind) = std::fs::symlink_metadata(&path).map(|meta| meta.file_type()) else { return };
-        let unlisted = HashMap::new();
         for interest in interests {
-            self.visit(&path, name, kind, interest, 0, visitor, &unlisted);
+            self.visit(&path, name, kind, interest, visitor);
         }
-        self.list_entered(visitor, &unlisted);
+        self.list_entered(visitor);
     }
 
     /// Plain paths at which nothing is.
@@ -127,73 +124,50 @@ impl Discovery {
         self.patterns.iter().filter(|p| p.is_plain && !Path::new(&p.text).exists()).map(|p| p.text.as_str())
     }
 
-    fn enter(
-        &mut self,
-        dir: &Path,
-        interest: Interest,
-        depth: usize,
-        visitor: &mut dyn Visitor,
-        before: &HashMap<PathBuf, Option<SystemTime>>,
-    ) {
-        let new_directory = || Directory {
-            interests: HashSet::new(),
-            resolved: std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned()),
-            listed: before.get(dir).copied().flatten(),
-        };
+    fn enter(&mut self, dir: &Path, interest: Interest, linked: bool, visitor: &mut dyn Visitor) {
+        let before = self.before.get(dir);
         let is_new = !self.directories.contains_key(dir);
-        let directory = self.directories.entry(dir.to_owned()).or_insert_with(new_directory);
+        let directory = self.directories.entry(dir.to_owned()).or_default();
+        if is_new {
+            directory.listed = before.and_then(|before| before.listed);
+        }
         if directory.interests.insert(interest) {
             self.entered.push((dir.to_owned(), interest));
-            if !before.contains_key(dir) {
+            if !before.is_some_and(|before| before.interests.contains(&interest)) {
                 directory.listed = None;
             }
         }
         if is_new {
-            visitor.watch(dir);
+            visitor.watch(dir, linked);
         }
         // `**` also means no directory at all.
-        let patterns = Arc::clone(&self.patterns);
-        let (number, part) = interest;
-        if matches!(patterns[number].parts.get(part), Some(Part::AnyDepth)) && depth <= DEPTH_MAX {
-            self.enter(dir, (number, part + 1), depth, visitor, before);
+        if matches!(self.patterns[interest.pattern].parts.get(interest.part), Some(Part::AnyDepth)) {
+            self.enter(dir, interest.next(), linked, visitor);
         }
     }
 
     /// Lists every directory that was entered, and those that turn up meanwhile.
-    fn list_entered(&mut self, visitor: &mut dyn Visitor, before: &HashMap<PathBuf, Option<SystemTime>>) {
+    fn list_entered(&mut self, visitor: &mut dyn Visitor) {
         while !self.entered.is_empty() {
             let mut due: HashMap<PathBuf, Vec<Interest>> = HashMap::new();
             for (dir, interest) in std::mem::take(&mut self.entered) {
                 due.entry(dir).or_default().push(interest);
             }
             for (dir, interests) in due {
-                self.list(&dir, &interests, visitor, before);
+                self.list(&dir, &interests, visitor);
             }
         }
     }
 
-    fn list(
-        &mut self,
-        dir: &Path,
-        interests: &[Interest],
-        visitor: &mut dyn Visitor,
-        before: &HashMap<PathBuf, Option<SystemTime>>,
-    ) {
+    fn list(&mut self, dir: &Path, interests: &[Interest], visitor: &mut dyn Visitor) {
         let modified = std::fs::metadata(dir).and_then(|meta| meta.modified()).ok();
         let listed = self.directories.get(dir).and_then(|directory| directory.listed);
-        let leads_on = interests.iter().any(|(number, part)| !self.patterns[*number].is_last(*part));
+        let leads_on = interests.iter().any(|at| !self.patterns[at.pattern].is_last(at.part));
         if listed.is_some() && listed == modified && !leads_on {
             return;
         }
-        let entries = match std::fs::read_dir(dir) {
-            Ok(entries) => entries,
-            Err(error) => return visitor.unlisted(dir, &error),
-        };
-        for entry in entries.flatten() {
-            let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
-            for interest in interests {
-                self.visit(&entry.path(), &name, kind, *interest, 0, visitor, before);
-            }
+        if let Err(error) = self.visit_entries(dir, interests, visitor) {
+            return visitor.unlisted(dir, &error);
         }
         // A change in the same instant as the listing would not show in the time.
         let is_old = |time: &SystemTime| time.elapsed().is_ok_and(|age| age.as_secs() >= 2);
@@ -202,46 +176,84 @@ impl Discovery {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one entry seen through one interest")]
+    fn visit_entries(
+        &mut self,
+        dir: &Path,
+        interests: &[Interest],
+        visitor: &mut dyn Visitor,
+    ) -> std::io::Result<()> {
+        let patterns = Arc::clone(&self.patterns);
+        let (named, listed): (Vec<Interest>, Vec<Interest>) = interests
+            .iter()
+            .partition(|at| matches!(patterns[at.pattern].parts.get(at.part), Some(Part::Name(_))));
+        // What is named outright is found without a listing, which may be long or forbidden.
+        for interest in named {
+            let Some(Part::Name(name)) = patterns[interest.pattern].parts.get(interest.part) else {
+                continue;
+            };
+            let path = dir.join(name);
+            match std::fs::symlink_metadata(&path) {
+                Ok(meta) => self.visit(&path, name, meta.file_type(), interest, visitor),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if listed.is_empty() {
+            return Ok(());
+        }
+        for entry in std::fs::read_dir(dir)?.flatten() {
+            let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+            for interest in &listed {
+                self.visit(&entry.path(), &name, kind, *interest, visitor);
+            }
+        }
+        Ok(())
+    }
+
     fn visit(
         &mut self,
         path: &Path,
         name: &OsStr,
         kind: FileType,
-        (number, part): Interest,
-        depth: usize,
+        interest: Interest,
         visitor: &mut dyn Visitor,
-        before: &HashMap<PathBuf, Option<SystemTime>>,
     ) {
         let patterns = Arc::clone(&self.patterns);
-        let pattern = &patterns[number];
-        let is_any_depth = matches!(pattern.parts.get(part), Some(Part::AnyDepth));
+        let pattern = &patterns[interest.pattern];
+        let linked = kind.is_symlink();
         // Behind the last part: the pattern named the directory, and means the logs in it.
-        let Some(wanted) = pattern.parts.get(part) else {
+        let Some(wanted) = pattern.parts.get(interest.part) else {
             if is_file(path, kind, false) && !self.exclusions[pattern.watch].leave_out(path, true) {
-                visitor.found(pattern.watch, path);
+                visitor.found(pattern.watch, path, linked);
             }
             return;
         };
         if !wanted.matches(name) {
             return;
         }
-        // Below `**` links are not followed, or a link to a directory above would lead round in circles.
-        let is_dir = kind.is_dir() || (kind.is_symlink() && !is_any_depth && path.is_dir());
-        if is_any_depth {
-            if is_dir {
-                self.enter(path, (number, part), depth + 1, visitor, before);
+        if matches!(wanted, Part::AnyDepth) {
+            // Below `**` links are not followed, or a link to a directory above would lead round in circles.
+            if kind.is_dir() && interest.depth < DEPTH_MAX {
+                self.enter(path, Interest { depth: interest.depth + 1, ..interest }, linked, visitor);
+            } else if kind.is_dir() {
+                visitor.too_deep(&pattern.text);
             }
-        } else if is_dir {
-            if !pattern.is_last(part) || pattern.is_plain {
-                self.enter(path, (number, part + 1), depth, visitor, before);
+        } else if kind.is_dir() || (linked && path.is_dir()) {
+            if !pattern.is_last(interest.part) || pattern.is_plain {
+                self.enter(path, interest.next(), linked, visitor);
             }
-        } else if pattern.is_last(part)
+        } else if pattern.is_last(interest.part)
             && is_file(path, kind, pattern.is_plain)
             && !self.exclusions[pattern.watch].leave_out(path, false)
         {
-            visitor.found(pattern.watch, path);
+            visitor.found(pattern.watch, path, linked);
         }
+    }
+}
+
+impl Interest {
+    fn next(self) -> Interest {
+        Interest { part: self.part + 1, depth: 0, ..self }
     }
 }
 
@@ -266,12 +278,73 @@ fn deepest(pattern: &Pattern) -> (PathBuf, usize) {
     (dir, pattern.parts.len())
 }
 
-/// The names, outside of `path`'s own directory, at which something may happen that concerns the file at `path`.
-pub(super) fn routes_of(path: &Path) -> Vec<PathBuf> {
-    hops(path)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The links that lead to `dir`; when one is switched, other files are meant.
-pub(super) fn switches_of(dir: &Path) -> Vec<PathBuf> {
-    links_above(dir)
+    #[derive(Default)]
+    struct Noted {
+        found: HashSet<PathBuf>,
+        watched: Vec<PathBuf>,
+        too_deep: usize,
+    }
+
+    impl Visitor for Noted {
+        fn watch(&mut self, dir: &Path, _: bool) {
+            self.watched.push(dir.to_owned());
+        }
+
+        fn found(&mut self, _: usize, path: &Path, _: bool) {
+            self.found.insert(path.to_owned());
+        }
+
+        fn unlisted(&mut self, dir: &Path, error: &std::io::Error) {
+            panic!("{}: {error}", dir.display());
+        }
+
+        fn too_deep(&mut self, _: &str) {
+            self.too_deep += 1;
+        }
+    }
+
+    fn discovery(path: &Path) -> Discovery {
+        Discovery::new(&[WatchSpec { paths: vec![path.to_owned()], exclude: Vec::new() }]).unwrap()
+    }
+
+    #[test]
+    fn any_depth_ends_where_it_is_said_to() {
+        let root = tempfile::tempdir().unwrap();
+        let mut dir = root.path().to_owned();
+        let mut files = Vec::new();
+        for _ in 0..DEPTH_MAX + 3 {
+            files.push(dir.join("x.log"));
+            std::fs::write(dir.join("x.log"), "").unwrap();
+            dir.push("d");
+            std::fs::create_dir(&dir).unwrap();
+        }
+        let mut noted = Noted::default();
+        let mut discovery = discovery(&root.path().join("**/x.log"));
+        let _ = discovery.pass(&mut noted);
+        assert_eq!(noted.found, files[..=DEPTH_MAX].iter().cloned().collect());
+        assert_eq!(noted.too_deep, 1);
+        // An event does not lead deeper than a pass does.
+        let deepest = files[DEPTH_MAX].parent().unwrap();
+        discovery.entry(deepest, OsStr::new("d"), &mut noted);
+        assert_eq!((noted.found.len(), noted.too_deep), (DEPTH_MAX + 1, 2));
+    }
+
+    #[test]
+    fn every_directory_is_watched_once_per_pass_whatever_leads_to_it() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("b/b/b")).unwrap();
+        std::fs::write(root.path().join("b/b/b/x.log"), "").unwrap();
+        let mut noted = Noted::default();
+        let mut discovery = discovery(&root.path().join("**/b/**/x.log"));
+        assert!(discovery.pass(&mut noted).is_empty());
+        assert_eq!((noted.watched.len(), noted.found.len()), (4, 1));
+        std::fs::remove_dir_all(root.path().join("b/b")).unwrap();
+        let mut gone = discovery.pass(&mut noted);
+        gone.sort();
+        assert_eq!(gone, [root.path().join("b/b"), root.path().join("b/b/b")]);
+    }
 }

@@ -10,6 +10,7 @@ pub mod links;
 pub mod pattern;
 pub mod spec;
 pub mod sweep;
+mod troubles;
 mod watches;
 
 use std::path::Path;
@@ -45,4 +46,6 @@ pub enum Trouble {
     Overflow,
     /// A directory cannot be listed, and why.
     Unlisted(String),
+    /// What was told of before has ended.
+    Mended(String),
 }

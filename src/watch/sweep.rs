@@ -1,13 +1,13 @@
 //! The thread that finds files: on events, and on a slow sweep over everything, because events get lost.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::watch::discover::Discovery;
-use crate::watch::hints::{Inbox, Listener, Nap, Routes};
+use crate::watch::hints::Inbox;
 use crate::watch::pattern::PatternError;
 use crate::watch::spec::{WatchSpec, WatchTiming};
 use crate::watch::watches::Watches;
@@ -37,9 +37,11 @@ impl Watching {
         sink: Arc<dyn Sink>,
     ) -> Result<Watching, PatternError> {
         let inbox = Arc::new(Inbox::default());
-        let mut sweeper = Sweeper::new(Discovery::new(specs)?, timing, is_remote, sink, Arc::clone(&inbox));
+        let discovery = Discovery::new(specs)?;
+        let state = Watches::new(sink, Arc::clone(&inbox), is_remote);
+        let mut sweeper = Sweeper { discovery, state, timing, inbox: Arc::clone(&inbox) };
         sweeper.reconcile(true);
-        let directories = sweeper.watched.len();
+        let directories = sweeper.state.watches.len();
         let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(move || sweeper.run());
         let thread =
             thread.inspect_err(|error| tracing::error!("cannot start the sweeping thread: {error}")).ok();
@@ -60,47 +62,9 @@ struct Sweeper {
     state: Watches,
     timing: WatchTiming,
     inbox: Arc<Inbox>,
-    watched: HashSet<PathBuf>,
 }
 
 impl Sweeper {
-    fn new(
-        discovery: Discovery,
-        timing: WatchTiming,
-        is_remote: IsRemote,
-        sink: Arc<dyn Sink>,
-        inbox: Arc<Inbox>,
-    ) -> Sweeper {
-        let routes = Arc::new(Routes::default());
-        let listener = Listener {
-            sink: Arc::clone(&sink),
-            routes: Arc::clone(&routes),
-            inbox: Arc::clone(&inbox),
-            nap: Nap::new(),
-        };
-        let mut state = Watches {
-            sink,
-            routes,
-            watcher: None,
-            is_remote,
-            existing: false,
-            watches: HashMap::new(),
-            aliases: HashMap::new(),
-            switches: HashSet::new(),
-            polled: HashSet::new(),
-            resolved: HashMap::new(),
-            files: HashMap::new(),
-            troubles: HashSet::new(),
-        };
-        match notify::recommended_watcher(listener) {
-            Ok(watcher) => state.watcher = Some(watcher),
-            Err(error) => state.tell(Trouble::Polled(format!(
-                "the kernel gives no inotify instance ({error}), so every directory is polled; raise fs.inotify.max_user_instances"
-            ))),
-        }
-        Sweeper { discovery, state, timing, inbox, watched: HashSet::new() }
-    }
-
     fn run(mut self) {
         let sweep_every = Duration::from_millis(self.timing.sweep_interval_ms);
         let poll_every = Duration::from_millis(self.timing.poll_interval_ms);
@@ -118,13 +82,7 @@ impl Sweeper {
                 self.reconcile(false);
                 self.state.forget();
             }
-            let mut everything = false;
-            for path in queue.paths {
-                everything |= self.event(&path);
-            }
-            if everything {
-                self.reconcile(false);
-            }
+            self.events(queue.paths);
             let now = Instant::now();
             if now >= sweep_at {
                 self.reconcile(false);
@@ -140,14 +98,12 @@ impl Sweeper {
 
     /// Goes over everything: patterns, directories, watches.
     fn reconcile(&mut self, existing: bool) {
-        self.state.existing = existing;
-        self.state.renew_watches();
+        self.state.begin_pass(existing);
         let gone = self.discovery.pass(&mut self.state);
         for dir in gone {
             self.state.unwatch(&dir);
         }
-        self.state.existing = false;
-        self.watched = self.state.watches.keys().cloned().collect();
+        self.state.end_pass();
         if existing {
             for path in self.discovery.missing() {
                 self.state
@@ -157,18 +113,33 @@ impl Sweeper {
         }
     }
 
-    /// Something other than a write happened at `path`. True if everything has to be gone over.
-    fn event(&mut self, path: &Path) -> bool {
-        if self.state.switches.contains(path) || self.state.watches.contains_key(path) {
-            return true;
+    /// Something other than a write happened at `paths`.
+    fn events(&mut self, paths: VecDeque<PathBuf>) {
+        let mut doubtful = HashSet::new();
+        let mut is_switched = false;
+        for path in paths {
+            if self.state.watches.contains_key(&path) {
+                doubtful.insert(path);
+            } else if self.state.switches.contains(&path) {
+                is_switched = true;
+            } else {
+                self.event(&path);
+            }
         }
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        if is_switched || !doubtful.is_empty() {
+            self.state.doubt(&doubtful);
+            self.reconcile(false);
+        }
+        self.state.look_behind_new_watches();
+    }
+
+    fn event(&mut self, path: &Path) {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return };
         let dirs: Vec<PathBuf> = self.state.aliases.get(parent).into_iter().flatten().cloned().collect();
         for dir in dirs {
             self.state.reroute(&dir.join(name));
             self.discovery.entry(&dir, name, &mut self.state);
         }
-        false
     }
 
     /// Looks at what has no reliable events.
@@ -179,9 +150,7 @@ impl Sweeper {
         let files = self.state.files.values().flatten().filter(|file| file.names.iter().any(is_polled));
         let due: Vec<Key> = files.map(|file| file.key).collect();
         self.state.sink.look(&due);
-        let dirs = self.discovery.directories();
-        let changed = dirs.values().any(|dir| polled.contains(&dir.resolved));
-        if changed {
+        if self.state.resolved.values().any(|dir| polled.contains(dir)) {
             self.reconcile(false);
         }
     }

@@ -5,21 +5,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
 
-use crate::watch::discover::{Visitor, routes_of, switches_of};
-use crate::watch::hints::Routes;
+use crate::watch::discover::{DEPTH_MAX, Visitor};
+use crate::watch::hints::{Inbox, Listener, Nap, Routes};
+use crate::watch::links::{hops, links_above};
 use crate::watch::sweep::IsRemote;
+use crate::watch::troubles::{Concern, Troubles};
 use crate::watch::{Key, Sink, Trouble};
 
 /// Watches, and the files and links that their events are routed to.
 pub(super) struct Watches {
     pub(super) sink: Arc<dyn Sink>,
-    pub(super) routes: Arc<Routes>,
-    pub(super) watcher: Option<RecommendedWatcher>,
-    pub(super) is_remote: IsRemote,
-    pub(super) existing: bool,
-    /// Inode of each directory when its watch was set, by resolved path.
-    pub(super) watches: HashMap<PathBuf, (u64, u64)>,
+    inbox: Arc<Inbox>,
+    routes: Arc<Routes>,
+    watcher: Option<RecommendedWatcher>,
+    is_remote: IsRemote,
+    /// Whether the files that are found now were there before watching began.
+    existing: bool,
+    /// What each directory was when its watch was set, by resolved path.
+    pub(super) watches: HashMap<PathBuf, DirectoryId>,
+    /// Directories whose watch was set just now.
+    renewed: HashSet<PathBuf>,
+    /// Directories whose watch was dropped because they are no longer what they were.
+    dropped: HashSet<PathBuf>,
     /// From resolved directories to the paths that patterns lead to them by.
     pub(super) aliases: HashMap<PathBuf, HashSet<PathBuf>>,
     /// Names of links that lead to directories of interest.
@@ -30,21 +39,78 @@ pub(super) struct Watches {
     pub(super) resolved: HashMap<PathBuf, PathBuf>,
     /// Files by path: one for each watch that found it.
     pub(super) files: HashMap<PathBuf, Vec<Found>>,
-    pub(super) troubles: HashSet<Trouble>,
+    troubles: Troubles,
 }
 
 pub(super) struct Found {
-    pub(super) watch: usize,
+    watch: usize,
     pub(super) key: Key,
     /// The names that events about it come by.
     pub(super) names: Vec<PathBuf>,
 }
 
 impl Watches {
-    pub(super) fn tell(&mut self, trouble: Trouble) {
-        if self.troubles.insert(trouble.clone()) {
-            self.sink.trouble(trouble);
+    pub(super) fn new(sink: Arc<dyn Sink>, inbox: Arc<Inbox>, is_remote: IsRemote) -> Watches {
+        Watches {
+            sink,
+            inbox,
+            routes: Arc::default(),
+            watcher: None,
+            is_remote,
+            existing: false,
+            watches: HashMap::new(),
+            renewed: HashSet::new(),
+            dropped: HashSet::new(),
+            aliases: HashMap::new(),
+            switches: HashSet::new(),
+            polled: HashSet::new(),
+            resolved: HashMap::new(),
+            files: HashMap::new(),
+            troubles: Troubles::default(),
         }
+    }
+
+    /// A pass over everything begins.
+    pub(super) fn begin_pass(&mut self, existing: bool) {
+        self.existing = existing;
+        self.troubles.begin_pass();
+        self.have_watcher();
+        let is_stale = |(dir, id): &(&PathBuf, &DirectoryId)| DirectoryId::of(dir) != Some(**id);
+        let stale = self.watches.iter().filter(is_stale).map(|(dir, _)| dir.clone()).collect();
+        self.drop_watches(stale);
+    }
+
+    /// The pass ends: every directory of interest was visited.
+    pub(super) fn end_pass(&mut self) {
+        self.watch_link_targets();
+        self.look_behind_new_watches();
+        self.existing = false;
+        for concern in self.troubles.end_pass() {
+            if let Some(text) = mended(&concern) {
+                self.sink.trouble(Trouble::Mended(text));
+            }
+        }
+    }
+
+    /// Has the sink look at the files in directories that were not watched until now: whatever happened in them went
+    /// unheard.
+    pub(super) fn look_behind_new_watches(&mut self) {
+        let renewed = std::mem::take(&mut self.renewed);
+        // What is found at the start is looked at anyway.
+        if renewed.is_empty() || self.existing {
+            return;
+        }
+        let is_in = |name: &PathBuf| name.parent().is_some_and(|dir| renewed.contains(dir));
+        let files = self.files.values().flatten().filter(|file| file.names.iter().any(is_in));
+        self.sink.look(&files.map(|file| file.key).collect::<Vec<_>>());
+    }
+
+    /// Something happened to these directories as such. Whatever watches them and what is below them is not to be relied
+    /// on: `notify` drops watches by path, be it that of another directory by now. The pass that follows sets them anew.
+    pub(super) fn doubt(&mut self, dirs: &HashSet<PathBuf>) {
+        let is_doubtful = |dir: &&PathBuf| dir.ancestors().any(|above| dirs.contains(above));
+        let doubtful = self.watches.keys().filter(is_doubtful).cloned().collect();
+        self.drop_watches(doubtful);
     }
 
     /// Has the sink look at every file, and drops those that it knows no longer.
@@ -64,19 +130,46 @@ impl Watches {
         });
     }
 
-    /// Drops watches whose directory is gone or is another one now; the pass that follows sets them anew.
-    pub(super) fn renew_watches(&mut self) {
-        let stale: Vec<PathBuf> = self
-            .watches
-            .iter()
-            .filter(|(dir, id)| inode(dir) != Some(**id))
-            .map(|(dir, _)| dir.clone())
-            .collect();
-        for dir in stale {
-            self.watches.remove(&dir);
-            if let Some(watcher) = &mut self.watcher {
-                let _ = watcher.unwatch(&dir);
-            }
+    fn have_watcher(&mut self) {
+        if self.watcher.is_some() {
+            return;
+        }
+        let listener = Listener {
+            sink: Arc::clone(&self.sink),
+            routes: Arc::clone(&self.routes),
+            inbox: Arc::clone(&self.inbox),
+            nap: Nap::new(),
+        };
+        match notify::recommended_watcher(listener) {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) => self.tell(
+                Concern::Instance,
+                Trouble::Polled(format!(
+                    "the kernel gives no inotify instance ({error}), so every directory is polled; raise fs.inotify.max_user_instances (sysctl)"
+                )),
+            ),
+        }
+    }
+
+    fn tell(&mut self, concern: Concern, trouble: Trouble) {
+        if self.troubles.meet(concern) {
+            self.sink.trouble(trouble);
+        }
+    }
+
+    fn drop_watches(&mut self, dirs: Vec<PathBuf>) {
+        for dir in dirs {
+            self.drop_watch(&dir);
+            self.dropped.insert(dir);
+        }
+    }
+
+    fn drop_watch(&mut self, dir: &Path) {
+        if self.watches.remove(dir).is_some()
+            && let Some(watcher) = &mut self.watcher
+        {
+            // The kernel drops the watch of a directory that is gone by itself.
+            let _ = watcher.unwatch(dir);
         }
     }
 
@@ -85,32 +178,54 @@ impl Watches {
         if self.watches.contains_key(dir) {
             return;
         }
-        let Some(watcher) = &mut self.watcher else {
+        // Without a watch to be had, one attempt per pass is enough.
+        let watcher = self.watcher.as_mut().filter(|_| !self.troubles.is_met(&Concern::WatchLimit));
+        let Some(watcher) = watcher else {
             self.polled.insert(dir.to_owned());
             return;
         };
-        let Some(id) = inode(dir) else { return };
+        let Some(id) = DirectoryId::of(dir) else { return };
         match watcher.watch(dir, RecursiveMode::NonRecursive) {
             Ok(()) => {
                 self.watches.insert(dir.to_owned(), id);
+                self.renewed.insert(dir.to_owned());
                 if (self.is_remote)(dir) {
                     self.polled.insert(dir.to_owned());
                 } else {
                     self.polled.remove(dir);
                 }
             }
+            // It went just now.
+            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
             Err(error) => {
                 self.polled.insert(dir.to_owned());
-                let mend = match error.kind {
-                    ErrorKind::MaxFilesWatch => {
-                        "the kernel's watches are used up; raise fs.inotify.max_user_watches (sysctl)"
-                            .to_owned()
-                    }
-                    // The text names the directory, which would make it new for each.
-                    ErrorKind::Io(error) => format!("cannot watch {}: {error}", dir.display()),
-                    _ => format!("cannot watch {}: {error}", dir.display()),
-                };
-                self.tell(Trouble::Polled(format!("{mend}; directories without a watch are polled")));
+                let (concern, text) = refused(dir, error);
+                self.tell(concern, Trouble::Polled(text));
+            }
+        }
+    }
+
+    /// Directories that only links lead to are in no pass: their watches are set anew here, when they were dropped or
+    /// refused.
+    fn watch_link_targets(&mut self) {
+        let due = self.dropped.iter().chain(&self.polled);
+        let is_due = |dir: &&PathBuf| !self.watches.contains_key(*dir) && !self.aliases.contains_key(*dir);
+        let due: HashSet<PathBuf> = due.filter(is_due).cloned().collect();
+        self.dropped.clear();
+        if due.is_empty() {
+            return;
+        }
+        let names = self.files.values().flatten().flat_map(|file| &file.names).chain(&self.switches);
+        let routed: HashSet<PathBuf> =
+            names.filter_map(|name| due.get(name.parent()?)).cloned().collect::<HashSet<_>>();
+        for dir in due {
+            if !routed.contains(&dir) {
+                self.polled.remove(&dir);
+                continue;
+            }
+            self.set_watch(&dir);
+            if !self.watches.contains_key(&dir) {
+                self.dropped.insert(dir);
             }
         }
     }
@@ -129,11 +244,7 @@ impl Watches {
             return;
         }
         self.polled.remove(&resolved);
-        if self.watches.remove(&resolved).is_some()
-            && let Some(watcher) = &mut self.watcher
-        {
-            let _ = watcher.unwatch(&resolved);
-        }
+        self.drop_watch(&resolved);
     }
 
     /// Whether events in `dir` are needed for a link's target.
@@ -145,13 +256,13 @@ impl Watches {
     /// Follows the links of a known file anew: one of them may have been switched.
     pub(super) fn reroute(&mut self, path: &Path) {
         for at in 0..self.files.get(path).map_or(0, Vec::len) {
-            self.route(path, at);
+            self.route(path, at, true);
         }
     }
 
-    fn route(&mut self, path: &Path, at: usize) {
+    fn route(&mut self, path: &Path, at: usize, linked: bool) {
+        let now = self.names(path, linked);
         let Some(file) = self.files.get_mut(path).and_then(|files| files.get_mut(at)) else { return };
-        let now = routes_of(path);
         if file.names == now {
             return;
         }
@@ -174,19 +285,35 @@ impl Watches {
         }
         self.sink.look(&[key]);
     }
+
+    /// The names by which events about the file at `path` come.
+    fn names(&self, path: &Path, linked: bool) -> Vec<PathBuf> {
+        match self.straight(path) {
+            Some(name) if !linked => vec![name],
+            _ => hops(path),
+        }
+    }
+
+    /// `path` with its directory, one of interest, resolved.
+    fn straight(&self, path: &Path) -> Option<PathBuf> {
+        Some(self.resolved.get(path.parent()?)?.join(path.file_name()?))
+    }
 }
 
 impl Visitor for Watches {
-    fn watch(&mut self, dir: &Path) {
-        let resolved = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    fn watch(&mut self, dir: &Path, linked: bool) {
+        // Asking the system would cost a call for each directory above.
+        let straight = if linked { None } else { self.straight(dir) };
+        let resolved =
+            straight.unwrap_or_else(|| std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned()));
         if self.resolved.get(dir).is_some_and(|before| *before != resolved) {
             self.unwatch(dir);
         }
         self.set_watch(&resolved);
         self.resolved.insert(dir.to_owned(), resolved.clone());
         self.aliases.entry(resolved.clone()).or_default().insert(dir.to_owned());
-        if resolved != dir {
-            for link in switches_of(dir) {
+        if linked && resolved != dir {
+            for link in links_above(dir) {
                 if let Some(parent) = link.parent() {
                     self.set_watch(parent);
                 }
@@ -195,20 +322,17 @@ impl Visitor for Watches {
         }
     }
 
-    fn found(&mut self, watch: usize, path: &Path) {
+    fn found(&mut self, watch: usize, path: &Path, linked: bool) {
         let known = self.files.get(path).and_then(|files| files.iter().position(|file| file.watch == watch));
         if let Some(at) = known {
             // A link is followed anew: its target may have changed without an event that we see.
-            if self.files[path][at].names != [path] {
-                self.route(path, at);
-            }
-            return;
+            return self.route(path, at, linked);
         }
         let Some(key) = self.sink.found(watch, path, self.existing) else { return };
         let files = self.files.entry(path.to_owned()).or_default();
         files.push(Found { watch, key, names: Vec::new() });
         let at = files.len() - 1;
-        self.route(path, at);
+        self.route(path, at, linked);
     }
 
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error) {
@@ -217,12 +341,76 @@ impl Visitor for Watches {
                 "cannot list {}: {error}; the user that runs spiketail needs r and x on it",
                 dir.display()
             );
-            self.tell(Trouble::Unlisted(text));
+            self.tell(Concern::Unlisted(dir.to_owned()), Trouble::Unlisted(text));
         }
+    }
+
+    fn too_deep(&mut self, pattern: &str) {
+        let text = format!(
+            "{pattern}: ** goes {DEPTH_MAX} directories deep and no deeper; name a directory further down"
+        );
+        self.tell(Concern::Depth(pattern.to_owned()), Trouble::Unlisted(text));
     }
 }
 
-fn inode(dir: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(dir).ok().filter(std::fs::Metadata::is_dir).map(|meta| (meta.dev(), meta.ino()))
+/// Why a directory gets no watch, and how to mend it.
+fn refused(dir: &Path, error: notify::Error) -> (Concern, String) {
+    let at = dir.display();
+    match error.kind {
+        // One text for all directories: they will be many.
+        ErrorKind::MaxFilesWatch => (
+            Concern::WatchLimit,
+            "the kernel's watches are used up; raise fs.inotify.max_user_watches (sysctl); directories without a watch are polled".to_owned(),
+        ),
+        ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => (
+            Concern::Unwatched(dir.to_owned()),
+            format!("cannot watch {at}: {error}; the user that runs spiketail needs r on it; it is polled"),
+        ),
+        ErrorKind::Io(error) => {
+            (Concern::Unwatched(dir.to_owned()), format!("cannot watch {at}: {error}; it is polled"))
+        }
+        _ => (Concern::Unwatched(dir.to_owned()), format!("cannot watch {at}: {error}; it is polled")),
+    }
+}
+
+/// What to say when a trouble has ended. Nothing if it went with its directory.
+fn mended(concern: &Concern) -> Option<String> {
+    Some(match concern {
+        Concern::Instance => {
+            "the kernel gave an inotify instance; directories are watched instead of polled".to_owned()
+        }
+        Concern::WatchLimit => {
+            "the kernel's watches suffice; no directory is polled for want of one".to_owned()
+        }
+        Concern::Unwatched(dir) if dir.is_dir() => format!("{} is watched", dir.display()),
+        Concern::Unlisted(dir) if dir.is_dir() => format!("{} can be listed", dir.display()),
+        Concern::Depth(pattern) => format!("{pattern}: no directory is too deep any longer"),
+        Concern::Unwatched(_) | Concern::Unlisted(_) => return None,
+    })
+}
+
+/// Tells a directory, and the mount that it was reached by, from whatever takes its place: the kernel gives the numbers
+/// of a removed directory or filesystem to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DirectoryId {
+    dev: (u32, u32),
+    ino: u64,
+    born: (i64, u32),
+    mount: u64,
+}
+
+impl DirectoryId {
+    fn of(dir: &Path) -> Option<DirectoryId> {
+        /// Asks for a number that is never used again (since Linux 6.8).
+        const MNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+        let wanted =
+            StatxFlags::TYPE | StatxFlags::INO | StatxFlags::BTIME | StatxFlags::MNT_ID | MNT_ID_UNIQUE;
+        let x = statx(CWD, dir, AtFlags::empty(), wanted).ok()?;
+        (FileType::from_raw_mode(u32::from(x.stx_mode)) == FileType::Directory).then_some(DirectoryId {
+            dev: (x.stx_dev_major, x.stx_dev_minor),
+            ino: x.stx_ino,
+            born: (x.stx_btime.tv_sec, x.stx_btime.tv_nsec),
+            mount: x.stx_mnt_id,
+        })
+    }
 }
