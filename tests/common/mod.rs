@@ -20,13 +20,15 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 /// A folder for logs and a configuration beside it.
 pub struct Place {
     dir: TempDir,
+    /// Sweeps are so rare that they cannot hide a lost hint, unless a test is about them.
+    pub sweep_interval: &'static str,
 }
 
 impl Place {
     pub fn new() -> Place {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("logs")).unwrap();
-        Place { dir }
+        Place { dir, sweep_interval: "1h" }
     }
 
     /// The path of `name` in the folder for logs.
@@ -39,10 +41,11 @@ impl Place {
         self.dir.path().join(name)
     }
 
-    /// Writes a configuration: quick reports, and sweeps so rare that they cannot hide a lost hint.
+    /// Writes a configuration with quick reports.
     pub fn config(&self, text: &str) -> PathBuf {
         let path = self.beside("spiketail.toml");
-        let engine = "[engine]\nreport_interval = \"100ms\"\nsweep_interval = \"1h\"\n";
+        let sweeps = self.sweep_interval;
+        let engine = format!("[engine]\nreport_interval = \"100ms\"\nsweep_interval = \"{sweeps}\"\n");
         std::fs::write(&path, format!("{engine}{text}")).unwrap();
         path
     }
