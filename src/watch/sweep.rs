@@ -118,7 +118,8 @@ impl Sweeper {
         let mut doubtful = HashSet::new();
         let mut is_switched = false;
         for path in paths {
-            if self.state.watches.contains_key(&path) {
+            // A directory of interest may have no watch: it was gone when one was to be set.
+            if self.state.watches.contains_key(&path) || self.state.aliases.contains_key(&path) {
                 doubtful.insert(path);
             } else if self.state.switches.contains(&path) {
                 is_switched = true;

@@ -290,7 +290,8 @@ impl Watches {
     fn names(&self, path: &Path, linked: bool) -> Vec<PathBuf> {
         match self.straight(path) {
             Some(name) if !linked => vec![name],
-            _ => hops(path),
+            // Its directory may be gone at the moment, and come back.
+            _ => Some(hops(path)).filter(|hops| !hops.is_empty()).unwrap_or_else(|| vec![path.to_owned()]),
         }
     }
 
