@@ -119,12 +119,17 @@ impl Daemon {
     pub fn wait_for(&mut self, what: &str, is_so: impl Fn(&[Value]) -> bool) {
         let deadline = Instant::now() + LIMIT;
         while !is_so(&self.events) {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(event) => self.events.push(event),
-                Err(error) => {
-                    let why = if error == RecvTimeoutError::Timeout { "too late" } else { "it ended" };
-                    panic!("{what}: {why}; the last events:\n{}", self.shown());
-                }
+            self.receive(what, deadline);
+        }
+    }
+
+    #[track_caller]
+    fn receive(&mut self, what: &str, deadline: Instant) {
+        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(event) => self.events.push(event),
+            Err(error) => {
+                let why = if error == RecvTimeoutError::Timeout { "too late" } else { "it ended" };
+                panic!("{what}: {why}; the last events:\n{}", self.shown());
             }
         }
     }
@@ -132,9 +137,16 @@ impl Daemon {
     /// Waits for an event of that name after the first `skip` events, and gives it.
     #[track_caller]
     pub fn wait_event_after(&mut self, skip: usize, name: &str) -> Value {
-        let found = |events: &[Value]| events.iter().skip(skip).find(|e| e["event"] == name).cloned();
-        self.wait_for(name, |events| found(events).is_some());
-        found(&self.events).unwrap()
+        let deadline = Instant::now() + LIMIT;
+        for at in skip.. {
+            while self.events.len() <= at {
+                self.receive(name, deadline);
+            }
+            if self.events[at]["event"] == name {
+                return self.events[at].clone();
+            }
+        }
+        unreachable!("there is always another number");
     }
 
     /// Waits for the first event of that name, and gives it.
