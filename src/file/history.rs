@@ -323,8 +323,13 @@ fn complete(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
     rotated(siblings).filter(move |sibling| !sibling.is_compressed || !has_source(sibling))
 }
 
-/// Whether `plain` is what `compressed` is being made from.
+/// Whether `plain` is what `compressed` is being made from. A compressor stamps its work with the time of now, and at last
+/// with that of its source; an older one was made from another file, which had this name before.
 fn is_source(plain: &Sibling, compressed: &Sibling) -> bool {
+    let modified = |sibling: &Sibling| sibling.stat.as_ref().map(|stat| stat.modified_ns);
+    if modified(compressed) < modified(plain) {
+        return false;
+    }
     let name = |sibling: &Sibling| sibling.path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     let stem = name(compressed).and_then(|name| uncompressed(&name).map(str::to_owned));
     plain.path.parent() == compressed.path.parent() && stem.is_some() && name(plain) == stem

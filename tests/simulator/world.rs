@@ -244,8 +244,10 @@ impl World {
     fn copy_truncate(&mut self) {
         match self.underway.take() {
             None => {
-                // Only a writer that is at the path can be made to wait.
-                if self.disk.names.get(Path::new(LOG)) == Some(&self.writer) {
+                // Only a writer that is at the path can be made to wait. Which of two names a copy belongs to, nobody
+                // can tell.
+                let is_sole = self.disk.inodes[self.writer].links == 1;
+                if self.disk.names.get(Path::new(LOG)) == Some(&self.writer) && is_sole {
                     let to = self.next_name();
                     let now = self.now();
                     let half = self.disk.inodes[self.writer].bytes.len() / 2;
