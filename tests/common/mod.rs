@@ -22,13 +22,21 @@ pub struct Place {
     dir: TempDir,
     /// Sweeps are so rare that they cannot hide a lost hint, unless a test is about them.
     pub sweep_interval: &'static str,
+    is_kept_on_failure: bool,
 }
 
 impl Place {
     pub fn new() -> Place {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("logs")).unwrap();
-        Place { dir, sweep_interval: "1h" }
+        Place { dir, sweep_interval: "1h", is_kept_on_failure: false }
+    }
+
+    /// A place that stays, and whose path is printed, if its test fails.
+    pub fn kept_on_failure() -> Place {
+        let mut place = Place::new();
+        place.is_kept_on_failure = true;
+        place
     }
 
     /// The path of `name` in the folder for logs.
@@ -57,9 +65,45 @@ impl Place {
 
     /// The same with further lines of configuration, which begin inside of the table of the watch.
     pub fn watch_with(&self, pattern: &str, more: &str) -> Daemon {
-        let paths = self.log(pattern);
-        let config = self.config(&format!("[watch.logs]\npaths = [{:?}]\n{more}\n", paths.to_str().unwrap()));
+        let config = self.config_of_watch(pattern, more);
         Daemon::run([OsStr::new("-c"), config.as_os_str()])
+    }
+
+    fn config_of_watch(&self, pattern: &str, more: &str) -> PathBuf {
+        let paths = self.log(pattern);
+        self.config(&format!("[watch.logs]\npaths = [{:?}]\n{more}\n", paths.to_str().unwrap()))
+    }
+
+    /// The folder for the state, which is not there until a daemon makes it.
+    pub fn state(&self) -> PathBuf {
+        self.beside("state")
+    }
+
+    /// The daemon as [`Self::watch`] starts it, but with a state.
+    pub fn resume(&self, pattern: &str) -> Daemon {
+        self.resume_with(pattern, "")
+    }
+
+    /// The daemon as [`Self::watch_with`] starts it, but with a state.
+    pub fn resume_with(&self, pattern: &str, more: &str) -> Daemon {
+        Daemon::spawn(self.resuming(&self.state(), pattern, more))
+    }
+
+    /// The command that [`Self::resume_with`] starts, with the state in `folder`.
+    pub fn resuming(&self, folder: &Path, pattern: &str, more: &str) -> Command {
+        let config = self.config_of_watch(pattern, more);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+        command.arg("run").arg("--state").arg(folder).arg("-c").arg(config);
+        command
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.is_kept_on_failure && std::thread::panicking() {
+            self.dir.disable_cleanup(true);
+            eprintln!("everything is left in {}", self.dir.path().display());
+        }
     }
 }
 
@@ -93,8 +137,13 @@ impl Daemon {
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
         std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines() {
-                let line = line.unwrap();
+            let mut stdout = BufReader::new(stdout);
+            let mut line = String::new();
+            while stdout.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                // A daemon that is killed may leave a piece of a line.
+                let Some(line) = std::mem::take(&mut line).strip_suffix('\n').map(str::to_owned) else {
+                    return;
+                };
                 let value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: not JSON: {line}"));
                 if sender.send(value).is_err() {
                     return;
@@ -176,6 +225,61 @@ impl Daemon {
         while let Ok(event) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             self.events.push(event);
         }
+    }
+
+    /// Kills it without a warning, and gives what it had printed.
+    pub fn kill(mut self) -> Vec<Value> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.listen(LIMIT);
+        std::mem::take(&mut self.events)
+    }
+
+    /// Asks for the status of the file at `path`.
+    #[track_caller]
+    pub fn status(&mut self, path: &Path) -> Value {
+        let seen = self.events.len();
+        let is_it = |event: &&Value| event["event"] == "status" && event["path"] == path.to_str().unwrap();
+        self.signal(Signal::USR1);
+        let what = format!("the status of {}", path.display());
+        self.wait_for(&what, |events| events[seen..].iter().any(|event| is_it(&event)));
+        self.events[seen..].iter().find(is_it).unwrap().clone()
+    }
+
+    /// Asks for the totals of all paths together. They come one by one and nobody says which is the last: all are there
+    /// when nothing more comes for the time `quiet`.
+    #[track_caller]
+    pub fn status_sum(&mut self, quiet: Duration) -> u64 {
+        let seen = self.events.len();
+        self.signal(Signal::USR1);
+        self.wait_event_after(seen, "status");
+        loop {
+            let before = self.events.len();
+            self.listen(quiet);
+            if self.events.len() == before {
+                break;
+            }
+        }
+        let statuses = self.events[seen..].iter().filter(|event| event["event"] == "status");
+        statuses.map(|event| event["total"].as_u64().unwrap()).sum()
+    }
+
+    /// Waits until all paths together have a status of `total`, and then for a while, in which nothing changes that.
+    #[track_caller]
+    pub fn wait_status_sum(&mut self, total: u64) {
+        let deadline = Instant::now() + LIMIT;
+        let mut sum = self.status_sum(Duration::from_millis(100));
+        while sum < total && Instant::now() < deadline {
+            sum = self.status_sum(Duration::from_millis(100));
+        }
+        self.listen(Duration::from_millis(300));
+        let settled = self.status_sum(Duration::from_millis(100));
+        assert_eq!(
+            (sum, settled),
+            (total, total),
+            "at all paths together; the last events:\n{}",
+            self.shown()
+        );
     }
 
     /// Ends it with SIGTERM.
