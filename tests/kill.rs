@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use common::{Daemon, LIMIT, Place, appender, last_totals, lines, pause};
+use common::{Daemon, Place, appender, last_totals, lines, pause};
 use fastrand::Rng;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -211,14 +211,11 @@ fn kill_again_and_again(start: &impl Fn() -> Daemon, rng: &mut Rng, written: &At
 
 /// Lets the daemon read what is left, and ends it.
 fn settle(mut daemon: Daemon, written: u64, log: &mut Log) -> u64 {
-    let deadline = Instant::now() + LIMIT;
-    let mut sum = daemon.status_sum(Duration::from_millis(100));
-    while sum < written && Instant::now() < deadline {
-        sum = daemon.status_sum(Duration::from_millis(100));
-    }
+    let quiet = Duration::from_millis(100);
+    daemon.reach_status_sum(written, quiet);
     // Whatever would count twice has the time to.
     daemon.listen(Duration::from_millis(500));
-    sum = daemon.status_sum(Duration::from_millis(100));
+    let sum = daemon.reach_status_sum(written, quiet);
     let ended = daemon.stop();
     log.ended(ended.events, written, "ended with SIGTERM");
     assert!(ended.status.success(), "{:?}", ended.status);

@@ -264,16 +264,25 @@ impl Daemon {
         statuses.map(|event| event["total"].as_u64().unwrap()).sum()
     }
 
+    /// Waits until all paths together have a status of at least `total`, and gives it.
+    #[track_caller]
+    pub fn reach_status_sum(&mut self, total: u64, quiet: Duration) -> u64 {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let sum = self.status_sum(quiet);
+            if sum >= total || Instant::now() > deadline {
+                return sum;
+            }
+        }
+    }
+
     /// Waits until all paths together have a status of `total`, and then for a while, in which nothing changes that.
     #[track_caller]
     pub fn wait_status_sum(&mut self, total: u64) {
-        let deadline = Instant::now() + LIMIT;
-        let mut sum = self.status_sum(Duration::from_millis(100));
-        while sum < total && Instant::now() < deadline {
-            sum = self.status_sum(Duration::from_millis(100));
-        }
-        self.listen(Duration::from_millis(300));
-        let settled = self.status_sum(Duration::from_millis(100));
+        let quiet = Duration::from_millis(40);
+        let sum = self.reach_status_sum(total, quiet);
+        self.listen(Duration::from_millis(150));
+        let settled = self.reach_status_sum(total, quiet);
         assert_eq!(
             (sum, settled),
             (total, total),
