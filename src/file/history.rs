@@ -67,6 +67,14 @@ impl Found {
     }
 }
 
+impl Found {
+    /// The same, as it is now.
+    fn again(&self) -> Option<Found> {
+        let (file, is_compressed) = (Arc::clone(&self.file), self.is_compressed);
+        Some(Found { stat: file.stat().ok()?, file, is_compressed })
+    }
+}
+
 /// What became of a file.
 pub enum Whereabouts {
     /// Here it is, or a copy that holds at least what was judged.
@@ -157,10 +165,15 @@ impl Search<'_> {
             let unseen = complete(siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
             let opened = unseen.filter_map(|sibling| self.open(sibling));
             let is_new = |found: &Found| {
+                // First this: if the file at the path was truncated already, its copy is complete when it is compared.
+                if self.is_copy_of_current(found) {
+                    return false;
+                }
+                let Some(found) = found.again() else { return false };
                 // What was read just now may have been copied and truncated just now.
-                let is_late = |now: &Place| found.stat.modified_ns >= now.modified_ns && holds(found, now);
-                let is_known = known.iter().any(|place| is_equal(found, place));
-                !is_known && !now.is_some_and(is_late) && !self.is_copy_of_current(found)
+                let is_late = |now: &Place| found.stat.modified_ns >= now.modified_ns && holds(&found, now);
+                let is_known = known.iter().any(|place| is_equal(&found, place));
+                !is_known && !now.is_some_and(is_late)
             };
             opened.filter(is_new).take(UNSEEN_MAX).collect::<Vec<Found>>()
         });
