@@ -69,6 +69,4 @@ pub struct TailRecord {
     pub ended: Vec<Place>,
     /// Since when the path has been read, in nanoseconds since the epoch: rotated files from before are not its business.
     pub since_ns: i64,
-    /// Whether the file at the path is a copy that rotation made of another path's file, and is not counted again.
-    pub is_copy: bool,
 }

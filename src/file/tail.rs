@@ -74,8 +74,8 @@ pub struct Tail {
     /// A file whose name looks rotated, and how many turns of the path that it comes from had begun when it was found to
     /// be no copy of that.
     asked: Option<(Identity, u64)>,
-    /// Whether the file at the path is a copy of one that another path has.
-    is_copy: bool,
+    /// A file that was found to be a copy of one that another path has.
+    copied: Option<Identity>,
     /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
     refused_size: Option<u64>,
     generation: u64,
@@ -117,7 +117,7 @@ impl Tail {
             ended: VecDeque::new(),
             since_ns: 0,
             asked: None,
-            is_copy: false,
+            copied: None,
             refused_size: None,
             generation: 0,
             trouble: None,
@@ -145,7 +145,6 @@ impl Tail {
         self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;
         self.generation = record.generation;
-        self.is_copy = record.is_copy;
         self.origin = Origin::Appeared;
         self.recorded = hash(record);
         self
@@ -237,7 +236,6 @@ impl Tail {
             last: self.last.filter(|_| current.is_none()),
             ended: self.ended.iter().copied().collect(),
             since_ns: self.since_ns,
-            is_copy: self.is_copy,
         }
     }
 

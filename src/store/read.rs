@@ -89,7 +89,6 @@ fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         id: file_id(row)?,
         tail: TailRecord {
             generation: rows::bits(row, "generation")?,
-            is_copy: row.get("is_copy")?,
             since_ns: row.get("since_ns")?,
             ..TailRecord::default()
         },

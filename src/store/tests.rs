@@ -60,7 +60,6 @@ fn file(path: &[u8], n: u64) -> FileRecord {
         last,
         ended: vec![place(n + 7)],
         since_ns: 5,
-        is_copy: n.is_multiple_of(2),
     };
     let total = |rule: &str, matched| RuleTotal { rule: rule.to_owned(), matched, reported: matched / 2 };
     let totals = vec![total("a", n), total("b", u64::MAX)];

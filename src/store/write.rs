@@ -53,9 +53,9 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
     let (id, tail) = (&file.id, &file.tail);
     connection
         .prepare_cached(
-            "INSERT INTO files (watch, path, generation, is_copy, since_ns, bytes_read, bytes_missed, committed_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT DO UPDATE SET generation = excluded.generation, is_copy = excluded.is_copy,
+            "INSERT INTO files (watch, path, generation, since_ns, bytes_read, bytes_missed, committed_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET generation = excluded.generation,
                 since_ns = excluded.since_ns, bytes_read = excluded.bytes_read, bytes_missed = excluded.bytes_missed,
                 committed_ms = excluded.committed_ms, unwatched_since_ms = NULL",
         )?
@@ -63,7 +63,6 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
             id.watch,
             SqlPath(&id.path),
             Bits(tail.generation),
-            tail.is_copy,
             tail.since_ns,
             Bits(file.bytes_read),
             Bits(file.bytes_missed),

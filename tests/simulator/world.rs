@@ -392,6 +392,7 @@ impl World {
         let name = Path::new("/logs/app.log.lnk");
         if let Some(id) = self.disk.names.get(Path::new(LOG)).copied()
             && !self.disk.names.contains_key(name)
+            && !self.is_copying()
         {
             self.disk.link(id, name);
             self.say(|| "hard link".to_owned());

@@ -41,7 +41,7 @@ impl Tail {
                 Base::None => {}
                 Base::Wait => return Next::Settled,
                 Base::Copied => {
-                    self.is_copy = true;
+                    self.copied = Some(identity);
                     return Next::Settled;
                 }
             }
@@ -51,7 +51,7 @@ impl Tail {
                 self.find_unseen_before(&reading, hands);
                 self.current = Current::Open(reading);
                 self.origin = Origin::Appeared;
-                (self.asked, self.is_copy) = (None, false);
+                (self.asked, self.copied) = (None, None);
                 self.generation += 1;
                 self.well_again(hands);
                 self.announce(News::Opened, hands);
@@ -90,7 +90,9 @@ impl Tail {
                 None
             }
             Claim::Resume(mark) => Some(Reading::resume(file, &stat, &self.settings, mark)),
-            Claim::Fresh if self.is_copy => Some(Reading::at_end(file, &stat, stat.size, &self.settings)?),
+            Claim::Fresh if self.copied == Some(identity) => {
+                Some(Reading::at_end(file, &stat, stat.size, &self.settings)?)
+            }
             Claim::Fresh if self.origin == Origin::Existing && self.settings.start == Start::End => {
                 let size = self.refused_size.map_or(stat.size, |size| size.min(stat.size));
                 Some(Reading::at_end(file, &stat, size, &self.settings)?)

@@ -16,7 +16,6 @@ CREATE TABLE files (
     watch TEXT NOT NULL,
     path BLOB NOT NULL,
     generation INTEGER NOT NULL,            -- how many files have stood at the path
-    is_copy INTEGER NOT NULL,               -- 1 if rotation made it as a copy of another path's file
     since_ns INTEGER NOT NULL,              -- when its reading began
     bytes_read INTEGER NOT NULL,
     bytes_missed INTEGER NOT NULL,          -- bytes that were gone before they could be judged
