@@ -105,6 +105,8 @@ impl App {
         if !engine.settle(FIRST_LOOK_LIMIT) {
             tracing::warn!("still reading what was there at the start");
         }
+        // From now on a restart knows what was there before.
+        engine.commit(FIRST_LOOK_LIMIT);
         let files = engine.health().files;
         health("started", format!("watching {}", counted(files, watching.directories)), false);
         Ok(App { settings, engine, sink, watching })

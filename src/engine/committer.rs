@@ -20,6 +20,9 @@ pub(super) struct Commits {
     pub(super) due: bool,
     pub(super) urgent: bool,
     pub(super) stop: bool,
+    /// How many commits were asked for by someone who waits, and how many of those are over.
+    pub(super) asked: u64,
+    pub(super) answered: u64,
 }
 
 /// Owns the store.
@@ -112,7 +115,7 @@ fn tell_notices(store: &mut dyn CheckpointStore) {
 
 pub(super) fn run(shared: &Shared, mut committer: Committer) {
     loop {
-        let stop = {
+        let (stop, asked) = {
             let commits = lock(&shared.commits);
             let commits = shared
                 .commit
@@ -123,9 +126,11 @@ pub(super) fn run(shared: &Shared, mut committer: Committer) {
                 .wait_timeout_while(commits, INTERVAL, |commits| !commits.urgent && !commits.stop)
                 .unwrap_or_else(PoisonError::into_inner);
             (commits.due, commits.urgent) = (false, false);
-            commits.stop
+            (commits.stop, commits.asked)
         };
         let outcome = committer.commit(shared);
+        lock(&shared.commits).answered = asked;
+        shared.commit.notify_all();
         if stop {
             return;
         }

@@ -141,6 +141,23 @@ impl Engine {
         !timeout.timed_out()
     }
 
+    /// Commits everything that has changed so far, and waits for it, at most for `limit`.
+    pub fn commit(&self, limit: Duration) {
+        if self.committing.is_none() {
+            return;
+        }
+        let mut commits = lock(&self.shared.commits);
+        (commits.due, commits.urgent) = (true, true);
+        commits.asked += 1;
+        let asked = commits.asked;
+        self.shared.commit.notify_all();
+        let _ = self
+            .shared
+            .commit
+            .wait_timeout_while(commits, limit, |commits| commits.answered < asked)
+            .unwrap_or_else(PoisonError::into_inner);
+    }
+
     /// Goes over to another plan between turns. Files that both plans watch are read on where they stand, and rules of
     /// the same name go on from their totals. `renumbered[old]` is the new number of each old watch that stays.
     ///
@@ -406,7 +423,7 @@ impl Shared {
         let is_new = !commits.due || (urgent && !commits.urgent);
         (commits.due, commits.urgent) = (true, commits.urgent | urgent);
         if is_new {
-            self.commit.notify_one();
+            self.commit.notify_all();
         }
     }
 
