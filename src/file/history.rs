@@ -157,7 +157,7 @@ impl Search<'_> {
                 || self.claims.knows(identity);
             // An empty file may be a copy that is about to be made, unless it was there before the file at the path.
             let may_grow = now.is_none_or(|now| {
-                last.identity.born_ns < stat.born_ns && stat.born_ns < now.identity.born_ns
+                last.identity.born_ns <= stat.born_ns && stat.born_ns <= now.identity.born_ns
             });
             !is_known && stat.modified_ns >= horizon && (stat.size > 0 || may_grow)
         };

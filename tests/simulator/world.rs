@@ -193,7 +193,8 @@ impl World {
     }
 
     fn append_partial(&mut self) {
-        if !self.is_copying() {
+        // A file that stays under another name has not ended.
+        if !self.is_copying() && self.disk.inodes[self.writer].links <= 1 {
             let line = self.line();
             let cut = self.rng.usize(1..line.len() - 1);
             self.has_partial = true;
@@ -393,6 +394,7 @@ impl World {
         if let Some(id) = self.disk.names.get(Path::new(LOG)).copied()
             && !self.disk.names.contains_key(name)
             && !self.is_copying()
+            && !self.has_partial
         {
             self.disk.link(id, name);
             self.say(|| "hard link".to_owned());
