@@ -176,13 +176,13 @@ fn watch(settings: &Settings, sink: &Arc<EngineSink>) -> Result<Watching, PathEr
     Watching::start(&settings.finds, settings.timing, is_remote_path, sink)
 }
 
-/// Takes up the paths that are remembered and still meant, but at which nothing is: their files were rotated away or
-/// removed while no daemon ran.
+/// Takes up the paths that are remembered and still meant, but were not found: their files were rotated away or removed
+/// while no daemon ran.
 fn adopt(settings: &Settings, engine: &Engine) -> Result<(), PathError> {
     let discovery = Discovery::new(&settings.finds)?;
     let number = |id: &FileId| settings.plan.watches.iter().position(|watch| watch.name == id.watch);
     let is_meant = |id: &FileId| number(id).is_some_and(|watch| discovery.means(watch, &id.path));
-    engine.hints().adopt(|id| !id.path.exists() && is_meant(id));
+    engine.hints().adopt(is_meant);
     Ok(())
 }
 

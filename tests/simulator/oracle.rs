@@ -20,6 +20,8 @@ pub struct Oracle {
     pub generations: Vec<Generation>,
     /// Which generation each inode of the disk holds, as original or as copy.
     pub held: BTreeMap<usize, usize>,
+    /// Whether the writer took a part of a line back.
+    pub was_cut: bool,
 }
 
 /// What the total may be.
@@ -38,7 +40,7 @@ impl Oracle {
     }
 
     pub fn expected(&self) -> Expected {
-        let mut expected = Expected { most: 0, least: 0, has_loss: false };
+        let mut expected = Expected { most: 0, least: 0, has_loss: self.was_cut };
         for generation in &self.generations {
             let all = matching(&generation.content, generation.is_over);
             expected.most += all;

@@ -131,9 +131,8 @@ impl Life {
         self.engine = Some(engine.with_scanners(scanners.take().unwrap_or_default()));
         self.keys.clear();
         self.discover(Origin::Existing);
-        let there: Vec<PathBuf> = self.world().disk.names.keys().cloned().collect();
         let is_glob = self.is_glob;
-        self.engine().adopt(|_, path| is_watched(is_glob, path) && !there.iter().any(|known| known == path));
+        self.engine().adopt(|_, path| is_watched(is_glob, path));
     }
 
     fn crash(&mut self, scanners: &mut Option<Scanners>) {

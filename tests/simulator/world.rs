@@ -391,7 +391,9 @@ impl World {
 
     fn hard_link(&mut self) {
         let name = Path::new("/logs/app.log.lnk");
+        // Which of two names goes on reading after a crash is not always the one that read before.
         if let Some(id) = self.disk.names.get(Path::new(LOG)).copied()
+            && self.crashes == 0
             && !self.disk.names.contains_key(name)
             && !self.is_copying()
             && !self.has_partial
@@ -413,6 +415,8 @@ impl World {
             self.disk.change(id, now, |content| content.truncate(end));
             let generation = self.oracle.held[&id];
             self.oracle.generations[generation].content.truncate(end);
+            // Who saw the rest of it may say that it is gone.
+            self.oracle.was_cut = true;
             self.has_partial = false;
             self.say(|| "cut the unfinished line off".to_owned());
             self.event_of(id);
