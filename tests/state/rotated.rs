@@ -199,6 +199,45 @@ fn a_file_that_was_rotated_while_the_daemon_ran_and_compressed_while_it_was_down
     });
 }
 
+/// Not all that compresses keeps the time stamp, and some of it comes a rotation late.
+#[test]
+fn a_file_that_was_read_long_ago_is_not_read_again_when_it_is_compressed_with_a_new_stamp() {
+    each([false, true], |is_down| {
+        let place = Place::new();
+        let mut log = Log::new(&place, "app.log");
+        // It is given up at once, as others are after half a minute.
+        let start = || place.resume_with("app.log", "rotated_grace = \"0s\"");
+        let mut daemon = start();
+        log.write(10);
+        daemon.wait_total(&log.path, 10);
+        let seen = daemon.events.len();
+        fs::rename(&log.path, log.numbered(1)).unwrap();
+        daemon.wait_event_after(seen, "removed");
+        log.write(5);
+        daemon.wait_total(&log.path, 15);
+        daemon.listen(Duration::from_millis(1_200));
+        let rotate = || {
+            compress(&log.numbered(1), "gz");
+            let compressed = log.beside("app.log.2.gz");
+            fs::rename(log.beside("app.log.1.gz"), &compressed).unwrap();
+            File::open(compressed).unwrap().set_modified(SystemTime::now()).unwrap();
+            fs::rename(&log.path, log.numbered(1)).unwrap();
+        };
+        if *is_down {
+            End::Sigterm.end(daemon);
+            rotate();
+            daemon = start();
+        } else {
+            let seen = daemon.events.len();
+            rotate();
+            daemon.wait_event_after(seen, "removed");
+        }
+        log.write(1);
+        daemon.wait_status_sum(16);
+        daemon.stop();
+    });
+}
+
 #[test]
 fn old_files_from_before_the_first_start_are_nobodys() {
     let place = Place::new();
