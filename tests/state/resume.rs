@@ -4,6 +4,8 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::common::{Daemon, Place, append, last_totals, lines, totals};
 use crate::{ENDS, End, Log, counts, goes_on_exactly, missed, read_before, wait_committed};
 
@@ -57,6 +59,22 @@ fn a_kill_right_after_the_first_start_loses_no_file_that_came_then() {
     let mut log = Log::new(&place, "app.log");
     log.write(7);
     goes_on_exactly(&place, "*.log", &mut log);
+}
+
+#[test]
+fn a_kill_right_after_a_reload_loses_nothing() {
+    let place = Place::new();
+    let mut log = Log::new(&place, "app.log");
+    let mut daemon = place.resume("other.log");
+    daemon.listen(Duration::from_millis(1_500));
+    place.config(&format!("[watch.logs]\npaths = [{:?}]\n", log.path));
+    // It was born just before, so that it is read from its first byte.
+    log.write(3);
+    daemon.signal(Signal::HUP);
+    daemon.wait_event("reloaded");
+    daemon.kill();
+    log.write(2);
+    goes_on_exactly(&place, "app.log", &mut log);
 }
 
 #[test]
