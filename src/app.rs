@@ -29,6 +29,9 @@ use crate::watch::{Key, Sink, Trouble};
 /// How long the first look at all files may take before the daemon says that it has started.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a reload waits for the first look at what it added.
+const RELOAD_LOOK_LIMIT: Duration = Duration::from_secs(2);
+
 /// How long the last look at all files may take. Shutdown as a whole is to end within 2 s.
 const LAST_LOOK_LIMIT: Duration = Duration::from_millis(1200);
 
@@ -158,6 +161,9 @@ impl App {
         std::mem::replace(&mut self.watching, watching).stop();
         let found = std::mem::take(&mut *sink.found.lock().unwrap_or_else(PoisonError::into_inner));
         self.engine.retain(&found);
+        // A restart shall know where reading begins in what is watched now.
+        let _ = self.engine.settle(RELOAD_LOOK_LIMIT);
+        self.engine.commit(FIRST_LOOK_LIMIT);
         self.sink = sink;
         self.settings = settings;
         Ok(())

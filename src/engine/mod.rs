@@ -31,7 +31,6 @@ use crate::engine::plan::Compiled;
 use crate::engine::registry::{Cause, FileKey, Registry, Removed, Status};
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::engine::world::World;
-use crate::file::filesystem::Filesystem;
 use crate::file::tail::Origin;
 use crate::scan::rules::PatternError;
 use crate::store::{Batch, FileId, State, WatchRecord};
@@ -76,7 +75,6 @@ pub struct FileReport {
 struct Shared {
     settings: EngineSettings,
     clock: Clock,
-    filesystem: Arc<dyn Filesystem>,
     registry: Mutex<Registry>,
     /// Since when each watch has had its paths, in nanoseconds since the epoch, if that was before the start.
     watched_since: Mutex<Vec<WatchRecord>>,
@@ -243,7 +241,7 @@ impl Hints {
     /// Adds a path to watch number `watch`. Gives its key; a path that the watch has already keeps its own.
     pub fn add(&self, watch: usize, path: &Path, origin: Origin) -> FileKey {
         let shared = &self.0;
-        let origin = if origin == Origin::Existing { shared.came_meanwhile(watch, path) } else { origin };
+        let origin = if origin == Origin::Existing { shared.came_meanwhile(watch) } else { origin };
         let (key, record) = {
             let mut registry = shared.registry();
             let (key, record) = registry.add(watch, path, origin);
@@ -322,14 +320,13 @@ impl Shared {
         let is_kept = store.is_some();
         let mut store = store;
         let state = store.as_mut().map_or_else(State::default, |store| committer::load(&mut **store));
-        let mut registry = Registry::new(Arc::clone(plan), Arc::clone(&filesystem));
+        let mut registry = Registry::new(Arc::clone(plan), filesystem);
         registry.restore(state.files, &state.marks);
         let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept);
         book.restore_alerts(state.alerts);
         let shared = Shared {
             settings,
             clock,
-            filesystem,
             registry: Mutex::new(registry),
             watched_since: Mutex::default(),
             work: Condvar::new(),
@@ -363,21 +360,15 @@ impl Shared {
         *lock(&self.watched_since) = known;
     }
 
-    /// What a file that is there at the start has to do with the time before: if it was born after the watch was first
-    /// kept, it came while no daemon ran.
-    fn came_meanwhile(&self, watch: usize, path: &Path) -> Origin {
-        let since_ns = {
-            let registry = self.registry();
-            let watch = registry.watch(watch);
-            let known = lock(&self.watched_since);
-            let is_it = |known: &&WatchRecord| known.watch == watch.name && known.paths == watch.paths;
-            known.iter().find(is_it).map(|known| known.since_ns)
-        };
-        let Some(since_ns) = since_ns else { return Origin::Existing };
-        match self.filesystem.stat(path) {
-            Ok(stat) if stat.born_ns > since_ns => Origin::CameMeanwhile { since_ns },
-            _ => Origin::Existing,
-        }
+    /// What a file that is there at the start, and of which nothing is remembered, has to do with the time before: if the
+    /// watch was kept then, the file came while no daemon ran. Whatever was there at the first start is remembered.
+    fn came_meanwhile(&self, watch: usize) -> Origin {
+        let registry = self.registry();
+        let watch = registry.watch(watch);
+        let known = lock(&self.watched_since);
+        let is_it = |known: &&WatchRecord| known.watch == watch.name && known.paths == watch.paths;
+        let since = known.iter().find(is_it).map(|known| known.since_ns);
+        since.map_or(Origin::Existing, |since_ns| Origin::CameMeanwhile { since_ns })
     }
 
     /// A batch with everything that is to be remembered.

@@ -264,9 +264,6 @@ impl Tail {
             }
             self.drain(&mut hands);
         }
-        // What was last written before the file at the path was, cannot be taken for one that came after it.
-        let modified_ns = self.place().map_or(i64::MIN, |place| place.modified_ns);
-        self.ended.retain(|place| place.modified_ns >= modified_ns);
         let mut turn = hands.turn;
         turn.draining = !self.draining.is_empty();
         turn.bytes = budget.saturating_sub(hands.budget);
