@@ -142,11 +142,17 @@ impl Search<'_> {
         }
     }
 
-    /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` are the
+    /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` gives the
     /// ends of files of this path that are open or were read, `now` is what was read of the one that stands at the path. Nothing that was
     /// last written before `since_ns` is among them.
     #[must_use]
-    pub fn unseen(&self, last: &Place, known: &[Place], now: Option<&Place>, since_ns: i64) -> Vec<Found> {
+    pub fn unseen(
+        &self,
+        last: &Place,
+        known: &dyn Fn() -> Vec<Place>,
+        now: Option<&Place>,
+        since_ns: i64,
+    ) -> Vec<Found> {
         let Some(horizon) = self.horizon(last).map(|horizon| horizon.max(since_ns)) else {
             return Vec::new();
         };
@@ -172,7 +178,8 @@ impl Search<'_> {
                 let Some(found) = found.again() else { return false };
                 // What was read just now may have been copied and truncated just now.
                 let is_late = |now: &Place| found.stat.modified_ns >= now.modified_ns && holds(&found, now);
-                let is_known = known.iter().any(|place| is_equal(&found, place));
+                // Only now: whatever was copied or compressed was written before.
+                let is_known = known().iter().any(|place| is_equal(&found, place));
                 !is_known && !now.is_some_and(is_late)
             };
             opened.filter(is_new).take(UNSEEN_MAX).collect::<Vec<Found>>()

@@ -189,14 +189,16 @@ impl Tail {
     }
 
     fn unseen(&self, last: &Place, now: Option<&Reading>, moment: Moment) -> Vec<Found> {
-        let open = self.draining.iter().filter_map(Draining::reading).chain(now);
-        let known: Vec<Place> = open.filter_map(Reading::end_now).chain(self.ended.iter().copied()).collect();
+        let known = || {
+            let open = self.draining.iter().filter_map(Draining::reading).chain(now);
+            open.filter_map(Reading::end_now).chain(self.ended.iter().copied()).collect()
+        };
         // What was read of it before it was truncated tells nothing of what is in it now.
-        let now = now.map(Reading::place).map(|now| {
+        let judged = now.map(Reading::place).map(|now| {
             let is_other = now.mark != last.mark;
             Place { mark: if is_other { now.mark } else { Mark::default() }, ..now }
         });
-        self.search(moment).unseen(last, &known, now.as_ref(), self.since_ns)
+        self.search(moment).unseen(last, &known, judged.as_ref(), self.since_ns)
     }
 
     fn read_from_beginning(&mut self, found: Found, hands: &mut Hands<'_>) {
