@@ -112,6 +112,12 @@ impl Reading {
         self.mark.head.len == 0
     }
 
+    /// When its contents last changed, in nanoseconds since the epoch, whatever the last look saw.
+    #[must_use]
+    pub fn modified_now(&self) -> Option<i64> {
+        Some(self.file.stat().ok()?.modified_ns)
+    }
+
     /// A place at the end of the file as it is now, whatever was read of it.
     #[must_use]
     pub fn end_now(&self) -> Option<Place> {

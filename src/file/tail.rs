@@ -364,7 +364,7 @@ impl Tail {
         let known = Known { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
         let (stat, content) = reading.look()?;
         let was = reading.place();
-        let was_blank = is_current && reading.is_blank() && stat.modified_ns != was.modified_ns;
+        let was_blank = is_current && reading.is_blank();
         let change = classify(&known, &Seen { at_path, size: stat.size, content });
         let next = match change {
             Change::Unchanged | Change::Grew => {
@@ -390,7 +390,10 @@ impl Tail {
             }
             Change::Rotated(_) | Change::Removed(_) => Next::LookAgain,
         };
-        if was_blank {
+        let is_changed = |reading: &Reading| {
+            stat.modified_ns != was.modified_ns || reading.modified_now() != Some(stat.modified_ns)
+        };
+        if was_blank && is_changed(reading) {
             // Nothing was in it; what is in it now may have come after a truncation.
             self.find_unseen(&was, Some(reading), hands);
         }

@@ -43,7 +43,7 @@ mod tests {
     fn a_database_of_version_1_is_brought_to_version_2() {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(migrate(&mut connection, MIGRATIONS).unwrap(), Was::Empty);
-        let insert = "INSERT INTO totals VALUES ('w', '/a', 'r', 7)";
+        let insert = "INSERT INTO totals VALUES ('w', '/a', 'r', 7, 7)";
         connection.execute_batch(insert).unwrap();
         let steps = [MIGRATIONS[0], "ALTER TABLE totals ADD COLUMN note TEXT NOT NULL DEFAULT 'none'"];
         assert_eq!(migrate(&mut connection, &steps).unwrap(), Was::Version(1));
