@@ -50,6 +50,8 @@ pub struct Base {
     pub begun: u64,
     /// How many turns of it have ended.
     pub ended: u64,
+    /// Whether a rotated name asks it for what it knows of a file.
+    is_asked: bool,
 }
 
 /// All claims of a watch.
@@ -106,6 +108,12 @@ impl Claims {
         table.owned.contains_key(&identity) || table.marks.contains(&identity)
     }
 
+    /// Whether `owner` reads the file.
+    #[must_use]
+    pub fn is_read_by(&self, identity: Identity, owner: Owner) -> bool {
+        self.table().owned.get(&identity) == Some(&owner)
+    }
+
     /// Whether a path other than `owner`'s reads the file.
     #[must_use]
     pub fn is_read_by_another(&self, identity: Identity, owner: Owner) -> bool {
@@ -124,7 +132,12 @@ impl Claims {
 
     /// Says that `owner` reads `path`.
     pub fn enroll(&self, path: &Path, owner: Owner) {
-        self.table().paths.entry(path.to_owned()).or_insert(Base { owner, begun: 0, ended: 0 });
+        self.table().paths.entry(path.to_owned()).or_insert(Base {
+            owner,
+            begun: 0,
+            ended: 0,
+            is_asked: false,
+        });
     }
 
     /// Says that nobody reads `path` any longer.
@@ -132,11 +145,19 @@ impl Claims {
         self.table().paths.remove(path);
     }
 
-    /// Says that a turn of `path` begins.
-    pub fn turn_begins(&self, path: &Path) {
+    /// Asks whoever reads `path` to look at its former files in a turn that begins from now on.
+    pub fn ask(&self, path: &Path) {
         if let Some(base) = self.table().paths.get_mut(path) {
-            base.begun += 1;
+            base.is_asked = true;
         }
+    }
+
+    /// Says that a turn of `path` begins. Gives whether a rotated name asked for it.
+    pub fn turn_begins(&self, path: &Path) -> bool {
+        self.table().paths.get_mut(path).is_some_and(|base| {
+            base.begun += 1;
+            std::mem::take(&mut base.is_asked)
+        })
     }
 
     /// Says that a turn of `path` has ended.

@@ -13,7 +13,7 @@ use crate::file::claims::{Claims, Owner};
 use crate::file::filesystem::{Filesystem, Handle};
 use crate::file::identity::{HEAD_BYTES, Head, Identity};
 use crate::file::record::Place;
-use crate::file::rotation::{is_rotated, uncompressed};
+use crate::file::rotation::{self, is_rotated, uncompressed};
 use crate::sys::open::{OpenError, Stat, classify};
 
 /// Stamps that are further ahead of the clock than this, in nanoseconds, were made before someone set it back. A turn may
@@ -47,6 +47,15 @@ impl Sibling {
     fn identity(&self) -> Option<Identity> {
         self.stat.as_ref().map(Identity::from)
     }
+}
+
+/// Which names may belong to the former files of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// Those that rotation makes of its own.
+    Rotated,
+    /// Those as well that rotation makes of a name from which its own was made: `app.log.1` becomes `app.log.2.gz`.
+    Related,
 }
 
 /// A file of a path, found under another name.
@@ -119,7 +128,7 @@ impl Search<'_> {
     /// the inode itself does not hold the contents any longer.
     #[must_use]
     pub fn locate(&self, place: &Place, is_gone: bool) -> Whereabouts {
-        self.while_still(|siblings| self.locate_among(siblings, place, is_gone))
+        self.while_still(Names::Related, |siblings| self.locate_among(siblings, place, is_gone))
     }
 
     fn locate_among(&self, siblings: &[Sibling], place: &Place, is_gone: bool) -> Whereabouts {
@@ -167,7 +176,7 @@ impl Search<'_> {
             });
             !is_known && stat.modified_ns >= horizon && (stat.size > 0 || may_grow)
         };
-        let mut unseen = self.while_still(|siblings| {
+        let mut unseen = self.while_still(Names::Rotated, |siblings| {
             let unseen = complete(siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
             let opened = unseen.filter_map(|sibling| self.open(sibling));
             let is_new = |found: &Found| {
@@ -187,6 +196,16 @@ impl Search<'_> {
         unseen.sort_by_key(|found| (found.stat.modified_ns, found.stat.born_ns));
         unseen.dedup_by_key(|found| found.identity());
         unseen
+    }
+
+    /// Whether a compressed file bears the stamp of the file that `place` remembers, so that it holds what was seen then:
+    /// compressors keep it.
+    #[must_use]
+    pub fn is_archived(&self, place: &Place) -> bool {
+        let has_stamp = |stat: &Stat| stat.modified_ns == place.modified_ns;
+        self.siblings(Names::Related)
+            .iter()
+            .any(|sibling| sibling.is_compressed && sibling.stat.as_ref().is_some_and(has_stamp))
     }
 
     /// Whatever came after `place` was last written at this time or later, in nanoseconds since the epoch. `None` if the
@@ -217,7 +236,8 @@ impl Search<'_> {
         // A copy is made, or its original last written, after the last look at the original.
         let horizon = self.horizon(place).unwrap_or(i64::MIN);
         let stat = sibling.stat.as_ref().filter(|stat| stat.modified_ns >= horizon)?;
-        if Identity::from(stat) == place.identity {
+        let identity = Identity::from(stat);
+        if identity == place.identity || self.claims.is_read_by(identity, self.owner) {
             return None;
         }
         self.open(sibling).filter(|found| holds(found, place))
@@ -252,13 +272,13 @@ impl Search<'_> {
 
     /// Searches among the siblings until they stayed as they are for the whole of a search: while rotation moves them, one
     /// may be seen twice or not at all.
-    fn while_still<T>(&self, search: impl Fn(&[Sibling]) -> T) -> T {
-        let mut siblings = self.siblings();
+    fn while_still<T>(&self, names: Names, search: impl Fn(&[Sibling]) -> T) -> T {
+        let mut siblings = self.siblings(names);
         let mut rounds = 0;
         loop {
             self.obstacle.replace(None);
             let found = search(&siblings);
-            let now = self.siblings();
+            let now = self.siblings(names);
             rounds += 1;
             let is_same = |(before, now): (&Sibling, &Sibling)| {
                 before.path == now.path && before.identity() == now.identity()
@@ -272,23 +292,27 @@ impl Search<'_> {
     }
 
     /// Files in the path's directory and in those below it: `olddir` is often one of them.
-    fn siblings(&self) -> Vec<Sibling> {
+    fn siblings(&self, names: Names) -> Vec<Sibling> {
         let (Some(dir), Some(name)) =
             (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
         else {
             return Vec::new();
         };
+        let mut bases = vec![name.to_owned()];
+        if names == Names::Related {
+            bases.extend(rotation::bases(name));
+        }
         let mut siblings = Vec::new();
         let mut below = Vec::new();
-        self.list(dir, name, &mut siblings, &mut below);
+        self.list(dir, &bases, &mut siblings, &mut below);
         for dir in below.iter().take(SUBDIRECTORIES_MAX) {
-            self.list(dir, name, &mut siblings, &mut Vec::new());
+            self.list(dir, &bases, &mut siblings, &mut Vec::new());
         }
         siblings.sort_by(|a, b| a.path.cmp(&b.path));
         siblings
     }
 
-    fn list(&self, dir: &Path, base: &str, siblings: &mut Vec<Sibling>, below: &mut Vec<PathBuf>) {
+    fn list(&self, dir: &Path, bases: &[String], siblings: &mut Vec<Sibling>, below: &mut Vec<PathBuf>) {
         let entries = match self.filesystem.list(dir) {
             Ok(entries) => entries,
             Err(error) => {
@@ -310,10 +334,11 @@ impl Search<'_> {
                 continue;
             }
             let name = entry.to_str().unwrap_or_default();
-            if name == base && self.path.parent() == Some(dir) {
+            if name == bases[0] && self.path.parent() == Some(dir) {
                 continue;
             }
-            let (path, is_rotated) = (dir.join(&entry), is_rotated(base, name));
+            let is_rotated = bases.iter().any(|base| is_rotated(base, name));
+            let path = dir.join(&entry);
             let stat = || self.filesystem.stat(&path).ok().filter(Stat::is_regular);
             let stat = if is_rotated { stat() } else { None };
             siblings.push(Sibling { path, is_rotated, is_compressed: uncompressed(name).is_some(), stat });

@@ -21,6 +21,9 @@ use crate::sys::open::Stat;
 /// the memory does.
 const BACKLOG_WINDOW_BYTES: u64 = 4 << 20;
 
+/// The kernel stamps files by a clock that runs up to one of its ticks behind: more than that, in nanoseconds.
+pub(super) const STAMP_LAG_NS: i64 = 50_000_000;
+
 /// Windows up to this size are always scanned with care: comparing them twice costs next to nothing.
 const CARE_BYTES: u64 = 64 << 10;
 
@@ -45,6 +48,8 @@ pub struct Reading {
     seen: Stat,
     /// Whether the next look compares the head even if the file grew.
     doubt: bool,
+    /// Whether a change right after the last look may have left the stamps as that look saw them.
+    is_racy: bool,
 }
 
 /// What a scan of one window found, before it is known whether to believe it.
@@ -73,6 +78,7 @@ impl Reading {
             mark,
             seen: Stat { size: 0, ..*stat },
             doubt: false,
+            is_racy: true,
         }
     }
 
@@ -110,6 +116,13 @@ impl Reading {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.mark.head.len == 0
+    }
+
+    /// Whether it may have changed since the last look without a trace in its stamps: the kernel's clock stands still for
+    /// some milliseconds at a time.
+    #[must_use]
+    pub fn is_racy(&self) -> bool {
+        self.is_racy
     }
 
     /// When its contents last changed, in nanoseconds since the epoch, whatever the last look saw.
@@ -179,12 +192,14 @@ impl Reading {
         self.source.release();
     }
 
-    /// Looks at the open file: its stat, and whether what was judged still stands.
+    /// Looks at the open file: its stat, and whether what was judged still stands. `now_ns` is the time on the clock that
+    /// stamps files.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn look(&mut self) -> io::Result<(Stat, Content)> {
+    pub fn look(&mut self, now_ns: i64) -> io::Result<(Stat, Content)> {
         let stat = self.file.stat()?;
+        self.is_racy = now_ns - stat.modified_ns < STAMP_LAG_NS;
         if stat.size < self.offset() {
             return Ok((stat, Content::Same));
         }
@@ -354,10 +369,14 @@ impl Reading {
         let mut same = false;
         let lead = from..from + trial.lead.len() as u64;
         let sight = self.source.show(lead, &mut |bytes| same = bytes == trial.lead)?;
-        if !same || sight == Sight::Torn || self.anchor_at(trial.cursor.offset)? != trial.anchor {
+        if !same || sight == Sight::Torn {
             return Ok(false);
         }
+        // The anchor after the head: if that is as it was, the head is of the same generation.
         let head = self.head_bytes(trial.cursor.offset)?;
+        if self.anchor_at(trial.cursor.offset)? != trial.anchor {
+            return Ok(false);
+        }
         let is_whole = head.len() as u64 == trial.cursor.offset.min(HEAD_BYTES as u64);
         if !is_whole || !self.mark.head.matches(&head) {
             return Ok(false);

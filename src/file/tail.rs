@@ -17,7 +17,7 @@ use crate::file::change::{AtPath, Change, Known, Seen, classify};
 use crate::file::claims::{Claims, Mark, Owner};
 use crate::file::filesystem::Filesystem;
 use crate::file::identity::Identity;
-use crate::file::reading::{Progress, Reading};
+use crate::file::reading::{Progress, Reading, STAMP_LAG_NS};
 use crate::file::record::{Place, TailRecord};
 use crate::file::settings::FileSettings;
 pub use crate::file::turn::{Loss, Missed, Moment, News, Origin, Probe, Turn};
@@ -32,9 +32,6 @@ const LOOKS_MAX: usize = 16;
 /// A file whose contents last changed this long ago, in nanoseconds, can be trusted to show any new change in its stat:
 /// some kernels stamp changes only every few milliseconds.
 const SETTLED_NS: i64 = 1_000_000_000;
-
-/// The kernel stamps files by a clock that runs up to one of its ticks behind: more than that, in nanoseconds.
-const STAMP_LAG_NS: i64 = 50_000_000;
 
 /// The file at the path.
 enum Current {
@@ -74,6 +71,8 @@ pub struct Tail {
     /// A file whose name looks rotated, and how many turns of the path that it comes from had begun when it was found to
     /// be no copy of that.
     asked: Option<(Identity, u64)>,
+    /// Whether a rotated name waits to hear whether its file is one that stood here unseen.
+    is_asked: bool,
     /// A file that was found to be a copy of one that another path has.
     copied: Option<Identity>,
     /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
@@ -117,6 +116,7 @@ impl Tail {
             ended: VecDeque::new(),
             since_ns: 0,
             asked: None,
+            is_asked: false,
             copied: None,
             refused_size: None,
             generation: 0,
@@ -243,7 +243,7 @@ impl Tail {
     pub fn turn(&mut self, scanner: &mut Scanner, samples_max: usize, budget: u64, moment: Moment) -> Turn {
         let turn = Turn::new(scanner.rules().len(), samples_max);
         let mut hands = Hands { scanner, budget, moment, turn };
-        self.claims.turn_begins(&self.path);
+        self.is_asked |= self.claims.turn_begins(&self.path);
         self.settled = None;
         if self.since_ns == 0 {
             self.since_ns = moment.wall_ns - STAMP_LAG_NS;
@@ -307,6 +307,9 @@ impl Tail {
             (Current::None, None) => {
                 self.origin = Origin::Appeared;
                 self.trouble = None;
+                if std::mem::take(&mut self.is_asked) {
+                    self.find_unseen_before_nothing(hands);
+                }
                 Next::Settled
             }
             (Current::Open(reading), _) => self.follow_current(at_path(reading.identity()), there, hands),
@@ -334,7 +337,7 @@ impl Tail {
             Ok((Change::Removed(reason), _)) => {
                 self.announce(News::Removed(reason), hands);
                 self.retire(reading, hands.moment);
-                Next::Settled
+                Next::LookAgain
             }
             Ok((change, next)) => {
                 // Whatever takes its place later is written later than this.
@@ -362,7 +365,8 @@ impl Tail {
         hands: &mut Hands<'_>,
     ) -> io::Result<(Change, Next)> {
         let known = Known { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
-        let (stat, content) = reading.look()?;
+        let was_racy = reading.is_racy();
+        let (stat, content) = reading.look(hands.moment.wall_ns)?;
         let was = reading.place();
         let was_blank = is_current && reading.is_blank();
         let change = classify(&known, &Seen { at_path, size: stat.size, content });
@@ -391,7 +395,9 @@ impl Tail {
             Change::Rotated(_) | Change::Removed(_) => Next::LookAgain,
         };
         let is_changed = |reading: &Reading| {
-            stat.modified_ns != was.modified_ns || reading.modified_now() != Some(stat.modified_ns)
+            was_racy
+                || stat.modified_ns != was.modified_ns
+                || reading.modified_now() != Some(stat.modified_ns)
         };
         if was_blank && is_changed(reading) {
             // Nothing was in it; what is in it now may have come after a truncation.

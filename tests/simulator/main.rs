@@ -32,7 +32,7 @@ fn failures(schedules: u64, sound: Sound) -> Vec<(u64, Fault)> {
             let mut failures = Vec::new();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= schedules || failures.len() >= 5 {
+                if seed >= schedules || failures.len() >= 8 {
                     return failures;
                 }
                 if let Err(fault) = run(seed, sound, false, &mut scanners) {

@@ -369,7 +369,10 @@ impl World {
         {
             let to = Path::new("/logs/old").join(path.file_name().unwrap());
             let now = self.now();
-            if !self.disk.names.contains_key(&to) {
+            // Nobody puts an archive beside another file that it might have been made from.
+            let is_beside =
+                self.disk.names.keys().any(|other| is_archive_of(other, &to) || is_archive_of(&to, other));
+            if !self.disk.names.contains_key(&to) && !is_beside {
                 self.disk.rename(&path, &to, now);
                 self.say(|| format!("move {} to old", path.display()));
                 self.event(&path);
@@ -537,6 +540,10 @@ fn committed(state: &State, content: &[u8]) -> u64 {
             && mark.anchor == Anchor::ending(&content[..offset])
     };
     marks.chain(places).filter(holds).map(|mark| mark.cursor.offset).max().unwrap_or(0)
+}
+
+fn is_archive_of(archive: &Path, file: &Path) -> bool {
+    archive.to_string_lossy().strip_suffix(".gz").is_some_and(|name| Path::new(name) == file)
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -138,7 +138,8 @@ impl Tail {
                     let was_read = hands.moment.is_prompt && is_quiet;
                     // Nothing is known of a file of which nothing was seen: it is among those that nobody saw.
                     let is_unseen = lost.place.mark.head.len == 0
-                        && !self.unseen(&lost.place, None, hands.moment).is_empty();
+                        && (self.search(hands.moment).is_archived(&lost.place)
+                            || !self.unseen(&lost.place, None, hands.moment).is_empty());
                     self.miss(&lost.place, was_read || is_unseen, reason, hands);
                 }
             }

@@ -1,6 +1,7 @@
 //! The way to the file at a path: a new one, or one that was closed.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::file::change::{AtPath, Reason};
 use crate::file::claims::Claim;
@@ -46,7 +47,12 @@ impl Tail {
                 }
             }
         }
-        match self.open_reading(hands) {
+        let opened = self.filesystem.open(&self.path);
+        if opened.as_ref().is_ok_and(|(_, stat)| Identity::from(stat) != identity) {
+            // Another file took the name meanwhile, of which nobody asked anything.
+            return Next::LookAgain;
+        }
+        match opened.and_then(|(file, stat)| self.reading_of(file, &stat, hands)) {
             Ok(Some(reading)) => {
                 self.find_unseen_before(&reading, hands);
                 self.current = Current::Open(reading);
@@ -72,32 +78,36 @@ impl Tail {
     }
 
     /// `None` if another path reads the file.
-    fn open_reading(&mut self, hands: &mut Hands<'_>) -> Result<Option<Reading>, OpenError> {
-        let (file, stat) = self.filesystem.open(&self.path)?;
+    fn reading_of(
+        &mut self,
+        file: Arc<dyn Handle>,
+        stat: &Stat,
+        hands: &mut Hands<'_>,
+    ) -> Result<Option<Reading>, OpenError> {
         if let Some(compression) = self.compression(&*file) {
             let text = format!(
                 "it is compressed ({compression}), so nothing is appended to it; `spiketail scan` counts it, `exclude` leaves it out"
             );
             return Err(OpenError::Io(std::io::Error::other(text)));
         }
-        let identity = Identity::from(&stat);
+        let identity = Identity::from(stat);
         if let Some(mark) = hands.turn.take_released(identity) {
-            return Ok(Some(Reading::resume(file, &stat, &self.settings, mark)));
+            return Ok(Some(Reading::resume(file, stat, &self.settings, mark)));
         }
         Ok(match self.claims.claim(identity, self.id) {
             Claim::Taken(owner) => {
                 hands.turn.read_by = Some(owner);
                 None
             }
-            Claim::Resume(mark) => Some(Reading::resume(file, &stat, &self.settings, mark)),
+            Claim::Resume(mark) => Some(Reading::resume(file, stat, &self.settings, mark)),
             Claim::Fresh if self.copied == Some(identity) => {
-                Some(Reading::at_end(file, &stat, stat.size, &self.settings)?)
+                Some(Reading::at_end(file, stat, stat.size, &self.settings)?)
             }
             Claim::Fresh if self.origin == Origin::Existing && self.settings.start == Start::End => {
                 let size = self.refused_size.map_or(stat.size, |size| size.min(stat.size));
-                Some(Reading::at_end(file, &stat, size, &self.settings)?)
+                Some(Reading::at_end(file, stat, size, &self.settings)?)
             }
-            Claim::Fresh => Some(Reading::begin(file, &stat, &self.settings)),
+            Claim::Fresh => Some(Reading::begin(file, stat, &self.settings)),
         })
     }
 
@@ -164,6 +174,7 @@ impl Tail {
             None if self.is_copy_of(&path) => Base::Copied,
             None => {
                 self.asked = Some((identity, base.begun));
+                self.claims.ask(&path);
                 (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
                 Base::Wait
             }
@@ -202,7 +213,7 @@ impl Tail {
         }
     }
 
-    fn find_unseen_before_nothing(&mut self, hands: &mut Hands<'_>) {
+    pub(super) fn find_unseen_before_nothing(&mut self, hands: &mut Hands<'_>) {
         if let Some(last) = self.last {
             self.find_unseen(&last, None, hands);
         }
