@@ -90,7 +90,7 @@ pub enum Whereabouts {
     Found(Found),
     /// Here it is, but what was judged is no longer in it.
     Rewritten(Found),
-    /// Another path reads it, or has read it.
+    /// It is being read already, by this path or another.
     ReadElsewhere,
     /// It may be in a file that cannot be opened, and why that is.
     Obstructed(Obstacle),
@@ -143,9 +143,11 @@ impl Search<'_> {
         }
         let mut copies: Vec<Found> =
             complete(siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
-        // The first of equal ones is the oldest.
-        copies.sort_by_key(|copy| (copy.stat.modified_ns, copy.stat.born_ns));
+        // The first of equal ones is the oldest. What this path reads already is hardly the copy of another file.
+        let is_own = |copy: &Found| self.claims.is_read_by(copy.identity(), self.owner);
+        copies.sort_by_key(|copy| (is_own(copy), copy.stat.modified_ns, copy.stat.born_ns));
         match copies.into_iter().next() {
+            Some(found) if is_own(&found) => Whereabouts::ReadElsewhere,
             Some(found) => self.unless_read_elsewhere(found),
             None => self.obstacle.take().map_or(Whereabouts::Lost, Whereabouts::Obstructed),
         }
@@ -236,8 +238,7 @@ impl Search<'_> {
         // A copy is made, or its original last written, after the last look at the original.
         let horizon = self.horizon(place).unwrap_or(i64::MIN);
         let stat = sibling.stat.as_ref().filter(|stat| stat.modified_ns >= horizon)?;
-        let identity = Identity::from(stat);
-        if identity == place.identity || self.claims.is_read_by(identity, self.owner) {
+        if Identity::from(stat) == place.identity {
             return None;
         }
         self.open(sibling).filter(|found| holds(found, place))

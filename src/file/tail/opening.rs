@@ -63,7 +63,8 @@ impl Tail {
                 self.announce(News::Opened, hands);
                 Next::LookAgain
             }
-            Ok(None) | Err(OpenError::Missing) => Next::Settled,
+            Ok(None) => Next::Settled,
+            Err(OpenError::Missing) => Next::LookAgain,
             Err(error) => {
                 if matches!(error, OpenError::NotRegular(_)) {
                     // Whatever file takes its place was not there before.
@@ -118,8 +119,8 @@ impl Tail {
             Ok((file, stat)) if Identity::from(&stat) == place.identity => {
                 let mut reading = Reading::resume(file, &stat, &self.settings, place.mark);
                 reading.remember(&place);
-                if place.mark.head.len == 0 {
-                    // Nothing tells whether it is the first generation still.
+                if place.mark.cursor.offset == 0 {
+                    // Next to nothing tells whether it is the first generation still.
                     self.find_unseen(&place, Some(&reading), hands);
                 }
                 self.current = Current::Open(reading);
