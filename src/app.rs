@@ -248,6 +248,10 @@ impl Sink for EngineSink {
         Some(key)
     }
 
+    fn heard(&self, files: &[Key]) {
+        self.hints.heard(files);
+    }
+
     fn look(&self, files: &[Key]) {
         self.hints.look(files);
     }

@@ -152,6 +152,12 @@ fn copytruncate() {
 
 #[test]
 #[ignore = "needs logrotate"]
+fn copytruncate_below_a_glob_that_matches_the_copies() {
+    every_line_counts_once(&Case { directives: "copytruncate", pattern: "app.log*", paused: true, ..CASE });
+}
+
+#[test]
+#[ignore = "needs logrotate"]
 fn nocreate() {
     every_line_counts_once(&Case { directives: "nocreate", creates: true, ..CASE });
     every_line_counts_once(&Case { directives: "nocreate", creates: true, pattern: "app.log*", ..CASE });

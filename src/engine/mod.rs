@@ -265,10 +265,15 @@ impl Hints {
         }
     }
 
-    /// Says that these files may have changed, because the kernel told so just now.
-    pub fn look(&self, keys: &[FileKey]) {
+    /// Says that these files changed, because the kernel told so just now.
+    pub fn heard(&self, keys: &[FileKey]) {
         let now = self.0.clock.now();
         self.queue(keys, Cause::Event(now));
+    }
+
+    /// Says that these files may have changed, some time or other.
+    pub fn look(&self, keys: &[FileKey]) {
+        self.queue(keys, Cause::Other);
     }
 
     fn queue(&self, keys: &[FileKey], cause: Cause) {

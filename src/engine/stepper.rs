@@ -40,9 +40,9 @@ impl Stepper {
         self.hints.adopt(|id: &FileId| wanted(&id.watch, &id.path));
     }
 
-    /// Says that these files changed.
-    pub fn look(&mut self, keys: &[FileKey]) {
-        self.hints.look(keys);
+    /// Says that the kernel told of a change of these files.
+    pub fn heard(&mut self, keys: &[FileKey]) {
+        self.hints.heard(keys);
     }
 
     /// Looks at the stat of every file.

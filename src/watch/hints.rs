@@ -109,7 +109,7 @@ impl Listener {
         for path in event.paths {
             let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(files) = routes.get(&path) {
-                self.sink.look(files);
+                self.sink.heard(files);
             }
             drop(routes);
             if !is_write {

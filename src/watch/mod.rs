@@ -25,7 +25,10 @@ pub trait Sink: Send + Sync {
     /// wanted.
     fn found(&self, watch: usize, path: &Path, existing: bool) -> Option<Key>;
 
-    /// These files may have changed.
+    /// The kernel told just now that these files changed.
+    fn heard(&self, files: &[Key]);
+
+    /// These files may have changed, some time or other.
     fn look(&self, files: &[Key]);
 
     /// Any file may have changed: look at all their stats. Gives the files that are known no longer.

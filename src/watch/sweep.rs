@@ -39,7 +39,8 @@ impl Watching {
         let inbox = Arc::new(Inbox::default());
         let discovery = Discovery::new(specs)?;
         let state = Watches::new(sink, Arc::clone(&inbox), is_remote);
-        let mut sweeper = Sweeper { discovery, state, timing, inbox: Arc::clone(&inbox) };
+        let mut sweeper =
+            Sweeper { discovery, state, timing, inbox: Arc::clone(&inbox), overflow_told_at: None };
         sweeper.reconcile(true);
         let directories = sweeper.state.watches.len();
         let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(move || sweeper.run());
@@ -57,11 +58,15 @@ impl Watching {
     }
 }
 
+/// A kernel queue that overflows again and again is told of this often.
+const OVERFLOW_TELL_INTERVAL: Duration = Duration::from_secs(60);
+
 struct Sweeper {
     discovery: Discovery,
     state: Watches,
     timing: WatchTiming,
     inbox: Arc<Inbox>,
+    overflow_told_at: Option<Instant>,
 }
 
 impl Sweeper {
@@ -77,7 +82,10 @@ impl Sweeper {
                 return;
             }
             if queue.lost {
-                self.state.sink.trouble(Trouble::Overflow);
+                if self.overflow_told_at.is_none_or(|at| at.elapsed() >= OVERFLOW_TELL_INTERVAL) {
+                    self.state.sink.trouble(Trouble::Overflow);
+                    self.overflow_told_at = Some(Instant::now());
+                }
                 self.discovery.distrust();
                 self.reconcile(false);
                 self.state.forget();

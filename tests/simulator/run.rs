@@ -206,7 +206,7 @@ impl Life {
         };
         self.find(&path, Origin::Appeared);
         if let Some(key) = self.keys.get(&path).copied() {
-            self.engine().look(&[key]);
+            self.engine().heard(&[key]);
             self.world().pass(150 * MS);
         }
     }
