@@ -7,6 +7,7 @@
 
 mod disk;
 mod oracle;
+mod rotator;
 mod run;
 mod store;
 mod world;

@@ -33,7 +33,7 @@ pub enum Naming {
 
 /// What takes more than one step.
 #[derive(Debug)]
-enum Underway {
+pub enum Underway {
     /// `app.log` is copied to here.
     Copying(PathBuf),
     /// The copy is complete, `app.log` is to be truncated.
@@ -61,12 +61,12 @@ pub struct World {
     /// Paths at which something happened that was not told yet.
     pub events: Vec<PathBuf>,
     pub trace: bool,
-    writer: usize,
-    written_ns: i64,
-    underway: Option<Underway>,
-    has_partial: bool,
-    rotations: u32,
-    lines: u32,
+    pub writer: usize,
+    pub written_ns: i64,
+    pub underway: Option<Underway>,
+    pub has_partial: bool,
+    pub rotations: u32,
+    pub lines: u32,
 }
 
 impl World {
@@ -163,7 +163,7 @@ impl World {
         self.account();
     }
 
-    fn is_copying(&self) -> bool {
+    pub fn is_copying(&self) -> bool {
         matches!(self.underway, Some(Underway::Copying(_) | Underway::Copied))
     }
 
@@ -211,27 +211,8 @@ impl World {
         }
     }
 
-    fn rotate(&mut self) {
-        if self.is_copying() || !self.disk.names.contains_key(Path::new(LOG)) {
-            return;
-        }
-        let to = self.next_name();
-        let now = self.now();
-        self.disk.rename(Path::new(LOG), &to, now);
-        self.say(|| format!("rename to {}", to.display()));
-        self.event(Path::new(LOG));
-        self.event(&to);
-        match self.rng.u8(..4) {
-            // The rotator makes the new file; the writer goes on with the old one for a while.
-            0 => drop(self.create(Path::new(LOG))),
-            // The writer has not noticed yet.
-            1 => {}
-            _ => self.reopen(),
-        }
-    }
-
     /// The writer looks at its path, and begins a new file if there is none.
-    fn reopen(&mut self) {
+    pub fn reopen(&mut self) {
         let at_path = self.disk.names.get(Path::new(LOG)).copied();
         if self.is_copying() || at_path == Some(self.writer) {
             return;
@@ -240,40 +221,6 @@ impl World {
         self.has_partial = false;
         self.writer = at_path.unwrap_or_else(|| self.create(Path::new(LOG)));
         self.say(|| format!("the writer is at inode {}", self.writer));
-    }
-
-    fn copy_truncate(&mut self) {
-        match self.underway.take() {
-            None => {
-                // Only a writer that is at the path can be made to wait. Which of two names a copy belongs to, nobody
-                // can tell.
-                let is_sole = self.disk.inodes[self.writer].links == 1;
-                if self.disk.names.get(Path::new(LOG)) == Some(&self.writer) && is_sole {
-                    let to = self.next_name();
-                    let now = self.now();
-                    let half = self.disk.inodes[self.writer].bytes.len() / 2;
-                    let bytes = self.disk.inodes[self.writer].bytes[..half].to_vec();
-                    let id = self.disk.create(&to, now);
-                    self.disk.change(id, now, |content| *content = bytes);
-                    self.say(|| format!("copy half to {} (inode {id})", to.display()));
-                    self.event(&to);
-                    self.underway = Some(Underway::Copying(to));
-                }
-            }
-            Some(Underway::Copying(to)) => {
-                let (now, bytes) = (self.now(), self.disk.inodes[self.writer].bytes.clone());
-                if let Some(id) = self.disk.names.get(&to).copied() {
-                    self.disk.change(id, now, |content| *content = bytes);
-                    let generation = self.oracle.held[&self.writer];
-                    self.oracle.held.insert(id, generation);
-                    self.say(|| format!("copied to {}", to.display()));
-                    self.event(&to);
-                }
-                self.underway = Some(Underway::Copied);
-            }
-            Some(Underway::Copied) => self.truncate_writer(),
-            other => self.underway = other,
-        }
     }
 
     fn truncate(&mut self) {
@@ -290,7 +237,7 @@ impl World {
         }
     }
 
-    fn truncate_writer(&mut self) {
+    pub fn truncate_writer(&mut self) {
         let (id, now) = (self.writer, self.now());
         self.say(|| format!("truncate inode {id}"));
         self.leave(id);
@@ -329,84 +276,6 @@ impl World {
         }
     }
 
-    fn compress(&mut self) {
-        match self.underway.take() {
-            None => {
-                let Some(path) = self.rotated().into_iter().find(|path| {
-                    let id = self.disk.names[path];
-                    // As gzip does, it leaves files alone that have another name.
-                    let is_sole = self.disk.inodes[id].links == 1;
-                    id != self.writer && is_sole && path.extension() != Some("gz".as_ref())
-                }) else {
-                    return;
-                };
-                let (id, now) = (self.disk.names[&path], self.now());
-                let to = PathBuf::from(format!("{}.gz", path.display()));
-                let packed = self.disk.create(&to, now);
-                let bytes = gzip(&self.disk.inodes[id].bytes);
-                self.disk.change(packed, now, |content| *content = bytes);
-                self.disk.inodes[packed].modified_ns = self.disk.inodes[id].modified_ns;
-                if let Some(generation) = self.oracle.held.get(&id).copied() {
-                    self.oracle.held.insert(packed, generation);
-                }
-                self.say(|| format!("compress {} (inode {packed})", path.display()));
-                self.event(&to);
-                self.underway = Some(Underway::Compressed(path));
-            }
-            Some(Underway::Compressed(path)) => {
-                self.disk.unlink(&path);
-                self.say(|| format!("remove {}", path.display()));
-                self.event(&path);
-            }
-            other => self.underway = other,
-        }
-    }
-
-    fn move_away(&mut self) {
-        if self.underway.is_none()
-            && let Some(path) =
-                self.rotated().into_iter().find(|path| path.parent() == Some(Path::new("/logs")))
-        {
-            let to = Path::new("/logs/old").join(path.file_name().unwrap());
-            let now = self.now();
-            // Nobody puts an archive beside another file that it might have been made from.
-            let is_beside =
-                self.disk.names.keys().any(|other| is_archive_of(other, &to) || is_archive_of(&to, other));
-            if !self.disk.names.contains_key(&to) && !is_beside {
-                self.disk.rename(&path, &to, now);
-                self.say(|| format!("move {} to old", path.display()));
-                self.event(&path);
-            }
-        }
-    }
-
-    fn remove_oldest(&mut self) {
-        let oldest = self.rotated().into_iter().min_by_key(|path| self.disk.names[path]);
-        if self.underway.is_none()
-            && let Some(path) = oldest
-            && self.may_destroy(self.disk.names[&path])
-        {
-            self.disk.unlink(&path);
-            self.say(|| format!("remove {}", path.display()));
-            self.event(&path);
-        }
-    }
-
-    fn hard_link(&mut self) {
-        let name = Path::new("/logs/app.log.lnk");
-        // Which of two names goes on reading after a crash is not always the one that read before.
-        if let Some(id) = self.disk.names.get(Path::new(LOG)).copied()
-            && self.crashes == 0
-            && !self.disk.names.contains_key(name)
-            && !self.is_copying()
-            && !self.has_partial
-        {
-            self.disk.link(id, name);
-            self.say(|| "hard link".to_owned());
-            self.event(name);
-        }
-    }
-
     /// The writer takes an unfinished line back.
     fn cut_partial(&mut self) {
         if self.is_copying() || !self.has_partial {
@@ -436,7 +305,7 @@ impl World {
         self.say(|| "time passes".to_owned());
     }
 
-    fn create(&mut self, path: &Path) -> usize {
+    pub fn create(&mut self, path: &Path) -> usize {
         let now = self.now();
         let id = self.disk.create(path, now);
         self.oracle.begin(id);
@@ -446,7 +315,7 @@ impl World {
     }
 
     /// Nobody writes to what this inode holds any longer.
-    fn leave(&mut self, id: usize) {
+    pub fn leave(&mut self, id: usize) {
         if let Some(generation) = self.oracle.held.get(&id) {
             self.oracle.generations[*generation].is_over = true;
         }
@@ -474,50 +343,19 @@ impl World {
 
     /// Only what the store knows of can be missed by anyone: of a generation that came and went between two commits with a
     /// crash after it, or that was never looked at, no trace is left.
-    fn may_destroy(&self, id: usize) -> bool {
+    pub fn may_destroy(&self, id: usize) -> bool {
         let Some(generation) = self.oracle.held.get(&id) else { return true };
         let content = &self.oracle.generations[*generation].content;
         committed(&self.store.lock().unwrap(), content) > 0
     }
 
-    fn rotated(&self) -> Vec<PathBuf> {
-        let is_rotated = |path: &&PathBuf| path.as_path() != Path::new(LOG) && !path.ends_with("app.log.lnk");
-        self.disk.names.keys().filter(is_rotated).cloned().collect()
-    }
-
-    fn next_name(&mut self) -> PathBuf {
-        self.rotations += 1;
-        let name = |n: u32| PathBuf::from(format!("{LOG}.{n}"));
-        match self.naming {
-            Naming::Ascending => name(self.rotations),
-            Naming::Dated => PathBuf::from(format!("{LOG}-202611{:02}", self.rotations)),
-            Naming::Shifted => {
-                let now = self.now();
-                // A file that is being compressed keeps its name until it is done.
-                if let Some(Underway::Compressed(_)) = self.underway {
-                    self.compress();
-                }
-                for n in (1..self.rotations).rev() {
-                    for end in ["", ".gz"] {
-                        let of = |n: u32| PathBuf::from(format!("{LOG}.{n}{end}"));
-                        if self.disk.names.contains_key(&of(n)) {
-                            self.disk.rename(&of(n), &of(n + 1), now);
-                            self.event(&of(n + 1));
-                        }
-                    }
-                }
-                name(1)
-            }
-        }
-    }
-
-    fn event_of(&mut self, id: usize) {
+    pub fn event_of(&mut self, id: usize) {
         let names: Vec<PathBuf> =
             self.disk.names.iter().filter(|(_, at)| **at == id).map(|(path, _)| path.clone()).collect();
         names.iter().for_each(|path| self.event(path));
     }
 
-    fn event(&mut self, path: &Path) {
+    pub fn event(&mut self, path: &Path) {
         if !self.events.iter().any(|known| known == path) {
             self.events.push(path.to_owned());
         }
@@ -540,15 +378,4 @@ fn committed(state: &State, content: &[u8]) -> u64 {
             && mark.anchor == Anchor::ending(&content[..offset])
     };
     marks.chain(places).filter(holds).map(|mark| mark.cursor.offset).max().unwrap_or(0)
-}
-
-fn is_archive_of(archive: &Path, file: &Path) -> bool {
-    archive.to_string_lossy().strip_suffix(".gz").is_some_and(|name| Path::new(name) == file)
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    use std::io::Write as _;
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
