@@ -1,7 +1,9 @@
 //! Counts over time, and the conditions that make them an alert. Pure: time is an argument.
 
+pub mod baseline;
 pub mod condition;
 pub mod series;
+pub mod spike;
 
 /// A point on the engine's time line, in milliseconds since the Unix epoch.
 ///

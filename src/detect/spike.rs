@@ -1,0 +1,172 @@
+//! Spikes: a sliding window of counts, judged against what is usual for the series at every look.
+//!
+//! The baseline learns closed buckets; the window slides on between them, so that the line that makes a spike is noticed when
+//! it comes and not when its bucket ends.
+
+use serde::{Deserialize, Serialize};
+
+use crate::detect::Millis;
+use crate::detect::baseline::{Baseline, BaselineSettings, State};
+use crate::detect::series::Series;
+
+/// A clock that goes back further than this has been set anew, and what comes then is not merely late.
+const LATE_MS_MAX: Millis = 86_400_000;
+/// Points in time beyond this are taken for it, so that arithmetic on them cannot overflow.
+const NOW_MS_MAX: Millis = 1 << 55;
+/// A window has so many buckets.
+const WINDOW_BUCKETS: Millis = 6;
+
+/// What makes a spike. [`BaselineSettings`] says what each means.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SpikeSettings {
+    /// Length of the sliding window in milliseconds.
+    pub window_ms: Millis,
+    /// At least this many times the expected count.
+    pub factor: f64,
+    /// At least this many events in the window.
+    pub at_least: u64,
+    /// At least this unlikely, as `-log10 p`.
+    pub unlikely: f64,
+    /// For so long nothing is judged, in milliseconds.
+    pub learn_ms: Millis,
+    /// A level that stays is adopted by doubling in this time, in milliseconds.
+    pub adopt_ms: Millis,
+}
+
+impl Default for SpikeSettings {
+    fn default() -> SpikeSettings {
+        let window_ms = 60_000;
+        let BaselineSettings { factor, at_least, unlikely, learn_ms, adopt_ms, .. } =
+            BaselineSettings::new(window_ms / WINDOW_BUCKETS, window_ms);
+        SpikeSettings { window_ms, factor, at_least, unlikely, learn_ms, adopt_ms }
+    }
+}
+
+impl SpikeSettings {
+    /// Length of a bucket in milliseconds: a sixth of the window.
+    #[must_use]
+    pub fn bucket_ms(&self) -> Millis {
+        (self.window_ms / WINDOW_BUCKETS).max(1)
+    }
+
+    fn baseline(&self) -> BaselineSettings {
+        let SpikeSettings { window_ms, factor, at_least, unlikely, learn_ms, adopt_ms } = *self;
+        let bucket_ms = self.bucket_ms();
+        BaselineSettings { bucket_ms, window_ms, factor, at_least, unlikely, learn_ms, adopt_ms }
+    }
+}
+
+/// What was seen when a spike was looked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpikeObservation {
+    /// Whether there is a spike, or one goes on.
+    pub holds: bool,
+    /// Whether too little is known to tell.
+    pub is_learning: bool,
+    /// The count within the window.
+    pub count: u64,
+    /// The count that was expected in it.
+    pub expected: f64,
+    /// `count` over `expected`, or over 1 where less is expected.
+    pub ratio: f64,
+    /// `-log10` of the probability of such a count or a greater one.
+    pub unlikely: f64,
+}
+
+/// The counts of one series and what is usual for it. It is persisted whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spike {
+    settings: SpikeSettings,
+    series: Series,
+    baseline: Baseline,
+    /// Number of the open bucket since the epoch.
+    bucket: Option<Millis>,
+    /// The count in the open bucket.
+    open: u64,
+}
+
+impl Spike {
+    /// A series of which nothing is known.
+    #[must_use]
+    pub fn new(settings: SpikeSettings) -> Spike {
+        let baseline = Baseline::new(settings.baseline());
+        Spike { settings, series: Series::new(settings.window_ms), baseline, bucket: None, open: 0 }
+    }
+
+    /// Goes on with what was learned under settings that may differ now. Another window makes a new baseline.
+    #[must_use]
+    pub fn resume(self, settings: SpikeSettings) -> Spike {
+        if self.settings.window_ms != settings.window_ms {
+            return Spike::new(settings);
+        }
+        Spike { settings, baseline: self.baseline.resume(settings.baseline()), ..self }
+    }
+
+    /// Adds `n` events at `now_ms`. What comes late counts for the newest bucket.
+    pub fn add(&mut self, now_ms: Millis, n: u64) {
+        let now_ms = self.advance(now_ms);
+        self.open = self.open.saturating_add(n);
+        self.series.add(now_ms, n);
+    }
+
+    /// Judges the window that ends at `now_ms`.
+    pub fn observe(&mut self, now_ms: Millis) -> SpikeObservation {
+        let now_ms = self.advance(now_ms);
+        let count = self.series.count(now_ms);
+        let verdict = self.baseline.judge(now_ms, count);
+        let holds = verdict.state == State::Spike;
+        self.baseline.hold(holds);
+        SpikeObservation {
+            holds,
+            is_learning: verdict.state == State::Learning,
+            count,
+            expected: verdict.expected,
+            ratio: verdict.ratio,
+            unlikely: verdict.unlikely,
+        }
+    }
+
+    /// Says that nothing was watched until `now_ms`, so that the time since the last call is no silence to learn from.
+    pub fn pass_over(&mut self, now_ms: Millis) {
+        let bucket = clamped(now_ms).div_euclid(self.settings.bucket_ms());
+        if self.bucket.is_some_and(|open| open < bucket) {
+            self.bucket = Some(bucket);
+            self.open = 0;
+        }
+    }
+
+    /// Whether no event is within the window, so that time alone makes no spike.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Closes the buckets that ended before `now_ms`. Gives the time that it is for this series.
+    fn advance(&mut self, now_ms: Millis) -> Millis {
+        let now_ms = clamped(now_ms);
+        let bucket_ms = self.settings.bucket_ms();
+        let bucket = now_ms.div_euclid(bucket_ms);
+        let Some(open) = self.bucket else {
+            self.bucket = Some(bucket);
+            return now_ms;
+        };
+        if bucket < open - LATE_MS_MAX / bucket_ms {
+            self.bucket = Some(bucket);
+            self.open = 0;
+            self.series = Series::new(self.settings.window_ms);
+        } else if bucket > open {
+            self.baseline.observe(open * bucket_ms, self.open);
+            self.baseline.observe_empty((open + 1) * bucket_ms, (bucket - open - 1) as u64);
+            self.bucket = Some(bucket);
+            self.open = 0;
+        }
+        now_ms
+    }
+}
+
+fn clamped(now_ms: Millis) -> Millis {
+    now_ms.clamp(-NOW_MS_MAX, NOW_MS_MAX)
+}
+
+#[cfg(test)]
+mod tests;
