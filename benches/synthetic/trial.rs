@@ -10,6 +10,8 @@ const BUCKET_MS: i64 = 10_000;
 const WINDOW_MS: i64 = 60_000;
 /// An alert goes on for so long after its condition held last.
 const KEEP_FIRING_FOR_MS: i64 = 60_000;
+/// So long goes before a rise.
+const BEFORE_DAYS: i64 = 7;
 /// The rise that is to be seen.
 const RISE: f64 = 4.0;
 
@@ -77,15 +79,15 @@ pub(crate) fn false_alerts(counts: &Counts, days: i64, seed: u64) -> u64 {
     watched.fired
 }
 
-/// Rises to 4 times at as many times of a day after two days without.
+/// Rises to 4 times at as many times of a day after days without.
 pub(crate) fn rises(counts: &Counts, trials: u64) -> Rises {
     let mut rng = Rng::with_seed(7);
     let mut watched = Watched::new();
     let mut rises = Rises { with_enough: 0, seen: 0 };
     let every = (8_640 / trials).max(1) as i64;
-    for bucket in 0..3 * 8_640 {
+    for bucket in 0..(BEFORE_DAYS + 1) * 8_640 {
         let at_ms = bucket * BUCKET_MS;
-        if bucket >= 2 * 8_640 && bucket % every == 0 && !watched.is_firing() {
+        if bucket >= BEFORE_DAYS * 8_640 && bucket % every == 0 && !watched.is_firing() {
             let (events, seen) = rise(counts, watched.clone(), at_ms, &mut rng);
             let is_enough = events >= SpikeSettings::default().at_least;
             rises.with_enough += u64::from(is_enough);
@@ -117,8 +119,9 @@ fn rise(counts: &Counts, mut watched: Watched, begin_ms: i64, rng: &mut Rng) -> 
 /// Rises to 4 times that stay for a day, where that makes at least 20 events a window at all times.
 pub(crate) fn stay(counts: &Counts, seeds: u64) -> Option<Stay> {
     let per_window = WINDOW_MS as f64 / BUCKET_MS as f64;
-    let least =
-        (0..24).map(|hour| counts.mean(2 * DAY_MS + hour * DAY_MS / 24)).fold(f64::INFINITY, f64::min);
+    let least = (0..24)
+        .map(|hour| counts.mean(BEFORE_DAYS * DAY_MS + hour * DAY_MS / 24))
+        .fold(f64::INFINITY, f64::min);
     if RISE * least * per_window < 30.0 {
         return None;
     }
@@ -134,7 +137,7 @@ pub(crate) fn stay(counts: &Counts, seeds: u64) -> Option<Stay> {
 fn stay_once(counts: &Counts, seed: u64) -> Stay {
     let mut rng = Rng::with_seed(seed);
     let mut watched = Watched::new();
-    let (rise_ms, end_ms) = (2 * DAY_MS, 3 * DAY_MS);
+    let (rise_ms, end_ms) = (BEFORE_DAYS * DAY_MS, (BEFORE_DAYS + 1) * DAY_MS);
     let (mut firing, mut looks, mut resolved_ms) = (0, 0, DAY_MS);
     for at_ms in (0..end_ms + DAY_MS / 4).step_by(BUCKET_MS as usize) {
         let rise = if (rise_ms..end_ms).contains(&at_ms) { RISE } else { 1.0 };

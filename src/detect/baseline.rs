@@ -51,7 +51,7 @@ use crate::detect::Millis;
 const HOUR_MS: Millis = 3_600_000;
 const DAY_MS: Millis = 24 * HOUR_MS;
 /// The level forgets half within this time.
-const LEVEL_HALF_LIFE_MS: Millis = HOUR_MS;
+const LEVEL_HALF_LIFE_MS: Millis = HOUR_MS / 2;
 /// Dispersion and the daily mean forget half within this time.
 const DAY_HALF_LIFE_MS: Millis = DAY_MS;
 /// Of a gap without events no more is gone through than this; before it, the level has long come to nothing.
@@ -60,6 +60,11 @@ const GAP_MS_MAX: Millis = 14 * DAY_MS;
 const WINDOW_BUCKETS_MAX: Millis = 60;
 /// Of less than so many events expected in a window no ratio is taken.
 const RATIO_FLOOR: f64 = 1.0;
+/// A spike is over when there was none for so many windows: in a short lull of one, nothing is learned of it.
+const HELD_WINDOWS: u32 = 5;
+/// How far the rhythm can lower the level of the last hour, and of the time before a spike.
+const FALL_MAX: f64 = 0.6;
+const FALL_MAX_HELD: f64 = 0.1;
 
 /// What a [`Baseline`] is to take for a spike, and its times.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -89,7 +94,7 @@ impl BaselineSettings {
             window_ms,
             factor: 2.5,
             at_least: 20,
-            unlikely: 5.0,
+            unlikely: 6.0,
             learn_ms: HOUR_MS,
             adopt_ms: 3 * DAY_MS,
         }
@@ -149,8 +154,8 @@ pub struct Baseline {
     recent: VecDeque<u64>,
     /// How many buckets there were.
     seen: u64,
-    /// Whether a spike goes on.
-    held: bool,
+    /// For so many more buckets a spike is taken to go on.
+    held: u32,
 }
 
 impl Baseline {
@@ -165,7 +170,7 @@ impl Baseline {
             rarity: Rarity::default(),
             recent: VecDeque::new(),
             seen: 0,
-            held: false,
+            held: 0,
         }
     }
 
@@ -208,7 +213,7 @@ impl Baseline {
         if verdict.state != State::Learning {
             verdict.score = self.rarity.score(count, &RaritySettings::default());
         }
-        self.held = verdict.state == State::Spike;
+        self.hold(verdict.state == State::Spike);
         self.learn(start_ms, count, &verdict, 1.0);
         verdict
     }
@@ -232,14 +237,17 @@ impl Baseline {
         }
     }
 
-    /// Says whether a spike goes on, so that nothing of it is learned and it ends only below the threshold it began at. A
-    /// caller that judges between buckets says so; [`Baseline::observe`] finds out by itself.
-    pub fn hold(&mut self, held: bool) {
-        self.held = held;
+    /// Says that there is a spike now, so that nothing of it is learned and it ends only well below where it began. A caller
+    /// that judges between buckets does so; [`Baseline::observe`] finds out by itself.
+    pub fn hold(&mut self, is_spike: bool) {
+        if is_spike {
+            self.held = HELD_WINDOWS * self.settings.window_buckets() as u32;
+        }
     }
 
     fn expected(&self, at_ms: Millis) -> f64 {
-        self.level.expected(self.rhythm.at(at_ms)) * self.settings.window_buckets() as f64
+        let fall_max = if self.held > 0 { FALL_MAX_HELD } else { FALL_MAX };
+        self.level.expected(self.rhythm.at(at_ms), fall_max) * self.settings.window_buckets() as f64
     }
 
     fn state_of(&self, verdict: &Verdict) -> State {
@@ -247,7 +255,7 @@ impl Baseline {
         if self.seen_ms() < self.settings.learn_ms {
             return State::Learning;
         }
-        let is_spike = if self.held {
+        let is_spike = if self.held > 0 {
             verdict.count >= at_least.div_ceil(2) && verdict.ratio >= 1.0 + (factor - 1.0) / 2.0
         } else {
             verdict.count >= at_least && verdict.ratio >= factor && verdict.unlikely >= unlikely
@@ -264,7 +272,10 @@ impl Baseline {
         let bucket_ms = self.settings.bucket_ms;
         let count = count as f64;
         let day = keep(bucket_ms, DAY_HALF_LIFE_MS);
-        if self.held {
+        if self.held > 0 {
+            // The spike's own last bucket may have set it anew just now.
+            self.held =
+                if verdict.state == State::Spike { self.held } else { self.held.saturating_sub(n as u32) };
             let per_bucket = RATIO_FLOOR / self.settings.window_buckets() as f64;
             self.level.raise(1.0 / keep(bucket_ms, self.settings.adopt_ms), per_bucket);
         } else {

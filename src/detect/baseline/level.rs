@@ -38,12 +38,12 @@ impl Level {
         self.events = self.events.max(floor * self.buckets) * factor;
     }
 
-    /// The expected count of a bucket for which the rhythm gives `rhythm`.
-    pub(super) fn expected(&self, rhythm: f64) -> f64 {
+    /// The expected count of a bucket for which the rhythm gives `rhythm`, which can lower it to `fall_max` times the level: a
+    /// rhythm that is not kept today must not make an ordinary hour a spike.
+    pub(super) fn expected(&self, rhythm: f64, fall_max: f64) -> f64 {
         let plain = (self.events + PRIOR_EVENTS) / self.buckets.max(1.0);
         let usual = if self.rhythm > 0.0 { self.rhythm / self.buckets.max(1.0) } else { 1.0 };
-        // The greater of two forecasts: a rhythm that was learned wrongly must not make an ordinary hour a spike.
-        plain * (rhythm / usual).max(1.0)
+        plain * (rhythm / usual).max(fall_max)
     }
 
     /// The dispersion that comes of not knowing the level any better.
@@ -65,24 +65,24 @@ mod tests {
             one_by_one.learn(0.0, 0.5, 0.99, 1.0);
         }
         at_once.learn(0.0, 0.5, 0.99, 500.0);
-        assert!((one_by_one.expected(1.0) - at_once.expected(1.0)).abs() < 1e-9);
+        assert!((one_by_one.expected(1.0, 0.6) - at_once.expected(1.0, 0.6)).abs() < 1e-9);
     }
 
     #[test]
     fn nothing_seen_is_not_nothing_expected() {
         let mut level = Level::new();
-        assert!(level.expected(1.0) > 0.0);
+        assert!(level.expected(1.0, 0.6) > 0.0);
         level.learn(0.0, 1.0, 0.99, 100.0);
-        assert!(level.expected(1.0) > 0.0 && level.expected(1.0) < 0.1);
+        assert!(level.expected(1.0, 0.6) > 0.0 && level.expected(1.0, 0.6) < 0.1);
         assert_eq!(level.dispersion(), 2.0);
     }
 
     #[test]
-    fn a_higher_rhythm_is_expected_to_bring_more_and_a_lower_one_no_less() {
+    fn the_rhythm_raises_the_level_and_lowers_it_to_a_bound() {
         let mut level = Level::new();
         level.learn(10.0, 1.0, 0.99, 400.0);
-        let usual = level.expected(1.0);
-        assert!((level.expected(2.0) / usual - 2.0).abs() < 1e-9);
-        assert_eq!(level.expected(0.5), usual);
+        let usual = level.expected(1.0, 0.6);
+        assert!((level.expected(2.0, 0.6) / usual - 2.0).abs() < 1e-9);
+        assert!((level.expected(0.5, 0.6) / usual - 0.6).abs() < 1e-9);
     }
 }

@@ -15,8 +15,7 @@ const SLOTS: usize = 96;
 pub(super) const SLOT_MS: Millis = DAY_MS / SLOTS as Millis;
 /// So many events at the mean rate are added to those of a slot, so that chance makes no rhythm.
 const PRIOR_EVENTS: f64 = 20.0;
-/// A day changes a slot by a quarter of the difference at first, by a seventh from the fifth day on.
-const DAYS_FIRST: u8 = 3;
+/// The first whole day changes a slot by half of the difference, the second by a third, and so on to a seventh.
 const DAYS_MAX: u8 = 6;
 /// A day can say at most this many times what the slot had, so that a spike teaches little.
 const GROWTH_MAX: f64 = 3.0;
@@ -73,8 +72,9 @@ impl Rhythm {
 
     fn close(&mut self, next: usize) {
         let share = (self.slot_events + PRIOR_EVENTS) / (self.slot_expected + PRIOR_EVENTS);
-        let gain = 1.0 / f64::from(self.days.min(DAYS_MAX - DAYS_FIRST) + DAYS_FIRST + 1);
-        if let Some(slot) = self.slots.get_mut(self.slot) {
+        let gain = 1.0 / f64::from(self.days + 1);
+        // On the first day, the mean is that of a part of a day.
+        if let Some(slot) = self.slots.get_mut(self.slot).filter(|_| self.days > 0) {
             let old = f64::from(*slot) / 1_000.0;
             let new = old + gain * (share.min(GROWTH_MAX * old.max(0.1)) - old);
             *slot = (new * 1_000.0).round().clamp(1.0, f64::from(u16::MAX)) as u16;
