@@ -1,6 +1,6 @@
 //! Spikes in made-up counts: how often there is a false alert, and how often a rise to 4 times is seen in time.
 //!
-//! `cargo bench --bench synthetic [-- --seeds N] [--days N] [--trials N]`
+//! `cargo bench --bench synthetic [-- --seeds N] [--days N] [--trials N] [--rate EVENTS]`
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
 #[path = "synthetic/series.rs"]
@@ -10,12 +10,16 @@ mod trial;
 
 use series::{Counts, Shape};
 
+/// Events per 10 seconds.
+const RATES: [f64; 7] = [0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0];
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let value = |name| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
     let number = |name, default| value(name).map_or(default, |n| n.parse().unwrap());
     let (seeds, days, trials) =
         (number("--seeds", 3), number("--days", 30) as i64, number("--trials", 1_000));
+    let only: Option<f64> = value("--rate").map(|rate| rate.parse().unwrap());
     println!(
         "{days} days a series, {seeds} series each; {trials} rises to 4 times, {seeds} to stay for a day"
     );
@@ -25,7 +29,7 @@ fn main() {
     );
     for shape in [Shape::Flat, Shape::Daily, Shape::Ramp] {
         for dispersion in [0.0, 0.1] {
-            for rate in [0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0] {
+            for rate in only.map_or_else(|| RATES.to_vec(), |rate| vec![rate]) {
                 let counts = Counts { rate, shape, dispersion };
                 println!("{}", row(&counts, seeds, days, trials));
             }

@@ -94,7 +94,7 @@ impl BaselineSettings {
             window_ms,
             factor: 2.5,
             at_least: 20,
-            unlikely: 6.0,
+            unlikely: 6.5,
             learn_ms: HOUR_MS,
             adopt_ms: 3 * DAY_MS,
         }
