@@ -12,4 +12,4 @@ pub mod lines;
 pub mod pattern;
 pub mod rules;
 pub mod scanner;
-//pub mod timestamp;
+pub mod timestamp;

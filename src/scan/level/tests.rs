@@ -289,6 +289,6 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        level_of(&bytes);
+        let _ = level_of(&bytes);
     }
 }

@@ -1,0 +1,214 @@
+//! When a line was written.
+//!
+//! Only matching lines are asked, and each file writes its times in one way. So a [`Detector`] remembers where and in which
+//! shape the last stamp stood, tries that first, and looks again only where it does not fit.
+//!
+//! Where a line leaves something out, what is nearest to its arrival is right: a stamp without a year is of the last year
+//! in which it is not more than a day ahead; one without a date, of the last day in which it is not more than an hour
+//! ahead. One without a zone is in the zone of the settings. Of an hour that comes twice, the one that fits to the stamp
+//! before, or to the arrival. Of `11/10/26`, the order of day, month and year that is nearest. In an old file, of whose lines
+//! nobody saw the arrival, each stamp is near the one before it, and the first is before the file's last change: going back
+//! by months means that a year has begun.
+
+mod calendar;
+mod clock;
+mod cursor;
+mod epoch;
+mod find;
+mod format;
+mod shape;
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+pub use crate::scan::timestamp::format::{Format, FormatError, zone};
+
+use crate::scan::timestamp::calendar::{Near, Reading, Zone};
+use crate::scan::timestamp::find::{Doubt, Found, Place};
+use crate::scan::timestamp::format::Kind;
+use crate::scan::timestamp::shape::Shape;
+
+/// What is known of a file's times beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeSettings {
+    /// The format, if it need not be found out.
+    pub format: Option<Format>,
+    /// The zone of stamps that name none.
+    pub zone: TimeZone,
+    /// A stamp that is further ahead of its arrival than this is not believed, in milliseconds.
+    pub future_ms_max: i64,
+    /// A stamp that is further behind its arrival than this is late, in milliseconds.
+    pub late_ms_min: i64,
+}
+
+impl Default for TimeSettings {
+    /// Any format, the local zone, five minutes ahead, seven days behind.
+    fn default() -> TimeSettings {
+        TimeSettings {
+            format: None,
+            zone: TimeZone::system(),
+            future_ms_max: 5 * 60_000,
+            late_ms_min: 7 * 86_400_000,
+        }
+    }
+}
+
+/// What an event's time is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The line's stamp.
+    Stamped,
+    /// The line's stamp, which is old.
+    Late,
+    /// The arrival, for the line has no stamp.
+    Arrived,
+    /// The arrival, for the stamp is too far ahead.
+    Future,
+}
+
+/// When what a line tells of happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventTime {
+    /// In milliseconds since 1970.
+    pub at_ms: i64,
+    /// Where that is from.
+    pub source: Source,
+}
+
+/// After so many stamps in one place, another is looked for only near to it: a date in a message is no stamp.
+const SETTLED: u8 = 16;
+/// How many words further on a stamp is still looked for then.
+const NEAR_WORDS: usize = 3;
+/// How far apart two numbers in the same place may be if they are to be seconds since 1970.
+const DOUBT_MS_MAX: i64 = 31 * 86_400_000;
+
+/// Reads the stamps of one file.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    settings: Arc<TimeSettings>,
+    zone: Zone,
+    found: Option<Found>,
+    /// How often in a row the stamp was where it was before.
+    fits: u8,
+    doubt: Option<Doubt>,
+    last_ms: Option<i64>,
+}
+
+impl Detector {
+    /// A detector that has not seen a line.
+    #[must_use]
+    pub fn new(settings: Arc<TimeSettings>) -> Detector {
+        let zone = Zone::new(settings.zone.clone());
+        Detector { settings, zone, found: None, fits: 0, doubt: None, last_ms: None }
+    }
+
+    /// When what `line` tells of happened, which arrived at `arrival_ms`.
+    pub fn read(&mut self, line: &[u8], arrival_ms: i64) -> EventTime {
+        let arrived = |source| EventTime { at_ms: arrival_ms, source };
+        let Some(at_ms) = self.stamp(line, Near::Before(arrival_ms)) else { return arrived(Source::Arrived) };
+        if at_ms > arrival_ms.saturating_add(self.settings.future_ms_max) {
+            return arrived(Source::Future);
+        }
+        self.last_ms = Some(at_ms);
+        let is_late = at_ms < arrival_ms.saturating_sub(self.settings.late_ms_min);
+        EventTime { at_ms, source: if is_late { Source::Late } else { Source::Stamped } }
+    }
+
+    /// The time of `line` in milliseconds since 1970, of a file that is read long after; it was changed last at
+    /// `reference_ms`. `None` if the line has no stamp: then it belongs to the one before.
+    pub fn recall(&mut self, line: &[u8], reference_ms: i64) -> Option<i64> {
+        let near = self.last_ms.map_or(Near::Before(reference_ms), Near::Around);
+        let at_ms = self.stamp(line, near);
+        self.last_ms = at_ms.or(self.last_ms);
+        at_ms
+    }
+
+    /// The last stamp that was believed, in milliseconds since 1970.
+    #[must_use]
+    pub fn last_ms(&self) -> Option<i64> {
+        self.last_ms
+    }
+
+    fn stamp(&mut self, line: &[u8], near: Near) -> Option<i64> {
+        let settings = Arc::clone(&self.settings);
+        let kind = settings.format.as_ref().map(|format| &format.0);
+        if let Some(found) = self.found
+            && let Some(reading) = find::at(line, found, kind)
+            && let Some(at_ms) = self.instant(reading, near)
+            && !(self.is_ahead(at_ms, near) && has_siblings(found))
+        {
+            self.fits = self.fits.saturating_add(1);
+            return Some(at_ms);
+        }
+        self.look(line, kind, near).or_else(|| self.doubtful(line, kind))
+    }
+
+    fn look(&mut self, line: &[u8], kind: Option<&Kind>, near: Near) -> Option<i64> {
+        let words_max = match self.found {
+            Some(Found { place: Place::Word(word), .. }) if self.fits >= SETTLED => {
+                usize::from(word) + NEAR_WORDS
+            }
+            _ => usize::MAX,
+        };
+        let mut choose = |shape: Shape, start: usize| self.nearest(line, shape, start, near);
+        let (found, _) = find::anywhere(line, kind, words_max, &mut choose)?;
+        let at_ms = self.instant(find::at(line, found, kind)?, near)?;
+        if self.found != Some(found) {
+            (self.found, self.fits) = (Some(found), 0);
+        }
+        Some(at_ms)
+    }
+
+    /// Of the orders in which day, month and year may stand, the one that gives the nearest time.
+    fn nearest(&mut self, line: &[u8], shape: Shape, start: usize, near: Near) -> Shape {
+        let now = match near {
+            Near::Before(ms) | Near::Around(ms) => ms,
+        };
+        let mut best = (shape, i64::MAX);
+        for sibling in shape.siblings() {
+            let Some(at_ms) = sibling.read(line, start).and_then(|reading| self.instant(reading, near))
+            else {
+                continue;
+            };
+            let distance = if self.is_ahead(at_ms, near) { i64::MAX - 1 } else { (at_ms - now).abs() };
+            if distance < best.1 {
+                best = (*sibling, distance);
+            }
+        }
+        best.0
+    }
+
+    fn is_ahead(&self, at_ms: i64, near: Near) -> bool {
+        matches!(near, Near::Before(now) if at_ms > now.saturating_add(self.settings.future_ms_max))
+    }
+
+    /// A number among the first words is a time if the line before had nearly the same one there.
+    fn doubtful(&mut self, line: &[u8], kind: Option<&Kind>) -> Option<i64> {
+        if kind.is_some() || self.found.is_some() {
+            return None;
+        }
+        let doubt = find::doubtful(line);
+        let before = std::mem::replace(&mut self.doubt, doubt);
+        let ((word, at_ms), (word_before, before_ms)) = (doubt?, before?);
+        if word != word_before || (at_ms - before_ms).abs() > DOUBT_MS_MAX {
+            return None;
+        }
+        self.found = Some(Found { place: Place::Word(word), shape: Some(Shape::Epoch(None)) });
+        Some(at_ms)
+    }
+
+    fn instant(&mut self, reading: Reading, near: Near) -> Option<i64> {
+        match reading {
+            Reading::At(ms) => Some(ms),
+            Reading::Civil(stamp) => self.zone.resolve(stamp, near, self.last_ms),
+        }
+    }
+}
+
+fn has_siblings(found: Found) -> bool {
+    found.shape.is_some_and(|shape| !shape.siblings().is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,418 @@
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+const ARRIVAL: &str = "2026-11-22T10:00:05Z";
+
+fn ms(text: &str) -> i64 {
+    text.parse::<Timestamp>().unwrap().as_millisecond()
+}
+
+fn shown(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).unwrap().to_string()
+}
+
+fn detector(format: Option<&str>, zone_name: &str) -> Detector {
+    let format = format.map(|format| format.parse().unwrap());
+    let zone = zone(zone_name).unwrap();
+    Detector::new(Arc::new(TimeSettings { format, zone, ..TimeSettings::default() }))
+}
+
+/// Lines as programs write them at 2026-11-22T10:00:00Z, in UTC where they name no zone.
+const AT_TEN: &[&str] = &[
+    // RFC 3339 and relatives.
+    "2026-11-22T10:00:00Z x",
+    "2026-11-22T10:00:00z x",
+    "2026-11-22t10:00:00+00:00 x",
+    "2026-11-22T11:00:00+01:00 x",
+    "2026-11-22T05:00:00-0500 x",
+    "2026-11-22T10:00:00 x",
+    "2026-11-22 10:00:00 x",
+    "2026-11-22 10:00:00+00 x",
+    "2026-11-22 11:00:00 +0100 x",
+    "2026-11-22T10:00 x",
+    "20261122T100000Z x",
+    "20261122T100000 x",
+    "20261122 100000 x",
+    "20261122 10:00:00 x",
+    "2026-11-22_10:00:00 x",
+    "2026-11-22-10.00.00 x",
+    "\u{feff}2026-11-22T10:00:00Z x",
+    "  2026-11-22T10:00:00Z x",
+    "[2026-11-22T10:00:00Z ERROR my_crate] x",
+    "\x1b[2m2026-11-22T10:00:00Z\x1b[0m \x1b[31mERROR\x1b[0m x",
+    // Systems.
+    "Nov 22 10:00:00 host app[12]: x",
+    "Nov 22 2026 10:00:00 host app[12]: x",
+    "2026 Nov 22 10:00:00 host x",
+    "<34>1 2026-11-22T10:00:00.000Z host app - ID47 - x",
+    "<34>Nov 22 10:00:00 host app: x",
+    "<189>: 2026 Nov 22 10:00:00 UTC: %ETHPORT-5-IF_DOWN: x",
+    "Nov 22 10:00:00 2026 x",
+    "- 1795341600 2026.11.22 R02-M1-N0-C:J12-U11 2026-11-22-10.00.00.123456 R02-M1 RAS KERNEL INFO x",
+    "KERNDTLB 1795341600 2026.11.22 R30-M0 2026-11-22-10.00.00.123456 R30-M0 RAS KERNEL FATAL x",
+    "- 1795341600 2026.11.22 dn228 Nov 22 10:00:00 dn228/dn228 crond[12]: x",
+    "type=SYSCALL msg=audit(1795341600.000:24287): arch=c000003e",
+    "E1122 10:00:00.000000   12 main.go:1] x",
+    "I20261122 10:00:00.000000   12 main.go:1] x",
+    "11-22 10:00:00.000  1702  2395 D WindowManager: x",
+    "2026-11-22 10:00:00, Info                  CBS    Loaded x",
+    "20261122-10:0:0:0|Step_LSC|30002312|x",
+    "[11.22 10:00:00] chrome.exe - proxy.example:5070 open through proxy",
+    // Web.
+    r#"10.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 12"#,
+    r#"10.0.0.1 - frank [22/Nov/2026:05:00:00 -0500] "GET / HTTP/1.1" 200 12"#,
+    "[Sun Nov 22 10:00:00 2026] [error] x",
+    "[Sun Nov 22 10:00:00.000123 2026] [core:error] [pid 1] x",
+    "2026/11/22 10:00:00 [error] 12#0: *1 x",
+    "Nov 22 10:00:00 host haproxy[12]: 10.0.0.1:5 [22/Nov/2026:09:59:59.655] http-in x",
+    "2026-11-22 10:00:00 10.0.0.1 GET /default.htm - 80 - 10.0.0.2 200 0 0 12",
+    "2026-11-22\t10:00:00\tLAX1\t2390282\tx",
+    "http 2026-11-22T10:00:00.000000Z app/lb/5 10.0.0.1:2817 -",
+    "1795341600.000    921 10.0.0.1 TCP_MISS/200 x",
+    "1795341600: New connection from 10.0.0.1",
+    "[22-Nov-2026 10:00:00 UTC] PHP Warning:  x",
+    // Java, Python, Go, Ruby, Elixir and others.
+    "2026-11-22 10:00:00,000 ERROR [main] a.b.C: x",
+    "ERROR [main] 2026-11-22 10:00:00,000 A.java:1 - x",
+    "[main] INFO  2026-11-22 10:00:00.000 x",
+    "[2026-11-22 10:00:00,000] ERROR [a=1] x (kafka.server)",
+    "[2026-11-22T10:00:00,000][ERROR][o.e.b.B] [node] x",
+    "2026-11-22 10:00:00,000 - INFO  [QuorumPeer:1] - x",
+    "26/11/22 10:00:00 INFO executor.Executor: x",
+    "261122 100000 148 INFO dfs.DataNode: x",
+    "a-api.log.1.2026-11-21_13:53:08 2026-11-22 10:00:00.000 12 INFO nova.api [-] x",
+    "Nov 22, 2026 10:00:00 AM a.b.C method",
+    "November 22, 2026 10:00:00 AM x",
+    "22-Nov-2026 10:00:00.000 SEVERE [main] x",
+    "22-Nov-26 10.00.00.000000 AM x",
+    "[11/22/26 10:00:00:000 UTC] 0000000a SystemOut     O x",
+    "22 Nov 2026 10:00:00,000 ERROR x",
+    "2026-Nov-22 10:00:00.000000 x",
+    "ERROR[11-22|10:00:00.000] x",
+    "[E 261122 10:00:00 web:1908] x",
+    "E, [2026-11-22T10:00:00.000000 #12] ERROR -- : x",
+    "10:00:00.000 [main] ERROR x",
+    "[10:00:00 ERR] x",
+    "=ERROR REPORT==== 22-Nov-2026::10:00:00 ===",
+    "Sun, 22 Nov 2026 10:00:00 +0000 x",
+    "Sun, 22 Nov 2026 10:00:00 GMT x",
+    "Sun Nov 22 10:00:00 UTC 2026 x",
+    "Sun 22 Nov 2026 10:00:00 AM UTC x",
+    "Sunday, November 22, 2026 10:00:00 AM x",
+    "22.11.2026 10:00:00 x",
+    "22/11/2026 10:00:00 x",
+    "11/22/2026 10:00:00 AM x",
+    "11/22/2026, 10:00:00 AM - x",
+    "2026.11.22 10:00:00.000000 [ 12 ] {} <Error> x",
+    // Data bases and queues.
+    "2026-11-22 10:00:00.000 UTC [12] ERROR:  x",
+    "2026-11-22 11:00:00.000 CET [12] ERROR:  x",
+    r#"2026-11-22 10:00:00.000 UTC,"u","db",12,"x""#,
+    "261122 10:00:00 [ERROR] x",
+    "2026-11-22T10:00:00.000000Z 0 [ERROR] [MY-010457] [Server] x",
+    "12:M 22 Nov 2026 10:00:00.000 * x",
+    "[12] 22 Nov 10:00:00.000 * x",
+    "2026-11-22T10:00:00.000+0000 I NETWORK  [t] x",
+    "2026-11-22 10:00:00.000 [error] <0.1.0> x",
+    // Containers.
+    "2026-11-22T10:00:00.000000000Z stdout F x",
+    "web_1  | 2026-11-22T10:00:00Z x",
+    "pod/app 2026-11-22T10:00:00.000000000Z x",
+    // Pairs.
+    r#"time="2026-11-22T10:00:00Z" level=error msg="x""#,
+    "level=info ts=2026-11-22T10:00:00.000Z caller=a.go:1 msg=x",
+    "level=info caller=a.go:1 ts=1795341600.000 msg=x",
+    "lvl=info t=2026-11-22T10:00:00+0000 msg=x",
+    "time=1795341600000 x=y",
+    // Epochs.
+    "1795341600 x",
+    "1795341600000 x",
+    "1795341600000000 x",
+    "1795341600000000000 x",
+    "[1795341600] x",
+    // JSON.
+    r#"{"time":"2026-11-22T10:00:00Z","level":"error"}"#,
+    r#"{"level":"error","ts":1795341600.000,"msg":"x"}"#,
+    r#"{"level":"error","ts":1.7953416e+09,"msg":"x"}"#,
+    r#"{"level":50,"time":1795341600000,"pid":1}"#,
+    r#"{"log":"2020-01-01 00:00:00 x\n","stream":"stderr","time":"2026-11-22T10:00:00.000000000Z"}"#,
+    r#"{"t":{"$date":"2026-11-22T10:00:00.000+00:00"},"s":"I","c":"-"}"#,
+    r#"{"t":{"$date":{"$numberLong":"1795341600000"}},"s":"I"}"#,
+    r#"{"@timestamp":"2026-11-22T10:00:00.000Z","x":1}"#,
+    r#"{"instant":{"epochSecond":1795341600,"nanoOfSecond":0},"level":"INFO"}"#,
+    r#"{"__REALTIME_TIMESTAMP":"1795341600000000","MESSAGE":"x"}"#,
+    r#"{"asctime": "2026-11-22 10:00:00,000", "message": "x"}"#,
+    r#"{"Timestamp":"22/Nov/2026:10:00:00 +0000"}"#,
+    r#"{"time":"2026-11-22T10:00:00Z","msg":"cut "#,
+    r#"host app: {"level":"error","ts":"2026-11-22T10:00:00Z"}"#,
+];
+
+#[test]
+fn lines_of_many_programs() {
+    let (arrival, wanted) = (ms(ARRIVAL), ms("2026-11-22T10:00:00Z"));
+    let mut wrong = Vec::new();
+    for line in AT_TEN {
+        let mut detector = detector(None, "UTC");
+        for turn in 0..3 {
+            let read = detector.read(line.as_bytes(), arrival);
+            let is_near = read.source == Source::Stamped && read.at_ms.div_euclid(1_000) == wanted / 1_000;
+            if !is_near {
+                wrong.push(format!("{:?} {} in turn {turn}: {line}", read.source, shown(read.at_ms)));
+                break;
+            }
+            // The second time it stood where it was remembered to stand.
+            assert_eq!(detector.fits, turn, "{line}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn lines_without_a_stamp() {
+    for line in [
+        "",
+        "x",
+        "ERROR something 12 of 30",
+        "[12345.678901] usb 1-1: reset",
+        "took 12:30 or 1.5 s",
+        "version 1.2.3 of 10.0.0.1:8080",
+        "    at a.b.C.d(C.java:12)",
+        "it was 1795341600 bytes long, and then 1795341601",
+        "2026-13-22 10:00:00 x",
+        "2026-02-30 10:00:00 x",
+        "2026-11-22 25:00:00 x",
+        r#"{"level":"error","msg":"x","time":12}"#,
+        "abc1122 10:00:00",
+    ] {
+        let read = detector(None, "UTC").read(line.as_bytes(), ms(ARRIVAL));
+        assert_eq!(read, EventTime { at_ms: ms(ARRIVAL), source: Source::Arrived }, "{line}");
+    }
+}
+
+#[test]
+fn fractions_of_every_length_and_mark() {
+    for (fraction, milli) in
+        [(".1", 100), (".12", 120), (",123", 123), (".123456", 123), (",123456789", 123), ("", 0)]
+    {
+        let line = format!("2026-11-22T10:00:00{fraction}Z x");
+        let read = detector(None, "UTC").read(line.as_bytes(), ms(ARRIVAL));
+        assert_eq!(read.at_ms, ms("2026-11-22T10:00:00Z") + milli, "{line}");
+    }
+}
+
+#[test]
+fn halves_of_the_day() {
+    for (text, hour) in [("12:30:00 AM", 0), ("1:30:00 am", 1), ("12:30:00 PM", 12), ("11:30:00 p.m", 23)] {
+        let line = format!("11/21/2026 {text} x");
+        let read = detector(None, "UTC").read(line.as_bytes(), ms(ARRIVAL));
+        assert_eq!(read.at_ms, ms("2026-11-21T00:30:00Z") + hour * 3_600_000, "{line}");
+    }
+}
+
+#[test]
+fn a_format_may_be_set() {
+    let wanted = ms("2026-11-22T10:00:00Z");
+    for (format, line) in [
+        ("%Y|%m|%d %H-%M-%S", "app 2026|11|22 10-00-00 x"),
+        ("%d.%m.%y %H:%M", "22.11.26 10:00 x"),
+        ("%b %d %H:%M:%S", "Nov 22 10:00:00 x"),
+        ("%s", "1795341600 x"),
+        ("%Y-%m-%dT%H:%M:%S%:z", r#"{"when":1,"time":"2026-11-22T11:00:00+01:00"}"#),
+        ("epoch_ms", "a b c 1795341600000"),
+        ("rfc3339", "17/06/09 11:11:11 2026-11-22T10:00:00Z"),
+        ("dmy", "22/11/26 10:00:00"),
+    ] {
+        let mut detector = detector(Some(format), "UTC");
+        for _ in 0..2 {
+            let read = detector.read(line.as_bytes(), ms(ARRIVAL));
+            assert_eq!(
+                (shown(read.at_ms), read.source),
+                (shown(wanted), Source::Stamped),
+                "{format}: {line}"
+            );
+        }
+    }
+    let none = detector(Some("arrival"), "UTC").read(b"2026-11-22T09:00:00Z x", ms(ARRIVAL));
+    assert_eq!(none.source, Source::Arrived);
+    let other = detector(Some("epoch"), "UTC").read(b"2026-11-22T09:00:00Z x", ms(ARRIVAL));
+    assert_eq!(other.source, Source::Arrived);
+}
+
+#[test]
+fn a_zone_may_be_set_and_a_stamp_knows_better() {
+    for (zone, line) in [
+        ("+02:00", "2026-11-22 12:00:00 x"),
+        ("Europe/Berlin", "2026-11-22 11:00:00,000 x"),
+        ("America/New_York", "Nov 22 05:00:00 host x"),
+        ("America/New_York", "2026-11-22T10:00:00Z x"),
+        ("Europe/Berlin", "10:00:00.000 is a time of day in UTC, 11:00 there"),
+    ] {
+        let read = detector(None, zone).read(line.as_bytes(), ms(ARRIVAL));
+        let wanted = if line.starts_with("10:") { "2026-11-22T09:00:00Z" } else { "2026-11-22T10:00:00Z" };
+        assert_eq!(shown(read.at_ms), wanted, "{zone}: {line}");
+    }
+}
+
+#[test]
+fn the_order_of_day_and_month_is_the_nearest_and_is_kept() {
+    let mut detector = detector(None, "UTC");
+    let mut read = |line: &str, arrival: &str| shown(detector.read(line.as_bytes(), ms(arrival)).at_ms);
+    assert_eq!(read("05/06/2026 10:00:00 x", "2026-06-05T10:00:01Z"), "2026-06-05T10:00:00Z");
+    assert_eq!(read("06/06/2026 10:00:00 x", "2026-06-06T10:00:01Z"), "2026-06-06T10:00:00Z");
+    assert_eq!(read("01/07/2026 10:00:00 x", "2026-07-01T10:00:01Z"), "2026-07-01T10:00:00Z");
+    // A backlog is read in the order that the lines before had.
+    assert_eq!(read("02/03/2026 10:00:00 x", "2026-07-01T10:00:01Z"), "2026-03-02T10:00:00Z");
+}
+
+#[test]
+fn an_order_that_is_wrong_is_given_up() {
+    let mut detector = detector(None, "UTC");
+    let mut read = |line: &str, arrival: &str| shown(detector.read(line.as_bytes(), ms(arrival)).at_ms);
+    assert_eq!(read("05/05/2026 10:00:00 x", "2026-05-05T10:00:01Z"), "2026-05-05T10:00:00Z");
+    assert_eq!(read("06/05/2026 10:00:00 x", "2026-05-06T10:00:01Z"), "2026-05-06T10:00:00Z");
+    assert_eq!(read("07/05/2026 10:00:00 x", "2026-05-07T10:00:01Z"), "2026-05-07T10:00:00Z");
+}
+
+#[test]
+fn late_and_future_stamps_are_told() {
+    let mut detector = detector(None, "UTC");
+    let arrival = ms(ARRIVAL);
+    let mut source = |line: &str| detector.read(line.as_bytes(), arrival);
+    assert_eq!(source("2026-11-22T10:04:59Z").source, Source::Stamped);
+    let future = source("2026-11-22T10:06:00Z");
+    assert_eq!(future, EventTime { at_ms: arrival, source: Source::Future });
+    assert_eq!(source("2026-11-16T10:00:00Z").source, Source::Stamped);
+    let late = source("2026-11-15T10:00:00Z");
+    assert_eq!(late, EventTime { at_ms: ms("2026-11-15T10:00:00Z"), source: Source::Late });
+}
+
+#[test]
+fn new_year_is_read_on_the_day_after() {
+    let mut detector = detector(None, "UTC");
+    let arrival = ms("2027-01-01T00:00:10Z");
+    let read = |detector: &mut Detector, line: &str| shown(detector.read(line.as_bytes(), arrival).at_ms);
+    assert_eq!(read(&mut detector, "Dec 31 23:59:59 host x"), "2026-12-31T23:59:59Z");
+    assert_eq!(read(&mut detector, "Jan  1 00:00:01 host x"), "2027-01-01T00:00:01Z");
+}
+
+#[test]
+fn an_old_file_goes_through_new_year() {
+    let mut detector = detector(None, "UTC");
+    let mut read = |line: &str| detector.recall(line.as_bytes(), ms("2027-03-01T12:00:00Z")).map(shown);
+    assert_eq!(read("Dec 30 10:00:00 host x").unwrap(), "2026-12-30T10:00:00Z");
+    assert_eq!(read("Jan  2 10:00:00 host x").unwrap(), "2027-01-02T10:00:00Z");
+    assert_eq!(read("a line without"), None);
+    assert_eq!(read("Dec 31 10:00:00 host, out of order").unwrap(), "2026-12-31T10:00:00Z");
+    assert_eq!(read("Mar  1 10:00:00 host x").unwrap(), "2027-03-01T10:00:00Z");
+}
+
+#[test]
+fn an_old_file_goes_through_midnight() {
+    let mut detector = detector(None, "UTC");
+    let mut read = |line: &str| shown(detector.recall(line.as_bytes(), ms("2026-11-22T00:30:00Z")).unwrap());
+    assert_eq!(read("23:50:00.000 [main] x"), "2026-11-21T23:50:00Z");
+    assert_eq!(read("00:10:00.000 [main] x"), "2026-11-22T00:10:00Z");
+}
+
+#[test]
+fn a_number_that_grows_slowly_is_a_time() {
+    let mut detector = detector(None, "UTC");
+    let mut read = |line: &str| detector.recall(line.as_bytes(), ms(ARRIVAL)).map(shown);
+    assert_eq!(read("134681 node-246 unix.hw state_change.unavailable 1077804742 1 x"), None);
+    assert_eq!(
+        read("134682 node-146 unix.hw state_change.unavailable 1077804747 1 x").unwrap(),
+        "2004-02-26T14:12:27Z"
+    );
+    assert_eq!(
+        read("134683 node-6 unix.hw state_change.unavailable 1077804790 1 x").unwrap(),
+        "2004-02-26T14:13:10Z"
+    );
+}
+
+#[test]
+fn a_date_in_a_message_is_no_stamp_of_a_settled_file() {
+    let mut detector = detector(None, "UTC");
+    for _ in 0..30 {
+        detector.read(b"2026-11-22T10:00:00Z host app x", ms(ARRIVAL));
+    }
+    let read = detector.read(b"  the certificate of a host expired at 2020-01-01 00:00:00 UTC", ms(ARRIVAL));
+    assert_eq!(read.source, Source::Arrived);
+    // A second format in one file is.
+    let read = detector.read(b"[22/Nov/2026:09:59:00 +0000] x", ms(ARRIVAL));
+    assert_eq!(shown(read.at_ms), "2026-11-22T09:59:00Z");
+}
+
+#[test]
+fn the_hour_that_comes_twice_goes_on() {
+    let mut detector = detector(None, "Europe/Berlin");
+    let mut read = |line: &str| shown(detector.recall(line.as_bytes(), ms("2026-10-26T00:00:00Z")).unwrap());
+    assert_eq!(read("2026-10-25 02:10:00 x"), "2026-10-25T00:10:00Z");
+    assert_eq!(read("2026-10-25 02:59:00 x"), "2026-10-25T00:59:00Z");
+    assert_eq!(read("2026-10-25 02:01:00 x"), "2026-10-25T01:01:00Z");
+    assert_eq!(read("2026-10-25 02:40:00 x"), "2026-10-25T01:40:00Z");
+    assert_eq!(read("2026-10-25 03:00:00 x"), "2026-10-25T02:00:00Z");
+}
+
+/// Formats that a rendered time comes back from, with the milliseconds that they keep.
+const RENDERED: &[(&str, i64)] = &[
+    ("%Y-%m-%dT%H:%M:%S%.3fZ", 1),
+    ("%Y-%m-%d %H:%M:%S,%3f", 1),
+    ("%Y/%m/%d %H:%M:%S", 1_000),
+    ("%Y%m%dT%H%M%SZ", 1_000),
+    ("%Y%m%d-%H:%M:%S:%3f", 1),
+    ("%Y-%m-%d-%H.%M.%S%.6f", 1),
+    ("%d/%b/%Y:%H:%M:%S +0000", 1_000),
+    ("[%a %b %d %H:%M:%S%.6f %Y]", 1),
+    ("%a %b %e %H:%M:%S UTC %Y", 1_000),
+    ("%a, %d %b %Y %H:%M:%S +0000", 1_000),
+    ("%b %e %H:%M:%S host", 1_000),
+    ("%b %d, %Y %I:%M:%S %p", 1_000),
+    ("%d-%b-%Y %H:%M:%S%.3f", 1),
+    ("%d.%m.%Y %H:%M:%S", 1_000),
+    ("%m-%d %H:%M:%S%.3f", 1),
+    ("E%m%d %H:%M:%S%.6f", 1),
+    ("%y%m%d %H%M%S", 1_000),
+    ("%s%.3f", 1),
+    ("{\"time\":\"%Y-%m-%dT%H:%M:%S%.9fZ\"}", 1),
+    ("ts=%s%.3f", 1),
+];
+
+proptest! {
+    #[test]
+    fn a_rendered_time_comes_back(at_ms in 1_000_000_000_000_i64..3_100_000_000_000, behind_ms in 0..3_600_000_i64) {
+        let time = Timestamp::from_millisecond(at_ms).unwrap();
+        for (format, keeps_ms) in RENDERED {
+            let line = format!("{} the message", time.strftime(format));
+            let read = detector(None, "UTC").read(line.as_bytes(), at_ms + behind_ms);
+            prop_assert_eq!(read.at_ms, at_ms - at_ms % keeps_ms, "{}", line);
+        }
+    }
+
+    #[test]
+    fn a_local_time_comes_back(at_ms in 1_000_000_000_000_i64..4_000_000_000_000) {
+        let name = "America/New_York";
+        let local = Timestamp::from_millisecond(at_ms).unwrap().to_zoned(TimeZone::get(name).unwrap());
+        for format in ["%Y-%m-%d %H:%M:%S%.3f", "%m-%d %H:%M:%S%.3f", "%H:%M:%S%.3f [main]"] {
+            let line = local.strftime(format).to_string();
+            let read = detector(None, name).read(line.as_bytes(), at_ms);
+            prop_assert_eq!(read.at_ms, at_ms, "{}", line);
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(lines in prop::collection::vec("[ -~\t\u{e9}]{0,60}|[0-9:.,TZ+ /-]{0,40}", 1..5), zone in 0..2) {
+        let mut detector = detector(None, ["UTC", "Europe/Berlin"][zone as usize]);
+        for line in lines {
+            detector.read(line.as_bytes(), ms(ARRIVAL));
+            detector.recall(line.as_bytes(), ms(ARRIVAL));
+        }
+    }
+
+    #[test]
+    fn no_other_bytes_panic(line in prop::collection::vec(any::<u8>(), 0..400)) {
+        detector(None, "UTC").read(&line, i64::MAX);
+        detector(None, "UTC").recall(&line, i64::MIN);
+    }
+}
