@@ -102,14 +102,15 @@ fn nested(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// `text` with its quotes, slashes and white space unescaped, as far as `max` bytes; other escapes stay as they are.
+/// `text` with its quotes and backslashes unescaped, as far as `max` bytes. White space that is escaped becomes a control
+/// character, so that it is not taken for the space that a format asks for; other escapes stay as they are.
 pub(super) fn unescaped(text: &[u8], max: usize) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len().min(max));
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next().filter(|_| plain.len() < max) {
         match (byte, bytes.as_slice().first()) {
-            (b'\\', Some(b'n' | b'r' | b't')) => plain.push(b' '),
-            (b'\\', Some(escaped @ (b'"' | b'\\' | b'/'))) => plain.push(*escaped),
+            (b'\\', Some(b'n' | b'r' | b't')) => plain.push(b'\x01'),
+            (b'\\', Some(escaped @ (b'"' | b'\\'))) => plain.push(*escaped),
             (byte, _) => {
                 plain.push(*byte);
                 continue;
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn escapes_are_undone() {
-        assert_eq!(unescaped(br#"a\"b\\c\nd\"#, 100), b"a\"b\\c d\\");
+        assert_eq!(unescaped(br#"a\"b\\c\nd\"#, 100), b"a\"b\\c\x01d\\");
         assert_eq!(unescaped(b"abc", 2), b"ab");
     }
 

@@ -4,12 +4,12 @@
 //! on the program, so [`level_of`] goes from what is certain to what is likely:
 //!
 //! 1. **By form.** A JSON object (`level`, `severity`, `lvl`, `log.level`, … of the outermost object, or of `log` in it;
-//!    without one, what its `log`, `message` or `msg` says), a syslog priority `<N>`, and the initials of glog (`E1122 …`),
-//!    Ruby (`E, [2026-…`) and Android (`E/tag`).
+//!    without one, what its `log`, `message` or `msg` says), a syslog priority `<N>`, and the initials of glog (`E1122 …`)
+//!    and Android (`E/tag`).
 //! 2. **By place.** Otherwise the header's words are gone through from the left, and the first that is a level counts:
 //!    * a pair `level=error` (also `lvl`, `severity`, …), quoted or not;
 //!    * an upper-case word (`ERROR`, `SEVERE`, `ERRO[0001]`, `ERROR/worker`);
-//!    * a word in any case that is alone in brackets (`[error]`, `[core:error]`, `|warn|`), is followed by a colon
+//!    * a word (`error`, `Error`) that is alone in brackets (`[error]`, `[core:error]`, `|warn|`), is followed by a colon
 //!      (`error: …`), stands between tabs, or comes right after the time;
 //!    * a letter alone in brackets (`[E]`) or right after the time (`… 10:00:00.123 1702 2395 E tag:`).
 //!
@@ -108,7 +108,7 @@ fn level_within(line: &[u8], part: Part) -> Option<Level> {
 
 fn of_json(json: &[u8], part: Part) -> Option<Level> {
     let mut inner = None;
-    let is_mongo = json.starts_with(b"{\"t\":");
+    let is_mongo = part == Part::Line && json.starts_with(b"{\"t\":");
     for (key, value) in Members::new(json) {
         let level = match value {
             Value::Text(text) | Value::Other(text) if words::is_key(key) => words::value(text),
@@ -148,34 +148,43 @@ fn of_log_object(object: &[u8]) -> Option<Level> {
 ///
 /// Up to [`Level::Notice`] that is the empty expression: most lines are candidates, and looking for them costs more than
 /// judging them.
+///
+/// Every alternative begins with a few definite bytes, and up to [`Level::Error`] there are at most 64 such beginnings, so
+/// that they can be looked for with SIMD (Teddy's bound).
 #[must_use]
 pub fn candidates(level: Level) -> String {
     let (stems, letters, numbers) = match level {
-        Level::Critical => ("crit|fata|ftl|pani|alert|emerg", "FC", "[0-2](?:[^0-9]|$)|[5-6][0-9]"),
-        Level::Error => (
-            "crit|fata|ftl|pani|alert|emerg|err|eror|severe|fail:",
-            "FCE",
-            "[0-3](?:[^0-9]|$)|4[0-9][0-9]|[5-6][0-9]",
-        ),
-        Level::Warn => (
-            "crit|fata|ftl|pani|alert|emerg|err|eror|severe|fail:|warn|wrn",
-            "FCEW",
-            "[0-4](?:[^0-9]|$)|3[0-9][0-9]|[4-6][0-9]",
-        ),
+        Level::Critical => (CRITICAL.to_vec(), "EF", "[0-2](?:[^0-9]|$)|[5-6][0-9]"),
+        Level::Error => ([CRITICAL, ERROR].concat(), "EF", "[0-3](?:[^0-9]|$)|4[0-9][0-9]|[5-6][0-9]"),
+        Level::Warn => ([CRITICAL, ERROR, WARN].concat(), "EFW", "[0-4](?:[^0-9]|$)|3[0-9][0-9]|[4-6][0-9]"),
         _ => return String::new(),
     };
+    let fail = if level <= Level::Error { "fail:|" } else { "" };
     let lower = letters.to_lowercase();
     let redis = if level == Level::Warn { "| # " } else { "" };
-    // Inside of JSON, white space may be escaped, and a quote begins or ends the text.
+    let stems = in_usual_cases(&stems);
+    let keys = in_usual_cases(&["level", "severity", "priority"]);
+    // Inside of JSON, quotes and slashes may be escaped, and so may white space.
     let space = r"(?:[\x00-\x20]|\\[nrt])";
-    let priority = format!(r#"(?:^|")\x{{FEFF}}?{space}*<[0-9]{{1,3}}>"#);
-    // glog, Ruby, Android and brackets; a letter after a time.
-    let initial = format!(r#"(?:^|[\["]|{space})[{letters}](?:[0-9]{{4}}|,|\\?/|[\]"]|{space}|$)"#);
-    let key = "(?i:(?:level|severity)(?:_?name|_?text)?|lvl|priority|sev|@l)";
+    // A letter after a time or in brackets; glog; Android.
+    let lone = format!("(?: [{letters}] |\\[[{letters}][ \\]])|[{letters}][0-2][0-9]{{3}}|[{letters}]/");
     let value = format!("{numbers}|[{letters}{lower}](?:[^a-zA-Z]|$)");
-    let keyed = format!(r#"{key}\\*"?{space}*[:=]{space}*\\*"?(?:{value})"#);
-    let mongo = format!(r#""s\\*"{space}*:{space}*\\*"[{letters}]"#);
-    format!("(?i:{stems})|{priority}|{initial}|{keyed}|{mongo}{redis}")
+    let keyed =
+        format!(r#"(?:{keys}|lvl|@l)(?i:_?name|_?text|evel)?\\*"?{space}*[:=]{space}*\\*"?(?:{value})"#);
+    let mongo = format!(r#""s"{space}*:{space}*"[{letters}]"#);
+    format!("{stems}|{fail}<[0-9]{{1,3}}>|{lone}|{keyed}|{mongo}{redis}")
+}
+
+const CRITICAL: &[&str] = &["crit", "fata", "ftl", "pani", "alert", "emerg"];
+const ERROR: &[&str] = &["err", "eror", "severe"];
+const WARN: &[&str] = &["warn", "wrn"];
+
+fn in_usual_cases(stems: &[&str]) -> String {
+    let cases = |stem: &&str| {
+        let (first, rest) = stem.split_at(1);
+        format!("{stem}|{}|{}{rest}", stem.to_uppercase(), first.to_uppercase())
+    };
+    stems.iter().map(cases).collect::<Vec<_>>().join("|")
 }
 
 #[cfg(test)]

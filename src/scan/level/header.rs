@@ -19,11 +19,12 @@ pub(super) fn initials(line: &[u8]) -> Option<Level> {
             (number <= 191 && rest[0].is_ascii_digit()).then(|| words::severity(number))
         }
         // glog and klog: month and day follow, and perhaps the year before them.
-        [initial @ (b'I' | b'W' | b'E' | b'F' | b'D'), rest @ ..] if matches!(rest.iter().position(|b| !b.is_ascii_digit()), Some(digits @ (4 | 8)) if rest[digits] == b' ') => {
-            words::letter(*initial)
+        [initial @ (b'I' | b'W' | b'E' | b'F' | b'D'), rest @ ..]
+            if rest.first().is_some_and(|b| (b'0'..=b'2').contains(b)) =>
+        {
+            let digits = rest.iter().take(9).take_while(|b| b.is_ascii_digit()).count();
+            (matches!(digits, 4 | 8) && rest.get(digits) == Some(&b' ')).then(|| words::letter(*initial))?
         }
-        // Ruby.
-        [initial, b',', b' ', b'[', ..] => words::letter(*initial),
         // Android, brief.
         [initial @ (b'V' | b'D' | b'I' | b'W' | b'E' | b'F'), b'/', tag, ..] if tag.is_ascii_alphabetic() => {
             let end = line.iter().take(HEADER_BYTES_MAX).position(|b| matches!(b, b'(' | b':' | b' '))?;
@@ -67,14 +68,14 @@ enum Step {
     End,
 }
 
+/// Tells the level of a JSON object.
+pub(super) type OfJson<'a> = &'a dyn Fn(&[u8]) -> Option<Level>;
+
 /// The level in the header of `line`, which is the message only if it `is_message`. `of_json` is asked for that of an object
 /// in it.
-pub(super) fn level(
-    line: &[u8],
-    is_message: bool,
-    of_json: Option<&dyn Fn(&[u8]) -> Option<Level>>,
-) -> Option<Level> {
+pub(super) fn level(line: &[u8], is_message: bool, of_json: Option<OfJson<'_>>) -> Option<Level> {
     let mut seen = Seen { is_after_tag: is_message, ..Seen::default() };
+    let is_cut = line.len() > PAIRS_BYTES_MAX;
     let line = &line[..line.len().min(PAIRS_BYTES_MAX)];
     let mut at = 0;
     loop {
@@ -102,7 +103,7 @@ pub(super) fn level(
         if line.get(end) == Some(&b'=') && end > at {
             let (found, next) = pair(line, at, end);
             if found.is_some() {
-                return found;
+                return found.filter(|_| !is_cut || next < line.len());
             }
             seen.is_at_time = false;
             at = next;
@@ -110,9 +111,7 @@ pub(super) fn level(
         }
         if at > HEADER_BYTES_MAX {
             // Only pairs count from here on, and a line without any has none.
-            if memchr::memchr(b'=', &line[..at]).is_none() {
-                return None;
-            }
+            memchr::memchr(b'=', &line[..at])?;
             at = end;
             continue;
         }
@@ -154,8 +153,9 @@ fn is_bracket(byte: u8) -> bool {
 }
 
 fn word(line: &[u8], at: usize, end: usize) -> Word<'_> {
-    let byte = |at: usize| line.get(at).copied().unwrap_or(b' ');
-    let before = at.checked_sub(1).map_or(b' ', byte);
+    // Outside of the line is white space, but not the space that stands around a lone letter.
+    let byte = |at: usize| line.get(at).copied().unwrap_or(b'\n');
+    let before = at.checked_sub(1).map_or(b'\n', byte);
     let is_space = |at: &usize| byte(*at) == b' ';
     let opened = (0..at).rev().find(|at| !is_space(at));
     let closed = (end..line.len()).find(|at| !is_space(at));
@@ -204,7 +204,7 @@ fn judge(word: &Word<'_>, seen: &mut Seen) -> Step {
     if is_time && seen.prose == 0 {
         seen.is_at_time = true;
         seen.is_redis |=
-            word.after == b':' && word.before == b' ' && matches!(word.next, b'M' | b'S' | b'C' | b'X');
+            word.after == b':' && word.before <= b' ' && matches!(word.next, b'M' | b'S' | b'C' | b'X');
         return Step::Next;
     }
     if seen.is_redis && text.len() == 1 {
@@ -227,14 +227,14 @@ fn judge(word: &Word<'_>, seen: &mut Seen) -> Step {
 fn word_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
     let Word { text, before, after, next, is_enclosed } = *word;
     if let [letter] = text {
-        if *letter == b'#' && seen.is_redis {
+        if *letter == b'#' && seen.is_redis && before == b' ' && after == b' ' {
             return Some(Level::Warn);
         }
         let is_lone = before == b'[' && (after == b']' || after == b' ' && next.is_ascii_digit());
-        let is_after_time = seen.is_at_time && seen.depth == 0 && before <= b' ' && after <= b' ';
+        let is_after_time = seen.is_at_time && seen.depth == 0 && before == b' ' && after == b' ';
         return (is_lone || is_after_time && !seen.is_redis).then(|| words::letter(*letter))?;
     }
-    if seen.is_at_time && seen.depth == 0 && before <= b' ' && text.get(1) == Some(&b'/') {
+    if seen.is_at_time && seen.depth == 0 && before == b' ' && text.get(1) == Some(&b'/') {
         return words::letter(text[0]);
     }
     // `ERROR/worker`, `production.ERROR:`, `*ERROR*`.

@@ -5,9 +5,16 @@ use crate::scan::level::Level;
 /// The longest word in the table, in bytes.
 const WORD_BYTES_MAX: usize = 13;
 
-/// The level that `word` names, in any case.
+/// Whether a word is in lower case, in upper case, or has a capital letter.
+fn has_usual_case(word: &[u8]) -> bool {
+    let rest = word.get(1..).unwrap_or_default();
+    let is_upper = word.first().is_some_and(u8::is_ascii_uppercase);
+    !rest.iter().any(u8::is_ascii_uppercase) || (is_upper && !rest.iter().any(u8::is_ascii_lowercase))
+}
+
+/// The level that `word` names, in lower case, in upper case or with a capital letter.
 pub(super) fn word(word: &[u8]) -> Option<Level> {
-    if word.len() < 3 || word.len() > WORD_BYTES_MAX {
+    if word.len() < 3 || word.len() > WORD_BYTES_MAX || !has_usual_case(word) {
         return None;
     }
     let mut lower = [0; WORD_BYTES_MAX];
@@ -40,7 +47,7 @@ pub(super) fn word_before_colon(word: &[u8]) -> Option<Level> {
     }
 }
 
-/// The level that a lone letter stands for: glog, Android, Ruby, MongoDB.
+/// The level that a lone letter stands for: glog, Android, MongoDB.
 pub(super) fn letter(letter: u8) -> Option<Level> {
     Some(match letter {
         b'T' | b'V' => Level::Trace,
@@ -49,7 +56,7 @@ pub(super) fn letter(letter: u8) -> Option<Level> {
         b'N' => Level::Notice,
         b'W' => Level::Warn,
         b'E' => Level::Error,
-        b'F' | b'C' => Level::Critical,
+        b'F' => Level::Critical,
         _ => return None,
     })
 }
@@ -88,26 +95,37 @@ pub(super) fn severity(number: u16) -> Level {
     }
 }
 
-/// Whether a member or a key of this name holds a level.
+/// Names of levels: what comes before the word that is looked for, this word, and what comes behind it.
+const KEYS: [(&str, &str, &str); 14] = [
+    ("", "level", ""),
+    ("", "severity", ""),
+    ("", "lvl", ""),
+    ("log.", "level", ""),
+    ("log", "level", ""),
+    ("log_", "level", ""),
+    ("", "level", "name"),
+    ("", "level", "_name"),
+    ("", "severity", "text"),
+    ("", "severity", "_text"),
+    ("syslog_", "severity", ""),
+    ("", "priority", ""),
+    ("", "@l", ""),
+    ("", "@level", ""),
+];
+
+/// Whether a member or a key of this name holds a level, such as `level`, `LEVEL` or `logLevel`. The short ones are in lower
+/// case only.
 pub(super) fn is_key(key: &[u8]) -> bool {
-    const KEYS: [&[u8]; 15] = [
-        b"level",
-        b"severity",
-        b"lvl",
-        b"log.level",
-        b"loglevel",
-        b"log_level",
-        b"levelname",
-        b"level_name",
-        b"severitytext",
-        b"severity_text",
-        b"syslog_severity",
-        b"priority",
-        b"sev",
-        b"@l",
-        b"@level",
-    ];
-    (2..=15).contains(&key.len()) && KEYS.iter().any(|known| known.eq_ignore_ascii_case(key))
+    (2..=15).contains(&key.len())
+        && KEYS.iter().any(|(before, word, after)| {
+            let (start, end) = (before.len(), before.len() + word.len());
+            key.len() == end + after.len()
+                && key[start..end].eq_ignore_ascii_case(word.as_bytes())
+                && key[..start].eq_ignore_ascii_case(before.as_bytes())
+                && key[end..].eq_ignore_ascii_case(after.as_bytes())
+                && has_usual_case(&key[start..end])
+                && (word.len() > 3 || &key[start..end] == word.as_bytes())
+        })
 }
 
 /// The level that stands as the value of such a key: a word, a number, or a letter.

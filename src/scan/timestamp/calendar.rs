@@ -171,7 +171,7 @@ impl Zone {
         let civil = civil(local_ms)?;
         let ambiguous = self.zone.to_ambiguous_timestamp(civil);
         if let AmbiguousOffset::Fold { .. } = ambiguous.offset() {
-            let earlier = ambiguous.clone().earlier().ok()?.as_millisecond();
+            let earlier = ambiguous.earlier().ok()?.as_millisecond();
             let later = ambiguous.later().ok()?.as_millisecond();
             let half = (later - earlier) / 2;
             let goes_back = last_ms.is_some_and(|last| earlier < last - BACK_MS_MAX);

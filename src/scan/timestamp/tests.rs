@@ -3,6 +3,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod lines;
+
+use lines::AT_TEN;
+
 const ARRIVAL: &str = "2026-11-22T10:00:05Z";
 
 fn ms(text: &str) -> i64 {
@@ -18,136 +22,6 @@ fn detector(format: Option<&str>, zone_name: &str) -> Detector {
     let zone = zone(zone_name).unwrap();
     Detector::new(Arc::new(TimeSettings { format, zone, ..TimeSettings::default() }))
 }
-
-/// Lines as programs write them at 2026-11-22T10:00:00Z, in UTC where they name no zone.
-const AT_TEN: &[&str] = &[
-    // RFC 3339 and relatives.
-    "2026-11-22T10:00:00Z x",
-    "2026-11-22T10:00:00z x",
-    "2026-11-22t10:00:00+00:00 x",
-    "2026-11-22T11:00:00+01:00 x",
-    "2026-11-22T05:00:00-0500 x",
-    "2026-11-22T10:00:00 x",
-    "2026-11-22 10:00:00 x",
-    "2026-11-22 10:00:00+00 x",
-    "2026-11-22 11:00:00 +0100 x",
-    "2026-11-22T10:00 x",
-    "20261122T100000Z x",
-    "20261122T100000 x",
-    "20261122 100000 x",
-    "20261122 10:00:00 x",
-    "2026-11-22_10:00:00 x",
-    "2026-11-22-10.00.00 x",
-    "\u{feff}2026-11-22T10:00:00Z x",
-    "  2026-11-22T10:00:00Z x",
-    "[2026-11-22T10:00:00Z ERROR my_crate] x",
-    "\x1b[2m2026-11-22T10:00:00Z\x1b[0m \x1b[31mERROR\x1b[0m x",
-    // Systems.
-    "Nov 22 10:00:00 host app[12]: x",
-    "Nov 22 2026 10:00:00 host app[12]: x",
-    "2026 Nov 22 10:00:00 host x",
-    "<34>1 2026-11-22T10:00:00.000Z host app - ID47 - x",
-    "<34>Nov 22 10:00:00 host app: x",
-    "<189>: 2026 Nov 22 10:00:00 UTC: %ETHPORT-5-IF_DOWN: x",
-    "Nov 22 10:00:00 2026 x",
-    "- 1795341600 2026.11.22 R02-M1-N0-C:J12-U11 2026-11-22-10.00.00.123456 R02-M1 RAS KERNEL INFO x",
-    "KERNDTLB 1795341600 2026.11.22 R30-M0 2026-11-22-10.00.00.123456 R30-M0 RAS KERNEL FATAL x",
-    "- 1795341600 2026.11.22 dn228 Nov 22 10:00:00 dn228/dn228 crond[12]: x",
-    "type=SYSCALL msg=audit(1795341600.000:24287): arch=c000003e",
-    "E1122 10:00:00.000000   12 main.go:1] x",
-    "I20261122 10:00:00.000000   12 main.go:1] x",
-    "11-22 10:00:00.000  1702  2395 D WindowManager: x",
-    "2026-11-22 10:00:00, Info                  CBS    Loaded x",
-    "20261122-10:0:0:0|Step_LSC|30002312|x",
-    "[11.22 10:00:00] chrome.exe - proxy.example:5070 open through proxy",
-    // Web.
-    r#"10.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 12"#,
-    r#"10.0.0.1 - frank [22/Nov/2026:05:00:00 -0500] "GET / HTTP/1.1" 200 12"#,
-    "[Sun Nov 22 10:00:00 2026] [error] x",
-    "[Sun Nov 22 10:00:00.000123 2026] [core:error] [pid 1] x",
-    "2026/11/22 10:00:00 [error] 12#0: *1 x",
-    "Nov 22 10:00:00 host haproxy[12]: 10.0.0.1:5 [22/Nov/2026:09:59:59.655] http-in x",
-    "2026-11-22 10:00:00 10.0.0.1 GET /default.htm - 80 - 10.0.0.2 200 0 0 12",
-    "2026-11-22\t10:00:00\tLAX1\t2390282\tx",
-    "http 2026-11-22T10:00:00.000000Z app/lb/5 10.0.0.1:2817 -",
-    "1795341600.000    921 10.0.0.1 TCP_MISS/200 x",
-    "1795341600: New connection from 10.0.0.1",
-    "[22-Nov-2026 10:00:00 UTC] PHP Warning:  x",
-    // Java, Python, Go, Ruby, Elixir and others.
-    "2026-11-22 10:00:00,000 ERROR [main] a.b.C: x",
-    "ERROR [main] 2026-11-22 10:00:00,000 A.java:1 - x",
-    "[main] INFO  2026-11-22 10:00:00.000 x",
-    "[2026-11-22 10:00:00,000] ERROR [a=1] x (kafka.server)",
-    "[2026-11-22T10:00:00,000][ERROR][o.e.b.B] [node] x",
-    "2026-11-22 10:00:00,000 - INFO  [QuorumPeer:1] - x",
-    "26/11/22 10:00:00 INFO executor.Executor: x",
-    "261122 100000 148 INFO dfs.DataNode: x",
-    "a-api.log.1.2026-11-21_13:53:08 2026-11-22 10:00:00.000 12 INFO nova.api [-] x",
-    "Nov 22, 2026 10:00:00 AM a.b.C method",
-    "November 22, 2026 10:00:00 AM x",
-    "22-Nov-2026 10:00:00.000 SEVERE [main] x",
-    "22-Nov-26 10.00.00.000000 AM x",
-    "[11/22/26 10:00:00:000 UTC] 0000000a SystemOut     O x",
-    "22 Nov 2026 10:00:00,000 ERROR x",
-    "2026-Nov-22 10:00:00.000000 x",
-    "ERROR[11-22|10:00:00.000] x",
-    "[E 261122 10:00:00 web:1908] x",
-    "E, [2026-11-22T10:00:00.000000 #12] ERROR -- : x",
-    "10:00:00.000 [main] ERROR x",
-    "[10:00:00 ERR] x",
-    "=ERROR REPORT==== 22-Nov-2026::10:00:00 ===",
-    "Sun, 22 Nov 2026 10:00:00 +0000 x",
-    "Sun, 22 Nov 2026 10:00:00 GMT x",
-    "Sun Nov 22 10:00:00 UTC 2026 x",
-    "Sun 22 Nov 2026 10:00:00 AM UTC x",
-    "Sunday, November 22, 2026 10:00:00 AM x",
-    "22.11.2026 10:00:00 x",
-    "22/11/2026 10:00:00 x",
-    "11/22/2026 10:00:00 AM x",
-    "11/22/2026, 10:00:00 AM - x",
-    "2026.11.22 10:00:00.000000 [ 12 ] {} <Error> x",
-    // Data bases and queues.
-    "2026-11-22 10:00:00.000 UTC [12] ERROR:  x",
-    "2026-11-22 11:00:00.000 CET [12] ERROR:  x",
-    r#"2026-11-22 10:00:00.000 UTC,"u","db",12,"x""#,
-    "261122 10:00:00 [ERROR] x",
-    "2026-11-22T10:00:00.000000Z 0 [ERROR] [MY-010457] [Server] x",
-    "12:M 22 Nov 2026 10:00:00.000 * x",
-    "[12] 22 Nov 10:00:00.000 * x",
-    "2026-11-22T10:00:00.000+0000 I NETWORK  [t] x",
-    "2026-11-22 10:00:00.000 [error] <0.1.0> x",
-    // Containers.
-    "2026-11-22T10:00:00.000000000Z stdout F x",
-    "web_1  | 2026-11-22T10:00:00Z x",
-    "pod/app 2026-11-22T10:00:00.000000000Z x",
-    // Pairs.
-    r#"time="2026-11-22T10:00:00Z" level=error msg="x""#,
-    "level=info ts=2026-11-22T10:00:00.000Z caller=a.go:1 msg=x",
-    "level=info caller=a.go:1 ts=1795341600.000 msg=x",
-    "lvl=info t=2026-11-22T10:00:00+0000 msg=x",
-    "time=1795341600000 x=y",
-    // Epochs.
-    "1795341600 x",
-    "1795341600000 x",
-    "1795341600000000 x",
-    "1795341600000000000 x",
-    "[1795341600] x",
-    // JSON.
-    r#"{"time":"2026-11-22T10:00:00Z","level":"error"}"#,
-    r#"{"level":"error","ts":1795341600.000,"msg":"x"}"#,
-    r#"{"level":"error","ts":1.7953416e+09,"msg":"x"}"#,
-    r#"{"level":50,"time":1795341600000,"pid":1}"#,
-    r#"{"log":"2020-01-01 00:00:00 x\n","stream":"stderr","time":"2026-11-22T10:00:00.000000000Z"}"#,
-    r#"{"t":{"$date":"2026-11-22T10:00:00.000+00:00"},"s":"I","c":"-"}"#,
-    r#"{"t":{"$date":{"$numberLong":"1795341600000"}},"s":"I"}"#,
-    r#"{"@timestamp":"2026-11-22T10:00:00.000Z","x":1}"#,
-    r#"{"instant":{"epochSecond":1795341600,"nanoOfSecond":0},"level":"INFO"}"#,
-    r#"{"__REALTIME_TIMESTAMP":"1795341600000000","MESSAGE":"x"}"#,
-    r#"{"asctime": "2026-11-22 10:00:00,000", "message": "x"}"#,
-    r#"{"Timestamp":"22/Nov/2026:10:00:00 +0000"}"#,
-    r#"{"time":"2026-11-22T10:00:00Z","msg":"cut "#,
-    r#"host app: {"level":"error","ts":"2026-11-22T10:00:00Z"}"#,
-];
 
 #[test]
 fn lines_of_many_programs() {
