@@ -249,7 +249,7 @@ fn word_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
     }
     let has_colon = after == b':' && (next <= b' ' || !next.is_ascii_digit() || text[0].is_ascii_uppercase());
     let Some(level) = words::word(text) else {
-        return (has_colon && next <= b' ').then(|| words::word_before_colon(text)).flatten();
+        return (has_colon && next <= b' ').then(|| words::word_before_colon(word.text)).flatten();
     };
     let is_upper = text.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     let is_in_any_case = is_enclosed

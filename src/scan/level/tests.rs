@@ -109,6 +109,7 @@ const LINES: &[(Option<Level>, &str)] = &[
     (E, "fail: Microsoft.AspNetCore.Server[13]"),
     (C, "panic: runtime error: index out of range"),
     (E, "error: could not compile"),
+    (None, "fail/: x"),
     (I, "2026-11-22 04:30:30, Info                  CBS    Loaded ERROR"),
     // Data bases.
     (E, "2026-11-22 10:00:00.123 UTC [12] ERROR:  relation \"x\" does not exist at character 15"),
