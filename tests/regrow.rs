@@ -13,7 +13,7 @@ use common::{Place, append};
 use spiketail::file::claims::Claims;
 use spiketail::file::filesystem::Disk;
 use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Moment, Origin, Tail};
+use spiketail::file::tail::{Moment, Origin, Tail, Wants};
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 
@@ -79,7 +79,8 @@ impl Follower {
     fn turn(&mut self) {
         let moment = Moment { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
         loop {
-            let turn = self.tail.turn(&mut self.scanner, 1 << 20, u64::MAX, moment);
+            let wants = Wants { samples_max: 1 << 20, bytes_max: u64::MAX, ..Wants::default() };
+            let turn = self.tail.turn(&mut self.scanner, &wants, moment);
             self.total += turn.tally.matched[0];
             let number = |line: &[u8]| std::str::from_utf8(&line[..9]).unwrap().parse::<u64>().unwrap();
             self.seen.extend(turn.tally.samples[0].iter().map(|sample| number(&sample.line)));

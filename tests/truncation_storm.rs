@@ -21,7 +21,7 @@ use common::{Place, append, appender};
 use spiketail::file::claims::Claims;
 use spiketail::file::filesystem::Disk;
 use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Moment, News, Origin, Tail};
+use spiketail::file::tail::{Moment, News, Origin, Tail, Wants};
 use spiketail::file::tally::Sample;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
@@ -172,7 +172,8 @@ impl Follower {
 
     fn turn(&mut self) {
         let moment = Moment { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
-        let mut turn = self.tail.turn(&mut self.scanner, usize::MAX, u64::MAX, moment);
+        let wants = Wants { samples_max: usize::MAX, bytes_max: u64::MAX, ..Wants::default() };
+        let mut turn = self.tail.turn(&mut self.scanner, &wants, moment);
         self.total += turn.tally.matched[0];
         self.torn += turn.torn;
         self.news.extend(turn.news.drain(..).map(|(news, _)| news));

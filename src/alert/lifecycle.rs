@@ -15,7 +15,9 @@ enum Phase {
     },
     Firing {
         since: Millis,
-        held: Millis,
+        /// When the condition ceased to hold, if it did.
+        #[serde(default)]
+        released: Option<Millis>,
     },
 }
 
@@ -59,15 +61,29 @@ impl Lifecycle {
                 None
             }
             Phase::Firing { since, .. } if holds => {
-                self.phase = Phase::Firing { since, held: now };
+                self.phase = Phase::Firing { since, released: None };
                 None
             }
-            Phase::Firing { held, .. } if now - held < spec.keep_firing_for_ms => None,
-            Phase::Firing { since, .. } => {
+            Phase::Firing { since, released } => {
+                let released = released.unwrap_or(now);
+                if now - released < spec.keep_firing_for_ms {
+                    self.phase = Phase::Firing { since, released: Some(released) };
+                    return None;
+                }
                 self.phase = Phase::Inactive;
                 self.quiet_until = now + spec.cooldown_ms;
                 Some(Transition::Resolved { since })
             }
+        }
+    }
+
+    /// When it may next change if the condition goes on as it is, in milliseconds since the epoch.
+    #[must_use]
+    pub fn next_change(&self, spec: &AlertSpec) -> Option<Millis> {
+        match self.phase {
+            Phase::Inactive => None,
+            Phase::Pending { since } => Some(self.quiet_until.max(since + spec.for_ms)),
+            Phase::Firing { released, .. } => released.map(|released| released + spec.keep_firing_for_ms),
         }
     }
 
@@ -89,12 +105,27 @@ impl Lifecycle {
         matches!(self.phase, Phase::Firing { .. })
     }
 
+    /// When the condition of a pending or firing alert began to hold.
+    #[must_use]
+    pub fn since(&self) -> Option<Millis> {
+        match self.phase {
+            Phase::Inactive => None,
+            Phase::Pending { since } | Phase::Firing { since, .. } => Some(since),
+        }
+    }
+
+    /// When the condition of a firing alert began to hold.
+    #[must_use]
+    pub fn firing_since(&self) -> Option<Millis> {
+        if let Phase::Firing { since, .. } = self.phase { Some(since) } else { None }
+    }
+
     fn may_fire(&mut self, spec: &AlertSpec, since: Millis, now: Millis) -> Option<Transition> {
         if now - since < spec.for_ms || now < self.quiet_until {
             self.phase = Phase::Pending { since };
             return None;
         }
-        self.phase = Phase::Firing { since, held: now };
+        self.phase = Phase::Firing { since, released: None };
         Some(Transition::Fired { since })
     }
 }
@@ -129,8 +160,11 @@ mod tests {
         assert_eq!(life.step(&spec, true, 110), Some(Transition::Fired { since: 100 }));
         assert_eq!(life.step(&spec, true, 500), None);
         assert!(life.is_firing());
-        assert_eq!(life.step(&spec, false, 519), None);
-        assert_eq!(life.step(&spec, false, 520), Some(Transition::Resolved { since: 100 }));
+        assert_eq!(life.next_change(&spec), None);
+        assert_eq!(life.step(&spec, false, 510), None);
+        assert_eq!(life.next_change(&spec), Some(530));
+        assert_eq!(life.step(&spec, false, 529), None);
+        assert_eq!(life.step(&spec, false, 530), Some(Transition::Resolved { since: 100 }));
         assert!(life.is_inactive());
     }
 

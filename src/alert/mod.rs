@@ -1,6 +1,9 @@
 //! Alerts: what they are told about ([`AlertSpec`]), who they are ([`fingerprint`]), how they live
-//! ([`lifecycle`]) and the lines they carry ([`samples`]).
+//! ([`lifecycle`]), how they follow their counts ([`alarm`]) and the lines they carry ([`samples`]).
 
+pub mod alarm;
+mod backlog;
+mod describe;
 pub mod fingerprint;
 pub mod lifecycle;
 pub mod samples;
@@ -49,7 +52,7 @@ pub enum Scope {
 }
 
 /// A validated alert definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AlertSpec {
     /// Unique name.
     pub name: String,

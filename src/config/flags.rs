@@ -1,6 +1,7 @@
 //! Settings from the command line: alone, so that one command starts a useful daemon, or over a configuration.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::alerts::{DAY_MS, DEFAULT_SAMPLES, MINUTE_MS};
 use super::engine::{Basics, check_filter};
@@ -114,6 +115,7 @@ pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: 
         span: None,
         rules: None,
         file: FileSettings::default(),
+        time: Arc::default(),
         find: find.clone(),
     });
 }
@@ -169,7 +171,13 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         samples_max: DEFAULT_SAMPLES,
     };
     let file = FileSettings::default();
-    let watch = WatchPlan { name: LONE_WATCH.to_owned(), rules: vec![rule], file, paths: find.paths_text() };
+    let watch = WatchPlan {
+        name: LONE_WATCH.to_owned(),
+        rules: vec![rule],
+        file,
+        time: Arc::default(),
+        paths: find.paths_text(),
+    };
     let Basics { engine, timing, log } = Basics::default();
     Ok(Settings {
         engine,

@@ -1,6 +1,7 @@
 //! From names to what they name: watches get their rules, alerts their rule and watches.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::alerts::Alert;
 use super::error::{Report, quoted};
@@ -66,7 +67,13 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut Report<'_>) 
         used.extend(found.iter().map(|rule| rule.spec.name.as_str()));
         let rules = found.iter().map(|rule| rule.spec.clone()).collect();
         let paths = watch.find.paths_text();
-        plans.push(WatchPlan { name: watch.name.clone(), rules, file: watch.file, paths });
+        plans.push(WatchPlan {
+            name: watch.name.clone(),
+            rules,
+            file: watch.file,
+            time: Arc::clone(&watch.time),
+            paths,
+        });
     }
     // A rule whose name is misspelt in a watch is not unused but misspelt, which has been said.
     if all_found && !watches.is_empty() {

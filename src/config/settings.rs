@@ -5,7 +5,7 @@ use crate::telemetry::OutputSpec;
 use crate::watch::spec::{WatchSpec, WatchTiming};
 
 /// Everything that a configuration says, validated and complete.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Bounds and intervals of the engine.
     pub engine: EngineSettings,

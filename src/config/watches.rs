@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use globset::GlobBuilder;
 
@@ -10,6 +11,7 @@ use super::error::{Report, quoted};
 use super::schema::Kind;
 use super::table::{Table, Text};
 use crate::file::settings::{FileSettings, Reader, Start};
+use crate::scan::timestamp::TimeSettings;
 use crate::watch::spec::WatchSpec;
 
 /// What a watch leaves out where nothing else is said: compressed files, which rotation leaves and nothing
@@ -28,6 +30,7 @@ pub(super) struct Watch<'t> {
     /// The rules it names, or nothing for all of them.
     pub(super) rules: Option<Vec<Text<'t>>>,
     pub(super) file: FileSettings,
+    pub(super) time: Arc<TimeSettings>,
     pub(super) find: WatchSpec,
 }
 
@@ -50,6 +53,7 @@ fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut Report<'_>) -> 
         span: Some(table.span()),
         rules: table.filled_list(report, "rules", all),
         file: read_file(table, report),
+        time: Arc::default(),
         find,
     }
 }

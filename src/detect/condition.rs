@@ -1,45 +1,194 @@
-//! Conditions: what must hold of a series for an alert to be active.
+//! Conditions: what must hold of a rule's counts for an alert to be active.
+
+use std::fmt;
 
 use crate::detect::Millis;
-use crate::detect::series::Series;
+use crate::detect::spike::SpikeSettings;
 
 /// What must hold of a rule's counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// More than `over` matching lines arrived within the last `window_ms` milliseconds.
+    /// More than `over` matching lines were written within the last `window_ms`.
     Count {
         /// The condition holds when the count is greater than this.
         over: u64,
         /// Length of the sliding window in milliseconds.
         window_ms: Millis,
     },
+    /// Matching lines were written faster than `over`.
+    Rate {
+        /// Lines per second, as the mean over the window. The condition holds when the rate is greater than this.
+        over: f64,
+        /// The condition holds only with at least this many matching lines in the window.
+        at_least: u64,
+        /// Length of the sliding window in milliseconds.
+        window_ms: Millis,
+    },
+    /// Of all lines, more than the share `over` matched.
+    Share {
+        /// Between 0 and 1. The condition holds when the share is greater than this.
+        over: f64,
+        /// The condition holds only with at least this many matching lines in the window.
+        at_least: u64,
+        /// Length of the sliding window in milliseconds.
+        window_ms: Millis,
+    },
+    /// Far more matching lines than usual were written, see [`baseline`](crate::detect::baseline).
+    Spike(SpikeSettings),
+    /// No matching line was written for `window_ms`.
+    Silence {
+        /// How long the silence is, in milliseconds.
+        window_ms: Millis,
+    },
+    /// A line matched, the first one ever or the first after a long time.
+    New {
+        /// How long no line may have matched before, in milliseconds. `None`: never before.
+        quiet_ms: Option<Millis>,
+    },
 }
 
 /// What a condition saw when it was evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Observation {
     /// Whether the condition holds.
     pub holds: bool,
-    /// The count that was compared.
+    /// Matching lines within the window. For `silence` and `new`: the newest ones.
     pub count: u64,
+    /// All lines within the window, for a share.
+    pub lines: Option<u64>,
+    /// How many matching lines were to be expected in the window, for a spike.
+    pub expected: Option<f64>,
+    /// `-log10` of the probability of such a count or a greater one, for a spike.
+    pub unlikely: Option<f64>,
 }
 
 impl Condition {
-    /// Length of the window that the condition looks back over, in milliseconds.
+    /// Its name in configuration and output.
     #[must_use]
-    pub fn window_ms(&self) -> Millis {
+    pub fn name(&self) -> &'static str {
         match self {
-            Condition::Count { window_ms, .. } => *window_ms,
+            Condition::Count { .. } => "count",
+            Condition::Rate { .. } => "rate",
+            Condition::Share { .. } => "share",
+            Condition::Spike(_) => "spike",
+            Condition::Silence { .. } => "silence",
+            Condition::New { .. } => "new",
         }
     }
 
-    /// Evaluates the condition over `series` as of `now`.
-    pub fn observe(&self, series: &mut Series, now: Millis) -> Observation {
+    /// Length of the window that the condition looks back over, in milliseconds; 0 where there is none.
+    #[must_use]
+    pub fn window_ms(&self) -> Millis {
         match self {
-            Condition::Count { over, .. } => {
-                let count = series.count(now);
-                Observation { holds: count > *over, count }
-            }
+            Condition::Count { window_ms, .. }
+            | Condition::Rate { window_ms, .. }
+            | Condition::Share { window_ms, .. }
+            | Condition::Silence { window_ms } => *window_ms,
+            Condition::Spike(settings) => settings.window_ms,
+            Condition::New { quiet_ms } => quiet_ms.unwrap_or(0),
         }
     }
+
+    /// The number that the condition compares with: lines, lines per second, a share, or times the usual.
+    #[must_use]
+    pub fn threshold(&self) -> f64 {
+        match self {
+            Condition::Count { over, .. } => *over as f64,
+            Condition::Rate { over, .. } | Condition::Share { over, .. } => *over,
+            Condition::Spike(settings) => settings.factor,
+            Condition::Silence { .. } | Condition::New { .. } => 0.0,
+        }
+    }
+
+    /// Whether it tells of lines that do not come.
+    #[must_use]
+    pub fn expects_lines(&self) -> bool {
+        matches!(self, Condition::Silence { .. })
+    }
+
+    /// Whether lines that do not match have to be counted too.
+    #[must_use]
+    pub fn needs_lines(&self) -> bool {
+        matches!(self, Condition::Share { .. })
+    }
+}
+
+/// What a count was compared with, in a few words: `4.1 expected, 14 times, p = 1e-41`.
+pub struct Why<'a>(pub &'a Condition, pub &'a Observation);
+
+impl fmt::Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Why(condition, seen) = self;
+        match condition {
+            Condition::Count { over, .. } => write!(f, "threshold {over}"),
+            Condition::Rate { over, window_ms, .. } => {
+                let rate = per_second(seen.count, *window_ms);
+                write!(f, "{}/s, threshold {}/s", Short(rate), Short(*over))
+            }
+            Condition::Share { over, .. } => {
+                let lines = seen.lines.unwrap_or(seen.count);
+                let percent = Short(share(seen.count, lines) * 100.0);
+                write!(f, "{percent}% of {lines} lines, threshold {}%", Short(over * 100.0))
+            }
+            Condition::Spike(_) => {
+                let expected = seen.expected.unwrap_or(0.0);
+                let ratio = seen.count as f64 / expected.max(1.0);
+                write!(f, "{} expected, {} times", Short(expected), Short(ratio))?;
+                match seen.unlikely {
+                    Some(unlikely) if unlikely > 0.0 => write!(f, ", p = 1e-{unlikely:.0}"),
+                    _ => Ok(()),
+                }
+            }
+            Condition::Silence { window_ms } => write!(f, "none for {}", Span(*window_ms)),
+            Condition::New { quiet_ms: None } => write!(f, "the first ever"),
+            Condition::New { quiet_ms: Some(quiet) } => write!(f, "the first in {}", Span(*quiet)),
+        }
+    }
+}
+
+/// A length of time for people: the largest unit that fits, and the next one if it is needed: `90s` is `1m 30s`.
+pub struct Span(pub Millis);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(Millis, &str); 5] =
+            [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+        let mut rest = self.0.max(0);
+        let mut shown = 0;
+        for (length, unit) in UNITS {
+            if rest >= length && shown < 2 {
+                let gap = if shown > 0 { " " } else { "" };
+                write!(f, "{gap}{}{unit}", rest / length)?;
+                rest %= length;
+                shown += 1;
+            }
+        }
+        if shown == 0 { f.write_str("0s") } else { Ok(()) }
+    }
+}
+
+/// A number with the two or three digits that count.
+pub struct Short(pub f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = match self.0.abs() {
+            n if n >= 100.0 => 0,
+            n if n >= 10.0 => 1,
+            n if n >= 1.0 => 2,
+            _ => 4,
+        };
+        let text = format!("{:.digits$}", self.0);
+        let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+        f.write_str(short)
+    }
+}
+
+pub(super) fn per_second(count: u64, window_ms: Millis) -> f64 {
+    count as f64 * 1_000.0 / window_ms.max(1) as f64
+}
+
+/// The share of `count` in `lines`; all that matched are lines too.
+pub(super) fn share(count: u64, lines: u64) -> f64 {
+    count as f64 / lines.max(count).max(1) as f64
 }

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod condition;
+pub mod gauge;
 pub mod series;
 pub mod spike;
 

@@ -34,20 +34,39 @@ impl Series {
         self.window_ms
     }
 
-    /// Adds `n` at `now`. A `now` that lies before the newest bucket counts for that one.
-    pub fn add(&mut self, now: Millis, n: u64) {
-        let bucket = now.div_euclid(self.bucket_ms);
-        match self.buckets.back_mut() {
-            Some((newest, count)) if *newest >= bucket => *count += n,
-            _ => self.buckets.push_back((bucket, n)),
+    /// Adds `n` at `at`, which may lie before what was added last. What is older than the window is not in it.
+    pub fn add(&mut self, at: Millis, n: u64) {
+        let bucket = at.div_euclid(self.bucket_ms);
+        let newest = self.buckets.back().map_or(bucket, |(newest, _)| *newest);
+        if n == 0 || at <= (newest * self.bucket_ms).saturating_sub(self.window_ms) {
+            return;
+        }
+        // What comes late comes soon after: it is found from the back.
+        let later = self.buckets.iter().rev().take_while(|(other, _)| *other > bucket).count();
+        let place = self.buckets.len() - later;
+        match place.checked_sub(1).and_then(|before| self.buckets.get_mut(before)) {
+            Some((same, count)) if *same == bucket => *count += n,
+            _ => self.buckets.insert(place, (bucket, n)),
         }
         self.sum += n;
-        self.expire(now);
+        self.expire(at.max(newest * self.bucket_ms));
+    }
+
+    /// When the oldest count leaves the window, in milliseconds since the epoch.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Millis> {
+        self.buckets.front().map(|(bucket, _)| (bucket + 1) * self.bucket_ms + self.window_ms)
     }
 
     /// The count within the window that ends at `now`.
     pub fn count(&mut self, now: Millis) -> u64 {
         self.expire(now);
+        self.sum
+    }
+
+    /// The count within the window, as of the last call.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
         self.sum
     }
 
@@ -85,11 +104,17 @@ mod tests {
     }
 
     #[test]
-    fn time_that_goes_back_loses_nothing() {
-        let mut series = Series::new(1_000);
-        series.add(5_000, 1);
-        series.add(4_000, 1);
-        assert_eq!(series.count(5_500), 2);
+    fn what_comes_late_leaves_when_it_would_have_left() {
+        let mut series = Series::new(6_000);
+        for (at, n) in [(5_000, 1), (1_000, 2), (5_050, 4), (3_000, 8), (3_020, 16), (-2_000, 32)] {
+            series.add(at, n);
+        }
+        assert_eq!(series.count(5_500), 31);
+        assert_eq!(series.next_expiry(), Some(7_100));
+        assert_eq!(series.count(7_100), 29);
+        assert_eq!(series.count(9_100), 5);
+        assert_eq!(series.count(11_100), 0);
+        assert_eq!(series.next_expiry(), None);
     }
 
     #[test]

@@ -135,10 +135,33 @@ impl Spike {
         }
     }
 
+    /// The count within the window, as of the last call.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.series.sum()
+    }
+
     /// Whether no event is within the window, so that time alone makes no spike.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
+    }
+
+    /// When the judgement may next change although nothing is added, in milliseconds since the epoch.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Millis> {
+        let expiry = self.series.next_expiry()?;
+        let bucket_ms = self.settings.bucket_ms();
+        let closing = self.bucket.map(|open| (open + 1) * bucket_ms);
+        Some(closing.map_or(expiry, |closing| closing.min(expiry)))
+    }
+
+    /// What is usual, to judge by it what happened long before what was seen last.
+    #[must_use]
+    pub fn rewound(&self, at_ms: Millis) -> Spike {
+        let bucket = clamped(at_ms).div_euclid(self.settings.bucket_ms());
+        let series = Series::new(self.settings.window_ms);
+        Spike { series, bucket: Some(bucket), open: 0, baseline: self.baseline.clone(), ..*self }
     }
 
     /// Closes the buckets that ended before `now_ms`. Gives the time that it is for this series.

@@ -1,28 +1,39 @@
 //! The alerts over the counts.
+//!
+//! After a start, and as long as files are read that came while no daemon ran, lines come in no order of time. They are set
+//! aside until all is read (or [`SETTLE_MS_MAX`] has passed), and then go through the alarms by time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::alert::alarm::{Alarm, Change};
 use crate::alert::fingerprint::fingerprint;
-use crate::alert::lifecycle::{Lifecycle, Transition};
+use crate::alert::lifecycle::Transition;
 use crate::alert::samples::sample;
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
-use crate::detect::condition::Condition;
-use crate::detect::series::Series;
-use crate::engine::clock::wall_time;
+use crate::detect::condition::{Observation, Why};
+use crate::engine::clock::Clock;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::FileKey;
-use crate::file::tally::Sample;
+use crate::file::tally::{Sample, Tally};
 use crate::store::{AlertId, AlertRecord, TransitionRecord};
 use crate::telemetry::events::{AlertEvent, AlertState};
+
+/// No longer than this are lines set aside after the start, in milliseconds.
+const SETTLE_MS_MAX: Millis = 5_000;
+/// Lines that came out of order later wait for others like them for so long, in milliseconds.
+const QUIET_MS: Millis = 1_000;
+/// A transition of longer ago is late, in milliseconds.
+const LATE_MS: Millis = 60_000;
+/// At most so many series by path are kept for one alert. The ones that are at rest for longest go first.
+const SERIES_MAX: usize = 10_000;
 
 /// Which alert, over which watch, and over which path if it is by path.
 type AlertKey = (usize, usize, Option<FileKey>);
 
 struct Alert {
-    series: Series,
-    lifecycle: Lifecycle,
+    alarm: Alarm,
     path: Option<PathBuf>,
     samples: VecDeque<String>,
 }
@@ -35,20 +46,52 @@ pub(super) struct Changes {
     pub(super) transitions: Vec<TransitionRecord>,
 }
 
-/// All alerts that are not at rest.
-#[derive(Default)]
+/// What one turn counted.
+pub(super) struct Counted<'a> {
+    pub(super) file: FileKey,
+    pub(super) path: &'a Path,
+    /// Since when the path has been watched, in milliseconds since the epoch.
+    pub(super) since_ms: Millis,
+    pub(super) watch: usize,
+    pub(super) tally: &'a Tally,
+}
+
+/// All alerts of which something is known.
 pub(super) struct Alarms {
+    clock: Clock,
     alerts: HashMap<AlertKey, Alert>,
     /// Alerts by path from before the start, whose path was not found yet.
     waiting: HashMap<AlertId, AlertRecord>,
     changed: HashSet<AlertKey>,
     ended: Vec<AlertId>,
     transitions: Vec<TransitionRecord>,
+    /// Until when all lines are set aside, as the first look at all files is not over.
+    settling: Option<Millis>,
+    /// When lines were set aside first and last, if they are set aside still.
+    aside: Option<(Millis, Millis)>,
+    /// When time alone may change something.
+    due: Option<Millis>,
 }
 
 impl Alarms {
-    pub(super) fn is_empty(&self) -> bool {
-        self.alerts.is_empty()
+    pub(super) fn new(clock: Clock) -> Alarms {
+        let settling = Some(clock.now() + SETTLE_MS_MAX);
+        Alarms {
+            clock,
+            alerts: HashMap::new(),
+            waiting: HashMap::new(),
+            changed: HashSet::new(),
+            ended: Vec::new(),
+            transitions: Vec::new(),
+            settling,
+            aside: None,
+            due: settling,
+        }
+    }
+
+    /// When time alone may change something.
+    pub(super) fn due(&self) -> Option<Millis> {
+        self.due
     }
 
     /// Whether an alert fired or resolved and nobody was told of it yet.
@@ -69,16 +112,23 @@ impl Alarms {
                 self.take_up(plan, record, None);
             }
         }
+        self.add_missing(plan);
+    }
+
+    /// Alerts over a whole watch are there from the beginning: what is usual is learned from silence too.
+    fn add_missing(&mut self, plan: &Compiled) {
+        for (watch, compiled) in plan.watches.iter().enumerate() {
+            for number in compiled.alerts_by_rule.iter().flatten().copied() {
+                let spec = &plan.alerts[number];
+                if spec.scope == Scope::Watch {
+                    self.alerts.entry((number, watch, None)).or_insert_with(|| Alert::new(spec, None, None));
+                }
+            }
+        }
     }
 
     /// Takes up what was remembered of the alerts by the path of `file`.
-    pub(super) fn restore_path(
-        &mut self,
-        plan: &Compiled,
-        watch: usize,
-        file: FileKey,
-        path: &std::path::Path,
-    ) {
+    pub(super) fn restore_path(&mut self, plan: &Compiled, watch: usize, file: FileKey, path: &Path) {
         for alert in &plan.alerts {
             let id = AlertId {
                 alert: alert.name.clone(),
@@ -91,6 +141,17 @@ impl Alarms {
         }
     }
 
+    /// Silence can be told only of what is known to be there.
+    pub(super) fn watch_path(&mut self, plan: &Compiled, watch: usize, file: FileKey, path: &Path) {
+        for number in plan.watches[watch].alerts_by_rule.iter().flatten().copied() {
+            let spec = &plan.alerts[number];
+            if spec.scope == Scope::Path && spec.condition.expects_lines() {
+                let new = || Alert::new(spec, None, Some(path));
+                self.alerts.entry((number, watch, Some(file))).or_insert_with(new);
+            }
+        }
+    }
+
     fn take_up(&mut self, plan: &Compiled, record: AlertRecord, file: Option<FileKey>) {
         let number = plan.alerts.iter().position(|alert| alert.name == record.id.alert);
         let watch = plan.watches.iter().position(|watch| watch.name == record.id.watch);
@@ -99,84 +160,211 @@ impl Alarms {
             self.ended.push(record.id);
             return;
         };
-        let window_ms = plan.alerts[number].condition.window_ms();
-        let is_same = record.series.window_ms() == window_ms;
         let alert = Alert {
-            series: if is_same { record.series } else { Series::new(window_ms) },
-            lifecycle: record.lifecycle,
+            alarm: record.alarm.resume(&plan.alerts[number], self.clock.now()),
             path: record.id.path,
             samples: record.samples.into(),
         };
         self.alerts.insert((number, watch, file), alert);
     }
 
-    /// Counts `n` matching lines of a rule for every alert that counts them.
-    #[expect(clippy::too_many_arguments, reason = "what was counted, where and when")]
-    pub(super) fn count(
-        &mut self,
-        plan: &Compiled,
-        file: FileKey,
-        path: &std::path::Path,
-        watch: usize,
-        rule: usize,
-        n: u64,
-        samples: &VecDeque<Sample>,
-        now: Millis,
-    ) {
-        for number in plan.watches[watch].alerts_by_rule[rule].iter().copied() {
-            let spec = &plan.alerts[number];
-            let by_path = spec.scope == Scope::Path;
-            let key = (number, watch, by_path.then_some(file));
-            let alert = self.alerts.entry(key).or_insert_with(|| Alert {
-                series: Series::new(spec.condition.window_ms()),
-                lifecycle: Lifecycle::default(),
-                path: by_path.then(|| path.to_owned()),
-                samples: VecDeque::new(),
-            });
-            alert.series.add(now, n);
-            let newest = samples.len().saturating_sub(spec.samples_max);
-            alert.samples.extend(samples.iter().skip(newest).map(|s| sample(&s.line)));
-            let surplus = alert.samples.len().saturating_sub(spec.samples_max);
-            alert.samples.drain(..surplus);
-            self.changed.insert(key);
-            self.step(plan, key, now);
-        }
-    }
-
-    /// Goes on to `now`. Alerts that are at rest are dropped.
-    pub(super) fn tick(&mut self, plan: &Compiled, now: Millis) {
-        for key in self.alerts.keys().copied().collect::<Vec<_>>() {
-            self.step(plan, key, now);
-        }
-        let at_rest = |alert: &Alert| {
-            alert.series.is_empty() && alert.lifecycle.is_inactive() && !alert.lifecycle.is_cooling_down(now)
-        };
-        let ended: Vec<AlertKey> =
-            self.alerts.iter().filter(|(_, alert)| at_rest(alert)).map(|(key, _)| *key).collect();
-        for key in ended {
-            self.changed.remove(&key);
-            if let Some(alert) = self.alerts.remove(&key) {
-                self.ended.push(alert_id(plan, key, &alert));
+    /// Takes in what one turn counted.
+    pub(super) fn count(&mut self, plan: &Compiled, counted: &Counted<'_>) {
+        let shift_ms = self.clock.shift_ms();
+        let in_engine_time =
+            |times: &[(i64, u64)]| times.iter().map(|(at, n)| (at - shift_ms, *n)).collect::<Vec<_>>();
+        let lines = in_engine_time(&counted.tally.lines);
+        for (rule, numbers) in plan.watches[counted.watch].alerts_by_rule.iter().enumerate() {
+            if numbers.is_empty() || (lines.is_empty() && counted.tally.matched[rule] == 0) {
+                continue;
+            }
+            let times = in_engine_time(&counted.tally.times[rule]);
+            for number in numbers.iter().copied() {
+                let needs_lines = plan.alerts[number].condition.needs_lines();
+                if !times.is_empty() || needs_lines {
+                    let lines = if needs_lines { lines.as_slice() } else { &[] };
+                    self.count_for(
+                        plan,
+                        number,
+                        counted,
+                        &by_time(&times, lines),
+                        &counted.tally.samples[rule],
+                    );
+                }
             }
         }
     }
 
-    fn step(&mut self, plan: &Compiled, key: AlertKey, now: Millis) {
-        let (number, watch, _) = key;
-        let Some(alert) = self.alerts.get_mut(&key) else { return };
+    fn count_for(
+        &mut self,
+        plan: &Compiled,
+        number: usize,
+        counted: &Counted<'_>,
+        times: &[(Millis, u64, u64)],
+        samples: &VecDeque<Sample>,
+    ) {
         let spec = &plan.alerts[number];
-        let seen = spec.condition.observe(&mut alert.series, now);
-        let (state, since) = match alert.lifecycle.step(spec, seen.holds, now) {
-            None => return,
-            Some(Transition::Fired { since }) => (AlertState::Firing, since),
-            Some(Transition::Resolved { since }) => (AlertState::Resolved, since),
-        };
-        let event = alert_event(spec, &plan.watches[watch].name, alert, state, seen.count, since, now);
-        event.emit();
-        self.transitions.push(transition(&event, now));
+        let by_path = spec.scope == Scope::Path;
+        let key = (number, counted.watch, by_path.then_some(counted.file));
+        if by_path && !self.alerts.contains_key(&key) {
+            self.make_room(plan, number);
+            let first_ms = times.first().map_or(counted.since_ms, |(at_ms, ..)| *at_ms);
+            let since_ms = (counted.since_ms <= first_ms).then_some(counted.since_ms);
+            self.alerts.insert(key, Alert::new(spec, since_ms, Some(counted.path)));
+        }
+        let Some(alert) = self.alerts.get_mut(&key) else { return };
+        let newest = samples.len().saturating_sub(spec.samples_max);
+        alert.samples.extend(samples.iter().skip(newest).map(|s| sample(&s.line)));
+        let surplus = alert.samples.len().saturating_sub(spec.samples_max);
+        alert.samples.drain(..surplus);
+        let (mut changes, mut is_full) = (Vec::new(), false);
+        for (at_ms, matched, lines) in times.iter().copied() {
+            if self.settling.is_some() || alert.alarm.is_late(spec, at_ms) {
+                is_full |= !alert.alarm.set_aside(spec, at_ms, matched, lines);
+            } else {
+                alert.alarm.add(spec, at_ms, matched, lines, &mut |change| changes.push(change));
+            }
+        }
+        if is_full {
+            alert.alarm.settle(spec, &mut |change| changes.push(change));
+        }
+        if alert.alarm.has_backlog() {
+            let now = self.clock.now();
+            let first = self.aside.map_or(now, |(first, _)| first);
+            self.aside = Some((first, now));
+            self.is_due_at(Some(now + QUIET_MS));
+        } else {
+            let due = alert.alarm.due_ms(spec);
+            self.is_due_at(due);
+        }
         self.changed.insert(key);
-        if state == AlertState::Resolved {
-            alert.samples.clear();
+        self.tell(plan, key, &changes);
+    }
+
+    /// Says that all files were looked at once.
+    pub(super) fn all_is_read(&mut self, plan: &Compiled) {
+        if self.settling.take().is_some() {
+            self.settle(plan);
+        }
+    }
+
+    fn settle(&mut self, plan: &Compiled) {
+        self.aside = None;
+        let now = self.clock.now();
+        for key in self.alerts.keys().copied().collect::<Vec<_>>() {
+            let Some(alert) = self.alerts.get_mut(&key) else { continue };
+            let mut changes = Vec::new();
+            if alert.alarm.has_backlog() {
+                alert.alarm.settle(&plan.alerts[key.0], &mut |change| changes.push(change));
+                self.changed.insert(key);
+            }
+            if alert.alarm.judged_ms().is_none() {
+                alert.alarm.advance(&plan.alerts[key.0], now, &mut |_| {});
+                self.changed.insert(key);
+            }
+            self.tell(plan, key, &changes);
+        }
+        self.due = Some(now);
+    }
+
+    /// Goes on to now. Alerts of which nothing is to be remembered are dropped.
+    pub(super) fn tick(&mut self, plan: &Compiled) {
+        let now = self.clock.now();
+        if self.settling.is_some_and(|until| now >= until) {
+            self.all_is_read(plan);
+        }
+        if self.due.is_none_or(|due| due > now) || self.settling.is_some() {
+            return;
+        }
+        let is_quiet = |(first, last)| now - last >= QUIET_MS || now - first >= SETTLE_MS_MAX;
+        if self.aside.is_some_and(is_quiet) {
+            self.settle(plan);
+        }
+        self.due = self.aside.map(|(_, last)| last + QUIET_MS);
+        for key in self.alerts.keys().copied().collect::<Vec<_>>() {
+            let spec = &plan.alerts[key.0];
+            let Some(alert) = self.alerts.get_mut(&key) else { continue };
+            let mut changes = Vec::new();
+            if alert.alarm.due_ms(spec).is_some_and(|due| due <= now) {
+                alert.alarm.advance(spec, now, &mut |change| changes.push(change));
+            }
+            let due = alert.alarm.due_ms(spec);
+            self.is_due_at(due);
+            self.tell(plan, key, &changes);
+        }
+        self.drop_blank(plan, now);
+    }
+
+    fn is_due_at(&mut self, due: Option<Millis>) {
+        self.due = self.due.into_iter().chain(due).min();
+    }
+
+    fn drop_blank(&mut self, plan: &Compiled, now: Millis) {
+        let is_blank = |(key, alert): &(&AlertKey, &Alert)| key.2.is_some() && alert.alarm.is_blank(now);
+        let blank: Vec<AlertKey> = self.alerts.iter().filter(is_blank).map(|(key, _)| *key).collect();
+        for key in blank {
+            self.remove(plan, key);
+        }
+    }
+
+    fn remove(&mut self, plan: &Compiled, key: AlertKey) {
+        self.changed.remove(&key);
+        if let Some(alert) = self.alerts.remove(&key) {
+            self.ended.push(alert_id(plan, key, &alert));
+        }
+    }
+
+    /// Forgets a tenth of the series of an alert if it has too many.
+    fn make_room(&mut self, plan: &Compiled, number: usize) {
+        if self.alerts.len() < SERIES_MAX {
+            return;
+        }
+        let of_alert = |(key, alert): (&AlertKey, &Alert)| {
+            let is_at_rest = alert.alarm.lifecycle().is_inactive() && !alert.alarm.has_backlog();
+            (key.0 == number && key.2.is_some()).then_some((alert.alarm.judged_ms(), *key, is_at_rest))
+        };
+        let mut series: Vec<_> = self.alerts.iter().filter_map(of_alert).collect();
+        if series.len() < SERIES_MAX {
+            return;
+        }
+        series.retain(|(.., is_at_rest)| *is_at_rest);
+        series.sort_unstable();
+        for (_, key, _) in series.into_iter().take(SERIES_MAX / 10) {
+            self.remove(plan, key);
+        }
+    }
+
+    /// Ends the alerts by the path of a file that is watched no longer.
+    pub(super) fn forget(&mut self, plan: &Compiled, file: FileKey) {
+        let keys = self.alerts.keys().copied().filter(|key| key.2 == Some(file));
+        for key in keys.collect::<Vec<_>>() {
+            self.resolve(plan, key);
+            self.remove(plan, key);
+        }
+    }
+
+    /// Says that an alert is over: nobody else ever would.
+    fn resolve(&mut self, plan: &Compiled, key: AlertKey) {
+        let Some(alert) = self.alerts.get(&key) else { return };
+        let Some(since) = alert.alarm.lifecycle().firing_since() else { return };
+        let change = Change {
+            transition: Transition::Resolved { since },
+            at_ms: self.clock.now(),
+            seen: Observation::default(),
+        };
+        self.tell(plan, key, &[change]);
+    }
+
+    fn tell(&mut self, plan: &Compiled, key: AlertKey, changes: &[Change]) {
+        for change in changes {
+            let Some(alert) = self.alerts.get_mut(&key) else { return };
+            let event = alert_event(plan, key, alert, change, &self.clock);
+            event.emit();
+            self.transitions.push(transition(&event, change.at_ms));
+            self.changed.insert(key);
+            if event.state == AlertState::Resolved {
+                alert.samples.clear();
+            }
         }
     }
 
@@ -187,29 +375,27 @@ impl Alarms {
         new: &Compiled,
         renumbered: &[Option<usize>],
         gone: &HashSet<FileKey>,
-        now: Millis,
     ) {
         self.changed.clear();
-        for (key, state) in std::mem::take(&mut self.alerts) {
-            let (alert, watch, file) = key;
-            let spec = &old.alerts[alert];
+        let goes_on = |(alert, watch, file): AlertKey| {
             let is_gone = file.is_some_and(|file| gone.contains(&file));
-            let new_watch = renumbered.get(watch).copied().flatten().filter(|_| !is_gone);
-            let new_alert = new.alerts.iter().position(|new| is_same(new, spec));
-            if let (Some(watch), Some(alert)) = (new_watch, new_alert) {
-                self.changed.insert((alert, watch, file));
-                self.alerts.insert((alert, watch, file), state);
-                continue;
-            }
-            self.ended.push(alert_id(old, key, &state));
-            if state.lifecycle.is_firing() {
-                // Nobody would ever say that it is over.
-                let watch = &old.watches[watch].name;
-                let event = alert_event(spec, watch, &state, AlertState::Resolved, 0, now, now);
-                event.emit();
-                self.transitions.push(transition(&event, now));
+            let watch = renumbered.get(watch).copied().flatten().filter(|_| !is_gone)?;
+            let alert = new.alerts.iter().position(|new| is_same(new, &old.alerts[alert]))?;
+            Some((alert, watch, file))
+        };
+        for key in self.alerts.keys().copied().filter(|key| goes_on(*key).is_none()).collect::<Vec<_>>() {
+            self.resolve(old, key);
+            self.remove(old, key);
+        }
+        self.changed.clear();
+        for (key, state) in std::mem::take(&mut self.alerts) {
+            if let Some(key) = goes_on(key) {
+                self.changed.insert(key);
+                self.alerts.insert(key, state);
             }
         }
+        self.add_missing(new);
+        self.due = Some(self.clock.now());
     }
 
     /// What has changed since the last call.
@@ -219,8 +405,7 @@ impl Alarms {
             let alert = self.alerts.get(&key)?;
             Some(AlertRecord {
                 id: alert_id(plan, key, alert),
-                series: alert.series.clone(),
-                lifecycle: alert.lifecycle,
+                alarm: alert.alarm.clone(),
                 samples: alert.samples.iter().cloned().collect(),
             })
         };
@@ -237,6 +422,23 @@ impl Alarms {
     }
 }
 
+impl Alert {
+    fn new(spec: &AlertSpec, since_ms: Option<Millis>, path: Option<&Path>) -> Alert {
+        Alert { alarm: Alarm::new(spec, since_ms), path: path.map(Path::to_owned), samples: VecDeque::new() }
+    }
+}
+
+/// Matching lines and all lines, merged: when, and how many of either.
+fn by_time(matched: &[(Millis, u64)], lines: &[(Millis, u64)]) -> Vec<(Millis, u64, u64)> {
+    let mut times: Vec<_> = lines.iter().map(|(at_ms, n)| (*at_ms, 0, *n)).collect();
+    times.extend(matched.iter().map(|(at_ms, n)| (*at_ms, *n, 0)));
+    if !lines.is_empty() {
+        // All lines of a moment before those of them that match.
+        times.sort_by_key(|(at_ms, ..)| *at_ms);
+    }
+    times
+}
+
 fn alert_id(plan: &Compiled, (number, watch, _): AlertKey, alert: &Alert) -> AlertId {
     AlertId {
         alert: plan.alerts[number].name.clone(),
@@ -245,9 +447,9 @@ fn alert_id(plan: &Compiled, (number, watch, _): AlertKey, alert: &Alert) -> Ale
     }
 }
 
-fn transition(event: &AlertEvent, now: Millis) -> TransitionRecord {
+fn transition(event: &AlertEvent, at_ms: Millis) -> TransitionRecord {
     TransitionRecord {
-        at_ms: now,
+        at_ms,
         alert: AlertId { alert: event.alert.clone(), watch: event.watch.clone(), path: event.path.clone() },
         rule: event.rule.clone(),
         state: event.state.as_str().to_owned(),
@@ -264,27 +466,35 @@ fn is_same(new: &AlertSpec, old: &AlertSpec) -> bool {
 }
 
 fn alert_event(
-    spec: &AlertSpec,
-    watch: &str,
+    plan: &Compiled,
+    (number, watch, _): AlertKey,
     alert: &Alert,
-    state: AlertState,
-    count: u64,
-    since: Millis,
-    now: Millis,
+    change: &Change,
+    clock: &Clock,
 ) -> AlertEvent {
-    let Condition::Count { over, window_ms } = spec.condition;
+    let (spec, watch) = (&plan.alerts[number], &plan.watches[watch].name);
+    let (state, since) = match change.transition {
+        Transition::Fired { since } => (AlertState::Firing, since),
+        Transition::Resolved { since } => (AlertState::Resolved, since),
+    };
     let path = alert.path.as_deref().map(|path| path.as_os_str().as_encoded_bytes());
     AlertEvent {
         alert: spec.name.clone(),
         state,
         severity: spec.severity.as_str().to_owned(),
-        watch: watch.to_owned(),
+        watch: watch.clone(),
         rule: spec.rule.clone(),
         path: alert.path.clone(),
-        count,
-        window_s: window_ms as f64 / 1000.0,
-        threshold: over,
-        since: wall_time(since, now),
+        condition: spec.condition.name().to_owned(),
+        count: change.seen.count,
+        window_s: spec.condition.window_ms() as f64 / 1000.0,
+        threshold: spec.condition.threshold(),
+        expected: change.seen.expected.map(|expected| (expected * 1_000.0).round() / 1_000.0),
+        lines: change.seen.lines,
+        why: Why(&spec.condition, &change.seen).to_string(),
+        since: clock.wall_time(since),
+        at: clock.wall_time(change.at_ms),
+        late: clock.now() - change.at_ms > LATE_MS,
         fingerprint: fingerprint(&spec.name, watch, &spec.rule, path),
         samples: alert.samples.iter().cloned().collect(),
     }

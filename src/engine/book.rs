@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::detect::Millis;
-use crate::engine::alarms::Alarms;
+use crate::engine::alarms::{Alarms, Counted};
+use crate::engine::clock::Clock;
+use crate::engine::odd_stamps::OddStamps;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::{FileKey, Removed, Status};
 use crate::file::record::TailRecord;
@@ -23,6 +25,8 @@ struct Counts {
     other_rules: Vec<RuleTotal>,
     bytes_read: u64,
     bytes_missed: u64,
+    /// Since when the path has been watched, in milliseconds since the epoch.
+    since_ms: Millis,
 }
 
 /// Matching lines of one path and rule.
@@ -34,6 +38,9 @@ struct Count {
 }
 
 const MINUTE_MS: Millis = 60_000;
+
+/// How soon something that waits is looked at again, in milliseconds.
+const TICK_MS: Millis = 100;
 
 const NEVER: Millis = Millis::MIN / 2;
 
@@ -94,8 +101,8 @@ struct Changes {
 /// What remains to be done after something was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Due {
-    /// Something has to be emitted later.
-    pub later: bool,
+    /// When something has to be done later, in milliseconds on the engine's time line.
+    pub later: Option<Millis>,
     /// Something is to be committed.
     pub commit: bool,
     /// It is to be committed at once.
@@ -111,19 +118,21 @@ pub struct Book {
     unreported: HashSet<FileKey>,
     alarms: Alarms,
     changes: Changes,
+    odd_stamps: OddStamps,
     torn_reported: u64,
     torn_at: Millis,
 }
 
 impl Book {
-    pub(super) fn new(plan: Arc<Compiled>, report_interval_ms: Millis, is_kept: bool) -> Book {
+    pub(super) fn new(plan: Arc<Compiled>, report_interval_ms: Millis, is_kept: bool, clock: Clock) -> Book {
         Book {
             plan,
             report_interval_ms,
             counts: HashMap::new(),
             unreported: HashSet::new(),
-            alarms: Alarms::default(),
+            alarms: Alarms::new(clock),
             changes: Changes { is_kept, ..Changes::default() },
+            odd_stamps: OddStamps::default(),
             torn_reported: 0,
             torn_at: NEVER,
         }
@@ -134,8 +143,14 @@ impl Book {
         self.alarms.restore(&self.plan, alerts);
     }
 
-    /// Takes up what was remembered of a path. True if something is due later.
-    pub(super) fn restore(&mut self, key: FileKey, watch: usize, record: &FileRecord) -> bool {
+    /// Takes up what was remembered of a path, which has been watched since `since_ms`. True if something is due later.
+    pub(super) fn restore(
+        &mut self,
+        key: FileKey,
+        watch: usize,
+        record: &FileRecord,
+        since_ms: Millis,
+    ) -> bool {
         let mut counts = Counts {
             watch,
             path: record.id.path.clone(),
@@ -144,6 +159,7 @@ impl Book {
             other_rules: Vec::new(),
             bytes_read: record.bytes_read,
             bytes_missed: record.bytes_missed,
+            since_ms,
         };
         counts.take_over(&record.totals, self.plan.watches[watch].rules.names());
         if counts.rules.iter().any(|count| count.unreported > 0) {
@@ -151,7 +167,13 @@ impl Book {
         }
         self.counts.insert(key, counts);
         self.alarms.restore_path(&self.plan, watch, key, &record.id.path);
-        !self.unreported.is_empty() || !self.alarms.is_empty()
+        self.alarms.watch_path(&self.plan, watch, key, &record.id.path);
+        !self.unreported.is_empty()
+    }
+
+    /// Says that all files were looked at once.
+    pub(super) fn all_is_read(&mut self) {
+        self.alarms.all_is_read(&self.plan);
     }
 
     /// Remembers since when watches have had their paths.
@@ -166,6 +188,9 @@ impl Book {
         for (news, generation) in &turn.news {
             self.file_event(watch, tail.path(), news, *generation).emit();
         }
+        if !self.counts.contains_key(&key) {
+            self.alarms.watch_path(&plan, watch, key, tail.path());
+        }
         let counts = self.counts.entry(key).or_insert_with(|| Counts {
             watch,
             path: tail.path().to_owned(),
@@ -174,6 +199,7 @@ impl Book {
             other_rules: Vec::new(),
             bytes_read: 0,
             bytes_missed: 0,
+            since_ms: now,
         });
         counts.generation = tail.generation();
         counts.bytes_read += turn.bytes;
@@ -182,18 +208,19 @@ impl Book {
             count.total += n;
             count.unreported += n;
         }
+        let since_ms = counts.since_ms;
         self.report(key, now);
-        for (rule, n) in turn.tally.matched.iter().enumerate().filter(|(_, n)| **n > 0) {
-            let samples = &turn.tally.samples[rule];
-            self.alarms.count(&plan, key, tail.path(), watch, rule, *n, samples, now);
-        }
+        let counted = Counted { file: key, path: tail.path(), since_ms, watch, tally: &turn.tally };
+        self.alarms.count(&plan, &counted);
+        self.odd_stamps.note(&counted, now);
         if self.changes.is_kept {
-            self.note(key, watch, turn, now);
+            self.note(key, watch, turn);
         }
-        Due { later: turn.torn > 0 || !self.unreported.is_empty() || !self.alarms.is_empty(), ..self.due() }
+        let soon = (turn.torn > 0 || !self.unreported.is_empty()).then_some(now + TICK_MS);
+        Due { later: self.alarms.due().into_iter().chain(soon).min(), ..self.due() }
     }
 
-    fn note(&mut self, key: FileKey, watch: usize, turn: &Turn, now: Millis) {
+    fn note(&mut self, key: FileKey, watch: usize, turn: &Turn) {
         let changes = &mut self.changes;
         if let Some(record) = &turn.record {
             changes.files.insert(key, record.clone());
@@ -204,8 +231,10 @@ impl Book {
             identity: *identity,
             mark: *mark,
         }));
-        for (rule, n) in turn.tally.matched.iter().enumerate().filter(|(_, n)| **n > 0) {
-            *changes.minutes.entry((now.div_euclid(MINUTE_MS), key, rule)).or_default() += n;
+        for (rule, times) in turn.tally.times.iter().enumerate() {
+            for (at_ms, n) in times {
+                *changes.minutes.entry((at_ms.div_euclid(MINUTE_MS), key, rule)).or_default() += n;
+            }
         }
     }
 
@@ -218,7 +247,7 @@ impl Book {
             || !changes.watches.is_empty()
             || self.alarms.has_changes();
         let commit = changes.is_kept && has_changes;
-        Due { later: false, commit, urgent: commit && self.alarms.has_transitions() }
+        Due { later: None, commit, urgent: commit && self.alarms.has_transitions() }
     }
 
     /// Emits what has become due.
@@ -226,10 +255,11 @@ impl Book {
         for key in self.unreported.iter().copied().collect::<Vec<_>>() {
             self.report(key, now);
         }
-        self.alarms.tick(&self.plan, now);
+        self.alarms.tick(&self.plan);
         self.report_torn(now, torn_scans);
-        let later = !self.unreported.is_empty() || !self.alarms.is_empty() || torn_scans > self.torn_reported;
-        Due { later, ..self.due() }
+        let is_waiting = !self.unreported.is_empty() || torn_scans > self.torn_reported;
+        let soon = is_waiting.then_some(now + TICK_MS);
+        Due { later: self.alarms.due().into_iter().chain(soon).min(), ..self.due() }
     }
 
     /// All that has changed since the last call, as it stands now.
@@ -306,6 +336,7 @@ impl Book {
     /// Drops files that are gone for good.
     pub(super) fn forget(&mut self, gone: Vec<Removed>, now: Millis) {
         for removed in gone {
+            self.alarms.forget(&Arc::clone(&self.plan), removed.key);
             if let Some(record) = self.leave(removed, now) {
                 self.changes.forgotten.push(record.id);
             }
@@ -353,7 +384,7 @@ impl Book {
             counts.take_over(&totals, self.plan.watches[watch].rules.names());
             counts.watch = watch;
         }
-        self.alarms.replan(&old, &self.plan, renumbered, &gone, now);
+        self.alarms.replan(&old, &self.plan, renumbered, &gone);
         left
     }
 

@@ -15,7 +15,12 @@ use crate::file::tail::Moment;
 pub struct Clock {
     begun_ms: Millis,
     time: Time,
+    /// How far the wall clock is ahead of this one, in milliseconds.
+    shift_ms: Arc<AtomicI64>,
 }
+
+/// Two clocks are read one after the other: what they differ by less than this is no step of one of them, in milliseconds.
+const SHIFT_MS_MIN: Millis = 1_000;
 
 #[derive(Debug, Clone)]
 enum Time {
@@ -28,13 +33,17 @@ impl Clock {
     /// A clock that is right now.
     #[must_use]
     pub fn new() -> Clock {
-        Clock { begun_ms: Timestamp::now().as_millisecond(), time: Time::Real(Instant::now()) }
+        Clock {
+            begun_ms: Timestamp::now().as_millisecond(),
+            time: Time::Real(Instant::now()),
+            shift_ms: Arc::default(),
+        }
     }
 
     /// A clock that says what `now_ns` holds: nanoseconds since the epoch, which never go back.
     #[must_use]
     pub fn manual(now_ns: Arc<AtomicI64>) -> Clock {
-        Clock { begun_ms: 0, time: Time::Manual(now_ns) }
+        Clock { begun_ms: 0, time: Time::Manual(now_ns), shift_ms: Arc::default() }
     }
 
     /// Now, on the engine's time line.
@@ -58,6 +67,25 @@ impl Clock {
         Moment { monotonic_ms: self.elapsed_ms().unsigned_abs(), wall_ns: self.wall_ns(), is_prompt }
     }
 
+    /// How far the wall clock, which stamps lines, is ahead of this one, in milliseconds: 0 until someone sets it.
+    #[must_use]
+    pub fn shift_ms(&self) -> Millis {
+        let shift_ms = self.wall_ns() / 1_000_000 - self.now();
+        let known_ms = self.shift_ms.load(Ordering::Relaxed);
+        if (shift_ms - known_ms).abs() < SHIFT_MS_MIN {
+            return known_ms;
+        }
+        self.shift_ms.store(shift_ms, Ordering::Relaxed);
+        shift_ms
+    }
+
+    /// A point on the engine's time line as the wall clock has it: RFC 3339, UTC.
+    #[must_use]
+    pub fn wall_time(&self, at_ms: Millis) -> String {
+        let wall_ms = at_ms.saturating_add(self.shift_ms());
+        Timestamp::from_millisecond(wall_ms).unwrap_or_default().to_string()
+    }
+
     fn elapsed_ms(&self) -> Millis {
         match &self.time {
             Time::Real(begun) => Millis::try_from(begun.elapsed().as_millis()).unwrap_or(Millis::MAX),
@@ -70,12 +98,4 @@ impl Default for Clock {
     fn default() -> Clock {
         Clock::new()
     }
-}
-
-/// The wall-clock time of `then`, in RFC 3339. The distance from now is what the engine measured; now is what the wall
-/// clock says.
-#[must_use]
-pub fn wall_time(then: Millis, now: Millis) -> String {
-    let wall = Timestamp::now().as_millisecond() - (now - then);
-    Timestamp::from_millisecond(wall).unwrap_or_default().to_string()
 }

@@ -8,6 +8,7 @@ mod alarms;
 pub mod book;
 pub mod clock;
 mod committer;
+mod odd_stamps;
 pub mod plan;
 pub mod registry;
 pub mod settings;
@@ -19,15 +20,16 @@ pub mod world;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::detect::Millis;
 use crate::engine::book::{Book, Figures};
 use crate::engine::clock::Clock;
 use crate::engine::committer::{Commits, Committer};
-use crate::engine::plan::Compiled;
+use crate::engine::plan::{Compiled, CompiledWatch};
 use crate::engine::registry::{Cause, FileKey, Registry, Removed, Status};
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::engine::world::World;
@@ -90,11 +92,16 @@ struct Shared {
     /// Signalled when the committer has something to do.
     commit: Condvar,
     torn_scans: AtomicU64,
+    /// Whether all files that there were at the start have been added.
+    is_discovered: AtomicBool,
+    /// Whether all of them have been read.
+    was_read: AtomicBool,
 }
 
 #[derive(Default)]
 struct Ticks {
-    due: bool,
+    /// When something has to be done next, in milliseconds on the engine's time line.
+    next: Option<Millis>,
     stop: bool,
 }
 
@@ -246,23 +253,26 @@ impl Hints {
             let mut registry = shared.registry();
             let (key, record) = registry.add(watch, path, origin);
             // Before any turn of it is taken.
-            let later = record.is_some_and(|record| shared.book().restore(key, watch, &record));
+            let since_ms = shared.watched_since_ms(registry.watch(watch));
+            let later = record.is_some_and(|record| shared.book().restore(key, watch, &record, since_ms));
             (key, later)
         };
         shared.work.notify_one();
         if record {
-            shared.wake_ticker();
+            shared.wake_ticker(shared.clock.now());
         }
         key
     }
 
     /// Takes up the paths that are remembered but were not found, if they are `wanted` still: their files were rotated
-    /// away or removed meanwhile.
+    /// away or removed meanwhile. Says too that all files that there are were added.
     pub fn adopt(&self, wanted: impl Fn(&FileId) -> bool) {
         let paths = self.0.registry().remembered(wanted);
         for (watch, path) in paths {
             self.add(watch, &path, Origin::Appeared);
         }
+        self.0.is_discovered.store(true, Ordering::Relaxed);
+        self.0.note_if_all_is_read(&self.0.registry());
     }
 
     /// Says that these files changed, because the kernel told so just now.
@@ -327,7 +337,7 @@ impl Shared {
         let state = store.as_mut().map_or_else(State::default, |store| committer::load(&mut **store));
         let mut registry = Registry::new(Arc::clone(plan), filesystem);
         registry.restore(state.files, &state.marks);
-        let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept);
+        let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept, clock.clone());
         book.restore_alerts(state.alerts);
         let shared = Shared {
             settings,
@@ -337,11 +347,13 @@ impl Shared {
             work: Condvar::new(),
             idle: Condvar::new(),
             book: Mutex::new(book),
-            ticks: Mutex::new(Ticks { due: true, stop: false }),
+            ticks: Mutex::new(Ticks { next: Some(Millis::MIN), stop: false }),
             tick: Condvar::new(),
             commits: Mutex::default(),
             commit: Condvar::new(),
             torn_scans: AtomicU64::new(0),
+            is_discovered: AtomicBool::new(false),
+            was_read: AtomicBool::new(false),
         };
         shared.note_watches(plan, state.watches);
         (shared, store.map(Committer::new))
@@ -369,11 +381,32 @@ impl Shared {
     /// watch was kept then, the file came while no daemon ran. Whatever was there at the first start is remembered.
     fn came_meanwhile(&self, watch: usize) -> Origin {
         let registry = self.registry();
-        let watch = registry.watch(watch);
+        let since = self.watched_since_ns(registry.watch(watch));
+        since.map_or(Origin::Existing, |since_ns| Origin::CameMeanwhile { since_ns })
+    }
+
+    fn watched_since_ns(&self, watch: &CompiledWatch) -> Option<i64> {
         let known = lock(&self.watched_since);
         let is_it = |known: &&WatchRecord| known.watch == watch.name && known.paths == watch.paths;
-        let since = known.iter().find(is_it).map(|known| known.since_ns);
-        since.map_or(Origin::Existing, |since_ns| Origin::CameMeanwhile { since_ns })
+        known.iter().find(is_it).map(|known| known.since_ns)
+    }
+
+    /// Since when a watch has had its paths, on the engine's time line: at the latest now.
+    fn watched_since_ms(&self, watch: &CompiledWatch) -> Millis {
+        let now = self.clock.now();
+        let since_ns = self.watched_since_ns(watch);
+        since_ns.map_or(now, |since_ns| (since_ns / 1_000_000 - self.clock.shift_ms()).min(now))
+    }
+
+    /// Tells the book once that all files which were there at the start have been read.
+    fn note_if_all_is_read(&self, registry: &Registry) {
+        let is_first = self.is_discovered.load(Ordering::Relaxed)
+            && registry.is_idle()
+            && !self.was_read.swap(true, Ordering::Relaxed);
+        if is_first {
+            self.book().all_is_read();
+            self.wake_ticker(self.clock.now());
+        }
     }
 
     /// A batch with everything that is to be remembered.
@@ -431,10 +464,10 @@ impl Shared {
         lock(&self.book)
     }
 
-    fn wake_ticker(&self) {
+    fn wake_ticker(&self, at: Millis) {
         let mut ticks = lock(&self.ticks);
-        if !ticks.due {
-            ticks.due = true;
+        if ticks.next.is_none_or(|next| at < next) {
+            ticks.next = Some(at);
             self.tick.notify_one();
         }
     }

@@ -6,6 +6,7 @@ use crate::alert::AlertSpec;
 use crate::engine::settings::Plan;
 use crate::file::settings::FileSettings;
 use crate::scan::rules::{PatternError, RuleSet};
+use crate::scan::timestamp::TimeSettings;
 
 /// One watch, compiled.
 #[derive(Debug, Clone)]
@@ -22,6 +23,10 @@ pub struct CompiledWatch {
     pub alerts_by_rule: Vec<Vec<usize>>,
     /// How many lines per rule its alerts can show.
     pub samples_max: usize,
+    /// How the time of its lines is read.
+    pub time: Arc<TimeSettings>,
+    /// Whether an alert asks for the number of all lines.
+    pub counts_lines: bool,
 }
 
 /// A plan, compiled.
@@ -54,6 +59,8 @@ impl Compiled {
             let alerts_by_rule: Vec<Vec<usize>> = alerts_by_rule.collect();
             let samples_max =
                 alerts_by_rule.iter().flatten().map(|n| plan.alerts[*n].samples_max).max().unwrap_or(0);
+            let needs_lines = |n: &usize| plan.alerts[*n].condition.needs_lines();
+            let counts_lines = alerts_by_rule.iter().flatten().any(needs_lines);
             Ok(CompiledWatch {
                 name: watch.name.clone(),
                 rules,
@@ -61,6 +68,8 @@ impl Compiled {
                 paths: watch.paths.clone(),
                 alerts_by_rule,
                 samples_max,
+                time: Arc::clone(&watch.time),
+                counts_lines,
             })
         });
         Ok(Compiled { watches: watches.collect::<Result<_, PatternError>>()?, alerts: plan.alerts.clone() })

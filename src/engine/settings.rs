@@ -1,8 +1,11 @@
 //! Bounds and intervals of the engine, and the plan that it works by.
 
+use std::sync::Arc;
+
 use crate::alert::AlertSpec;
 use crate::file::settings::FileSettings;
 use crate::scan::rules::RuleSpec;
+use crate::scan::timestamp::TimeSettings;
 
 /// Bounds and intervals of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +43,14 @@ pub struct WatchPlan {
     pub rules: Vec<RuleSpec>,
     /// How its files are read.
     pub file: FileSettings,
+    /// How the time of its lines is read.
+    pub time: Arc<TimeSettings>,
     /// What it watches, as configured, one a line. With other paths it is another watch.
     pub paths: String,
 }
 
 /// What the engine works by: replaced as a whole on reload.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// The watches.
     pub watches: Vec<WatchPlan>,

@@ -57,7 +57,7 @@ impl Stepper {
 
     /// Does what is due by time.
     pub fn tick(&mut self) {
-        self.shared.tick_once();
+        let _ = self.shared.tick_once();
     }
 
     /// Commits what has changed.

@@ -9,7 +9,7 @@ use crate::engine::Shared;
 use crate::engine::book::Due;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::{After, Cause, Job};
-use crate::file::tail::Turn;
+use crate::file::tail::{Turn, Wants};
 use crate::scan::scanner::Scanner;
 
 /// A scanner per watch, as long as the plan stays.
@@ -64,13 +64,18 @@ fn next(shared: &Shared) -> Option<Job> {
 }
 
 fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut Job) -> Option<Turn> {
-    let samples_max = job.plan.watches[job.watch].samples_max;
+    let watch = &job.plan.watches[job.watch];
+    let wants = Wants {
+        samples_max: watch.samples_max,
+        bytes_max: shared.settings.turn_bytes_max,
+        time: Arc::clone(&watch.time),
+        counts_lines: watch.counts_lines,
+    };
     let scanner = scanners.of(&job.plan, job.watch);
     let moment = shared.clock.moment(job.is_prompt);
-    let budget = shared.settings.turn_bytes_max;
     let tail = &mut job.tail;
     // A defect in the reading of one file must not end the reading of all.
-    let turn = catch_unwind(AssertUnwindSafe(|| tail.turn(scanner, samples_max, budget, moment)));
+    let turn = catch_unwind(AssertUnwindSafe(|| tail.turn(scanner, &wants, moment)));
     turn.inspect_err(|_| tracing::error!(path = %job.tail.path().display(), "a turn of this file failed"))
         .ok()
 }
@@ -104,12 +109,16 @@ fn finish(shared: &Shared, job: Job, turn: Option<Turn>) {
     if !registry.is_busy() {
         shared.idle.notify_all();
     }
+    if !shared.was_read.load(Ordering::Relaxed) {
+        shared.note_if_all_is_read(&registry);
+    }
     drop(registry);
     if wake {
         shared.work.notify_one();
     }
-    if due.later || after.draining {
-        shared.wake_ticker();
+    let draining = after.draining.then_some(now);
+    if let Some(at) = due.later.into_iter().chain(draining).min() {
+        shared.wake_ticker(at);
     }
     if due.commit {
         shared.want_commit(due.urgent);

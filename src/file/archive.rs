@@ -4,15 +4,16 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::file::claims::Mark;
+use crate::file::counter::Counter;
 use crate::file::decompressed::DecompressedSource;
 use crate::file::filesystem::Handle;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
+use crate::file::line_clock::Unwatched;
 use crate::file::reading::Progress;
 use crate::file::record::Place;
 use crate::file::source::Source;
-use crate::file::tally::{Hits, Tally};
+use crate::file::tally::Tally;
 use crate::scan::lines::{LineCursor, Step};
-use crate::scan::scanner::Scanner;
 use crate::sys::open::Stat;
 
 // A stream is never torn, so what `show` says of that is not looked at.
@@ -89,13 +90,12 @@ impl Archive {
     ///
     /// # Errors
     /// If the file cannot be read or decompressed. What was judged before stays.
-    pub fn read(
-        &mut self,
-        scanner: &mut Scanner,
-        budget: &mut u64,
-        tally: &mut Tally,
-    ) -> io::Result<Progress> {
+    pub(super) fn read(&mut self, counter: &mut Counter<'_>, tally: &mut Tally) -> io::Result<Progress> {
         let mut wanted = WINDOW_BYTES;
+        // A compressor keeps the time of the last change.
+        let (offset, at_ms) = (self.mark.cursor.offset, self.stat.modified_ns / 1_000_000);
+        let unwatched = Unwatched { from: offset, since_ms: at_ms, to: offset, until_ms: at_ms };
+        counter.clock.set_unwatched(Some(unwatched));
         loop {
             let (from, before) = (self.mark.cursor.offset, self.mark.anchor.len() as u64);
             let (mut cursor, mut anchor) = (self.mark.cursor, self.mark.anchor);
@@ -103,18 +103,12 @@ impl Archive {
             let mut found = Tally::new(tally.matched.len(), tally.samples_max());
             let _ = self.source.show(from - before..from + wanted, &mut |bytes| {
                 let fresh = &bytes[(before as usize).min(bytes.len())..];
-                let mut hits = Hits::new(found.matched.len(), found.samples_max());
-                let mut hit = |rule, place| hits.hit(rule, place);
                 is_end = (fresh.len() as u64) < wanted;
-                step = cursor.advance(fresh, is_end, scanner, &mut hit);
+                step = counter.advance(&mut cursor, fresh, is_end, &mut found);
                 if is_end {
                     let rest = &fresh[(cursor.offset - from) as usize..];
-                    let judged = fresh.len() - rest.len();
-                    cursor.finish(rest, scanner, &mut |rule, place| {
-                        hit(rule, place.start + judged..place.end + judged);
-                    });
+                    counter.finish(&mut cursor, rest, &mut found);
                 }
-                found.add(&hits, fresh, from);
                 let judged = (before + cursor.offset - from) as usize;
                 anchor = Anchor::ending(&bytes[judged.saturating_sub(ANCHOR_BYTES)..judged]);
             })?;
@@ -124,11 +118,11 @@ impl Archive {
             }
             (self.mark.cursor, self.mark.anchor) = (cursor, anchor);
             tally.merge(found);
-            *budget = budget.saturating_sub(cursor.offset - from);
+            counter.budget = counter.budget.saturating_sub(cursor.offset - from);
             if is_end {
                 return Ok(Progress::Done);
             }
-            if *budget == 0 {
+            if counter.budget == 0 {
                 return Ok(Progress::More);
             }
             wanted = WINDOW_BYTES;

@@ -7,10 +7,12 @@
 pub mod archive;
 pub mod change;
 pub mod claims;
+mod counter;
 pub mod decompressed;
 pub mod filesystem;
 pub mod history;
 pub mod identity;
+mod line_clock;
 pub mod reading;
 pub mod record;
 pub mod rotation;

@@ -7,14 +7,15 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::file::change::Content;
 use crate::file::claims::Mark;
+use crate::file::counter::Counter;
 use crate::file::filesystem::Handle;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
+use crate::file::line_clock::Unwatched;
 use crate::file::record::Place;
 use crate::file::settings::FileSettings;
 use crate::file::source::{Sight, Source};
-use crate::file::tally::{Hits, Tally};
+use crate::file::tally::Tally;
 use crate::scan::lines::{LineCursor, Step};
-use crate::scan::scanner::Scanner;
 use crate::sys::open::Stat;
 
 /// How much is shown at once while a backlog is read, in bytes. Measured: below 1 MiB the system calls show, above 4 MiB
@@ -50,6 +51,9 @@ pub struct Reading {
     doubt: bool,
     /// Whether a change right after the last look may have left the stamps as that look saw them.
     is_racy: bool,
+    /// Where that begins of which nobody saw when it was written, and since when it can have been, in nanoseconds since the
+    /// epoch.
+    unwatched_since: Option<(u64, i64)>,
 }
 
 /// What a scan of one window found, before it is known whether to believe it.
@@ -79,6 +83,7 @@ impl Reading {
             seen: Stat { size: 0, ..*stat },
             doubt: false,
             is_racy: true,
+            unwatched_since: Some((0, if stat.born_ns > 0 { stat.born_ns } else { stat.modified_ns })),
         }
     }
 
@@ -89,6 +94,7 @@ impl Reading {
         reading.seen.size = mark.cursor.offset;
         // What was searched of an unfinished line may have been written anew.
         reading.mark = Mark { cursor: LineCursor { searched: mark.cursor.offset, ..mark.cursor }, ..mark };
+        reading.unwatched_since = Some((mark.cursor.offset, stat.modified_ns));
         reading.doubt = true;
         reading
     }
@@ -109,6 +115,7 @@ impl Reading {
         let offset = reading.mark.cursor.offset;
         reading.mark.anchor = reading.anchor_at(offset)?;
         reading.mark.head = Head::of(&reading.head_bytes(offset)?);
+        reading.unwatched_since = None;
         Ok(reading)
     }
 
@@ -144,6 +151,12 @@ impl Reading {
     pub fn remember(&mut self, place: &Place) {
         self.seen.size = place.size;
         (self.seen.modified_ns, self.seen.changed_ns) = (place.modified_ns, place.changed_ns);
+        self.unwatched_since = Some((self.offset(), place.modified_ns));
+    }
+
+    /// Says that it was watched all the time: what is new was written just now.
+    pub fn was_watched(&mut self) {
+        self.unwatched_since = None;
     }
 
     /// Says when the file had last changed while it still stood at its path.
@@ -220,25 +233,39 @@ impl Reading {
     ///
     /// # Errors
     /// If the file cannot be read. What was accepted before stays.
-    pub fn read(
+    pub(super) fn read(
         &mut self,
         stat: &Stat,
-        scanner: &mut Scanner,
-        budget: &mut u64,
+        counter: &mut Counter<'_>,
         tally: &mut Tally,
     ) -> io::Result<Progress> {
+        let progress = self.read_on(stat, counter, tally)?;
+        if progress == Progress::Done {
+            self.unwatched_since = None;
+        }
+        Ok(progress)
+    }
+
+    fn read_on(&mut self, stat: &Stat, counter: &mut Counter<'_>, tally: &mut Tally) -> io::Result<Progress> {
         if stat.size < self.size() {
             // An unfinished line was cut off; what was searched of it may be written anew.
             self.mark.cursor.searched = self.offset();
         }
         self.seen = *stat;
+        let (to, until_ms) = (stat.size, stat.modified_ns / 1_000_000);
+        counter.clock.set_unwatched(self.unwatched_since.map(|(from, since_ns)| Unwatched {
+            from,
+            since_ms: since_ns / 1_000_000,
+            to,
+            until_ms,
+        }));
         let mut wanted = self.step_bytes();
         let (mut changed_ns, mut care) = (stat.changed_ns, false);
         while self.mark.cursor.searched < stat.size {
             let to = stat.size.min(self.offset() + wanted);
             let careful = care || to - self.offset() <= CARE_BYTES;
-            let Some(trial) = self.try_window(to, to == stat.size, scanner, tally.samples_max(), careful)?
-            else {
+            let blank = Tally::new(tally.matched.len(), tally.samples_max());
+            let Some(trial) = self.try_window(to, to == stat.size, counter, blank, careful)? else {
                 return Ok(Progress::Disturbed);
             };
             if trial.step == Step::Widen {
@@ -272,8 +299,8 @@ impl Reading {
             if moved == 0 && to == stat.size {
                 break;
             }
-            *budget = budget.saturating_sub(moved);
-            if *budget == 0 && self.offset() < stat.size {
+            counter.budget = counter.budget.saturating_sub(moved);
+            if counter.budget == 0 && self.offset() < stat.size {
                 return Ok(Progress::More);
             }
             wanted = self.step_bytes();
@@ -285,17 +312,15 @@ impl Reading {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn finish(&mut self, scanner: &mut Scanner, tally: &mut Tally) -> io::Result<()> {
-        let to = self.file.stat()?.size.min(self.offset() + scanner.line_bytes_max() as u64 + 1);
+    pub(super) fn finish(&mut self, counter: &mut Counter<'_>, tally: &mut Tally) -> io::Result<()> {
+        let to = self.file.stat()?.size.min(self.offset() + counter.scanner.line_bytes_max() as u64 + 1);
         if to <= self.offset() {
             return Ok(());
         }
         let (mut cursor, from) = (self.mark.cursor, self.offset());
         let mut found = Tally::new(tally.matched.len(), tally.samples_max());
         let sight = self.source.show(from..to, &mut |bytes| {
-            let mut hits = Hits::new(found.matched.len(), found.samples_max());
-            cursor.finish(bytes, scanner, &mut |rule, place| hits.hit(rule, place));
-            found.add(&hits, bytes, from);
+            counter.finish(&mut cursor, bytes, &mut found);
         })?;
         if sight == Sight::Whole {
             self.mark.cursor = cursor;
@@ -320,11 +345,10 @@ impl Reading {
         &mut self,
         to: u64,
         at_end: bool,
-        scanner: &mut Scanner,
-        samples_max: usize,
+        counter: &mut Counter<'_>,
+        blank: Tally,
         careful: bool,
     ) -> io::Result<Option<Trial>> {
-        let rules = scanner.rules().len();
         let known = self.mark.anchor;
         let before = known.len();
         let offset = self.offset();
@@ -338,10 +362,8 @@ impl Reading {
             let hash = careful.then(|| xxh3_64(bytes));
             let lead = bytes[..bytes.len().min(before + ANCHOR_BYTES)].to_vec();
             let fresh = &bytes[before..];
-            let mut hits = Hits::new(rules, samples_max);
-            let step = cursor.advance(fresh, at_end, scanner, &mut |rule, place| hits.hit(rule, place));
-            let mut tally = Tally::new(rules, samples_max);
-            tally.add(&hits, fresh, offset);
+            let mut tally = blank.clone();
+            let step = counter.advance(&mut cursor, fresh, at_end, &mut tally);
             if hash.is_some_and(|hash| hash != xxh3_64(bytes)) {
                 return;
             }

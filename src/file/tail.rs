@@ -15,12 +15,14 @@ use std::sync::Arc;
 
 use crate::file::change::{AtPath, Change, Known, Seen, classify};
 use crate::file::claims::{Claims, Mark, Owner};
+use crate::file::counter::Counter;
 use crate::file::filesystem::Filesystem;
 use crate::file::identity::Identity;
+use crate::file::line_clock::{LineClock, Stamps};
 use crate::file::reading::{Progress, Reading, STAMP_LAG_NS};
 use crate::file::record::{Place, TailRecord};
 use crate::file::settings::FileSettings;
-pub use crate::file::turn::{Loss, Missed, Moment, News, Origin, Probe, Turn};
+pub use crate::file::turn::{Loss, Missed, Moment, News, Origin, Probe, Turn, Wants};
 use crate::scan::scanner::Scanner;
 use crate::sys::open::{OpenError, Stat, classify as classify_error};
 
@@ -43,9 +45,7 @@ enum Current {
 
 /// What a turn of a file works with.
 struct Hands<'a> {
-    scanner: &'a mut Scanner,
-    /// How many more bytes may be judged.
-    budget: u64,
+    counter: Counter<'a>,
     moment: Moment,
     turn: Turn,
 }
@@ -79,6 +79,10 @@ pub struct Tail {
     refused_size: Option<u64>,
     generation: u64,
     trouble: Option<String>,
+    /// What is known of the stamps of its lines.
+    stamps: Option<Box<Stamps>>,
+    /// Whether everything was read that there was, so that what is new was written just now.
+    is_caught_up: bool,
     /// The stat of a file that will not change without its stat changing too.
     settled: Option<Stat>,
     /// Hash of what was last given to be remembered.
@@ -121,6 +125,8 @@ impl Tail {
             refused_size: None,
             generation: 0,
             trouble: None,
+            stamps: None,
+            is_caught_up: false,
             settled: None,
             recorded: 0,
         }
@@ -239,10 +245,13 @@ impl Tail {
         }
     }
 
-    /// Takes one turn: judges what is new, at most about `budget` bytes of it.
-    pub fn turn(&mut self, scanner: &mut Scanner, samples_max: usize, budget: u64, moment: Moment) -> Turn {
-        let turn = Turn::new(scanner.rules().len(), samples_max);
-        let mut hands = Hands { scanner, budget, moment, turn };
+    /// Takes one turn: judges what is new, as `wants` says.
+    pub fn turn(&mut self, scanner: &mut Scanner, wants: &Wants, moment: Moment) -> Turn {
+        let turn = Turn::new(scanner.rules().len(), wants.samples_max);
+        let now_ms = moment.wall_ns / 1_000_000;
+        let clock = LineClock::new(&wants.time, wants.counts_lines, self.stamps.take(), now_ms);
+        let counter = Counter { scanner, clock, budget: wants.bytes_max };
+        let mut hands = Hands { counter, moment, turn };
         self.is_asked |= self.claims.turn_begins(&self.path);
         self.settled = None;
         if self.since_ns == 0 {
@@ -264,9 +273,11 @@ impl Tail {
             }
             self.drain(&mut hands);
         }
-        let mut turn = hands.turn;
+        let Hands { mut turn, counter, .. } = hands;
         turn.draining = !self.draining.is_empty();
-        turn.bytes = budget.saturating_sub(hands.budget);
+        turn.bytes = wants.bytes_max.saturating_sub(counter.budget);
+        self.stamps = counter.clock.into_stamps();
+        self.is_caught_up = !turn.more && self.trouble.is_none();
         turn.record = if turn.news.is_empty() && turn.tally.is_empty() {
             self.new_record()
         } else {
@@ -372,7 +383,7 @@ impl Tail {
         let change = classify(&known, &Seen { at_path, size: stat.size, content });
         let next = match change {
             Change::Unchanged | Change::Grew => {
-                match reading.read(&stat, hands.scanner, &mut hands.budget, &mut hands.turn.tally)? {
+                match reading.read(&stat, &mut hands.counter, &mut hands.turn.tally)? {
                     Progress::Done => Next::Settled,
                     Progress::More => {
                         hands.turn.more = true;

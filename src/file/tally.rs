@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::scan::timestamp::{EventTime, Source};
+
 /// Longest part of a line that is kept as a sample, in bytes.
 pub const SAMPLE_BYTES_MAX: usize = 2048;
 
@@ -24,6 +26,15 @@ pub struct Tally {
     pub matched: Vec<u64>,
     /// The newest matching lines of each rule, oldest first, at most `samples_max` per rule.
     pub samples: Vec<VecDeque<Sample>>,
+    /// When the matching lines of each rule were written, in milliseconds since the epoch, and how many; in the order of the
+    /// file. Lines that are too old to be judged are not among them.
+    pub times: Vec<Vec<(i64, u64)>>,
+    /// The same for all lines, if they are counted.
+    pub lines: Vec<(i64, u64)>,
+    /// Matching lines whose stamp is older than [`TimeSettings::late_ms_min`](crate::scan::timestamp::TimeSettings).
+    pub late: u64,
+    /// Matching lines whose stamp is further ahead than [`TimeSettings::future_ms_max`](crate::scan::timestamp::TimeSettings).
+    pub future: u64,
     samples_max: usize,
 }
 
@@ -31,7 +42,15 @@ impl Tally {
     /// An empty tally over `rules` rules.
     #[must_use]
     pub fn new(rules: usize, samples_max: usize) -> Tally {
-        Tally { matched: vec![0; rules], samples: vec![VecDeque::new(); rules], samples_max }
+        Tally {
+            matched: vec![0; rules],
+            samples: vec![VecDeque::new(); rules],
+            times: vec![Vec::new(); rules],
+            lines: Vec::new(),
+            late: 0,
+            future: 0,
+            samples_max,
+        }
     }
 
     /// How many samples are kept per rule.
@@ -43,11 +62,17 @@ impl Tally {
     /// Whether nothing matched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.matched.iter().all(|n| *n == 0)
+        self.matched.iter().all(|n| *n == 0) && self.lines.is_empty()
     }
 
     /// Adds what was found in one window, whose bytes begin at `offset` of the file.
-    pub(super) fn add(&mut self, hits: &Hits, bytes: &[u8], offset: u64) {
+    pub(super) fn add(&mut self, hits: Hits, bytes: &[u8], offset: u64) {
+        self.late += hits.late;
+        self.future += hits.future;
+        self.lines.extend(hits.lines);
+        for (times, new) in self.times.iter_mut().zip(hits.times) {
+            times.extend(new);
+        }
         for (rule, places) in hits.places.iter().enumerate() {
             self.matched[rule] += hits.matched[rule];
             for place in places {
@@ -63,6 +88,12 @@ impl Tally {
 
     /// Adds all of `other`, which is newer.
     pub(super) fn merge(&mut self, other: Tally) {
+        self.late += other.late;
+        self.future += other.future;
+        self.lines.extend(other.lines);
+        for (times, new) in self.times.iter_mut().zip(other.times) {
+            times.extend(new);
+        }
         for (rule, samples) in other.samples.into_iter().enumerate() {
             self.matched[rule] += other.matched[rule];
             self.samples[rule].extend(samples);
@@ -78,16 +109,40 @@ impl Tally {
 pub(super) struct Hits {
     matched: Vec<u64>,
     places: Vec<VecDeque<Range<usize>>>,
+    times: Vec<Vec<(i64, u64)>>,
+    /// When all lines were written, if they are counted.
+    pub(super) lines: Vec<(i64, u64)>,
+    late: u64,
+    future: u64,
     samples_max: usize,
 }
 
 impl Hits {
     pub(super) fn new(rules: usize, samples_max: usize) -> Hits {
-        Hits { matched: vec![0; rules], places: vec![VecDeque::new(); rules], samples_max }
+        Hits {
+            matched: vec![0; rules],
+            places: vec![VecDeque::new(); rules],
+            times: vec![Vec::new(); rules],
+            lines: Vec::new(),
+            late: 0,
+            future: 0,
+            samples_max,
+        }
     }
 
-    pub(super) fn hit(&mut self, rule: usize, place: Range<usize>) {
+    pub(super) fn hit(&mut self, rule: usize, place: Range<usize>, time: EventTime) {
         self.matched[rule] += 1;
+        match time.source {
+            Source::Late => self.late += 1,
+            Source::Future => self.future += 1,
+            Source::Stamped | Source::Arrived => {}
+        }
+        if time.source != Source::Late {
+            match self.times[rule].last_mut() {
+                Some((at_ms, count)) if *at_ms == time.at_ms => *count += 1,
+                _ => self.times[rule].push((time.at_ms, 1)),
+            }
+        }
         if self.samples_max == 0 {
             return;
         }

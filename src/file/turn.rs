@@ -10,6 +10,7 @@ use crate::file::filesystem::Filesystem;
 use crate::file::identity::Identity;
 use crate::file::record::TailRecord;
 use crate::file::tally::Tally;
+use crate::scan::timestamp::TimeSettings;
 use crate::sys::open::Stat;
 
 /// Whether a file was there when the daemon started.
@@ -96,6 +97,19 @@ pub struct Moment {
     pub wall_ns: i64,
     /// Whether the turn comes right after the event that it was asked for by, and no event was lost before.
     pub is_prompt: bool,
+}
+
+/// What is wanted of a turn.
+#[derive(Debug, Clone, Default)]
+pub struct Wants {
+    /// How many of the newest matching lines of each rule.
+    pub samples_max: usize,
+    /// At most about so many bytes.
+    pub bytes_max: u64,
+    /// How the time of a line is read.
+    pub time: Arc<TimeSettings>,
+    /// Whether all lines are counted, and not only those that match.
+    pub counts_lines: bool,
 }
 
 /// What one turn found.

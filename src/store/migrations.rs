@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The steps, in order. Step n leads to `user_version` n. A step that was released is never changed.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 
 /// What a database was before it was migrated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn a_database_of_version_1_is_brought_to_version_2() {
         let mut connection = Connection::open_in_memory().unwrap();
-        assert_eq!(migrate(&mut connection, MIGRATIONS).unwrap(), Was::Empty);
+        assert_eq!(migrate(&mut connection, &MIGRATIONS[..1]).unwrap(), Was::Empty);
         let insert = "INSERT INTO totals VALUES ('w', '/a', 'r', 7, 7)";
         connection.execute_batch(insert).unwrap();
         let steps = [MIGRATIONS[0], "ALTER TABLE totals ADD COLUMN note TEXT NOT NULL DEFAULT 'none'"];
@@ -53,6 +53,24 @@ mod tests {
             .unwrap();
         assert_eq!(row, (7, "none".to_owned()));
         assert_eq!(migrate(&mut connection, &steps).unwrap(), Was::Version(2));
+    }
+
+    #[test]
+    fn an_alert_of_version_1_goes_on() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &MIGRATIONS[..1]).unwrap();
+        let insert = r#"INSERT INTO alerts VALUES ('a', 'w', NULL, 'firing', 9000,
+            '{"window_ms":60000,"bucket_ms":1000,"buckets":[[5,7]],"sum":7}',
+            '{"phase":{"firing":{"since":5000,"held":8000}},"quiet_until":-9223372036854775808}', '["x"]')"#;
+        connection.execute_batch(insert).unwrap();
+        migrate(&mut connection, MIGRATIONS).unwrap();
+        let sql = "SELECT alarm, count, since_ms FROM alerts";
+        let (alarm, count, since): (String, i64, i64) =
+            connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let alarm: crate::alert::alarm::Alarm = serde_json::from_str(&alarm).unwrap();
+        assert_eq!((count, since, alarm.judged_ms()), (7, 5_000, Some(9_000)));
+        assert_eq!(alarm.lifecycle().firing_since(), Some(5_000));
+        assert_eq!(alarm.gauge().count(), 7);
     }
 
     #[test]

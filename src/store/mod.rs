@@ -20,9 +20,8 @@ mod write;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::alert::lifecycle::Lifecycle;
+use crate::alert::alarm::Alarm;
 use crate::detect::Millis;
-use crate::detect::series::Series;
 use crate::file::claims::Mark;
 use crate::file::identity::Identity;
 use crate::file::record::TailRecord;
@@ -142,10 +141,8 @@ pub struct AlertId {
 pub struct AlertRecord {
     /// Which alert.
     pub id: AlertId,
-    /// Its counts within the window.
-    pub series: Series,
-    /// Whether it is pending, firing or cooling down.
-    pub lifecycle: Lifecycle,
+    /// Its counts, and whether it is pending, firing or cooling down.
+    pub alarm: Alarm,
     /// The newest matching lines, oldest first.
     pub samples: Vec<String>,
 }

@@ -103,10 +103,8 @@ fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
 fn alert(row: &Row<'_>) -> rusqlite::Result<Result<AlertRecord, (AlertId, String)>> {
     let path = row.get::<_, Option<rows::OwnedPath>>("path")?.map(|path| path.0);
     let id = AlertId { alert: row.get("alert")?, watch: row.get("watch")?, path };
-    let parsed = (|| {
-        let (series, lifecycle) = (json(row, "series")?, json(row, "lifecycle")?);
-        Ok(AlertRecord { id: id.clone(), series, lifecycle, samples: json(row, "samples")? })
-    })();
+    let parsed =
+        (|| Ok(AlertRecord { id: id.clone(), alarm: json(row, "alarm")?, samples: json(row, "samples")? }))();
     Ok(parsed.map_err(|why| (id, why)))
 }
 

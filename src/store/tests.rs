@@ -12,6 +12,8 @@ use rusqlite::Connection;
 use super::memory::{FailingStore, Failure, MemoryStore};
 use super::sqlite::SqliteStore;
 use super::*;
+use crate::alert::{AlertSpec, Scope, Severity};
+use crate::detect::condition::Condition;
 use crate::file::identity::{Anchor, Head};
 use crate::file::record::Place;
 use crate::scan::lines::LineCursor;
@@ -67,11 +69,23 @@ fn file(path: &[u8], n: u64) -> FileRecord {
 }
 
 fn alert(name: &str, path: Option<&[u8]>, n: u64) -> AlertRecord {
-    let mut series = Series::new(60_000);
-    series.add(1_000, n);
+    let spec = AlertSpec {
+        name: name.into(),
+        rule: "a".into(),
+        watches: vec!["w".into()],
+        scope: Scope::Watch,
+        condition: Condition::Count { over: 1 << 60, window_ms: 60_000 },
+        severity: Severity::Info,
+        for_ms: 0,
+        keep_firing_for_ms: 0,
+        cooldown_ms: 0,
+        samples_max: 1,
+    };
+    let mut alarm = Alarm::new(&spec, None);
+    alarm.add(&spec, 1_000, n.min(1 << 60), 0, &mut |_| {});
     let path = path.map(|path| OsStr::from_bytes(path).into());
     let id = AlertId { alert: name.into(), watch: "w".into(), path };
-    AlertRecord { id, series, lifecycle: Lifecycle::default(), samples: vec![format!("line {n} \"'\0")] }
+    AlertRecord { id, alarm, samples: vec![format!("line {n} \"'\0")] }
 }
 
 fn transition(n: i64) -> TransitionRecord {
@@ -291,7 +305,7 @@ fn an_alert_that_cannot_be_understood_begins_anew() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(dir.path());
     store.commit(&full()).unwrap();
-    let sql = "UPDATE alerts SET series = '{' WHERE alert = 'y'";
+    let sql = "UPDATE alerts SET alarm = '{' WHERE alert = 'y'";
     Connection::open(dir.path().join("state.db")).unwrap().execute_batch(sql).unwrap();
     assert_eq!(store.load().unwrap().alerts.len(), 2);
     assert!(store.notices()[0].contains("alert y of watch w"));

@@ -163,7 +163,7 @@ fn end_alert(connection: &Connection, id: &AlertId) -> rusqlite::Result<()> {
 
 fn put_alert(connection: &Connection, record: &AlertRecord, at_ms: Millis) -> rusqlite::Result<()> {
     end_alert(connection, &record.id)?;
-    let lifecycle = &record.lifecycle;
+    let lifecycle = record.alarm.lifecycle();
     let state = if lifecycle.is_firing() {
         "firing"
     } else if !lifecycle.is_inactive() {
@@ -175,17 +175,18 @@ fn put_alert(connection: &Connection, record: &AlertRecord, at_ms: Millis) -> ru
     };
     connection
         .prepare_cached(
-            "INSERT INTO alerts (alert, watch, path, state, committed_ms, series, lifecycle, samples)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO alerts (alert, watch, path, state, since_ms, count, committed_ms, alarm, samples)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             record.id.alert,
             record.id.watch,
             record.id.path.as_deref().map(SqlPath),
             state,
+            lifecycle.since(),
+            Bits(record.alarm.gauge().count()),
             at_ms,
-            json(&record.series)?,
-            json(lifecycle)?,
+            json(&record.alarm)?,
             json(&record.samples)?,
         ])?;
     Ok(())

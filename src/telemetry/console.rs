@@ -65,17 +65,17 @@ impl Console {
         let (name, severity) = (printable(&event.alert), printable(&event.severity));
         if event.state == AlertState::Resolved {
             let style = self.palette.resolved;
-            let after = fired_for(&event.since, now).map(|time| format!(" after {time}")).unwrap_or_default();
-            return format!("{style}RESOLVED{style:#} {severity} {name}{after}  {place}\n");
+            let ended = if event.late { event.at.parse().unwrap_or(now) } else { now };
+            let after =
+                fired_for(&event.since, ended).map(|time| format!(" after {time}")).unwrap_or_default();
+            let late = if event.late { format!(" (late: {})", printable(&event.at)) } else { String::new() };
+            return format!("{style}RESOLVED{style:#} {severity} {name}{after}{late}  {place}\n");
         }
         let style = self.palette.firing;
-        let mut text = format!(
-            "{style}FIRING{style:#} {severity} {style}{name}{style:#}: {} {} in {} (threshold {})  {place}\n",
-            event.count,
-            printable(&event.rule),
-            span(event.window_s),
-            event.threshold
-        );
+        let late = if event.late { format!(" (late: {})", printable(&event.at)) } else { String::new() };
+        let said = said(event);
+        let mut text =
+            format!("{style}FIRING{style:#} {severity} {style}{name}{style:#}: {said}{late}  {place}\n");
         for sample in &event.samples {
             text.push_str(INDENT);
             text.push_str(&printable(sample));
@@ -132,6 +132,16 @@ impl Form for Console {
     }
 }
 
+/// What an alert saw: `57 errors in 60s (threshold 50)`.
+fn said(event: &AlertEvent) -> String {
+    let (rule, why) = (printable(&event.rule), printable(&event.why));
+    match event.condition.as_str() {
+        "silence" => format!("no {rule} for {}", span(event.window_s)),
+        "new" => format!("{} {rule} ({why})", event.count),
+        _ => format!("{} {rule} in {} ({why})", event.count, span(event.window_s)),
+    }
+}
+
 fn place(path: Option<&Path>, watch: &str) -> String {
     match path {
         Some(path) => display_path(path),
@@ -179,12 +189,15 @@ mod tests {
             watch: "app".into(),
             rule: "errors".into(),
             path: None,
+            condition: "count".into(),
             count: 57,
             window_s: 60.0,
-            threshold: 50,
+            threshold: 50.0,
+            why: "threshold 50".into(),
             since: "2026-11-22T10:00:00Z".into(),
             fingerprint: "0123456789abcdef".into(),
             samples: vec!["ERROR a".into(), "ERROR \u{1b}]0;x\u{7}\nb".into()],
+            ..AlertEvent::default()
         })
     }
 

@@ -112,14 +112,26 @@ pub struct AlertEvent {
     pub rule: String,
     /// The path, where the alert is by path.
     pub path: Option<PathBuf>,
-    /// The count that was compared.
+    /// `count`, `rate`, `share`, `spike`, `silence` or `new`.
+    pub condition: String,
+    /// Matching lines within the window.
     pub count: u64,
     /// Length of the window in seconds.
     pub window_s: f64,
-    /// The count above which the alert fires.
-    pub threshold: u64,
+    /// What the alert fires above: lines, lines per second, a share between 0 and 1, or times the usual.
+    pub threshold: f64,
+    /// How many matching lines were to be expected within the window, for a spike.
+    pub expected: Option<f64>,
+    /// All lines within the window, for a share.
+    pub lines: Option<u64>,
+    /// Why it fires, in a few words.
+    pub why: String,
     /// When the condition began to hold: RFC 3339, UTC.
     pub since: String,
+    /// When the alert fired or resolved: RFC 3339, UTC.
+    pub at: String,
+    /// Whether that was long before it could be told, because the lines were read late.
+    pub late: bool,
     /// Identity of the alert: 16 hexadecimal digits, the same for its firing and its resolved event.
     pub fingerprint: String,
     /// The newest matching lines, escaped and cut.
@@ -137,10 +149,16 @@ impl AlertEvent {
             "watch": self.watch,
             "rule": self.rule,
             "path": self.path.as_deref().map(display_path),
+            "condition": self.condition,
             "count": self.count,
             "window_s": self.window_s,
             "threshold": self.threshold,
+            "expected": self.expected,
+            "lines": self.lines,
+            "why": self.why,
             "since": self.since,
+            "at": self.at,
+            "late": self.late,
             "fingerprint": self.fingerprint,
             "samples": self.samples,
         })
@@ -296,10 +314,16 @@ impl AlertEvent {
                     watch = self.watch,
                     rule = self.rule,
                     path,
+                    condition = self.condition,
                     count = self.count,
                     window_s = self.window_s,
                     threshold = self.threshold,
+                    expected = self.expected,
+                    lines = self.lines,
+                    why = self.why,
                     since = self.since,
+                    at = self.at,
+                    late = self.late,
                     fingerprint = self.fingerprint,
                     samples,
                 )
@@ -405,7 +429,10 @@ impl Visit for Fields {
             (Record::Alert(e), "watch") => e.watch = text(),
             (Record::Alert(e), "rule") => e.rule = text(),
             (Record::Alert(e), "path") => e.path = Some(value.into()),
+            (Record::Alert(e), "condition") => e.condition = text(),
+            (Record::Alert(e), "why") => e.why = text(),
             (Record::Alert(e), "since") => e.since = text(),
+            (Record::Alert(e), "at") => e.at = text(),
             (Record::Alert(e), "fingerprint") => e.fingerprint = text(),
             (Record::Alert(e), "samples") => e.samples = serde_json::from_str(value).unwrap_or_default(),
             (Record::File(e), "event") => {
@@ -426,7 +453,7 @@ impl Visit for Fields {
             (Record::Count(e), "total") => e.total = value,
             (Record::Count(e), "generation") => e.generation = value,
             (Record::Alert(e), "count") => e.count = value,
-            (Record::Alert(e), "threshold") => e.threshold = value,
+            (Record::Alert(e), "lines") => e.lines = Some(value),
             (Record::File(e), "generation") => e.generation = value,
             (Record::File(e), "bytes") => e.bytes = Some(value),
             (Record::File(e), "offset") => e.offset = Some(value),
@@ -438,8 +465,17 @@ impl Visit for Fields {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        if let (Record::Alert(e), "window_s") = (&mut self.record, field.name()) {
-            e.window_s = value;
+        match (&mut self.record, field.name()) {
+            (Record::Alert(e), "window_s") => e.window_s = value,
+            (Record::Alert(e), "threshold") => e.threshold = value,
+            (Record::Alert(e), "expected") => e.expected = Some(value),
+            _ => {}
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if let (Record::Alert(e), "late") = (&mut self.record, field.name()) {
+            e.late = value;
         }
     }
 

@@ -74,11 +74,21 @@ struct Alert {
     rule: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
+    condition: String,
     count: u64,
     #[serde(serialize_with = "whole_if_possible")]
     window_s: f64,
-    threshold: u64,
+    #[serde(serialize_with = "whole_if_possible")]
+    threshold: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<u64>,
+    why: String,
     since: String,
+    at: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    late: bool,
     fingerprint: String,
     samples: Vec<String>,
 }
@@ -92,10 +102,16 @@ impl From<&AlertEvent> for Alert {
             watch: text(&event.watch),
             rule: text(&event.rule),
             path: event.path.as_deref().map(display_path),
+            condition: text(&event.condition),
             count: event.count,
             window_s: event.window_s,
             threshold: event.threshold,
+            expected: event.expected,
+            lines: event.lines,
+            why: text(&event.why),
             since: text(&event.since),
+            at: text(&event.at),
+            late: event.late,
             fingerprint: text(&event.fingerprint),
             samples: event.samples.iter().map(|sample| text(sample)).collect(),
         }
@@ -204,29 +220,31 @@ mod tests {
             watch: "app".into(),
             rule: "errors".into(),
             path: None,
+            condition: "count".into(),
             count: 57,
             window_s: 60.0,
-            threshold: 50,
+            threshold: 50.0,
+            why: "threshold 50".into(),
             since: "2026-11-22T09:59:58Z".into(),
+            at: "2026-11-22T09:59:59Z".into(),
             fingerprint: "0123456789abcdef".into(),
             samples: vec!["a \"b\"\u{1b}[1m".into()],
+            ..AlertEvent::default()
         };
         let head = r#"{"timestamp":"2026-11-22T10:00:00.123456Z","level":"ERROR","target":"spiketail::alert","alert":"error-spike","#;
-        let tail = concat!(
-            r#""since":"2026-11-22T09:59:58Z","fingerprint":"0123456789abcdef","#,
-            r#""samples":["a \"b\"\\x1b[1m"]}"#,
-            "\n"
-        );
+        let times = r#""since":"2026-11-22T09:59:58Z","at":"2026-11-22T09:59:59Z","#;
+        let tail = concat!(r#""fingerprint":"0123456789abcdef","samples":["a \"b\"\\x1b[1m"]}"#, "\n");
         let want = format!(
-            r#"{head}"state":"firing","severity":"critical","watch":"app","rule":"errors","count":57,"window_s":60,"threshold":50,{tail}"#
+            r#"{head}"state":"firing","severity":"critical","watch":"app","rule":"errors","condition":"count","count":57,"window_s":60,"threshold":50,"why":"threshold 50",{times}{tail}"#
         );
         assert_eq!(json(&Record::Alert(event.clone()), Level::ERROR), want);
 
         event.path = Some("/l".into());
         event.window_s = 0.5;
         event.state = AlertState::Resolved;
+        (event.expected, event.lines, event.late) = (Some(4.25), Some(900), true);
         let want = format!(
-            r#"{head}"state":"resolved","severity":"critical","watch":"app","rule":"errors","path":"/l","count":57,"window_s":0.5,"threshold":50,{tail}"#
+            r#"{head}"state":"resolved","severity":"critical","watch":"app","rule":"errors","path":"/l","condition":"count","count":57,"window_s":0.5,"threshold":50,"expected":4.25,"lines":900,"why":"threshold 50",{times}"late":true,{tail}"#
         );
         assert_eq!(json(&Record::Alert(event), Level::ERROR), want);
     }

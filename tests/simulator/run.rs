@@ -55,7 +55,8 @@ pub enum Fault {
 static PLAN: LazyLock<Arc<Compiled>> = LazyLock::new(|| {
     let file = FileSettings { reader: Reader::Pread, start: Start::Beginning, ..FileSettings::default() };
     let rules = vec![RuleSpec::errors()];
-    let watch = WatchPlan { name: "logs".to_owned(), rules, file, paths: String::new() };
+    let watch =
+        WatchPlan { name: "logs".to_owned(), rules, file, time: Arc::default(), paths: String::new() };
     Arc::new(Compiled::new(&Plan { watches: vec![watch], alerts: Vec::new() }).unwrap())
 });
 

@@ -260,7 +260,7 @@ impl Tail {
                 self.follow_open(reading, AtPath::Same, false, hands).map(|(_, next)| next)
             }
             Former::Compressed(archive) => {
-                let progress = archive.read(hands.scanner, &mut hands.budget, &mut hands.turn.tally)?;
+                let progress = archive.read(&mut hands.counter, &mut hands.turn.tally)?;
                 hands.turn.more |= progress == Progress::More;
                 Ok(Next::Settled)
             }
@@ -270,7 +270,7 @@ impl Tail {
     /// Ends a former file: its last line counts even without a line feed.
     fn end(&mut self, mut draining: Draining, hands: &mut Hands<'_>) {
         if let Former::Plain(reading) = &mut draining.former
-            && let Err(error) = reading.finish(hands.scanner, &mut hands.turn.tally)
+            && let Err(error) = reading.finish(&mut hands.counter, &mut hands.turn.tally)
         {
             let place = reading.place();
             self.cannot_read(&place, &error, hands);

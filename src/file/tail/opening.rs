@@ -119,6 +119,9 @@ impl Tail {
             Ok((file, stat)) if Identity::from(&stat) == place.identity => {
                 let mut reading = Reading::resume(file, &stat, &self.settings, place.mark);
                 reading.remember(&place);
+                if self.is_caught_up {
+                    reading.was_watched();
+                }
                 if place.mark.cursor.offset == 0 {
                     // Next to nothing tells whether it is the first generation still.
                     self.find_unseen(&place, Some(&reading), hands);
