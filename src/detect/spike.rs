@@ -102,9 +102,13 @@ impl Spike {
         Spike { settings, baseline: self.baseline.resume(settings.baseline()), ..self }
     }
 
-    /// Adds `n` events at `now_ms`. What comes late counts for the newest bucket.
+    /// Adds `n` events at `now_ms`. What comes late is learned with the newest bucket, if it is within the window.
     pub fn add(&mut self, now_ms: Millis, n: u64) {
         let now_ms = self.advance(now_ms);
+        let newest_ms = self.bucket.unwrap_or(0) * self.settings.bucket_ms();
+        if now_ms <= newest_ms - self.settings.window_ms {
+            return;
+        }
         self.open = self.open.saturating_add(n);
         self.series.add(now_ms, n);
     }

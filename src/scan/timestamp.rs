@@ -78,6 +78,8 @@ pub struct EventTime {
 
 /// After so many stamps in one place, another is looked for only near to it: a date in a message is no stamp.
 const SETTLED: u8 = 16;
+/// After so many lines without a stamp, a stamp is looked for only in one of so many: most likely there are none.
+const HOPELESS: u64 = 64;
 /// How many words further on a stamp is still looked for then.
 const NEAR_WORDS: usize = 3;
 /// How far apart two numbers in the same place may be if they are to be seconds since 1970.
@@ -92,6 +94,8 @@ pub struct Detector {
     /// How often in a row the stamp was where it was before.
     fits: u8,
     doubt: Option<Doubt>,
+    /// How many lines in a row had no stamp, before there was any.
+    misses: u64,
     last_ms: Option<i64>,
 }
 
@@ -100,7 +104,7 @@ impl Detector {
     #[must_use]
     pub fn new(settings: Arc<TimeSettings>) -> Detector {
         let zone = Zone::new(settings.zone.clone());
-        Detector { settings, zone, found: None, fits: 0, doubt: None, last_ms: None }
+        Detector { settings, zone, found: None, fits: 0, doubt: None, misses: 0, last_ms: None }
     }
 
     /// When what `line` tells of happened, which arrived at `arrival_ms`.
@@ -140,6 +144,12 @@ impl Detector {
         {
             self.fits = self.fits.saturating_add(1);
             return Some(at_ms);
+        }
+        if self.found.is_none() {
+            self.misses += 1;
+            if self.misses > HOPELESS && self.misses % HOPELESS != 0 {
+                return None;
+            }
         }
         self.look(line, kind, near).or_else(|| self.doubtful(line, kind))
     }

@@ -120,12 +120,15 @@ fn time_not_watched_is_no_silence() {
 }
 
 #[test]
-fn late_counts_fall_into_the_newest_bucket() {
+fn late_counts_are_those_of_their_time() {
     let mut watched = Watched::new();
     watched.go(0, 2 * HOUR, |second| u64::from(second % 10 == 0));
     let now = 2 * HOUR * SECOND_MS;
     watched.spike.add(now - 30 * 60 * SECOND_MS, 40);
+    assert_eq!(watched.spike.observe(now).count, 6);
+    watched.spike.add(now - 30 * SECOND_MS, 40);
     assert!(watched.spike.observe(now).holds);
+    assert_eq!(watched.spike.observe(now + 31 * SECOND_MS).count, 2);
 }
 
 #[test]

@@ -290,3 +290,14 @@ proptest! {
         detector(None, "UTC").recall(&line, i64::MIN);
     }
 }
+
+#[test]
+fn a_file_whose_lines_get_stamps_late_is_understood_in_the_end() {
+    let (arrival, line) = (ms(ARRIVAL), b"2026-11-22T09:00:00Z ERROR");
+    let mut detector = detector(None, "UTC");
+    for _ in 0..1_000 {
+        assert_eq!(detector.read(b"no stamp", arrival).source, Source::Arrived);
+    }
+    assert!((0..64).any(|_| detector.read(line, arrival).source == Source::Stamped));
+    assert_eq!(detector.read(line, arrival).source, Source::Stamped);
+}
