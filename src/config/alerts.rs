@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use super::conditions;
 use super::engine::to_usize;
 use super::error::Report;
 use super::schema::Kind;
 use super::table::{Table, Text};
 use crate::alert::{AlertSpec, Scope, Severity};
-use crate::detect::condition::Condition;
 
 /// Length of a minute in milliseconds: the default of `window`, `keep_firing_for` and `cooldown`.
 pub(super) const MINUTE_MS: i64 = 60_000;
@@ -48,7 +48,7 @@ fn read_alert<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Alert<'t> {
         rule: String::new(),
         watches: Vec::new(),
         scope: table.choice(report, "by", &SCOPES, Scope::Watch),
-        condition: read_condition(table, report),
+        condition: conditions::read(table, report),
         severity: table.choice(report, "severity", &SEVERITIES, Severity::Critical),
         for_ms: table.duration_ms(report, "for", 0..=DAY_MS, 0),
         keep_firing_for_ms: table.duration_ms(report, "keep_firing_for", 0..=DAY_MS, MINUTE_MS),
@@ -62,20 +62,5 @@ fn read_alert<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Alert<'t> {
         rule: table.text(report, "rule"),
         has_rule: table.has("rule"),
         watches: table.filled_list(report, "watches", "leave the key out for all watches that use the rule"),
-    }
-}
-
-fn read_condition(table: &Table<'_>, report: &mut Report<'_>) -> Condition {
-    table.choice(report, "when", &[("count", ())], ());
-    if !table.has("over") {
-        let label = table.label();
-        report.refuse(
-            table.span(),
-            format!("{label} lacks `over`; write how many lines within `window` are still fine: `over = 50`"),
-        );
-    }
-    Condition::Count {
-        over: table.integer(report, "over", 0..=u64::MAX).unwrap_or_default(),
-        window_ms: table.duration_ms(report, "window", 1_000..=DAY_MS, MINUTE_MS),
     }
 }

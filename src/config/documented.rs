@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::parse;
-use super::schema::Kind;
+use super::schema::{Kind, TIME_KEYS};
 
 const DOCUMENTED: &str = include_str!("../../config/spiketail.toml");
 const ORIGIN: &str = "/etc/spiketail/spiketail.toml";
@@ -12,7 +12,7 @@ const ORIGIN: &str = "/etc/spiketail/spiketail.toml";
 fn key_of(line: &str) -> Option<&str> {
     let line = line.strip_prefix("# ").unwrap_or(line);
     let (key, _) = line.split_once(" = ")?;
-    key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(key)
+    key.bytes().all(|b| b.is_ascii_lowercase() || b"_.".contains(&b)).then_some(key)
 }
 
 /// The lines below the header of each kind of table.
@@ -35,13 +35,17 @@ fn it_parses_to_a_working_configuration() {
 fn every_key_is_in_it_and_no_other() {
     for kind in Kind::ALL {
         let keys: Vec<&str> = section(kind).lines().filter_map(key_of).collect();
-        assert_eq!(keys, kind.keys(), "[{}]", kind.name());
+        let (inner, keys): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.contains('.'));
+        assert_eq!(keys, kind.keys().iter().filter(|key| **key != "time").copied().collect::<Vec<_>>());
+        let times: Vec<_> = inner.iter().map(|key| key.trim_start_matches("time.")).collect();
+        assert_eq!(times, if kind == Kind::Watch { TIME_KEYS } else { &[] });
     }
 }
 
 #[test]
 fn what_is_commented_out_is_the_default() {
-    let examples = ["# regex = ", "# not = "];
+    let examples =
+        ["# regex = ", "# not = ", "# at_least = ", "# learn = ", "# adopt = ", "# time.format = "];
     let uncommented: Vec<&str> = DOCUMENTED
         .lines()
         .map(|line| match line.strip_prefix("# ") {
@@ -58,6 +62,7 @@ fn its_examples_are_right_too() {
     let uncommented: Vec<&str> = DOCUMENTED
         .lines()
         .map(|line| if key_of(line).is_some() { line.trim_start_matches("# ") } else { line })
+        .map(|line| if line.starts_with("when = ") { "when = \"spike\"" } else { line })
         .collect();
     let settings = parse(&uncommented.join("\n"), Path::new(ORIGIN)).unwrap();
     assert_eq!(settings.plan.watches[0].rules[0].regex, ["level=(error|fatal)", r"\bsegfault\b"]);

@@ -5,6 +5,7 @@
 //! if nothing was refused.
 
 mod alerts;
+mod conditions;
 mod document;
 #[cfg(test)]
 mod documented;
@@ -18,6 +19,7 @@ mod schema;
 pub mod settings;
 mod source;
 mod table;
+mod times;
 mod values;
 mod watches;
 

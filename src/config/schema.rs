@@ -1,6 +1,9 @@
 //! The tables of a configuration and their keys. A key that is not listed here is refused, so the lists are
 //! complete, and a test holds the documented configuration to them.
 
+/// The keys within `time` of a watch.
+pub(super) const TIME_KEYS: &[&str] = &["format", "zone"];
+
 /// A kind of table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -54,6 +57,7 @@ impl Kind {
                 "window_bytes",
                 "line_bytes_max",
                 "rotated_grace",
+                "time",
             ],
             Kind::Rule => &["any", "regex", "not", "ignore_case"],
             Kind::Alert => &[
@@ -63,6 +67,9 @@ impl Kind {
                 "when",
                 "over",
                 "window",
+                "at_least",
+                "learn",
+                "adopt",
                 "for",
                 "keep_firing_for",
                 "cooldown",

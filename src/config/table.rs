@@ -20,6 +20,8 @@ pub(super) type Text<'t> = Spanned<&'t str>;
 pub(super) struct Table<'t> {
     kind: Kind,
     name: Option<&'t str>,
+    /// The key of the table that it stands in.
+    key: Option<&'static str>,
     span: Range<usize>,
     values: &'t DeTable<'t>,
 }
@@ -31,7 +33,7 @@ impl<'t> Table<'t> {
         span: Range<usize>,
         values: &'t DeTable<'t>,
     ) -> Self {
-        Table { kind, name, span, values }
+        Table { kind, name, key: None, span, values }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -50,14 +52,36 @@ impl<'t> Table<'t> {
 
     /// The header as it is written.
     pub(super) fn label(&self) -> String {
+        let key = self.key.map(|key| format!(".{key}")).unwrap_or_default();
         match self.name {
-            Some(name) => format!("[{}.{}]", self.kind.name(), quoted(name).trim_matches('`')),
-            None => format!("[{}]", self.kind.name()),
+            Some(name) => format!("[{}.{}{key}]", self.kind.name(), quoted(name).trim_matches('`')),
+            None => format!("[{}{key}]", self.kind.name()),
         }
     }
 
+    /// The table at `key`, with no keys but `known` ones, or `None` if it is missing or was refused.
+    pub(super) fn inner(
+        &self,
+        report: &mut Report<'_>,
+        key: &'static str,
+        known: &[&str],
+        right: &str,
+    ) -> Option<Table<'t>> {
+        let value = self.values.get(key)?;
+        let DeValue::Table(values) = value.get_ref() else {
+            self.refuse_type(report, key, value.get_ref(), right);
+            return None;
+        };
+        let inner = Table { kind: self.kind, name: self.name, key: Some(key), span: value.span(), values };
+        inner.refuse_keys_but(known, report);
+        Some(inner)
+    }
+
     pub(super) fn refuse_unknown_keys(&self, report: &mut Report<'_>) {
-        let known = self.kind.keys();
+        self.refuse_keys_but(self.kind.keys(), report);
+    }
+
+    fn refuse_keys_but(&self, known: &[&str], report: &mut Report<'_>) {
         for key in self.values.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let hint = hint(key.get_ref(), known.iter().copied());
             let name = quoted(key.get_ref());
@@ -126,6 +150,30 @@ impl<'t> Table<'t> {
             report.refuse(text.span(), format!("`{key}` in {label} cannot be {name}{hint}"));
         }
         found
+    }
+
+    /// A number, or a text that `parse` takes for one; 0 once it was refused.
+    pub(super) fn parsed(
+        &self,
+        report: &mut Report<'_>,
+        key: &str,
+        parse: impl Fn(&str) -> Option<f64>,
+        right: &str,
+    ) -> f64 {
+        let Some(value) = self.values.get(key).map(Spanned::get_ref) else { return 0.0 };
+        let (shown, parsed) = match value {
+            DeValue::String(text) => (quoted(text), parse(text)),
+            DeValue::Integer(number) => (number.to_string(), parse(number.as_str())),
+            DeValue::Float(number) => (number.to_string(), parse(number.as_str())),
+            other => {
+                self.refuse_type(report, key, other, right);
+                return 0.0;
+            }
+        };
+        parsed.unwrap_or_else(|| {
+            self.refuse(report, key, &format!("is {shown}; {right}"));
+            0.0
+        })
     }
 
     /// A whole number within `bounds`, or `None` if it is missing or was refused.

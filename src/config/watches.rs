@@ -10,6 +10,7 @@ use super::engine::to_usize;
 use super::error::{Report, quoted};
 use super::schema::Kind;
 use super::table::{Table, Text};
+use super::times;
 use crate::file::settings::{FileSettings, Reader, Start};
 use crate::scan::timestamp::TimeSettings;
 use crate::watch::spec::WatchSpec;
@@ -53,7 +54,7 @@ fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut Report<'_>) -> 
         span: Some(table.span()),
         rules: table.filled_list(report, "rules", all),
         file: read_file(table, report),
-        time: Arc::default(),
+        time: times::read(table, report),
         find,
     }
 }

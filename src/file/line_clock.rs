@@ -73,7 +73,8 @@ impl LineClock {
         stamps: Option<Box<Stamps>>,
         now_ms: i64,
     ) -> LineClock {
-        let stamps = stamps.filter(|stamps| Arc::ptr_eq(&stamps.settings, settings));
+        let is_same = |known: &Arc<TimeSettings>| Arc::ptr_eq(known, settings) || known == settings;
+        let stamps = stamps.filter(|stamps| is_same(&stamps.settings));
         LineClock {
             settings: Arc::clone(settings),
             stamps,

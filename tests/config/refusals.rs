@@ -19,7 +19,7 @@ conf.toml:1:8: [watch.app] lacks `paths`; write where the logs are, such as `pat
   |        ^^^
 
 conf.toml:2:1: unknown key `pathz` in [watch.app]; did you mean `paths`? (known: `paths`, `exclude`, `rules`, \
-`start`, `reader`, `window_bytes`, `line_bytes_max`, `rotated_grace`)
+`start`, `reader`, `window_bytes`, `line_bytes_max`, `rotated_grace`, `time`)
   |
 2 | pathz = [\"/var/log\"]
   | ^^^^^"
@@ -222,8 +222,8 @@ fn choices_are_listed() {
             "5:6: `by` in [alert.a] cannot be `file` (known: `watch`, `path`)",
         ),
         (
-            "[alert.a]\nover = 1\nwhen = 'rate'\n",
-            "5:8: `when` in [alert.a] cannot be `rate` (known: `count`)",
+            "[alert.a]\nover = 1\nwhen = 'rates'\n",
+            "5:8: `when` in [alert.a] cannot be `rates`; did you mean `rate`? (known: `count`, `rate`, `share`, `spike`, `silence`, `new`)",
         ),
         (
             "[alert.a]\nover = 1\nseverity = 'warn'\n",

@@ -1,0 +1,175 @@
+//! The keys of an `[alert.NAME]` that say what must hold of a rule's lines.
+
+use super::alerts::{DAY_MS, MINUTE_MS};
+use super::error::Report;
+use super::table::Table;
+use crate::detect::Millis;
+use crate::detect::condition::Condition;
+use crate::detect::spike::SpikeSettings;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Count,
+    Rate,
+    Share,
+    Spike,
+    Silence,
+    New,
+}
+
+const KINDS: [(&str, Kind); 6] = [
+    ("count", Kind::Count),
+    ("rate", Kind::Rate),
+    ("share", Kind::Share),
+    ("spike", Kind::Spike),
+    ("silence", Kind::Silence),
+    ("new", Kind::New),
+];
+
+/// Keys that not every condition has.
+const KEYS: [&str; 6] = ["over", "window", "at_least", "learn", "adopt", "for"];
+
+/// A month, in milliseconds: no alert looks back further.
+const MONTH_MS: Millis = 31 * DAY_MS;
+/// A share means little if it is of a handful of lines.
+const SHARE_AT_LEAST: u64 = 20;
+
+impl Kind {
+    fn name(self) -> &'static str {
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    fn has(self, key: &str) -> bool {
+        match self {
+            Kind::Count => matches!(key, "over" | "window" | "for"),
+            Kind::Rate | Kind::Share => matches!(key, "over" | "window" | "at_least" | "for"),
+            Kind::Spike => true,
+            Kind::Silence => matches!(key, "window" | "for"),
+            Kind::New => key == "window",
+        }
+    }
+
+    fn over_example(self) -> &'static str {
+        match self {
+            Kind::Rate => {
+                "write how many lines a second are still fine: `over = 2.5`, or `over = \"100/m\"` a minute"
+            }
+            Kind::Share => "write which share of all lines is still fine: `over = \"5%\"`",
+            _ => "write how many lines within `window` are still fine: `over = 50`",
+        }
+    }
+}
+
+/// Reads the condition of an alert.
+pub(super) fn read(table: &Table<'_>, report: &mut Report<'_>) -> Condition {
+    let kind = table.choice(report, "when", &KINDS, Kind::Count);
+    for key in KEYS.into_iter().filter(|key| table.has(key) && !kind.has(key)) {
+        table.refuse(report, key, &format!("means nothing with `when = \"{}\"`; take it out", kind.name()));
+    }
+    let has_no_default = matches!(kind, Kind::Count | Kind::Rate | Kind::Share);
+    if has_no_default && !table.has("over") {
+        let label = table.label();
+        report.refuse(table.span(), format!("{label} lacks `over`; {}", kind.over_example()));
+    }
+    let window_ms = window_ms(kind, table, report);
+    match kind {
+        Kind::Count => Condition::Count {
+            over: table.integer(report, "over", 0..=u64::MAX).unwrap_or_default(),
+            window_ms,
+        },
+        Kind::Rate => Condition::Rate {
+            over: table.parsed(report, "over", rate, "write lines a second, such as 2.5, or \"100/m\""),
+            at_least: at_least(table, report, 1),
+            window_ms,
+        },
+        Kind::Share => Condition::Share {
+            over: table.parsed(report, "over", share, "write a share such as \"5%\" or 0.05"),
+            at_least: at_least(table, report, SHARE_AT_LEAST),
+            window_ms,
+        },
+        Kind::Spike => Condition::Spike(read_spike(window_ms, table, report)),
+        Kind::Silence => Condition::Silence { window_ms },
+        Kind::New => Condition::New { quiet_ms: table.has("window").then_some(window_ms) },
+    }
+}
+
+fn window_ms(kind: Kind, table: &Table<'_>, report: &mut Report<'_>) -> Millis {
+    let (least, most, default) = match kind {
+        Kind::Count | Kind::Rate | Kind::Share => (1_000, DAY_MS, MINUTE_MS),
+        Kind::Spike => (10_000, DAY_MS, MINUTE_MS),
+        Kind::Silence => (1_000, MONTH_MS, 0),
+        Kind::New => (MINUTE_MS, 366 * DAY_MS, 0),
+    };
+    if kind == Kind::Silence && !table.has("window") {
+        let label = table.label();
+        let example = "write after how long without a line to alert: `window = \"10m\"`";
+        report.refuse(table.span(), format!("{label} lacks `window`; {example}"));
+    }
+    table.duration_ms(report, "window", least..=most, default)
+}
+
+fn read_spike(window_ms: Millis, table: &Table<'_>, report: &mut Report<'_>) -> SpikeSettings {
+    let default = SpikeSettings { window_ms, ..SpikeSettings::default() };
+    let factor = match table.has("over") {
+        true => table.parsed(report, "over", factor, "write how many times the usual is still fine: 4"),
+        false => default.factor,
+    };
+    SpikeSettings {
+        factor,
+        at_least: at_least(table, report, default.at_least),
+        learn_ms: table.duration_ms(report, "learn", MINUTE_MS..=MONTH_MS, default.learn_ms),
+        adopt_ms: table.duration_ms(report, "adopt", 3_600_000..=366 * DAY_MS, default.adopt_ms),
+        ..default
+    }
+}
+
+fn at_least(table: &Table<'_>, report: &mut Report<'_>, default: u64) -> u64 {
+    table.integer(report, "at_least", 1..=u64::MAX).unwrap_or(default)
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0)
+}
+
+/// Lines a second, from lines in some unit of time.
+fn rate(text: &str) -> Option<f64> {
+    let (lines, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let seconds = match unit.trim() {
+        "s" | "sec" | "second" => 1.0,
+        "m" | "min" | "minute" => 60.0,
+        "h" | "hour" => 3_600.0,
+        _ => return None,
+    };
+    number(lines).map(|lines| lines / seconds)
+}
+
+fn share(text: &str) -> Option<f64> {
+    let share = match text.trim().strip_suffix('%') {
+        Some(percent) => number(percent)? / 100.0,
+        None => number(text)?,
+    };
+    (share < 1.0).then_some(share)
+}
+
+fn factor(text: &str) -> Option<f64> {
+    number(text.trim().trim_end_matches(['x', '×'])).filter(|factor| (1.1..=1_000.0).contains(factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rate_a_share_and_a_factor_may_be() {
+        assert_eq!(
+            (rate("2.5"), rate("120/m"), rate("1 / hour")),
+            (Some(2.5), Some(2.0), Some(1.0 / 3600.0))
+        );
+        assert_eq!((rate("-1"), rate("5/d"), rate("nan"), rate("")), (None, None, None, None));
+        assert_eq!((share("5%"), share("0.05"), share("5")), (Some(0.05), Some(0.05), None));
+        assert_eq!(
+            (factor("4"), factor("4x"), factor("1"), factor("inf")),
+            (Some(4.0), Some(4.0), None, None)
+        );
+    }
+}
