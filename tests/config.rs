@@ -1,5 +1,7 @@
 //! What a configuration may say, what it is told when it says something else, and that no text breaks it.
 
+#[path = "config/conditions.rs"]
+mod conditions;
 #[path = "config/flags.rs"]
 mod flags;
 #[path = "config/refusals.rs"]
