@@ -119,7 +119,8 @@ impl LineClock {
             (Source::Stamped, Some(_)) => time.at_ms += stamps.skew.known_ms(),
             _ => {}
         }
-        time.at_ms = time.at_ms.min(self.now_ms.saturating_add(self.settings.future_ms_max));
+        // Nothing is written after it was read: a clock that is ahead must not make the other lines late.
+        time.at_ms = time.at_ms.min(self.now_ms);
         self.last = Some((end, time));
         time
     }
@@ -189,6 +190,7 @@ mod tests {
         assert_eq!(clock.time_of(b"ERROR", 5).at_ms, NOW);
         assert_eq!(clock.time_of(stamped(700).as_bytes(), 50).at_ms, NOW - 700);
         assert_eq!(clock.time_of(b"  at main.rs", 60).at_ms, NOW);
+        assert_eq!(clock.time_of(stamped(-200_000).as_bytes(), 90).at_ms, NOW);
     }
 
     #[test]
