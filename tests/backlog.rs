@@ -326,3 +326,22 @@ fn silence_and_the_first_line_ever_are_told_across_restarts() {
     daemon.go_to(7 * MINUTE);
     assert_eq!(place.told().len(), 2, "{:?}", place.told());
 }
+
+#[test]
+fn old_lines_do_not_end_an_alert_that_fires_now() {
+    let place = Place::new(count(50));
+    place.append("app.log", [], BEGIN);
+    let mut daemon = place.start();
+    let now = 3 * HOUR;
+    daemon.go_to(now);
+    place.append("app.log", stamped(every(100, now - 10 * SECOND, now)), BEGIN + now);
+    daemon.sweep();
+    assert_eq!(place.told().len(), 1);
+    place.append("old.log", stamped(every(SECOND, HOUR, HOUR + 55 * SECOND)), BEGIN + HOUR);
+    daemon.engine.add(0, &place.log("old.log"), Origin::Appeared);
+    daemon.work();
+    daemon.go_to(now + 30 * SECOND);
+    assert_eq!(place.told().len(), 1, "{:?}", place.told());
+    daemon.go_to(now + 5 * MINUTE);
+    assert_eq!(place.told().len(), 2, "{:?}", place.told());
+}
