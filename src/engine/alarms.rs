@@ -12,7 +12,7 @@ use crate::alert::lifecycle::Transition;
 use crate::alert::samples::sample;
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
-use crate::detect::condition::{Observation, Why};
+use crate::detect::condition::{Condition, Observation, Why};
 use crate::engine::clock::Clock;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::FileKey;
@@ -390,8 +390,9 @@ impl Alarms {
         self.changed.clear();
         for (key, state) in std::mem::take(&mut self.alerts) {
             if let Some(key) = goes_on(key) {
+                let alarm = state.alarm.resume(&new.alerts[key.0], self.clock.now());
                 self.changed.insert(key);
-                self.alerts.insert(key, state);
+                self.alerts.insert(key, Alert { alarm, ..state });
             }
         }
         self.add_missing(new);
@@ -460,9 +461,14 @@ fn transition(event: &AlertEvent, at_ms: Millis) -> TransitionRecord {
     }
 }
 
-/// Whether an alert of the old plan goes on as `new`: its identity and what it counts are the same.
+/// Whether an alert of the old plan goes on as `new`: its identity and what it counts are the same. What is usual took long to
+/// learn, and stays whatever the alert makes of it.
 fn is_same(new: &AlertSpec, old: &AlertSpec) -> bool {
-    new.name == old.name && new.rule == old.rule && new.scope == old.scope && new.condition == old.condition
+    let is_same_count = match (&new.condition, &old.condition) {
+        (Condition::Spike(new), Condition::Spike(old)) => new.window_ms == old.window_ms,
+        (new, old) => new == old,
+    };
+    new.name == old.name && new.rule == old.rule && new.scope == old.scope && is_same_count
 }
 
 fn alert_event(
