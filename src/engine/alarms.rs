@@ -18,7 +18,7 @@ use crate::engine::plan::Compiled;
 use crate::engine::registry::FileKey;
 use crate::file::tally::{Sample, Tally};
 use crate::store::{AlertId, AlertRecord, TransitionRecord};
-use crate::telemetry::events::{AlertEvent, AlertState};
+use crate::telemetry::events::{AlertEvent, AlertState, HealthEvent};
 
 /// No longer than this are lines set aside after the start, in milliseconds.
 const SETTLE_MS_MAX: Millis = 5_000;
@@ -329,7 +329,15 @@ impl Alarms {
         }
         series.retain(|(.., is_at_rest)| *is_at_rest);
         series.sort_unstable();
-        for (_, key, _) in series.into_iter().take(SERIES_MAX / 10) {
+        series.truncate(SERIES_MAX / 10);
+        let message = format!(
+            "the alert {} by path has more than {SERIES_MAX} series; those that were quiet for longest are begun anew; \
+             have it look at fewer paths, or by watch",
+            plan.alerts[number].name
+        );
+        let count = Some(series.len() as u64);
+        HealthEvent { event: "series_forgotten".to_owned(), message, count, warning: true }.emit();
+        for (_, key, _) in series {
             self.remove(plan, key);
         }
     }
