@@ -14,6 +14,7 @@ use spiketail::alert::{Scope, Severity};
 use spiketail::config::{self, ConfigError};
 use spiketail::detect::condition::Condition;
 use spiketail::file::settings::{Reader, Start};
+use spiketail::scan::level::Level;
 use spiketail::telemetry::events::Kind;
 use spiketail::telemetry::{Color, Destination, Format};
 
@@ -67,11 +68,17 @@ line_bytes_max = "1MB"
 rotated_grace = "1h30m"
 [watch.a]
 paths = ["/a"]
+record_start = '^\d'
 [rule.oom]
 any = "Out of memory"
 regex = ['oom-?kill']
 not = 'test'
 ignore_case = true
+word = true
+level = "Warning"
+record_start = '^\S'
+match = "Out of memory"
+no_match = ["a", "b"]
 [rule.errors]
 regex = 'ERR'
 [alert.oom]
@@ -121,7 +128,11 @@ fn every_key_arrives() {
         (rule.any.as_slice(), rule.not.as_slice()),
         (&["Out of memory".into()][..], &["test".into()][..])
     );
-    assert!(rule.ignore_case);
+    assert!(rule.ignore_case && rule.word);
+    assert_eq!(rule.level, Some(Level::Warn));
+    assert_eq!(rule.record_start.as_deref(), Some(r"^\S"));
+    assert_eq!(settings.plan.watches[1].rules[0].record_start.as_deref(), Some(r"^\S"));
+    assert_eq!(settings.plan.watches[1].rules[1].record_start.as_deref(), Some(r"^\d"));
 
     let [oom, errors] = settings.plan.alerts.as_slice() else { panic!() };
     assert_eq!(oom.watches, ["b", "a"]);

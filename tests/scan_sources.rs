@@ -17,7 +17,14 @@ const PAGE: usize = 4096;
 
 fn rule(any: &[&str], regex: &[&str], not: &[&str], ignore_case: bool) -> RuleSpec {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    RuleSpec { name: "r".into(), any: owned(any), regex: owned(regex), not: owned(not), ignore_case }
+    RuleSpec {
+        name: "r".into(),
+        any: owned(any),
+        regex: owned(regex),
+        not: owned(not),
+        ignore_case,
+        ..RuleSpec::default()
+    }
 }
 
 fn rule_sets() -> Vec<Vec<RuleSpec>> {

@@ -1,37 +1,41 @@
-//! `spiketail check`: says whether a configuration is right.
+//! `spiketail check`: says whether a configuration is right, what it finds, and when it would alert.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::EXIT_USAGE;
-use crate::config;
+use crate::config::{self, Settings};
 use crate::engine::plan::Compiled;
+use crate::engine::settings::WatchPlan;
+use crate::sys::open::open_regular;
+use crate::telemetry::events::display_path;
+use crate::watch::survey::{Findings, survey};
+
+/// How many files of a watch are listed, unless all are asked for.
+const LISTED_MAX: usize = 20;
 
 /// What `spiketail check` takes.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// Configuration to check
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/spiketail/spiketail.toml")]
     config: PathBuf,
+    /// List every file, however many there are
+    #[arg(long)]
+    all: bool,
 }
 
 /// Checks a configuration. Gives the exit status of the process: 0 if it is right, else 2.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let checked = config::load(&args.config).map_err(|e| e.to_string()).and_then(|settings| {
+    let checked = config::check(&args.config).map_err(|e| e.to_string()).and_then(|settings| {
         Compiled::new(&settings.plan)
             .map_err(|e| format!("the rules of a watch are too much together: {e}"))?;
-        Ok(settings)
+        let text = report(&settings, &args.config, if args.all { usize::MAX } else { LISTED_MAX })?;
+        Ok(text)
     });
     match checked {
-        Ok(settings) => {
-            let plan = &settings.plan;
-            println!(
-                "{}: right: {} watches, {} alerts, {} outputs",
-                args.config.display(),
-                plan.watches.len(),
-                plan.alerts.len(),
-                settings.outputs.len()
-            );
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -39,4 +43,67 @@ pub fn run(args: &CheckArgs) -> ExitCode {
             ExitCode::from(EXIT_USAGE)
         }
     }
+}
+
+fn report(settings: &Settings, path: &Path, listed_max: usize) -> Result<String, String> {
+    let Settings { plan, finds, outputs, .. } = settings;
+    let found = survey(finds).map_err(|error| error.to_string())?;
+    let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let mut lines = vec![format!(
+        "{}: right: {}, {}, {}",
+        display_path(path),
+        counted(plan.watches.len(), "watch", "watches"),
+        counted(plan.alerts.len(), "alert", "alerts"),
+        counted(outputs.len(), "output", "outputs"),
+    )];
+    for (watch, findings) in plan.watches.iter().zip(&found.watches) {
+        lines.push(String::new());
+        lines.extend(of_watch(watch, findings, listed_max));
+    }
+    if !found.missing.is_empty() || !found.unlisted.is_empty() {
+        lines.push(String::new());
+    }
+    for missing in &found.missing {
+        lines.push(format!(
+            "{}: nothing is there yet; it is read when it comes",
+            display_path(Path::new(missing))
+        ));
+    }
+    for (directory, why) in &found.unlisted {
+        let directory = display_path(directory);
+        lines.push(format!(
+            "{directory}: cannot be listed: {why}; the user that runs spiketail needs r and x on it"
+        ));
+    }
+    if !plan.alerts.is_empty() {
+        lines.push(String::new());
+    }
+    for alert in &plan.alerts {
+        lines.push(format!("[alert.{}] {}: {}", alert.name, alert.severity, alert.describe()));
+    }
+    Ok(lines.join("\n") + "\n")
+}
+
+fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize) -> Vec<String> {
+    let rules: Vec<_> = watch.rules.iter().map(|rule| rule.name.as_str()).collect();
+    let mut lines = vec![format!("[watch.{}] counts {}", watch.name, rules.join(", "))];
+    let read = findings.found.iter().map(|path| (path, why_not(path)));
+    let left_out = findings.left_out.iter().map(|(path, why)| (path, Some(format!("left out: {why}"))));
+    let files: Vec<_> = read.chain(left_out).collect();
+    if findings.found.is_empty() {
+        lines.push("  no file yet; files that come are read from their beginning".to_owned());
+    }
+    for (path, why_not) in files.iter().take(listed_max) {
+        let why_not = why_not.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
+        lines.push(format!("  {}{why_not}", display_path(path)));
+    }
+    if files.len() > listed_max {
+        lines.push(format!("  and {} more; --all lists them", files.len() - listed_max));
+    }
+    lines
+}
+
+/// Why a file that is meant cannot be read by whoever asks, if it cannot.
+fn why_not(path: &Path) -> Option<String> {
+    open_regular(path).err().map(|error| format!("not read: {error}"))
 }

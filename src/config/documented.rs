@@ -44,8 +44,18 @@ fn every_key_is_in_it_and_no_other() {
 
 #[test]
 fn what_is_commented_out_is_the_default() {
-    let examples =
-        ["# regex = ", "# not = ", "# at_least = ", "# learn = ", "# adopt = ", "# time.format = "];
+    let examples = [
+        "# regex = ",
+        "# not = ",
+        "# at_least = ",
+        "# learn = ",
+        "# adopt = ",
+        "# time.format = ",
+        "# level = ",
+        "# record_start = ",
+        "# match = ",
+        "# no_match = ",
+    ];
     let uncommented: Vec<&str> = DOCUMENTED
         .lines()
         .map(|line| match line.strip_prefix("# ") {

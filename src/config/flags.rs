@@ -116,6 +116,7 @@ pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: 
         rules: None,
         file: FileSettings::default(),
         time: Arc::default(),
+        record_start: None,
         find: find.clone(),
     });
 }

@@ -11,6 +11,8 @@ use super::values::hint;
 use super::watches::Watch;
 use crate::alert::AlertSpec;
 use crate::engine::settings::{Plan, WatchPlan};
+use crate::scan::records::RECORD_RULES_MAX;
+use crate::scan::rules::RuleSpec;
 
 /// Builds the plan. What names something that is not there, and what nothing uses, is refused.
 pub(super) fn link(
@@ -65,7 +67,12 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut Report<'_>) 
             }
         }
         used.extend(found.iter().map(|rule| rule.spec.name.as_str()));
-        let rules = found.iter().map(|rule| rule.spec.clone()).collect();
+        let own = |rule: &&Rule| {
+            let record_start = rule.spec.record_start.clone().or_else(|| watch.record_start.clone());
+            RuleSpec { record_start, ..rule.spec.clone() }
+        };
+        let rules: Vec<_> = found.iter().map(own).collect();
+        refuse_too_many_records(watch, &rules, report);
         let paths = watch.find.paths_text();
         plans.push(WatchPlan {
             name: watch.name.clone(),
@@ -80,6 +87,21 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut Report<'_>) 
         refuse_unused(rules, &used, report);
     }
     plans
+}
+
+fn refuse_too_many_records(watch: &Watch<'_>, rules: &[RuleSpec], report: &mut Report<'_>) {
+    let count = rules.iter().filter(|rule| rule.record_start.is_some()).count();
+    if count > RECORD_RULES_MAX {
+        let span = watch.span.clone().unwrap_or(0..0);
+        report.refuse(
+            span,
+            format!(
+                "[watch.{}] has {count} rules with a `record_start`, and can keep {RECORD_RULES_MAX} apart; \
+                 put some of them together, or into another watch",
+                watch.name
+            ),
+        );
+    }
 }
 
 fn refuse_unused(rules: &[Rule], used: &HashSet<&str>, report: &mut Report<'_>) {

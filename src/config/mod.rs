@@ -15,6 +15,7 @@ pub mod flags;
 mod link;
 mod outputs;
 mod rules;
+mod samples;
 mod schema;
 pub mod settings;
 mod source;
@@ -54,6 +55,21 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 pub fn parse(text: &str, origin: &Path) -> Result<Settings, ConfigError> {
     // Without a working directory only absolute paths can be understood, and the others are refused.
     parse_with(text, origin, &std::path::absolute(origin).unwrap_or_default(), None)
+}
+
+/// Like [`load`], and tries the samples of every rule.
+///
+/// # Errors
+/// As [`load`], or a sample is not judged as it should be.
+pub fn check(path: &Path) -> Result<Settings, ConfigError> {
+    let text = source::read_text(path)?;
+    let settings = parse(&text, path)?;
+    let mut report = Report::new(without_mark(&text), path);
+    let root = document::parse(without_mark(&text), &mut report);
+    let tables = root.as_ref().map(|root| document::tables(root, &mut report)).unwrap_or_default();
+    rules::read(&tables, &mut report).iter().for_each(|rule| samples::check(rule, &mut report));
+    report.finish()?;
+    Ok(settings)
 }
 
 /// Reads the rules of the configuration in the file `path`, which need not watch anything.

@@ -1,24 +1,36 @@
 //! The tables `[rule.NAME]`.
 
+use std::ops::Range;
+
 use super::error::{Report, quoted};
 use super::schema::Kind;
 use super::table::{Table, Text};
+use crate::scan::level::Level;
 use crate::scan::rules::{RuleSpec, check_pattern};
 
 /// A rule and, if it stands in the file, where.
 pub(super) struct Rule {
     pub(super) spec: RuleSpec,
-    pub(super) span: Option<std::ops::Range<usize>>,
+    pub(super) span: Option<Range<usize>>,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// A line that a rule is meant to match, or not to match.
+pub(super) struct Sample {
+    pub(super) line: String,
+    pub(super) is_match: bool,
+    pub(super) span: Range<usize>,
 }
 
 /// Reads every rule; never empty.
 pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Vec<Rule> {
     let mut rules = Vec::new();
     for table in tables.iter().filter(|table| table.kind() == Kind::Rule) {
-        rules.push(Rule { spec: read_rule(table, report), span: Some(table.span()) });
+        let (spec, samples) = (read_rule(table, report), read_samples(table, report));
+        rules.push(Rule { spec, span: Some(table.span()), samples });
     }
     if rules.is_empty() {
-        rules.push(Rule { spec: RuleSpec::errors(), span: None });
+        rules.push(Rule { spec: RuleSpec::errors(), span: None, samples: Vec::new() });
     }
     rules
 }
@@ -41,14 +53,61 @@ fn read_rule(table: &Table<'_>, report: &mut Report<'_>) -> RuleSpec {
         owned(&patterns)
     };
     let (regex, not) = (patterns("regex"), patterns("not"));
-    if !table.has("any") && !table.has("regex") {
+    if !["any", "regex", "level"].into_iter().any(|key| table.has(key)) {
         let label = table.label();
         report.refuse(
             table.span(),
-            format!("{label} says nothing to look for; add `any = [\"ERROR\"]` (literal texts) or `regex`"),
+            format!(
+                "{label} says nothing to look for; add `any = [\"ERROR\"]` (literal texts), `regex`, or `level = \"error\"`"
+            ),
         );
     }
-    RuleSpec { name: table.name().to_owned(), any: owned(&any), regex, not, ignore_case }
+    let word = table.switch(report, "word", false);
+    if word && !table.has("any") && !table.has("regex") {
+        table.refuse(report, "word", "means nothing without `any` or `regex`; take it out");
+    }
+    RuleSpec {
+        name: table.name().to_owned(),
+        any: owned(&any),
+        regex,
+        not,
+        ignore_case,
+        word,
+        level: read_level(table, report),
+        record_start: read_record_start(table, report),
+    }
+}
+
+fn read_level(table: &Table<'_>, report: &mut Report<'_>) -> Option<Level> {
+    let text = table.text(report, "level")?;
+    let level = Level::parse(text.get_ref());
+    if level.is_none() {
+        let choices = Level::ALL.map(|level| (level.name(), level));
+        return table.choose(report, "level", &text, &choices);
+    }
+    level
+}
+
+/// Reads the beginning of a record, which a rule and a watch can say.
+pub(super) fn read_record_start(table: &Table<'_>, report: &mut Report<'_>) -> Option<String> {
+    let text = table.text(report, "record_start")?;
+    if let Err(why_not) = check_regex(text.get_ref(), false) {
+        refuse(table, report, &text, "record_start", &why_not);
+    }
+    Some((*text.get_ref()).to_owned())
+}
+
+fn read_samples(table: &Table<'_>, report: &mut Report<'_>) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for (key, is_match) in [("match", true), ("no_match", false)] {
+        for text in table.texts(report, key) {
+            if text.get_ref().contains('\n') {
+                refuse(table, report, &text, key, "no line holds a line break; write one line a text");
+            }
+            samples.push(Sample { line: (*text.get_ref()).to_owned(), is_match, span: text.span() });
+        }
+    }
+    samples
 }
 
 fn refuse(table: &Table<'_>, report: &mut Report<'_>, at: &Text<'_>, key: &str, why_not: &str) {

@@ -56,10 +56,13 @@ impl Kind {
                 "reader",
                 "window_bytes",
                 "line_bytes_max",
+                "record_start",
                 "rotated_grace",
                 "time",
             ],
-            Kind::Rule => &["any", "regex", "not", "ignore_case"],
+            Kind::Rule => {
+                &["any", "regex", "not", "ignore_case", "word", "level", "record_start", "match", "no_match"]
+            }
             Kind::Alert => &[
                 "rule",
                 "watches",

@@ -8,6 +8,7 @@ use globset::GlobBuilder;
 
 use super::engine::to_usize;
 use super::error::{Report, quoted};
+use super::rules;
 use super::schema::Kind;
 use super::table::{Table, Text};
 use super::times;
@@ -32,6 +33,8 @@ pub(super) struct Watch<'t> {
     pub(super) rules: Option<Vec<Text<'t>>>,
     pub(super) file: FileSettings,
     pub(super) time: Arc<TimeSettings>,
+    /// How a record begins, for the rules that do not say it.
+    pub(super) record_start: Option<String>,
     pub(super) find: WatchSpec,
 }
 
@@ -55,6 +58,7 @@ fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut Report<'_>) -> 
         rules: table.filled_list(report, "rules", all),
         file: read_file(table, report),
         time: times::read(table, report),
+        record_start: rules::read_record_start(table, report),
         find,
     }
 }

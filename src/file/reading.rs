@@ -433,7 +433,7 @@ impl Reading {
         let Some(data) = self.file.next_data(self.offset()) else { return Ok(false) };
         let data = data.min(self.size());
         if data > self.offset() {
-            self.mark.cursor = LineCursor::at(data);
+            self.mark.cursor.move_to(data);
             self.mark.anchor = self.anchor_at(data)?;
         }
         Ok(true)

@@ -19,6 +19,12 @@ pub enum PatternError {
     /// It asks for a line feed, which no line holds.
     #[error("the pattern asks for a line feed (\\n), but a rule is matched against one line at a time")]
     LineFeed,
+    /// More rules have a `record_start` than can be kept apart.
+    #[error(
+        "more than {} rules of the watch have a `record_start`; put some of them together, or into another watch",
+        crate::scan::records::RECORD_RULES_MAX
+    )]
+    TooManyRecords,
     /// It compiles to more than the bound.
     #[error("the pattern is too large: {0}")]
     TooLarge(String),
@@ -91,6 +97,11 @@ fn without_line_feed(class: &Class) -> Class {
             Class::Bytes(class)
         }
     }
+}
+
+/// What matches `hir` only as whole words: no word goes on before its first byte or behind its last one.
+pub(super) fn as_words(hir: Hir) -> Hir {
+    Hir::concat(vec![Hir::look(Look::WordStartHalfUnicode), hir, Hir::look(Look::WordEndHalfUnicode)])
 }
 
 /// The ends of the text are the ends of the line, for every kind of anchor. In a window, NULs before a line and a CR

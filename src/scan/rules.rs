@@ -10,10 +10,13 @@ use regex_automata::meta::{self, Regex};
 use regex_automata::{MatchKind, PatternSet};
 use regex_syntax::hir::Hir;
 
+use crate::scan::level::{Level, candidates, level_of};
 pub use crate::scan::pattern::PatternError;
-use crate::scan::pattern::{Scope, literal, parse};
+use crate::scan::pattern::{Scope, as_words, literal, parse};
+use crate::scan::records::Starts;
+use crate::scan::scanner::Scanner;
 
-/// A validated rule: a line matches if any of `any` or `regex` is in it and none of `not` is.
+/// A validated rule: a line matches if any of `any` or `regex` is in it, none of `not` is, and it is as grave as `level` says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleSpec {
     /// Unique name.
@@ -26,6 +29,12 @@ pub struct RuleSpec {
     pub not: Vec<String>,
     /// Whether case is ignored in all of them.
     pub ignore_case: bool,
+    /// Whether `any` and `regex` match whole words only.
+    pub word: bool,
+    /// How grave a line must say it is. Without `any` and `regex` that alone decides.
+    pub level: Option<Level>,
+    /// A regular expression for the first line of a record: the rule counts once in each.
+    pub record_start: Option<String>,
 }
 
 impl RuleSpec {
@@ -35,10 +44,30 @@ impl RuleSpec {
         RuleSpec { name: "errors".to_owned(), any: vec!["ERROR".to_owned()], ..RuleSpec::default() }
     }
 
+    /// What must be in a line; in a window, what may be more.
     fn wanted(&self, scope: Scope) -> Result<Hir, PatternError> {
+        if self.any.is_empty() && self.regex.is_empty() {
+            return match (scope, self.level) {
+                (Scope::Window, Some(level)) => parse(&candidates(level), false, scope),
+                // The level alone decides.
+                (_, level) => Ok(level.map_or_else(Hir::fail, |_| Hir::empty())),
+            };
+        }
         let any = self.any.iter().map(|text| literal(text, self.ignore_case, scope));
         let regex = self.regex.iter().map(|pattern| parse(pattern, self.ignore_case, scope));
-        Ok(Hir::alternation(any.chain(regex).collect::<Result<_, _>>()?))
+        let wanted = Hir::alternation(any.chain(regex).collect::<Result<_, _>>()?);
+        Ok(if self.word && scope == Scope::Line { as_words(wanted) } else { wanted })
+    }
+
+    /// Whether a line that has what is wanted in it matches without further ado.
+    fn is_plain(&self) -> bool {
+        self.not.is_empty() && self.level.is_none() && !self.word
+    }
+
+    /// Whether most lines may match.
+    fn is_anywhere(&self) -> bool {
+        let is_common = |level: Level| level <= Level::Notice;
+        self.any.is_empty() && self.regex.is_empty() && self.level.is_some_and(is_common)
     }
 
     fn unwanted(&self) -> Result<Hir, PatternError> {
@@ -46,6 +75,47 @@ impl RuleSpec {
         // An alternation of nothing matches nothing.
         Ok(Hir::alternation(not.collect::<Result<_, _>>()?))
     }
+}
+
+/// What a rule makes of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It matches.
+    Matches,
+    /// Nothing that is wanted is in it.
+    Absent,
+    /// It would match but for this pattern of `not`.
+    Excluded(String),
+    /// It would match if its level, which is this one, were graver.
+    TooMild(Option<Level>),
+}
+
+/// Says what `rule` makes of `line`, and why. For people: compiles the rule anew.
+///
+/// # Errors
+/// See [`PatternError`].
+pub fn explain(rule: &RuleSpec, line: &[u8]) -> Result<Finding, PatternError> {
+    let matches = |rule: RuleSpec| {
+        let rules = RuleSet::compile(&[rule])?;
+        let mut is_match = false;
+        Scanner::new(rules, line.len().max(1)).judge(line, &mut |_| is_match = true);
+        Ok(is_match)
+    };
+    if matches(rule.clone())? {
+        return Ok(Finding::Matches);
+    }
+    for pattern in &rule.not {
+        let excludes =
+            RuleSpec { regex: vec![pattern.clone()], ignore_case: rule.ignore_case, ..RuleSpec::default() };
+        if matches(excludes)? {
+            return Ok(Finding::Excluded(pattern.clone()));
+        }
+    }
+    let is_wanted = match rule.level {
+        Some(_) if rule.any.is_empty() && rule.regex.is_empty() => true,
+        _ => matches(RuleSpec { level: None, not: Vec::new(), ..rule.clone() })?,
+    };
+    Ok(if is_wanted { Finding::TooMild(level_of(line)) } else { Finding::Absent })
 }
 
 /// Says whether `pattern` can be used as a regular expression in a rule.
@@ -70,6 +140,8 @@ fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, PatternError> {
 
 #[derive(Debug)]
 enum Finder {
+    /// Every line may match.
+    All,
     Literal(Box<memmem::Finder<'static>>),
     Regex(Regex),
 }
@@ -88,6 +160,11 @@ pub struct RuleSet {
     names: Vec<String>,
     finder: Finder,
     judge: Judge,
+    /// Whether what was found need not be judged.
+    is_certain: bool,
+    /// How grave a line must be for each rule.
+    levels: Vec<Option<Level>>,
+    starts: Option<Starts>,
 }
 
 impl RuleSet {
@@ -97,6 +174,7 @@ impl RuleSet {
     /// See [`PatternError`].
     pub fn compile(rules: &[RuleSpec]) -> Result<Arc<RuleSet>, PatternError> {
         let finder = match rules {
+            _ if rules.iter().any(RuleSpec::is_anywhere) => Finder::All,
             [RuleSpec { any, regex, ignore_case: false, .. }] if regex.is_empty() && any.len() == 1 => {
                 literal(&any[0], false, Scope::Window)?;
                 Finder::Literal(Box::new(memmem::Finder::new(any[0].as_bytes()).into_owned()))
@@ -107,7 +185,20 @@ impl RuleSet {
             }
         };
         let names = rules.iter().map(|r| r.name.clone()).collect();
-        Ok(Arc::new(RuleSet { names, finder, judge: judge(rules)? }))
+        let is_certain = matches!(rules, [rule] if rule.is_plain());
+        let levels = rules.iter().map(|rule| rule.level).collect();
+        let starts = Starts::compile(rules)?;
+        Ok(Arc::new(RuleSet { names, finder, judge: judge(rules)?, is_certain, levels, starts }))
+    }
+
+    /// Whether lines are put together to records, so that they must be read in order.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        self.starts.is_some()
+    }
+
+    pub(super) fn starts(&self) -> Option<&Starts> {
+        self.starts.as_ref()
     }
 
     /// Names of the rules, in order.
@@ -131,6 +222,7 @@ impl RuleSet {
     /// Position of some byte (or the end) of the next line at or after `from` that may match.
     pub(super) fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
         match &self.finder {
+            Finder::All => (from < bytes.len()).then_some(from),
             Finder::Literal(finder) => finder.find(&bytes[from..]).map(|at| from + at),
             Finder::Regex(regex) => {
                 let input = regex_automata::Input::new(bytes).range(from..).earliest(true);
@@ -141,7 +233,7 @@ impl RuleSet {
 
     /// Whether a line in which something was found matches without further ado, if the rules see it as it stands there.
     pub(super) fn is_certain(&self) -> bool {
-        matches!(self.judge, Judge::Alone(_))
+        self.is_certain
     }
 
     /// Calls `hit` with the index of every rule that `line` matches. `scratch` comes from [`RuleSet::scratch`].
@@ -155,11 +247,15 @@ impl RuleSet {
             }
             Judge::Each(judge) => judge,
         };
+        let mut known = None;
         scratch.clear();
         judge.which_overlapping_matches(&regex_automata::Input::new(line), scratch);
         let rules = self.len();
         for pattern in scratch.iter().map(|id| id.as_usize()).take_while(|id| *id < rules) {
-            if !scratch.contains(regex_automata::PatternID::new_unchecked(rules + pattern)) {
+            let is_unwanted = scratch.contains(regex_automata::PatternID::new_unchecked(rules + pattern));
+            let is_grave =
+                |least| known.get_or_insert_with(|| level_of(line)).is_some_and(|level| level >= least);
+            if !is_unwanted && self.levels[pattern].is_none_or(is_grave) {
                 hit(pattern);
             }
         }
@@ -174,6 +270,7 @@ impl RuleSet {
 fn judge(rules: &[RuleSpec]) -> Result<Judge, PatternError> {
     if let [rule] = rules
         && rule.not.is_empty()
+        && rule.level.is_none()
     {
         return Ok(Judge::Alone(build(&[rule.wanted(Scope::Line)?], MatchKind::LeftmostFirst)?));
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use regex_automata::PatternSet;
 
+use crate::scan::records::Records;
 use crate::scan::rules::RuleSet;
 
 /// A rule set with the working memory of one thread.
@@ -15,6 +16,7 @@ pub struct Scanner {
     rules: Arc<RuleSet>,
     scratch: PatternSet,
     line_bytes_max: usize,
+    records: Option<Box<Records>>,
 }
 
 impl Scanner {
@@ -22,7 +24,8 @@ impl Scanner {
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, line_bytes_max: usize) -> Scanner {
         let scratch = rules.scratch();
-        Scanner { rules, scratch, line_bytes_max }
+        let records = rules.starts().map(|starts| Box::new(Records::new(starts, line_bytes_max)));
+        Scanner { rules, scratch, line_bytes_max, records }
     }
 
     /// The rules.
@@ -56,6 +59,34 @@ impl Scanner {
             }
             from = end + 1;
         }
+    }
+
+    /// Whether any line in `bytes` matches. The last one needs no line feed.
+    pub(super) fn finds(&mut self, bytes: &[u8]) -> bool {
+        let mut from = 0;
+        while from < bytes.len() {
+            let Some(at) = self.rules.find(bytes, from) else { return false };
+            let start = memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |lf| from + lf + 1);
+            let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
+            let mut is_found = false;
+            if start < bytes.len() {
+                self.judge(&bytes[start..end], &mut |_| is_found = true);
+            }
+            if is_found {
+                return true;
+            }
+            from = end + 1;
+        }
+        false
+    }
+
+    /// Lends what keeps records apart, as long as the scanner works.
+    pub(super) fn take_records(&mut self) -> Option<Box<Records>> {
+        self.records.take()
+    }
+
+    pub(super) fn put_records(&mut self, records: Box<Records>) {
+        self.records = Some(records);
     }
 
     /// Judges the lines in `skipped` that are longer than the bound. The finder sees them whole, so a pattern that is
@@ -111,6 +142,7 @@ pub fn leading_nuls(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::level::Level;
     use crate::scan::rules::RuleSpec;
 
     fn lines(rule: RuleSpec, text: &str) -> Vec<String> {
@@ -192,6 +224,43 @@ mod tests {
             ["x\0R"]
         );
         assert_eq!(lines(regex("(?R)^a$"), "b\ra\r\na\r\n"), ["a\r"]);
+    }
+
+    #[test]
+    fn whole_words() {
+        let word = |any: &[&str], regex: &[&str]| RuleSpec {
+            any: any.iter().map(|text| (*text).to_owned()).collect(),
+            regex: regex.iter().map(|text| (*text).to_owned()).collect(),
+            word: true,
+            ..RuleSpec::default()
+        };
+        let text = "fail\nfailed\nunfail\na fail b\nfail-safe\nxfail fail\n\u{e9}fail\n_fail\n";
+        assert_eq!(lines(word(&["fail"], &[]), text), ["fail", "a fail b", "fail-safe", "xfail fail"]);
+        assert_eq!(lines(word(&["-x"], &[]), "a -x b\n-xy\na-x\n"), ["a -x b"]);
+        assert_eq!(lines(word(&[], &["e+"]), "e\nhe\nhe e\nee\n"), ["e", "he e", "ee"]);
+        assert_eq!(lines(word(&["ab"], &["b c"]), "ab\nab c\nb cd\n"), ["ab", "ab c"]);
+    }
+
+    #[test]
+    fn a_level_alone_or_beside_other_things() {
+        let level = |level, any: &[&str]| RuleSpec {
+            any: any.iter().map(|text| (*text).to_owned()).collect(),
+            level: Level::parse(level),
+            ..RuleSpec::default()
+        };
+        let text =
+            "INFO an ERROR\nERROR a\n{\"level\":\"fatal\",\"msg\":\"b\"}\nWARN c\nnothing\n<3>d ERROR\n";
+        let errors = ["ERROR a", "{\"level\":\"fatal\",\"msg\":\"b\"}", "<3>d ERROR"];
+        assert_eq!(lines(level("error", &[]), text), errors);
+        assert_eq!(lines(level("info", &[]), text).len(), 5);
+        assert_eq!(lines(level("error", &["ERROR"]), text), ["ERROR a", "<3>d ERROR"]);
+        let not = RuleSpec { not: vec!["^<".into()], ..level("error", &[]) };
+        assert_eq!(lines(not, text), errors[..2]);
+        let rules = [level("warn", &[]), RuleSpec::errors(), level("debug", &["c"])];
+        let mut scanner = Scanner::new(RuleSet::compile(&rules).unwrap(), 1 << 20);
+        let mut counts = [0; 3];
+        scanner.scan(text.as_bytes(), &mut |rule, _| counts[rule] += 1);
+        assert_eq!(counts, [4, 3, 1]);
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(super) fn mark(row: &Row<'_>) -> rusqlite::Result<Mark> {
         offset: bits(row, "offset")?,
         searched: bits(row, "searched")?,
         inside_long_line: row.get("inside_long_line")?,
+        counted: bits(row, "counted")?,
     };
     let anchor: Vec<u8> = row.get("anchor")?;
     let head = Head { len: bits(row, "head_bytes")? as usize, hash: bits(row, "head_hash")? };

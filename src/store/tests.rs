@@ -34,7 +34,7 @@ fn file_id(path: &[u8]) -> FileId {
 
 fn place(n: u64) -> Place {
     let identity = Identity { dev: u64::MAX - n, ino: n, born_ns: -1 };
-    let cursor = LineCursor { offset: n, searched: n + 3, inside_long_line: n % 2 == 1 };
+    let cursor = LineCursor { offset: n, searched: n + 3, inside_long_line: n % 2 == 1, counted: n };
     let mark =
         Mark { cursor, head: Head { len: 9, hash: u64::MAX - n }, anchor: Anchor::ending(b"\xff\0\n") };
     Place {

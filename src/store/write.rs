@@ -103,8 +103,8 @@ fn put_place(
     connection
         .prepare_cached(
             "INSERT INTO places (watch, path, role, position, dev, ino, born_ns, offset, searched,
-                inside_long_line, head_bytes, head_hash, anchor, size_bytes, modified_ns, changed_ns, is_settled)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                inside_long_line, counted, head_bytes, head_hash, anchor, size_bytes, modified_ns, changed_ns, is_settled)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(params![
             id.watch,
@@ -117,6 +117,7 @@ fn put_place(
             Bits(mark.cursor.offset),
             Bits(mark.cursor.searched),
             mark.cursor.inside_long_line,
+            Bits(mark.cursor.counted),
             Bits(mark.head.len as u64),
             Bits(mark.head.hash),
             mark.anchor.bytes(),
@@ -134,8 +135,8 @@ fn put_mark(connection: &Connection, record: &MarkRecord) -> rusqlite::Result<()
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO marks
-                (watch, dev, ino, born_ns, offset, searched, inside_long_line, head_bytes, head_hash, anchor)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                (watch, dev, ino, born_ns, offset, searched, inside_long_line, counted, head_bytes, head_hash, anchor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             watch,
@@ -145,6 +146,7 @@ fn put_mark(connection: &Connection, record: &MarkRecord) -> rusqlite::Result<()
             Bits(mark.cursor.offset),
             Bits(mark.cursor.searched),
             mark.cursor.inside_long_line,
+            Bits(mark.cursor.counted),
             Bits(mark.head.len as u64),
             Bits(mark.head.hash),
             mark.anchor.bytes(),

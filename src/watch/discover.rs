@@ -41,6 +41,9 @@ pub(super) trait Visitor {
     fn watch(&mut self, dir: &Path, linked: bool);
     /// Takes a file that a pattern means.
     fn found(&mut self, watch: usize, path: &Path, linked: bool);
+    /// Takes a file that a pattern means but that is left out, or is none. `in_directory` says that only its directory was
+    /// named.
+    fn left_out(&mut self, _watch: usize, _path: &Path, _in_directory: bool) {}
     /// Takes the reason why a directory cannot be listed.
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error);
     /// Takes a pattern whose `**` ends before the directories do.
@@ -223,8 +226,8 @@ impl Discovery {
         let linked = kind.is_symlink();
         // Behind the last part: the pattern named the directory, and means the logs in it.
         let Some(wanted) = pattern.parts.get(interest.part) else {
-            if is_file(path, kind, false) && !self.exclusions[pattern.watch].leave_out(path, true) {
-                visitor.found(pattern.watch, path, linked);
+            if !kind.is_dir() {
+                self.offer(path, kind, pattern, true, visitor);
             }
             return;
         };
@@ -242,11 +245,24 @@ impl Discovery {
             if !pattern.is_last(interest.part) || pattern.is_plain {
                 self.enter(path, interest.next(), linked, visitor);
             }
-        } else if pattern.is_last(interest.part)
-            && is_file(path, kind, pattern.is_plain)
-            && !self.exclusions[pattern.watch].leave_out(path, false)
-        {
-            visitor.found(pattern.watch, path, linked);
+        } else if pattern.is_last(interest.part) {
+            self.offer(path, kind, pattern, false, visitor);
+        }
+    }
+
+    fn offer(
+        &self,
+        path: &Path,
+        kind: FileType,
+        pattern: &Pattern,
+        in_directory: bool,
+        visitor: &mut dyn Visitor,
+    ) {
+        let is_plain = pattern.is_plain && !in_directory;
+        if is_file(path, kind, is_plain) && !self.exclusions[pattern.watch].leave_out(path, in_directory) {
+            visitor.found(pattern.watch, path, kind.is_symlink());
+        } else {
+            visitor.left_out(pattern.watch, path, in_directory);
         }
     }
 }

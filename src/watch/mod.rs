@@ -9,6 +9,7 @@ pub mod hints;
 pub mod links;
 pub mod pattern;
 pub mod spec;
+pub mod survey;
 pub mod sweep;
 mod troubles;
 mod watches;

@@ -142,6 +142,7 @@ fn component_glob(glob: &str) -> Result<Glob, globset::Error> {
 /// What a watch leaves out.
 #[derive(Debug, Clone)]
 pub struct Exclusions {
+    globs: Vec<String>,
     names: GlobSet,
     paths: GlobSet,
     in_directories: GlobMatcher,
@@ -170,7 +171,23 @@ impl Exclusions {
                 .map_err(|e| PatternError { path: spec.exclude.join(", "), problem: e.kind().to_string() })
         };
         let in_directories = build(LEFT_BY_ROTATION)?.compile_matcher();
-        Ok(Exclusions { names: set(names)?, paths: set(paths)?, in_directories })
+        Ok(Exclusions { globs: spec.exclude.clone(), names: set(names)?, paths: set(paths)?, in_directories })
+    }
+
+    /// Why `path` is left out, in words, if it is.
+    pub(super) fn why(&self, path: &Path, in_directory: bool) -> Option<String> {
+        if !self.leave_out(path, in_directory) {
+            return None;
+        }
+        let name = path.file_name()?;
+        let is_it = |glob: &&String| {
+            let matcher = component_glob(glob).map(|glob| glob.compile_matcher());
+            matcher.is_ok_and(|m| m.is_match(if glob.contains('/') { path.as_os_str() } else { name }))
+        };
+        Some(match self.globs.iter().find(is_it) {
+            Some(glob) => format!("`exclude` holds \"{glob}\""),
+            None => "its name looks like what rotation left; name it, or a glob, to have it read".to_owned(),
+        })
     }
 
     /// Whether `path` is left out. `in_directory` says that only its directory was named.

@@ -19,7 +19,7 @@ conf.toml:1:8: [watch.app] lacks `paths`; write where the logs are, such as `pat
   |        ^^^
 
 conf.toml:2:1: unknown key `pathz` in [watch.app]; did you mean `paths`? (known: `paths`, `exclude`, `rules`, \
-`start`, `reader`, `window_bytes`, `line_bytes_max`, `rotated_grace`, `time`)
+`start`, `reader`, `window_bytes`, `line_bytes_max`, `record_start`, `rotated_grace`, `time`)
   |
 2 | pathz = [\"/var/log\"]
   | ^^^^^"
@@ -251,7 +251,7 @@ fn rules_and_paths_that_could_not_work_are_refused() {
     for (rest, message) in [
         (
             "[rule.x]\nnot = 'x'\n",
-            "3:7: [rule.x] says nothing to look for; add `any = [\"ERROR\"]` (literal texts) or `regex`",
+            "3:7: [rule.x] says nothing to look for; add `any = [\"ERROR\"]` (literal texts), `regex`, or `level = \"error\"`",
         ),
         (
             "[rule.x]\nany = ['a', '']\n",

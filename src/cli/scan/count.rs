@@ -92,6 +92,9 @@ pub fn count(
     options: &ScanOptions,
     news: &mut dyn FnMut(News),
 ) -> Vec<FileCount> {
+    // What begins in one chunk may be a record that goes on in the next.
+    let chunk_bytes = if rules.has_records() { u64::MAX } else { options.chunk_bytes };
+    let options = &ScanOptions { chunk_bytes, ..options.clone() };
     let nothing = |path: &PathBuf| FileCount {
         path: path.clone(),
         opened: false,

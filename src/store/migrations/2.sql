@@ -1,3 +1,7 @@
+-- A bit for each rule with a record_start that has counted a line of the record at `offset`.
+ALTER TABLE places ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE marks ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+
 -- An alert follows more than the counts of a window now: all that it knows stands in `alarm`.
 DROP VIEW alerts_now;
 CREATE TABLE alerts_2 (
