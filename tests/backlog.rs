@@ -1,5 +1,6 @@
 //! Lines that are read long after they were written alert for the time at which they were written, once, and are never taken
 //! for a spike of now.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -1,4 +1,5 @@
 //! `spiketail check` as a user sees it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -145,6 +145,7 @@ fn specs(rules: &[Rule]) -> Option<Vec<RuleSpec>> {
             regex: texts(&rule.regex)?,
             not: texts(&rule.not)?,
             ignore_case: rule.ignore_case,
+            ..RuleSpec::default()
         })
     };
     rules.iter().enumerate().map(spec).collect()

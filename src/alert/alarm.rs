@@ -13,7 +13,7 @@ use crate::alert::AlertSpec;
 use crate::alert::backlog::Backlog;
 use crate::alert::lifecycle::{Lifecycle, Transition};
 use crate::detect::Millis;
-use crate::detect::condition::Observation;
+use crate::detect::condition::{Observation, Why};
 use crate::detect::gauge::Gauge;
 
 /// A transition, when it happened, and what was seen then.
@@ -25,6 +25,22 @@ pub struct Change {
     pub at_ms: Millis,
     /// What the condition saw. For an end: what it saw when it ended.
     pub seen: Observation,
+}
+
+impl Change {
+    /// When the condition began to hold, in milliseconds since the epoch.
+    #[must_use]
+    pub fn since_ms(&self) -> Millis {
+        match self.transition {
+            Transition::Fired { since } | Transition::Resolved { since } => since,
+        }
+    }
+
+    /// Why the alert of `spec` fired, in a few words.
+    #[must_use]
+    pub fn why(&self, spec: &AlertSpec) -> String {
+        Why(&spec.condition, &self.seen).to_string()
+    }
 }
 
 /// See the [module](self).

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 pub mod check;
+pub mod replay;
 pub mod run;
 pub mod scan;
 mod state;
@@ -26,7 +27,9 @@ enum Command {
     Run(run::RunArgs),
     /// Count matching lines in existing files, like `grep -c`
     Scan(scan::ScanArgs),
-    /// Say whether a configuration is right, and what is wrong with it
+    /// Say which alerts would have fired on existing logs, by the times in their lines
+    Replay(Box<replay::ReplayArgs>),
+    /// Say whether a configuration is right, what it finds, and when it would alert
     Check(check::CheckArgs),
 }
 
@@ -36,6 +39,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(args),
         Command::Scan(args) => scan::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
     }
 }

@@ -1,6 +1,7 @@
 //! Counts over time, and the conditions that make them an alert. Pure: time is an argument.
 
 pub mod baseline;
+pub mod buckets;
 pub mod condition;
 pub mod gauge;
 pub mod series;

@@ -7,12 +7,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::alert::alarm::{Alarm, Change};
-use crate::alert::fingerprint::fingerprint;
 use crate::alert::lifecycle::Transition;
 use crate::alert::samples::sample;
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
-use crate::detect::condition::{Condition, Observation, Why};
+use crate::detect::condition::{Condition, Observation};
 use crate::engine::clock::Clock;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::FileKey;
@@ -366,7 +365,12 @@ impl Alarms {
     fn tell(&mut self, plan: &Compiled, key: AlertKey, changes: &[Change]) {
         for change in changes {
             let Some(alert) = self.alerts.get_mut(&key) else { return };
-            let event = alert_event(plan, key, alert, change, &self.clock);
+            let late = self.clock.now() - change.at_ms > LATE_MS;
+            let time = |at_ms| self.clock.wall_time(at_ms);
+            let watch = &plan.watches[key.1].name;
+            let (spec, path) = (&plan.alerts[key.0], alert.path.as_deref());
+            let event =
+                AlertEvent { late, ..AlertEvent::new(spec, watch, path, change, &alert.samples, time) };
             event.emit();
             self.transitions.push(transition(&event, change.at_ms));
             self.changed.insert(key);
@@ -477,39 +481,4 @@ fn is_same(new: &AlertSpec, old: &AlertSpec) -> bool {
         (new, old) => new == old,
     };
     new.name == old.name && new.rule == old.rule && new.scope == old.scope && is_same_count
-}
-
-fn alert_event(
-    plan: &Compiled,
-    (number, watch, _): AlertKey,
-    alert: &Alert,
-    change: &Change,
-    clock: &Clock,
-) -> AlertEvent {
-    let (spec, watch) = (&plan.alerts[number], &plan.watches[watch].name);
-    let (state, since) = match change.transition {
-        Transition::Fired { since } => (AlertState::Firing, since),
-        Transition::Resolved { since } => (AlertState::Resolved, since),
-    };
-    let path = alert.path.as_deref().map(|path| path.as_os_str().as_encoded_bytes());
-    AlertEvent {
-        alert: spec.name.clone(),
-        state,
-        severity: spec.severity.as_str().to_owned(),
-        watch: watch.clone(),
-        rule: spec.rule.clone(),
-        path: alert.path.clone(),
-        condition: spec.condition.name().to_owned(),
-        count: change.seen.count,
-        window_s: spec.condition.window_ms() as f64 / 1000.0,
-        threshold: spec.condition.threshold(),
-        expected: change.seen.expected.map(|expected| (expected * 1_000.0).round() / 1_000.0),
-        lines: change.seen.lines,
-        why: Why(&spec.condition, &change.seen).to_string(),
-        since: clock.wall_time(since),
-        at: clock.wall_time(change.at_ms),
-        late: clock.now() - change.at_ms > LATE_MS,
-        fingerprint: fingerprint(&spec.name, watch, &spec.rule, path),
-        samples: alert.samples.iter().cloned().collect(),
-    }
 }

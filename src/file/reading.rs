@@ -265,7 +265,7 @@ impl Reading {
             let to = stat.size.min(self.offset() + wanted);
             let careful = care || to - self.offset() <= CARE_BYTES;
             let blank = Tally::new(tally.matched.len(), tally.samples_max());
-            let Some(trial) = self.try_window(to, to == stat.size, counter, blank, careful)? else {
+            let Some(trial) = self.try_window(to, to == stat.size, counter, &blank, careful)? else {
                 return Ok(Progress::Disturbed);
             };
             if trial.step == Step::Widen {
@@ -346,7 +346,7 @@ impl Reading {
         to: u64,
         at_end: bool,
         counter: &mut Counter<'_>,
-        blank: Tally,
+        blank: &Tally,
         careful: bool,
     ) -> io::Result<Option<Trial>> {
         let known = self.mark.anchor;

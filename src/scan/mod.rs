@@ -9,6 +9,7 @@ pub mod bulk;
 mod json;
 pub mod level;
 pub mod lines;
+mod literals;
 pub mod pattern;
 pub mod records;
 pub mod rules;

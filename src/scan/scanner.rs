@@ -43,6 +43,9 @@ impl Scanner {
     /// Calls `hit` with rule and place of every matching line in `bytes`, which are complete lines, each with its line
     /// feed.
     pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
+        if let Some(literals) = self.rules.literals() {
+            return literals.scan(bytes, self.line_bytes_max, hit);
+        }
         let mut from = 0;
         while from < bytes.len() {
             let at = self.rules.find(bytes, from).filter(|at| *at < bytes.len());
@@ -120,7 +123,7 @@ impl Scanner {
 }
 
 /// What rules see of a line: no NULs before it (a hole in the file), no CR after it, no more than `max` bytes.
-fn content(line: &[u8], max: usize) -> &[u8] {
+pub(super) fn content(line: &[u8], max: usize) -> &[u8] {
     let line = &line[leading_nuls(line)..];
     match line.get(..max) {
         Some(cut) if line.len() > max => cut,

@@ -147,7 +147,7 @@ impl Detector {
         }
         if self.found.is_none() {
             self.misses += 1;
-            if self.misses > HOPELESS && self.misses % HOPELESS != 0 {
+            if self.misses > HOPELESS && !self.misses.is_multiple_of(HOPELESS) {
                 return None;
             }
         }

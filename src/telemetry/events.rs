@@ -3,11 +3,17 @@
 //! The engine fills one of the structs and calls `emit`; a layer gets the struct back through [`decode`]. The
 //! names of targets and fields are a contract (see the README), so both directions stand side by side.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
+
+use crate::alert::AlertSpec;
+use crate::alert::alarm::Change;
+use crate::alert::fingerprint::fingerprint;
+use crate::alert::lifecycle::Transition;
 
 /// Target of [`CountEvent`].
 pub const TARGET_COUNT: &str = "spiketail::count";
@@ -139,6 +145,40 @@ pub struct AlertEvent {
 }
 
 impl AlertEvent {
+    /// What is told of a `change` of the alert of `spec` over `watch`, or over one path of it; `time` makes a time of
+    /// milliseconds since the epoch.
+    pub(crate) fn new(
+        spec: &AlertSpec,
+        watch: &str,
+        path: Option<&Path>,
+        change: &Change,
+        samples: &VecDeque<String>,
+        time: impl Fn(i64) -> String,
+    ) -> AlertEvent {
+        let is_firing = matches!(change.transition, Transition::Fired { .. });
+        let bytes = path.map(|path| path.as_os_str().as_encoded_bytes());
+        AlertEvent {
+            alert: spec.name.clone(),
+            state: if is_firing { AlertState::Firing } else { AlertState::Resolved },
+            severity: spec.severity.as_str().to_owned(),
+            watch: watch.to_owned(),
+            rule: spec.rule.clone(),
+            path: path.map(Path::to_owned),
+            condition: spec.condition.name().to_owned(),
+            count: change.seen.count,
+            window_s: spec.condition.window_ms() as f64 / 1000.0,
+            threshold: spec.condition.threshold(),
+            expected: change.seen.expected.map(|expected| (expected * 1_000.0).round() / 1_000.0),
+            lines: change.seen.lines,
+            why: change.why(spec),
+            since: time(change.since_ms()),
+            at: time(change.at_ms),
+            late: false,
+            fingerprint: fingerprint(&spec.name, watch, &spec.rule, bytes),
+            samples: samples.iter().cloned().collect(),
+        }
+    }
+
     /// The fields as one flat JSON object, with the names that they have on the way out.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -1,5 +1,7 @@
 //! Every kind of condition, its defaults, and what is refused of it; and how the time of lines is read.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
 

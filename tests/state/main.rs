@@ -9,6 +9,7 @@ mod copies;
 mod folder;
 mod links;
 mod lost;
+mod records;
 mod resume;
 mod rotated;
 

@@ -1,0 +1,151 @@
+//! Which files make up which log, and in which order.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::cli::replay::stream::{self, File};
+use crate::config::Settings;
+use crate::file::identity::Identity;
+use crate::file::rotation;
+use crate::sys::open::stat_path;
+use crate::telemetry::events::display_path;
+use crate::watch::discover::Discovery;
+use crate::watch::survey::survey;
+
+/// A log: the files that rotation made of it, oldest first.
+#[derive(Debug)]
+pub(super) struct Log {
+    /// Number of its watch.
+    pub(super) watch: usize,
+    /// The path that all of them stood at once.
+    pub(super) path: PathBuf,
+    pub(super) files: Vec<File>,
+}
+
+/// Standard input.
+pub(super) const STDIN: &str = "-";
+
+/// Finds the logs at `paths`, or those that the watches match, and says what cannot be read.
+pub(super) fn find(
+    settings: &Settings,
+    paths: &[PathBuf],
+    watch: Option<&str>,
+) -> anyhow::Result<(Vec<Log>, Vec<String>)> {
+    let mut problems = Vec::new();
+    let files = if paths.is_empty() { matched(settings)? } else { named(paths, &mut problems) };
+    let finder = Finder::new(settings, watch)?;
+    let names: HashSet<PathBuf> = files.iter().cloned().collect();
+    let mut logs: BTreeMap<(usize, PathBuf), Vec<File>> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for path in files {
+        if let Ok(stat) = stat_path(&path)
+            && !seen.insert(Identity::from(&stat))
+        {
+            continue;
+        }
+        let base = base_of(&path, &names);
+        let watch = finder.watch_of(&path, &base)?;
+        match stream::probe(&path, &settings.plan.watches[watch].time) {
+            Ok(file) => logs.entry((watch, base)).or_default().push(file),
+            Err(why_not) => problems.push(format!("cannot replay {}: {why_not}", display_path(&path))),
+        }
+    }
+    let log = |((watch, path), mut files): ((usize, PathBuf), Vec<File>)| {
+        files.sort_by(|a, b| (a.first_ms, &a.path).cmp(&(b.first_ms, &b.path)));
+        Log { watch, path, files }
+    };
+    Ok((logs.into_iter().map(log).collect(), problems))
+}
+
+/// What the watches match now, and what rotation left of it.
+fn matched(settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
+    let survey = survey(&settings.finds)?;
+    let mut files = Vec::new();
+    for findings in survey.watches {
+        let found: HashSet<_> = findings.found.iter().cloned().collect();
+        let is_of_one = |path: &PathBuf| bases(path).iter().any(|base| found.contains(base));
+        let left = findings.left_out.into_iter().map(|(path, _)| path).filter(is_of_one);
+        files.extend(findings.found.iter().cloned().chain(left));
+    }
+    Ok(files)
+}
+
+fn named(paths: &[PathBuf], problems: &mut Vec<String>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let listed = std::fs::read_dir(path).map(|entries| {
+            let mut names: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+            names.retain(|name| {
+                let is_hidden = name.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
+                !is_hidden && name.is_file()
+            });
+            names.sort();
+            names
+        });
+        match listed {
+            Ok(names) => files.extend(names),
+            Err(error) => problems.push(format!("cannot list {}: {error}", display_path(path))),
+        }
+    }
+    files
+}
+
+/// The paths that `path` may have had before it was rotated.
+fn bases(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    rotation::bases(name).into_iter().map(|base| path.with_file_name(base)).collect()
+}
+
+/// The path at which the log of `path` is written: the one of the `names` that it was rotated from, or else its name without
+/// all that rotation adds.
+fn base_of(path: &Path, names: &HashSet<PathBuf>) -> PathBuf {
+    let bases = bases(path);
+    let known = bases.iter().find(|base| names.contains(*base));
+    if let Some(known) = known {
+        return base_of(known, names);
+    }
+    let shortest = bases.into_iter().min_by_key(|base| base.as_os_str().len());
+    shortest.map_or_else(|| path.to_owned(), |base| base_of(&base, names))
+}
+
+/// Finds the watch of a path.
+struct Finder<'s> {
+    discovery: Discovery,
+    settings: &'s Settings,
+    named: Option<usize>,
+    cwd: PathBuf,
+}
+
+impl<'s> Finder<'s> {
+    fn new(settings: &'s Settings, watch: Option<&str>) -> anyhow::Result<Finder<'s>> {
+        let watches = &settings.plan.watches;
+        let number = |name: &str| watches.iter().position(|watch| watch.name == name);
+        let named = match watch {
+            Some(name) => Some(number(name).ok_or_else(|| {
+                let names: Vec<_> = watches.iter().map(|watch| watch.name.as_str()).collect();
+                anyhow::anyhow!("--watch {name}: there is no such watch; there are {}", names.join(", "))
+            })?),
+            None if watches.len() == 1 => Some(0),
+            None => None,
+        };
+        let cwd = std::env::current_dir().unwrap_or_default();
+        Ok(Finder { discovery: Discovery::new(&settings.finds)?, settings, named, cwd })
+    }
+
+    fn watch_of(&self, path: &Path, base: &Path) -> anyhow::Result<usize> {
+        let (path, base) = (self.cwd.join(path), self.cwd.join(base));
+        let means =
+            |watch: &usize| self.discovery.means(*watch, &path) || self.discovery.means(*watch, &base);
+        let found = (0..self.settings.plan.watches.len()).find(means).or(self.named);
+        found.ok_or_else(|| {
+            let shown = display_path(&path);
+            anyhow::anyhow!(
+                "no watch of the configuration matches {shown}; say which one it is of with --watch NAME"
+            )
+        })
+    }
+}

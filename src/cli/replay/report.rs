@@ -1,0 +1,185 @@
+//! What a replay prints: for people, or as JSON lines.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tracing::Level;
+
+use crate::cli::replay::merge::{Replayed, Told};
+use crate::cli::replay::plot;
+use crate::detect::Millis;
+use crate::detect::condition::Span;
+use crate::engine::plan::Compiled;
+use crate::telemetry::events::{AlertEvent, AlertState, Record, display_path};
+use crate::telemetry::form::{Form, printable};
+use crate::telemetry::json::Json;
+
+/// How it is printed.
+pub(super) struct Style {
+    zone: TimeZone,
+    width: usize,
+    plots: bool,
+}
+
+/// An alert from its beginning to its end.
+pub(super) struct Episode<'t> {
+    pub(super) fired: &'t AlertEvent,
+    pub(super) fired_ms: Millis,
+    pub(super) resolved_ms: Option<Millis>,
+}
+
+impl Style {
+    pub(super) fn new(zone: TimeZone, width: usize, plots: bool) -> Style {
+        Style { zone, width, plots }
+    }
+
+    fn time(&self, at_ms: Millis) -> String {
+        let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+}
+
+/// Brings each beginning together with its end.
+pub(super) fn episodes(told: &[Told]) -> Vec<Episode<'_>> {
+    let mut episodes: Vec<Episode<'_>> = Vec::new();
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    for Told { at_ms, event } in told {
+        match event.state {
+            AlertState::Firing => {
+                open.insert(&event.fingerprint, episodes.len());
+                episodes.push(Episode { fired: event, fired_ms: *at_ms, resolved_ms: None });
+            }
+            AlertState::Resolved => {
+                let episode = open.remove(event.fingerprint.as_str()).and_then(|at| episodes.get_mut(at));
+                if let Some(episode) = episode {
+                    episode.resolved_ms = Some(*at_ms);
+                }
+            }
+        }
+    }
+    episodes
+}
+
+/// Writes the table of alerts, the totals and the plot.
+pub(super) fn write_text(
+    out: &mut impl Write,
+    plan: &Compiled,
+    replayed: &Replayed,
+    style: &Style,
+) -> io::Result<()> {
+    let Some((from_ms, to_ms)) = replayed.range_ms else {
+        return writeln!(out, "no line matched");
+    };
+    let episodes = episodes(&replayed.told);
+    write_episodes(out, &episodes, style)?;
+    let logs = if replayed.logs == 1 { "log" } else { "logs" };
+    writeln!(
+        out,
+        "{} bytes of {} {logs}, {} to {}",
+        replayed.bytes,
+        replayed.logs,
+        style.time(from_ms),
+        style.time(to_ms)
+    )?;
+    for ((watch, rule), counted) in &replayed.counted {
+        let watch = &plan.watches[*watch];
+        let rule = &watch.rules.names()[*rule];
+        writeln!(out, "\n{rule} in {}: {} lines", watch.name, counted.total)?;
+        if style.plots {
+            let columns = counted.rate.columns(from_ms, to_ms, style.width);
+            write_plot(out, &columns, (from_ms, to_ms), style)?;
+            let of_rule = |e: &&Episode<'_>| e.fired.watch == watch.name && e.fired.rule == *rule;
+            write_spans(out, episodes.iter().filter(of_rule), (from_ms, to_ms), style)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes one line for each alert that fired, and one of its lines below.
+pub(super) fn write_episodes(
+    out: &mut impl Write,
+    episodes: &[Episode<'_>],
+    style: &Style,
+) -> io::Result<()> {
+    if episodes.is_empty() {
+        return writeln!(out, "no alert would have fired");
+    }
+    writeln!(out, "{:<19}  {:<19}  {:>8}  alert", "fired", "resolved", "after")?;
+    for Episode { fired, fired_ms, resolved_ms } in episodes {
+        let resolved = resolved_ms.map_or_else(|| "still firing".to_owned(), |at_ms| style.time(at_ms));
+        let after = resolved_ms.map_or_else(String::new, |at_ms| Span(at_ms - fired_ms).to_string());
+        let place = fired.path.as_deref().map_or_else(|| printable(&fired.watch).into_owned(), display_path);
+        let (severity, name) = (printable(&fired.severity), printable(&fired.alert));
+        let (rule, why) = (printable(&fired.rule), printable(&fired.why));
+        let time = style.time(*fired_ms);
+        writeln!(
+            out,
+            "{time}  {resolved:<19}  {after:>8}  {severity} {name}: {} {rule} in {place} ({why})",
+            fired.count
+        )?;
+        if let Some(line) = fired.samples.last() {
+            writeln!(out, "{:52}{}", "", printable(line))?;
+        }
+    }
+    writeln!(out)
+}
+
+/// Draws `columns` over the time from and to.
+pub(super) fn write_plot(
+    out: &mut impl Write,
+    columns: &[u64],
+    (from_ms, to_ms): (Millis, Millis),
+    style: &Style,
+) -> io::Result<()> {
+    for row in plot::bars(columns) {
+        writeln!(out, "{row}")?;
+    }
+    let (from, to) = (style.time(from_ms), style.time(to_ms));
+    let most = columns.iter().max().unwrap_or(&0);
+    let each = Span((to_ms - from_ms) / columns.len().max(1) as Millis);
+    let middle = format!("at most {most} in {each}");
+    let gap = style.width.saturating_sub(from.len() + to.len());
+    writeln!(out, "{from}{middle:^gap$}{to}")
+}
+
+/// Draws when each alert was firing.
+pub(super) fn write_spans<'e, 't: 'e>(
+    out: &mut impl Write,
+    episodes: impl Iterator<Item = &'e Episode<'t>>,
+    (from_ms, to_ms): (Millis, Millis),
+    style: &Style,
+) -> io::Result<()> {
+    let mut spans: BTreeMap<&str, Vec<(Millis, Millis)>> = BTreeMap::new();
+    for episode in episodes {
+        let span = (episode.fired_ms, episode.resolved_ms.unwrap_or(to_ms));
+        spans.entry(&episode.fired.alert).or_default().push(span);
+    }
+    for (alert, spans) in spans {
+        let line = plot::spans(&spans, from_ms, to_ms, style.width);
+        writeln!(out, "{line}\n{} firing", printable(alert))?;
+    }
+    Ok(())
+}
+
+/// Writes one object for each alert that fired or resolved, as the daemon would, and one for the whole.
+pub(super) fn write_json(out: &mut impl Write, replayed: &Replayed) -> io::Result<()> {
+    for Told { at_ms, event } in &replayed.told {
+        let level = if event.state == AlertState::Firing { Level::ERROR } else { Level::INFO };
+        let at = Timestamp::from_millisecond(*at_ms).unwrap_or_default();
+        out.write_all(Json.text(&Record::Alert(event.clone()), level, at).as_bytes())?;
+    }
+    let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
+    let total: u64 = replayed.counted.values().map(|counted| counted.total).sum();
+    let summary = serde_json::json!({
+        "target": "spiketail::replay",
+        "logs": replayed.logs,
+        "bytes": replayed.bytes,
+        "lines_matched": total,
+        "alerts": replayed.told.iter().filter(|told| told.event.state == AlertState::Firing).count(),
+        "from": replayed.range_ms.map(|(from_ms, _)| time(from_ms)),
+        "to": replayed.range_ms.map(|(_, to_ms)| time(to_ms)),
+    });
+    writeln!(out, "{summary}")
+}

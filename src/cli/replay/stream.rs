@@ -1,0 +1,259 @@
+//! One log, read from its oldest line to its newest.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::replay::inputs::{Log, STDIN};
+use crate::detect::Millis;
+use crate::engine::plan::CompiledWatch;
+use crate::file::decompressed::DecompressedSource;
+use crate::file::source::Source;
+use crate::scan::lines::{LineCursor, Step};
+use crate::scan::scanner::Scanner;
+use crate::scan::timestamp::{Detector, TimeSettings};
+use crate::sys::open::{open_regular, stat_file};
+
+/// How much is read at once, in bytes.
+const WINDOW_BYTES: u64 = 256 << 10;
+/// How far a file is searched for its first stamp, in bytes.
+const PROBE_BYTES: u64 = 1 << 20;
+/// How many lines back the stamp of a line without one is looked for.
+const BACK_LINES: usize = 100;
+/// Longest part of a line that is kept as a sample, in bytes.
+const SAMPLE_BYTES_MAX: usize = 2_048;
+
+/// A file of a log.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    /// The first stamp in it, in milliseconds since the epoch.
+    pub(super) first_ms: Millis,
+}
+
+/// Something that was read: when it was written, and what it is.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub(super) at_ms: Millis,
+    pub(super) what: What,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum What {
+    /// A line that matches this rule.
+    Match(usize, Vec<u8>),
+    /// So many lines, whether they match or not.
+    Lines(u64),
+}
+
+/// Looks for the first stamp of the file at `path`. The error says why it cannot be replayed.
+pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<File, String> {
+    let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
+    if path.as_os_str() == STDIN {
+        // It can be read once only.
+        return Ok(File { path: path.to_owned(), first_ms: Millis::MIN });
+    }
+    let mut first_ms = None;
+    let mut detector = Detector::new(Arc::clone(settings));
+    let mut is_empty = true;
+    let shown = source.show(0..PROBE_BYTES, &mut |bytes| {
+        is_empty = bytes.is_empty();
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        first_ms = lines.find_map(|line| detector.recall(line, modified_ms));
+    });
+    match (shown, first_ms) {
+        (Err(error), _) => Err(error.to_string()),
+        (Ok(_), Some(first_ms)) => Ok(File { path: path.to_owned(), first_ms }),
+        (Ok(_), None) if is_empty => {
+            Ok(File { path: path.to_owned(), first_ms: modified_ms })
+        }
+        (Ok(_), None) => Err(
+            "no time can be read from its lines; if they have one, say how it is written with `time.format` of the watch"
+                .to_owned(),
+        ),
+    }
+}
+
+fn open(path: &Path) -> io::Result<(DecompressedSource, Millis)> {
+    if path.as_os_str() == STDIN {
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        return Ok((DecompressedSource::new(io::stdin())?, now_ms));
+    }
+    let (file, _) = open_regular(path).map_err(io::Error::other)?;
+    let modified_ms = stat_file(&file)?.modified_ns / 1_000_000;
+    Ok((DecompressedSource::new(file)?, modified_ms))
+}
+
+/// Reads a log.
+pub(super) struct Stream {
+    /// Number of its watch.
+    pub(super) watch: usize,
+    pub(super) path: PathBuf,
+    files: VecDeque<File>,
+    scanner: Scanner,
+    times: Times,
+    open: Option<(DecompressedSource, LineCursor)>,
+    /// What was read and not asked for yet.
+    events: VecDeque<Event>,
+    /// The latest time of all that was asked for.
+    reached_ms: Millis,
+    pub(super) bytes: u64,
+}
+
+/// Tells the time of lines.
+struct Times {
+    detector: Detector,
+    reference_ms: Millis,
+    counts_lines: bool,
+}
+
+impl Stream {
+    pub(super) fn new(log: Log, watch: &CompiledWatch) -> Stream {
+        let detector = Detector::new(Arc::clone(&watch.time));
+        Stream {
+            watch: log.watch,
+            path: log.path,
+            files: log.files.into(),
+            scanner: Scanner::new(Arc::clone(&watch.rules), watch.file.line_bytes_max),
+            times: Times { detector, reference_ms: 0, counts_lines: watch.counts_lines },
+            open: None,
+            events: VecDeque::new(),
+            reached_ms: Millis::MIN,
+            bytes: 0,
+        }
+    }
+
+    /// The time that it has come to with the next event; nothing if there is none. What cannot be read is told and left out.
+    pub(super) fn next_ms(&mut self, problems: &mut Vec<String>) -> Option<Millis> {
+        while self.events.is_empty() {
+            if self.open.is_none() {
+                let file = self.files.front()?;
+                match open(&file.path) {
+                    Ok((source, modified_ms)) => {
+                        self.times.reference_ms = modified_ms;
+                        self.open = Some((source, LineCursor::default()));
+                    }
+                    Err(error) => self.give_up(&error, problems),
+                }
+                continue;
+            }
+            if let Err(error) = self.read() {
+                self.give_up(&error, problems);
+            }
+        }
+        self.events.front().map(|event| event.at_ms.max(self.reached_ms))
+    }
+
+    pub(super) fn next(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.reached_ms = self.reached_ms.max(event.at_ms);
+        Some(event)
+    }
+
+    fn give_up(&mut self, error: &io::Error, problems: &mut Vec<String>) {
+        self.open = None;
+        if let Some(file) = self.files.pop_front() {
+            let path = crate::telemetry::events::display_path(&file.path);
+            problems.push(format!("cannot replay all of {path}: {error}"));
+        }
+    }
+
+    /// Reads the next lines of the open file.
+    fn read(&mut self) -> io::Result<()> {
+        let Some((source, cursor)) = &mut self.open else { return Ok(()) };
+        let mut wanted = WINDOW_BYTES;
+        loop {
+            let from = cursor.offset;
+            let (mut step, mut is_end) = (Step::Done, false);
+            let (scanner, times, events) = (&mut self.scanner, &mut self.times, &mut self.events);
+            let _ = source.show(from..from + wanted, &mut |bytes| {
+                is_end = (bytes.len() as u64) < wanted;
+                let mut found = Vec::new();
+                step = cursor.advance(bytes, is_end, scanner, &mut |rule, place| found.push((rule, place)));
+                let mut judged = (cursor.offset - from) as usize;
+                if is_end {
+                    let rest = judged;
+                    cursor.finish(&bytes[rest..], scanner, &mut |rule, place| {
+                        found.push((rule, place.start + rest..place.end + rest));
+                    });
+                    judged = bytes.len();
+                }
+                times.put(&bytes[..judged], found, events);
+            })?;
+            self.bytes += cursor.offset - from;
+            if step == Step::Widen && !is_end {
+                wanted *= 2;
+                continue;
+            }
+            if is_end {
+                self.open = None;
+                self.files.pop_front();
+            }
+            return Ok(());
+        }
+    }
+}
+
+impl Times {
+    /// Puts the matching lines of `bytes`, and all lines if they are counted, into the order in which they stand there.
+    fn put(
+        &mut self,
+        bytes: &[u8],
+        found: Vec<(usize, std::ops::Range<usize>)>,
+        events: &mut VecDeque<Event>,
+    ) {
+        let mut known: Option<(usize, Millis)> = None;
+        let mut counted = 0;
+        for (rule, place) in found {
+            if self.counts_lines {
+                // A line that matches is counted before it is found to match.
+                let to = (place.end + 1).min(bytes.len());
+                self.count(bytes, counted, to, events);
+                counted = to.max(counted);
+            }
+            let at_ms = match known {
+                Some((start, at_ms)) if start == place.start => Some(at_ms),
+                _ => self.time_of(bytes, place.clone()),
+            };
+            let Some(at_ms) = at_ms else { continue };
+            known = Some((place.start, at_ms));
+            let line = &bytes[place];
+            let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
+            events.push_back(Event { at_ms, what: What::Match(rule, line) });
+        }
+        if self.counts_lines {
+            self.count(bytes, counted, bytes.len(), events);
+        }
+    }
+
+    fn count(&mut self, bytes: &[u8], from: usize, to: usize, events: &mut VecDeque<Event>) {
+        let mut start = from;
+        while start < to {
+            let end = memchr::memchr(b'\n', &bytes[start..to]).map_or(to, |lf| start + lf);
+            let at_ms = self.detector.recall(&bytes[start..end], self.reference_ms);
+            if let Some(at_ms) = at_ms.or(self.detector.last_ms()) {
+                match events.back_mut() {
+                    Some(Event { at_ms: same, what: What::Lines(n) }) if *same == at_ms => *n += 1,
+                    _ => events.push_back(Event { at_ms, what: What::Lines(1) }),
+                }
+            }
+            start = end + 1;
+        }
+    }
+
+    /// The time of the line at `place`, or of the nearest line before it that has one.
+    fn time_of(&mut self, bytes: &[u8], place: std::ops::Range<usize>) -> Option<Millis> {
+        let mut line = place;
+        for _ in 0..BACK_LINES {
+            if let Some(at_ms) = self.detector.recall(&bytes[line.clone()], self.reference_ms) {
+                return Some(at_ms);
+            }
+            let Some(end) = line.start.checked_sub(1) else { break };
+            let start = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |lf| lf + 1);
+            line = start..end;
+        }
+        self.detector.last_ms()
+    }
+}

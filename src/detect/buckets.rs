@@ -1,0 +1,37 @@
+//! Series that are counted already: one bucket after the other, as they come from a file.
+
+use std::collections::BTreeMap;
+
+use crate::detect::Millis;
+use crate::detect::baseline::{Baseline, BaselineSettings, Verdict};
+
+/// The length of a bucket in milliseconds: the distance that most of them have. A minute if there are less than two.
+#[must_use]
+pub fn bucket_ms(starts_ms: &[Millis]) -> Millis {
+    let mut distances: BTreeMap<Millis, usize> = BTreeMap::new();
+    for pair in starts_ms.windows(2) {
+        *distances.entry(pair[1] - pair[0]).or_default() += 1;
+    }
+    // Of those that are as many, the shortest.
+    let most = distances.iter().rev().max_by_key(|(_, count)| **count);
+    most.map_or(60_000, |(distance, _)| (*distance).max(1))
+}
+
+/// Judges each bucket beside those before it; a window is one bucket. Buckets that are missing tell nothing.
+#[must_use]
+pub fn judge(starts_ms: &[Millis], counts: &[u64], settings: BaselineSettings) -> Vec<Verdict> {
+    let mut baseline = Baseline::new(settings);
+    starts_ms.iter().zip(counts).map(|(at_ms, count)| baseline.observe(*at_ms, *count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_distance_is_the_length() {
+        assert_eq!(bucket_ms(&[0, 300, 600, 900, 2_100, 2_400]), 300);
+        assert_eq!(bucket_ms(&[5]), 60_000);
+        assert_eq!(bucket_ms(&[0, 10, 30]), 10);
+    }
+}

@@ -1,0 +1,217 @@
+//! Many literal texts at once.
+//!
+//! A search for all texts with SIMD (Teddy) is the faster the fewer and the shorter they are. So it is given three bytes of each
+//! text, those that logs hold least often, and what it finds is compared with the texts that have them. As that says which rule
+//! a text is of, no line has to be judged again.
+
+use std::ops::Range;
+
+use aho_corasick::Span;
+use aho_corasick::packed::{Config, MatchKind, Searcher};
+
+use crate::scan::rules::RuleSpec;
+use crate::scan::scanner::content;
+
+/// How many bytes of each text are searched for.
+const KEY_BYTES: usize = 3;
+/// With more keys than this there is no more to gain.
+const KEYS_MAX: usize = 128;
+
+/// A text that rules look for, and where its key is in it.
+#[derive(Debug)]
+struct Text {
+    rule: usize,
+    bytes: Box<[u8]>,
+    key_at: usize,
+}
+
+/// The literal texts of all rules of a watch.
+#[derive(Debug)]
+pub(super) struct Literals {
+    searcher: Searcher,
+    /// For each key, the texts that have it.
+    texts: Vec<Vec<Text>>,
+    rules: usize,
+}
+
+/// What was found in the line at hand.
+struct Line {
+    start: usize,
+    /// Where its line feed is, or the end of the bytes.
+    end: usize,
+    /// What rules see of it.
+    seen: Range<usize>,
+    /// Rules that match it, in order.
+    rules: Vec<usize>,
+}
+
+impl Literals {
+    /// `None` if the rules ask for anything but literal texts, or the texts do not lend themselves to this.
+    pub(super) fn new(rules: &[RuleSpec]) -> Option<Literals> {
+        if rules.is_empty() || !rules.iter().all(is_literal) {
+            return None;
+        }
+        let mut keys: Vec<[u8; KEY_BYTES]> = Vec::new();
+        let mut texts: Vec<Vec<Text>> = Vec::new();
+        for (rule, text) in
+            rules.iter().enumerate().flat_map(|(n, rule)| rule.any.iter().map(move |t| (n, t)))
+        {
+            let bytes = text.as_bytes();
+            let (key_at, key) = rarest(bytes, &keys)?;
+            let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+                keys.push(key);
+                texts.push(Vec::new());
+                keys.len() - 1
+            });
+            texts[number].push(Text { rule, bytes: bytes.into(), key_at });
+        }
+        if keys.len() > KEYS_MAX {
+            return None;
+        }
+        let mut config = Config::new();
+        config
+            .match_kind(MatchKind::LeftmostFirst)
+            .only_teddy(true)
+            .only_teddy_fat(Some(false))
+            .heuristic_pattern_limits(false);
+        let searcher = config.builder().extend(&keys).build()?;
+        Some(Literals { searcher, texts, rules: rules.len() })
+    }
+
+    /// Calls `hit` with rule and place of every matching line in `bytes`, which are complete lines; of a line that is longer
+    /// than `line_bytes_max` only the beginning is looked at.
+    pub(super) fn scan(&self, bytes: &[u8], line_bytes_max: usize, hit: &mut dyn FnMut(usize, Range<usize>)) {
+        let mut line = Line { start: 0, end: 0, seen: 0..0, rules: Vec::new() };
+        let mut from = 0;
+        while let Some(found) = self.searcher.find_in(bytes, Span::from(from..bytes.len())) {
+            let at = found.start();
+            from = at + 1;
+            for text in &self.texts[found.pattern().as_usize()] {
+                let Some(start) = at.checked_sub(text.key_at) else { continue };
+                if !bytes[start..].starts_with(&text.bytes) {
+                    continue;
+                }
+                if line.seen.is_empty() || at >= line.end {
+                    line.flush(hit);
+                    line.turn_to(bytes, at, line_bytes_max);
+                }
+                let is_seen = line.seen.start <= start && start + text.bytes.len() <= line.seen.end;
+                if is_seen && let Err(place) = line.rules.binary_search(&text.rule) {
+                    line.rules.insert(place, text.rule);
+                }
+            }
+            if line.rules.len() == self.rules {
+                from = line.end + 1;
+                line.flush(hit);
+            }
+            if from >= bytes.len() {
+                break;
+            }
+        }
+        line.flush(hit);
+    }
+}
+
+impl Line {
+    fn turn_to(&mut self, bytes: &[u8], at: usize, line_bytes_max: usize) {
+        let before = self.end.min(at);
+        self.start = memchr::memrchr(b'\n', &bytes[before..at]).map_or(before, |lf| before + lf + 1);
+        self.end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
+        let line = &bytes[self.start..self.end];
+        let seen = content(line, line_bytes_max);
+        let skipped = seen.as_ptr().addr() - line.as_ptr().addr();
+        self.seen = self.start + skipped..self.start + skipped + seen.len();
+    }
+
+    fn flush(&mut self, hit: &mut dyn FnMut(usize, Range<usize>)) {
+        for rule in self.rules.drain(..) {
+            hit(rule, self.start..self.end);
+        }
+    }
+}
+
+fn is_literal(rule: &RuleSpec) -> bool {
+    let is_plain = rule.not.is_empty() && !rule.word && !rule.ignore_case && rule.level.is_none();
+    is_plain && rule.regex.is_empty() && !rule.any.is_empty()
+}
+
+/// The part of `text` that logs hold least often, and where it begins: one of `known` if there is any as rare.
+fn rarest(text: &[u8], known: &[[u8; KEY_BYTES]]) -> Option<(usize, [u8; KEY_BYTES])> {
+    let keys = text.windows(KEY_BYTES).enumerate();
+    let keys = keys.filter_map(|(at, key)| Some((at, <[u8; KEY_BYTES]>::try_from(key).ok()?)));
+    let cost = |key: &[u8; KEY_BYTES]| key.iter().map(|byte| commonness(*byte)).sum::<u32>();
+    keys.min_by_key(|(_, key)| (cost(key), !known.contains(key)))
+}
+
+/// How often a byte is met in logs, roughly.
+fn commonness(byte: u8) -> u32 {
+    match byte {
+        b' ' | b'0'..=b'2' | b'e' => 10,
+        b'3'..=b'9' | b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 8,
+        b'c' | b'd' | b'l' | b'm' | b'p' | b'u' | b'.' | b':' | b'/' | b'-' | b'=' | b'"' | b',' => 6,
+        b'a'..=b'z' | b'_' | b'[' | b']' | b'(' | b')' => 4,
+        b'I' | b'N' | b'F' | b'O' | b'T' => 3,
+        b'A'..=b'Z' => 2,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::scan::rules::{RuleSet, RuleSpec};
+    use crate::scan::scanner::Scanner;
+
+    fn any(texts: &[String]) -> RuleSpec {
+        RuleSpec { any: texts.to_vec(), ..RuleSpec::default() }
+    }
+
+    proptest! {
+        /// What is found in the whole is what the judge says line by line.
+        #[test]
+        fn it_finds_what_the_judge_finds(
+            rules in proptest::collection::vec(proptest::collection::vec("[abE\0\r]{3,6}", 1..4), 1..8),
+            bytes in proptest::collection::vec(prop_oneof![4 => Just(b'a'), 4 => Just(b'b'), 3 => Just(b'E'), 1 => Just(b'\n'), 1 => Just(0u8), 1 => Just(b'\r')], 0..400),
+            max in 1usize..80,
+        ) {
+            let specs: Vec<_> = rules.iter().map(|texts| any(texts)).collect();
+            let rules = RuleSet::compile(&specs).unwrap();
+            prop_assume!(rules.literals().is_some());
+            let mut scanner = Scanner::new(rules, max);
+            let mut bytes = bytes;
+            bytes.push(b'\n');
+            let mut found = Vec::new();
+            scanner.scan(&bytes, &mut |rule, place| found.push((rule, place)));
+            let mut wanted = Vec::new();
+            let mut start = 0;
+            for line in bytes[..bytes.len() - 1].split(|byte| *byte == b'\n') {
+                let place = start..start + line.len();
+                scanner.judge(line, &mut |rule| wanted.push((rule, place.clone())));
+                start += line.len() + 1;
+            }
+            prop_assert_eq!(found, wanted);
+        }
+    }
+
+    #[test]
+    fn texts_that_share_a_key_are_told_apart() {
+        let texts: Vec<String> = (0..300).map(|n| format!("E{n:04}:")).collect();
+        let rules: Vec<_> = texts.iter().map(|text| any(std::slice::from_ref(text))).collect();
+        let rules = RuleSet::compile(&rules).unwrap();
+        assert!(rules.literals().is_some());
+        let mut scanner = Scanner::new(rules, 1 << 20);
+        let mut found = Vec::new();
+        let text = b"E0007: and E0299: and E0007:\nE0300:\nx E0123:\n";
+        scanner.scan(text, &mut |rule, place| found.push((rule, place.start)));
+        assert_eq!(found, [(7, 0), (299, 0), (123, 36)]);
+    }
+
+    #[test]
+    fn what_is_too_short_or_no_text_is_left_to_the_finder() {
+        let short = RuleSet::compile(&[any(&["ab".into(), "abc".into()])]).unwrap();
+        assert!(short.literals().is_none());
+        let word = RuleSpec { word: true, ..any(&["abc".into(), "abd".into()]) };
+        assert!(RuleSet::compile(&[word]).unwrap().literals().is_none());
+    }
+}

@@ -1,0 +1,238 @@
+//! `spiketail replay`: as a user sees it, and beside a live run over the same lines.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+#[path = "replay/live.rs"]
+mod live;
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BEGIN: i64 = 1_795_435_200_000; // 2026-11-23T12:00:00Z
+
+fn replay(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+    command.arg("replay").args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn objects(folder: &Path, args: &[&str]) -> Vec<Value> {
+    let output = replay(folder, &[args, &["--json"]].concat());
+    stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn line(at_ms: i64, text: &str) -> String {
+    format!("{} {text}\n", Timestamp::from_millisecond(BEGIN + at_ms).unwrap())
+}
+
+/// A line a second for two hours, every tenth an error, and a burst of 100 errors within the second hour.
+fn bursty() -> String {
+    let mut text = String::new();
+    for second in 0..7_200 {
+        text += &line(second * 1_000, if second % 10 == 0 { "ERROR now and then" } else { "INFO fine" });
+        if second == 5_000 {
+            (0..100).for_each(|n| text += &line(second * 1_000 + n * 10, "ERROR burst"));
+        }
+    }
+    text
+}
+
+#[test]
+fn a_burst_is_told_with_its_time_and_the_output_is_the_same_each_time() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("app.log"), bursty()).unwrap();
+    let first = stdout(&replay(folder.path(), &["app.log"]));
+    assert_eq!(first, stdout(&replay(folder.path(), &["app.log"])));
+    let rows: Vec<_> = first.lines().filter(|line| line.starts_with("2026-11-23 13:2")).collect();
+    assert_eq!(rows.len(), 2, "{first}");
+    assert!(rows[0].contains("warning unusual:") && rows[0].contains("expected"), "{first}");
+    assert!(rows[1].contains("critical error-spike: 51 errors in logs (threshold 50)"), "{first}");
+    assert!(rows.iter().all(|row| row.starts_with("2026-11-23 13:23:20  2026-11-23 13:25:")), "{first}");
+    assert!(
+        first.contains("errors in logs: 820 lines") && first.contains('█') && first.contains('━'),
+        "{first}"
+    );
+    let json = objects(folder.path(), &["app.log"]);
+    assert_eq!(json.len(), 5);
+    assert_eq!(json[0]["target"], "spiketail::alert");
+    assert_eq!(json[4]["lines_matched"], 820);
+    assert_eq!(json[4]["alerts"], 2);
+}
+
+fn compress(path: &Path, with: &str) {
+    assert!(Command::new(with).arg(path).status().unwrap().success());
+}
+
+#[test]
+fn what_rotation_made_of_a_log_is_one_log_again() {
+    let text = bursty();
+    let whole = TempDir::new().unwrap();
+    std::fs::write(whole.path().join("app.log"), &text).unwrap();
+    let folder = TempDir::new().unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let parts: Vec<String> = lines.chunks(lines.len() / 4 + 1).map(<[&str]>::concat).collect();
+    // Numbers may wrap, so that only the times tell the order.
+    for (name, part) in ["app.log.9", "app.log.1", "app.log-20261123", "app.log"].iter().zip(&parts) {
+        std::fs::write(folder.path().join(name), part).unwrap();
+    }
+    compress(&folder.path().join("app.log.9"), "gzip");
+    let told = |folder: &TempDir, args: &[&str]| {
+        let mut objects = objects(folder.path(), args);
+        objects.iter_mut().for_each(|object| drop(object.as_object_mut().unwrap().remove("path")));
+        objects
+    };
+    let wanted = told(&whole, &["app.log"]);
+    assert_eq!(told(&folder, &["app.log", "app.log.1", "app.log.9.gz", "app.log-20261123"]), wanted);
+    std::fs::hard_link(folder.path().join("app.log.1"), folder.path().join("app.log.2")).unwrap();
+    assert_eq!(told(&folder, &["."]), wanted);
+}
+
+#[test]
+fn logs_of_one_watch_are_merged_by_time() {
+    let folder = TempDir::new().unwrap();
+    let every = |from: i64, n: i64| (0..n).map(|k| line(from + k * 1_000, "ERROR")).collect::<String>();
+    std::fs::write(folder.path().join("a.log"), every(0, 30) + &every(3_600_000, 30)).unwrap();
+    std::fs::write(folder.path().join("b.log"), every(500, 30) + &every(7_200_000, 30)).unwrap();
+    let told = objects(folder.path(), &["a.log", "b.log", "--alert-over", "50/1m"]);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(told[0]["at"], "2026-11-23T12:00:25Z");
+    // By path there are too few.
+    let config = "[watch.w]\npaths = ['*.log']\n[alert.a]\nover = 50\nby = 'path'\n";
+    std::fs::write(folder.path().join("c.toml"), config).unwrap();
+    assert_eq!(objects(folder.path(), &["-c", "c.toml"]).len(), 1);
+    std::fs::write(folder.path().join("c.toml"), config.replace("50", "29")).unwrap();
+    let told = objects(folder.path(), &["-c", "c.toml"]);
+    let paths: Vec<_> = told.iter().filter_map(|told| told["path"].as_str()).collect();
+    // The last one is still firing at the end.
+    assert_eq!(paths.len(), 7, "{told:?}");
+    assert!(paths.iter().all(|path| path.ends_with("a.log") || path.ends_with("b.log")));
+}
+
+#[test]
+fn a_share_is_of_all_lines() {
+    let folder = TempDir::new().unwrap();
+    let mut text = String::new();
+    for n in 0..2_000 {
+        let is_bad = if n < 1_000 { n % 100 == 0 } else { n % 4 == 0 };
+        text += &line(n * 100, if is_bad { "ERROR" } else { "INFO" });
+    }
+    std::fs::write(folder.path().join("app.log"), text).unwrap();
+    let config = "[watch.w]\npaths = ['*.log']\n[alert.a]\nwhen = 'share'\nover = '20%'\nat_least = 5\nwindow = '10s'\n";
+    std::fs::write(folder.path().join("c.toml"), config).unwrap();
+    let told = objects(folder.path(), &["-c", "c.toml"]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    // Within ten seconds of the change one in four is seen.
+    let at: Timestamp = told[0]["at"].as_str().unwrap().parse().unwrap();
+    let after = at.as_millisecond() - BEGIN - 100_000;
+    assert!((7_000..=10_500).contains(&after), "{told:?}");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_told() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("good.log"), line(0, "ERROR")).unwrap();
+    std::fs::write(folder.path().join("bad.log"), "ERROR no time\n").unwrap();
+    let output = replay(folder.path(), &["good.log", "bad.log", "missing.log"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("errors in logs: 1 lines"));
+    let told = stderr(&output);
+    assert!(told.contains("cannot replay bad.log: no time can be read from its lines"), "{told}");
+    assert!(told.contains("cannot replay missing.log: no such file"), "{told}");
+    std::fs::write(folder.path().join("c.toml"), "[watch.a]\npaths=['/a']\n[watch.b]\npaths=['/b']\n")
+        .unwrap();
+    let told = stderr(&replay(folder.path(), &["good.log", "-c", "c.toml"]));
+    assert!(told.contains("say which one it is of with --watch NAME"), "{told}");
+    assert!(replay(folder.path(), &["good.log", "-c", "c.toml", "--watch", "a"]).status.success());
+    let told = stderr(&replay(folder.path(), &["good.log", "-c", "c.toml", "--watch", "c"]));
+    assert!(told.contains("there is no such watch; there are a, b"), "{told}");
+}
+
+#[test]
+fn standard_input_is_replayed_too() {
+    let folder = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+    let mut child = command
+        .args(["replay", "-", "--json"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(bursty().as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert_eq!(stdout(&output).lines().count(), 5);
+}
+
+#[test]
+fn counts_are_judged_row_by_row() {
+    let folder = TempDir::new().unwrap();
+    let mut csv = "timestamp,value\n".to_owned();
+    let mut rng = fastrand::Rng::with_seed(3);
+    let mut counts = Vec::new();
+    for n in 0..2_000i64 {
+        let count = if n == 1_500 { 900 } else { 50 + rng.u64(..20) };
+        let time = Timestamp::from_second(1_425_000_000 + n * 300).unwrap();
+        writeln!(csv, "{},{count}", time.strftime("%Y-%m-%d %H:%M:%S")).unwrap();
+        counts.push(count);
+    }
+    std::fs::write(folder.path().join("counts.csv"), &csv).unwrap();
+    let scores = stdout(&replay(folder.path(), &["--counts", "counts.csv", "--scores"]));
+    assert_eq!(scores, stdout(&replay(folder.path(), &["--counts", "counts.csv", "--scores"])));
+    let rows: Vec<Vec<&str>> = scores.lines().map(|row| row.split(',').collect()).collect();
+    assert_eq!(rows[0], ["timestamp", "value", "expected", "score", "state"]);
+    assert_eq!(rows.len(), 2_001);
+    let mut most = (0.0, 0);
+    for (at, row) in rows[1..].iter().enumerate() {
+        assert_eq!(row[1], counts[at].to_string());
+        let score: f64 = row[3].parse().unwrap();
+        assert!((0.0..=1.0).contains(&score));
+        if score > most.0 {
+            most = (score, at);
+        }
+    }
+    assert_eq!((most.1, rows[1_501][4], rows[1_500][4], rows[1][4]), (1_500, "spike", "normal", "learning"));
+    let text = stdout(&replay(folder.path(), &["--counts", "counts.csv"]));
+    assert!(text.contains("warning unusual: 900 events in counts.csv"), "{text}");
+    assert_eq!(objects(folder.path(), &["--counts", "counts.csv"]).len(), 3);
+}
+
+#[test]
+fn rows_that_are_not_right_are_told_with_their_line() {
+    let folder = TempDir::new().unwrap();
+    for (csv, wanted) in [
+        ("2026-01-01 00:00:00,1\nx,2\n", "counts.csv:2: no time and count: x,2; write a row as"),
+        ("1,1\n2,-5\n", "counts.csv:2: no time and count"),
+        ("5,1\n4,1\n", "counts.csv:2: the row is not later than the one before it"),
+        ("timestamp,value\n", "counts.csv has no rows"),
+    ] {
+        std::fs::write(folder.path().join("counts.csv"), csv).unwrap();
+        let output = replay(folder.path(), &["--counts", "counts.csv"]);
+        assert_eq!(output.status.code(), Some(2), "{csv}");
+        assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
+    }
+    for times in [
+        "1425000000,1\n1425000300,2\n",
+        "1425000000000,1\n1425000300000,2\n",
+        "2015-02-27T01:20:00Z,1\n2015-02-27T01:25:00Z,2\n",
+    ] {
+        std::fs::write(folder.path().join("counts.csv"), times).unwrap();
+        let text = stdout(&replay(folder.path(), &["--counts", "counts.csv"]));
+        assert!(text.contains("2 rows, 3 in all") && text.contains("2015-02-27 01:20:00"), "{text}");
+    }
+}

@@ -1,0 +1,165 @@
+//! A replay and a live run over the same lines with the same stamps tell the same.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde_json::Value;
+use spiketail::config;
+use spiketail::engine::clock::Clock;
+use spiketail::engine::plan::Compiled;
+use spiketail::engine::settings::EngineSettings;
+use spiketail::engine::stepper::Stepper;
+use spiketail::engine::world::World;
+use spiketail::file::filesystem::Disk;
+use spiketail::file::tail::Origin;
+use spiketail::store::Limits;
+use spiketail::store::memory::MemoryStore;
+use tempfile::TempDir;
+
+use crate::{BEGIN, line, objects};
+
+const ALERTS: &str = r#"
+[watch.w]
+paths = ["*.log"]
+[rule.errors]
+any = ["ERROR"]
+[alert.count]
+over = 20
+window = "30s"
+keep_firing_for = "45s"
+[alert.for]
+over = 10
+window = "30s"
+for = "20s"
+keep_firing_for = "0s"
+cooldown = "5m"
+[alert.rate]
+when = "rate"
+over = "30/m"
+window = "10s"
+cooldown = "0s"
+[alert.share]
+when = "share"
+over = "30%"
+at_least = 5
+window = "20s"
+[alert.spike]
+when = "spike"
+learn = "10m"
+[alert.silence]
+when = "silence"
+window = "1m"
+[alert.new]
+when = "new"
+[alert.again]
+when = "new"
+window = "2m"
+cooldown = "0s"
+[alert.path]
+over = 12
+window = "30s"
+by = "path"
+"#;
+
+/// Times of lines and whether they are errors: calm for a while, then bursts and silences.
+fn schedule(seed: u64) -> Vec<(i64, bool)> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut lines = vec![(0, false)];
+    let mut at_ms = 0;
+    while at_ms < 3_600_000 {
+        let is_wild = at_ms > 1_200_000 && rng.u32(..40) == 0;
+        if is_wild {
+            at_ms += rng.i64(0..200_000);
+            let step_ms = rng.i64(20..2_000);
+            for _ in 0..rng.u32(5..80) {
+                at_ms += rng.i64(1..step_ms);
+                lines.push((at_ms, rng.u32(..3) > 0));
+            }
+        }
+        at_ms += rng.i64(500..8_000);
+        lines.push((at_ms, rng.u32(..10) == 0));
+    }
+    lines
+}
+
+type Told = (String, String, String, String, u64);
+
+fn told(alert: &Value) -> Told {
+    let text = |key: &str| alert[key].as_str().unwrap().to_owned();
+    (text("alert"), text("state"), text("since"), text("at"), alert["count"].as_u64().unwrap())
+}
+
+fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<Told> {
+    let settings = config::load(&folder.join("c.toml")).unwrap();
+    let log = folder.join("app.log");
+    std::fs::write(&log, "").unwrap();
+    let now = Arc::new(AtomicI64::new(BEGIN * 1_000_000));
+    let store = MemoryStore::new(Limits::default());
+    let plan = Arc::new(Compiled::new(&settings.plan).unwrap());
+    let start = || {
+        let world = World {
+            filesystem: Arc::new(Disk),
+            clock: Clock::manual(Arc::clone(&now)),
+            store: Some(Box::new(store.clone())),
+        };
+        let mut engine =
+            Stepper::new(EngineSettings { workers: 0, ..EngineSettings::default() }, &plan, world);
+        engine.add(0, &log, Origin::Existing);
+        engine.adopt(|_, _| true);
+        while engine.turn() {}
+        engine
+    };
+    let mut engine = start();
+    let mut before_ms = 0;
+    for (at_ms, is_error) in lines {
+        // Time is looked at now and then, not at each moment.
+        while rng.bool() && before_ms < *at_ms {
+            before_ms = rng.i64(before_ms..=*at_ms);
+            now.store((BEGIN + before_ms) * 1_000_000, Ordering::Relaxed);
+            engine.tick();
+        }
+        before_ms = *at_ms;
+        now.store((BEGIN + at_ms) * 1_000_000, Ordering::Relaxed);
+        let mut file = OpenOptions::new().append(true).open(&log).unwrap();
+        file.write_all(line(*at_ms, if *is_error { "ERROR" } else { "INFO" }).as_bytes()).unwrap();
+        engine.sweep();
+        while engine.turn() {}
+        if rng.u32(..200) == 0 {
+            // A restart changes nothing.
+            engine.commit().unwrap();
+            engine = start();
+        }
+    }
+    engine.tick();
+    engine.commit().unwrap();
+    let outbox = store.memory().outbox;
+    let mut all: Vec<_> =
+        outbox.iter().map(|row| told(&serde_json::from_str(&row.payload).unwrap())).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_replay_tells_what_a_live_run_told() {
+    let mut fired = std::collections::BTreeMap::new();
+    for seed in 0..12 {
+        let lines = schedule(seed);
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("c.toml"), ALERTS).unwrap();
+        let live = live(folder.path(), &lines, &mut fastrand::Rng::with_seed(seed));
+        let replayed = objects(folder.path(), &["-c", "c.toml"]);
+        let alerts = replayed.iter().filter(|object| object["target"] == "spiketail::alert");
+        let mut replayed: Vec<_> = alerts.map(told).collect();
+        replayed.sort();
+        assert_eq!(live, replayed, "seed {seed}");
+        live.into_iter()
+            .filter(|told| told.1 == "firing")
+            .for_each(|told| *fired.entry(told.0).or_insert(0) += 1);
+    }
+    // A comparison of nothing would tell nothing.
+    let names = ["again", "count", "for", "new", "path", "rate", "share", "silence", "spike"];
+    assert_eq!(fired.keys().collect::<Vec<_>>(), names, "{fired:?}");
+}
