@@ -1,25 +1,21 @@
 //! What gives each point of a series its score.
 
 use spiketail::detect::baseline::rarity::{Rarity, RaritySettings};
-use spiketail::detect::baseline::{Baseline, BaselineSettings};
+use spiketail::detect::baseline::BaselineSettings;
+use spiketail::detect::buckets::{bucket_ms, judge};
 
 use crate::data::Series;
 
 /// Our baseline with its defaults; a window is one bucket.
 pub(crate) fn baseline(series: &Series) -> Vec<f64> {
-    let bucket_ms = bucket_ms(series);
-    let mut baseline = Baseline::new(BaselineSettings::new(bucket_ms, bucket_ms));
-    series
-        .starts_ms
-        .iter()
-        .zip(&series.counts)
-        .map(|(at, count)| baseline.observe(*at, *count).score)
-        .collect()
+    let bucket_ms = bucket_ms(&series.starts_ms);
+    let settings = BaselineSettings::new(bucket_ms, bucket_ms);
+    judge(&series.starts_ms, &series.counts, settings).iter().map(|verdict| verdict.score).collect()
 }
 
 /// Its score alone, with other parameters.
 pub(crate) fn rarity(series: &Series, settings: &RaritySettings) -> Vec<f64> {
-    let bucket_ms = bucket_ms(series);
+    let bucket_ms = bucket_ms(&series.starts_ms);
     let mut rarity = Rarity::default();
     let step = |count: &u64| {
         let score = rarity.score(*count, settings);
@@ -79,8 +75,4 @@ fn upper_tail(z: f64) -> f64 {
     }
     let fraction = (1..=60).rev().fold(z, |fraction, n| z + f64::from(n) / fraction);
     density / fraction
-}
-
-fn bucket_ms(series: &Series) -> i64 {
-    series.starts_ms[1] - series.starts_ms[0]
 }
