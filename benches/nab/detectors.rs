@@ -1,7 +1,7 @@
 //! What gives each point of a series its score.
 
-use spiketail::detect::baseline::rarity::{Rarity, RaritySettings};
 use spiketail::detect::baseline::BaselineSettings;
+use spiketail::detect::baseline::rarity::{Rarity, RaritySettings};
 use spiketail::detect::buckets::{bucket_ms, judge};
 
 use crate::data::Series;
