@@ -119,6 +119,9 @@ impl LineClock {
             (Source::Stamped, Some(_)) => time.at_ms += stamps.skew.known_ms(),
             _ => {}
         }
+        if time.at_ms < self.now_ms.saturating_sub(self.settings.late_ms_min) {
+            time.source = Source::Late;
+        }
         // Nothing is written after it was read: a clock that is ahead must not make the other lines late.
         time.at_ms = time.at_ms.min(self.now_ms);
         self.last = Some((end, time));
@@ -202,6 +205,12 @@ mod tests {
         assert_eq!(clock.time_of(b"ERROR", 2_000).at_ms, until_ms);
         assert_eq!(clock.time_of(stamped(60_000).as_bytes(), 1_600).at_ms, NOW - 60_000);
         assert_eq!(clock.time_of(b"  at main.rs", 1_700).at_ms, NOW - 60_000);
+        let old_ms = NOW - 8 * 86_400_000;
+        clock.set_unwatched(Some(Unwatched { from: 0, since_ms: old_ms, to: 9_000, until_ms: old_ms }));
+        assert_eq!(super::tests::clock().time_of(b"ERROR", 7).source, Source::Arrived);
+        let mut other = super::tests::clock();
+        other.set_unwatched(clock.unwatched);
+        assert_eq!(other.time_of(b"ERROR", 7).source, Source::Late);
         clock.set_unwatched(Some(Unwatched { from: 0, since_ms: NOW + 9, to: 0, until_ms: NOW + 5 }));
         let mut other = super::tests::clock();
         other.set_unwatched(clock.unwatched);
