@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 
 use crate::config::{ConfigError, Settings};
+use crate::delivery::Delivery;
 use crate::engine::world::World;
 use crate::engine::{Engine, Hints};
 use crate::file::tail::Origin;
@@ -35,6 +36,9 @@ const RELOAD_LOOK_LIMIT: Duration = Duration::from_secs(2);
 /// How long the last look at all files may take. Shutdown as a whole is to end within 2 s.
 const LAST_LOOK_LIMIT: Duration = Duration::from_millis(1200);
 
+/// How long the end waits for alerts to be delivered. What is not delivered by then is after the next start.
+const LAST_DELIVERY_LIMIT: Duration = Duration::from_millis(300);
+
 /// So many descriptors are left to everything but the files that are read.
 const DESCRIPTORS_KEPT: u64 = 128;
 
@@ -47,6 +51,9 @@ pub enum AppError {
     /// The rules of a watch are too much together.
     #[error("the rules cannot be compiled: {0}")]
     Rules(#[from] RuleError),
+    /// An output that answers cannot be used.
+    #[error("{0}")]
+    Delivery(String),
     /// A path of a watch cannot be understood.
     #[error("a watched path cannot be used: {0}")]
     Paths(#[from] PathError),
@@ -58,6 +65,7 @@ pub struct App {
     engine: Engine,
     sink: Arc<EngineSink>,
     watching: Watching,
+    delivery: Delivery,
 }
 
 /// Runs the daemon until `shutdown` completes or a request asks it to stop.
@@ -69,12 +77,13 @@ pub struct App {
 pub async fn run(
     settings: Settings,
     store: Option<Box<dyn CheckpointStore>>,
+    delivery: Delivery,
     load: impl Fn() -> Result<Settings, ConfigError>,
     telemetry: &Telemetry,
     mut requests: mpsc::Receiver<Request>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
-    let mut app = App::start(settings, store)?;
+    let mut app = App::start(settings, store, delivery)?;
     tokio::pin!(shutdown);
     loop {
         let request = tokio::select! {
@@ -96,12 +105,18 @@ impl App {
     ///
     /// # Errors
     /// See [`AppError`].
-    pub fn start(mut settings: Settings, store: Option<Box<dyn CheckpointStore>>) -> Result<App, AppError> {
+    pub fn start(
+        mut settings: Settings,
+        store: Option<Box<dyn CheckpointStore>>,
+        mut delivery: Delivery,
+    ) -> Result<App, AppError> {
+        delivery.replace(&settings.deliveries).map_err(AppError::Delivery)?;
         if let Some(limit) = raise_open_files() {
             let files = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
             settings.engine.open_files_max = usize::try_from(files).unwrap_or(usize::MAX);
         }
-        let engine = Engine::start(settings.engine, &settings.plan, World::real(store))?;
+        let engine =
+            Engine::start(settings.engine, &settings.plan, World::real(store, Some(delivery.desk())))?;
         let sink = Arc::new(EngineSink::new(engine.hints(), None));
         let watching = watch(&settings, &sink)?;
         adopt(&settings, &engine)?;
@@ -112,7 +127,7 @@ impl App {
         engine.commit(FIRST_LOOK_LIMIT);
         let files = engine.health().files;
         health("started", format!("watching {}", counted(files, watching.directories)), false);
-        Ok(App { settings, engine, sink, watching })
+        Ok(App { settings, engine, sink, watching, delivery })
     }
 
     /// Goes over to the settings that `load` gives, or says why not and stays with the old ones.
@@ -148,6 +163,7 @@ impl App {
     pub fn reload(&mut self, settings: Settings) -> Result<(), AppError> {
         // Whatever can be refused is refused before anything changes.
         Discovery::new(&settings.finds)?;
+        self.delivery.replace(&settings.deliveries).map_err(AppError::Delivery)?;
         let number = |name: &String| settings.plan.watches.iter().position(|watch| watch.name == *name);
         let renumbered: Vec<_> = self.settings.plan.watches.iter().map(|watch| number(&watch.name)).collect();
         {
@@ -173,6 +189,7 @@ impl App {
     pub fn stop(self) {
         self.watching.stop();
         self.engine.stop(LAST_LOOK_LIMIT);
+        self.delivery.stop(LAST_DELIVERY_LIMIT);
         health("stopped", "stopped in good order".to_owned(), false);
     }
 }

@@ -16,6 +16,7 @@
 //! | [`watch`] | which files there are and which may have changed: inotify, globs, sweeps |
 //! | [`engine`] | workers and turns: where the steps above meet |
 //! | [`telemetry`] | the events that leave the daemon, and the `tracing` layers that carry them |
+//! | [`delivery`] | alerts to receivers that answer: webhooks, Alertmanagers, programs |
 //! | [`store`] | what survives a restart |
 //! | [`service`] | signals |
 //! | [`config`] | TOML to validated settings |
@@ -26,6 +27,7 @@ pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod detect;
 pub mod engine;
 pub mod file;

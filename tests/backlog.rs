@@ -87,6 +87,7 @@ impl Place {
             filesystem: Arc::new(Disk),
             clock: Clock::manual(Arc::clone(&self.clock)),
             store: Some(Box::new(self.store.clone())),
+            courier: None,
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
         let mut engine = Stepper::new(settings, &Arc::new(Compiled::new(&plan).unwrap()), world);

@@ -13,7 +13,9 @@ use crate::app;
 use crate::cli::EXIT_USAGE;
 use crate::cli::state::{self, Folder};
 use crate::config::{self, Flags};
+use crate::delivery::Delivery;
 use crate::service::signals;
+use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CheckpointStore, Limits};
 use crate::telemetry::events::HealthEvent;
@@ -142,10 +144,16 @@ fn daemon(
         output::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
-    let store = open_store(state)?;
+    let mut store = open_store(state)?;
+    if store.is_none() && !settings.deliveries.is_empty() {
+        // What is to be delivered waits there, as long as the daemon lives.
+        store = Some(Box::new(MemoryStore::new(Limits::default())));
+    }
+    let delivery = Delivery::new()
+        .context("cannot start the thread for deliveries; raise the limit of tasks (TasksMax=)")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
-    let outcome = runtime.block_on(app::run(settings, store, load, &telemetry, requests, shutdown));
+    let outcome = runtime.block_on(app::run(settings, store, delivery, load, &telemetry, requests, shutdown));
     telemetry.flush(FLUSH_LIMIT);
     Ok(outcome?)
 }

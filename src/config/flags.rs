@@ -186,6 +186,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         plan: Plan { watches: vec![watch], alerts: vec![alert] },
         finds: vec![find],
         outputs: vec![outputs::default_output()],
+        deliveries: Vec::new(),
         log,
     })
 }

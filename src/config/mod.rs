@@ -6,6 +6,7 @@
 
 mod alerts;
 mod conditions;
+mod deliveries;
 mod document;
 #[cfg(test)]
 mod documented;
@@ -113,6 +114,7 @@ fn parse_with(
         plan,
         finds: parts.watches.into_iter().map(|watch| watch.find).collect(),
         outputs: parts.outputs,
+        deliveries: parts.deliveries,
         log: parts.basics.log,
     })
 }
@@ -124,16 +126,19 @@ struct Parts<'t> {
     watches: Vec<Watch<'t>>,
     alerts: Vec<alerts::Alert<'t>>,
     outputs: Vec<crate::telemetry::OutputSpec>,
+    deliveries: Vec<crate::delivery::settings::DeliverySpec>,
 }
 
 impl<'t> Parts<'t> {
     fn read(tables: &[Table<'t>], folder: &Path, report: &mut Report<'_>) -> Self {
+        let (outputs, deliveries) = outputs::read(tables, folder, report);
         Parts {
             basics: engine::read(tables, report),
             rules: rules::read(tables, report),
             watches: watches::read(tables, folder, report),
             alerts: alerts::read(tables, report),
-            outputs: outputs::read(tables, folder, report),
+            outputs,
+            deliveries,
         }
     }
 }

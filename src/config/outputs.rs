@@ -2,15 +2,31 @@
 
 use std::path::Path;
 
+use super::deliveries;
 use super::error::{Report, quoted};
 use super::schema::Kind as TableKind;
 use super::table::Table;
 use super::watches::absolute;
+use crate::delivery::settings::DeliverySpec;
 use crate::telemetry::events::Kind;
 use crate::telemetry::{Color, Destination, Format, OutputSpec};
 
-const FORMATS: [(&str, Format); 3] =
-    [("auto", Format::Auto), ("console", Format::Console), ("json", Format::Json)];
+#[derive(Debug, Clone, Copy)]
+enum Type {
+    Stream(Format),
+    Delivery(deliveries::Kind),
+}
+
+const TYPES: [(&str, Type); 6] = [
+    ("auto", Type::Stream(Format::Auto)),
+    ("console", Type::Stream(Format::Console)),
+    ("json", Type::Stream(Format::Json)),
+    ("webhook", Type::Delivery(deliveries::Kind::Webhook)),
+    ("alertmanager", Type::Delivery(deliveries::Kind::Alertmanager)),
+    ("command", Type::Delivery(deliveries::Kind::Command)),
+];
+/// Keys of outputs that are written to.
+const STREAM_KEYS: [&str; 4] = ["type", "path", "color", "events"];
 const COLORS: [(&str, Color); 3] =
     [("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
 
@@ -25,11 +41,32 @@ pub(super) fn default_output() -> OutputSpec {
     }
 }
 
-/// Reads every output; never empty. Relative paths are resolved against `folder`.
-pub(super) fn read(tables: &[Table<'_>], folder: &Path, report: &mut Report<'_>) -> Vec<OutputSpec> {
+/// Reads every output: those that are written to, never none of them, and those that answer. Relative paths are resolved
+/// against `folder`.
+pub(super) fn read(
+    tables: &[Table<'_>],
+    folder: &Path,
+    report: &mut Report<'_>,
+) -> (Vec<OutputSpec>, Vec<DeliverySpec>) {
     let mut outputs: Vec<OutputSpec> = Vec::new();
+    let mut delivered = Vec::new();
     for table in tables.iter().filter(|table| table.kind() == TableKind::Output) {
-        let Some(output) = read_output(table, folder, report) else { continue };
+        let kind = table.choice(report, "type", &TYPES, Type::Stream(Format::Auto));
+        let is_meant = |key: &str| match kind {
+            Type::Stream(_) => STREAM_KEYS.contains(&key),
+            Type::Delivery(kind) => kind.has(key),
+        };
+        for key in TableKind::Output.keys().iter().filter(|key| table.has(key) && !is_meant(key)) {
+            table.refuse(report, key, "means nothing to an output of this type; take it out");
+        }
+        let format = match kind {
+            Type::Stream(format) => format,
+            Type::Delivery(kind) => {
+                delivered.extend(deliveries::read(kind, table, folder, report));
+                continue;
+            }
+        };
+        let Some(output) = read_output(table, format, folder, report) else { continue };
         if let Some(other) = outputs.iter().find(|other| other.destination == output.destination) {
             let where_to = match &output.destination {
                 Destination::Stdout => "standard output".to_owned(),
@@ -48,12 +85,16 @@ pub(super) fn read(tables: &[Table<'_>], folder: &Path, report: &mut Report<'_>)
     if outputs.is_empty() {
         outputs.push(default_output());
     }
-    outputs
+    (outputs, delivered)
 }
 
 /// `None` if its destination was refused, so that it is not held against another.
-fn read_output(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Option<OutputSpec> {
-    let format = table.choice(report, "type", &FORMATS, Format::Auto);
+fn read_output(
+    table: &Table<'_>,
+    format: Format,
+    folder: &Path,
+    report: &mut Report<'_>,
+) -> Option<OutputSpec> {
     let color = table.choice(report, "color", &COLORS, Color::Auto);
     let kinds = read_events(table, report);
     let destination = match table.text(report, "path") {

@@ -79,7 +79,27 @@ impl Kind {
                 "severity",
                 "samples",
             ],
-            Kind::Output => &["type", "path", "color", "events"],
+            Kind::Output => &[
+                "type",
+                "path",
+                "color",
+                "events",
+                "url",
+                "url_file",
+                "urls",
+                "headers",
+                "header_files",
+                "ca_file",
+                "timeout",
+                "method",
+                "content_type",
+                "preset",
+                "template",
+                "labels",
+                "resend_interval",
+                "command",
+                "group_wait",
+            ],
         }
     }
 }

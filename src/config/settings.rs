@@ -1,5 +1,6 @@
 //! Validated settings: what the rest of the program is built from.
 
+use crate::delivery::settings::DeliverySpec;
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::telemetry::OutputSpec;
 use crate::watch::spec::{WatchSpec, WatchTiming};
@@ -17,6 +18,8 @@ pub struct Settings {
     pub finds: Vec<WatchSpec>,
     /// Where events go.
     pub outputs: Vec<OutputSpec>,
+    /// Who is told of alerts and answers.
+    pub deliveries: Vec<DeliverySpec>,
     /// The filter of the daemon's own log on stderr, as a `tracing` directive.
     pub log: String,
 }

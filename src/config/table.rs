@@ -1,7 +1,7 @@
 //! One table of a configuration, read key by key. A value that is refused is reported and replaced by its
 //! default, so that reading goes on and finds the other problems too.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
@@ -298,6 +298,26 @@ impl<'t> Table<'t> {
             return None;
         }
         self.list(report, key)
+    }
+
+    /// A table of texts; empty if it is missing or was refused.
+    pub(super) fn map(&self, report: &mut Report<'_>, key: &str) -> BTreeMap<String, String> {
+        let Some(value) = self.values.get(key) else { return BTreeMap::new() };
+        let right = "write a table of texts, such as { name = \"value\" }";
+        let DeValue::Table(entries) = value.get_ref() else {
+            self.refuse_type(report, key, value.get_ref(), right);
+            return BTreeMap::new();
+        };
+        let mut map = BTreeMap::new();
+        for (name, value) in entries {
+            if let DeValue::String(text) = value.get_ref() {
+                map.insert(name.get_ref().to_string(), text.to_string());
+            } else {
+                let (label, kind) = (self.label(), with_article(value.get_ref()));
+                report.refuse(value.span(), format!("`{key}` in {label} holds {kind}; {right}"));
+            }
+        }
+        map
     }
 
     /// A text, or a list of texts; empty if it is missing or was refused.

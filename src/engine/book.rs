@@ -280,6 +280,7 @@ impl Book {
             ended_alerts: alarms.ended,
             transitions: alarms.transitions,
             watches: changes.watches,
+            ..Batch::default()
         }
     }
 

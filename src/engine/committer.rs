@@ -1,11 +1,11 @@
 //! Commits what has changed: once a second while anything has, at once when an alert fires or resolves, and at the end.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::detect::Millis;
 use crate::engine::{Shared, lock};
-use crate::store::{Batch, CheckpointStore, FileId, State, StoreError};
+use crate::store::{Batch, CheckpointStore, Courier, FileId, State, StoreError};
 use crate::telemetry::events::HealthEvent;
 
 /// How long changes are gathered before they are committed.
@@ -28,6 +28,7 @@ pub(super) struct Commits {
 /// Owns the store.
 pub(super) struct Committer {
     store: Box<dyn CheckpointStore>,
+    courier: Option<Arc<dyn Courier>>,
     /// What could not be committed yet.
     unwritten: Option<Batch>,
     trouble: Option<String>,
@@ -36,8 +37,8 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn new(store: Box<dyn CheckpointStore>) -> Committer {
-        Committer { store, unwritten: None, trouble: None, pruned: 0 }
+    pub(super) fn new(store: Box<dyn CheckpointStore>, courier: Option<Arc<dyn Courier>>) -> Committer {
+        Committer { store, courier, unwritten: None, trouble: None, pruned: 0 }
     }
 
     /// Commits all that has changed. What fails is committed with the next.
@@ -45,7 +46,11 @@ impl Committer {
     /// # Errors
     /// See [`StoreError`]; it was told in an event.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        let newer = shared.book().take_batch(shared.clock.now());
+        let mut newer = shared.book().take_batch(shared.clock.now());
+        if let Some(courier) = &self.courier {
+            (newer.outputs, newer.delivered) = (courier.outputs(), courier.delivered());
+        }
+        let transitions = newer.transitions.clone();
         let batch = match self.unwritten.take() {
             Some(batch) => batch.followed_by(newer),
             None => newer,
@@ -54,6 +59,10 @@ impl Committer {
             return Ok(());
         }
         let outcome = self.store.commit(&batch);
+        if let Some(courier) = &self.courier {
+            // Whoever can be told is told, even if there is no room to remember it.
+            courier.take(&transitions);
+        }
         tell_notices(&mut *self.store);
         match outcome {
             Ok(()) => {

@@ -111,8 +111,17 @@ impl Engine {
     /// # Errors
     /// If a rule of the plan cannot be compiled.
     pub fn start(settings: EngineSettings, plan: &Plan, world: World) -> Result<Engine, PatternError> {
+        let courier = world.courier.clone();
         let (shared, committer) = Shared::new(settings, &Arc::new(Compiled::new(plan)?), world);
         let shared = Arc::new(shared);
+        if let Some(courier) = courier {
+            let shared = Arc::downgrade(&shared);
+            courier.on_delivered(Box::new(move || {
+                if let Some(shared) = shared.upgrade() {
+                    shared.want_commit(false);
+                }
+            }));
+        }
         let mut threads = Vec::new();
         for n in 0..settings.workers {
             let shared = Arc::clone(&shared);
@@ -331,10 +340,13 @@ impl Hints {
 
 impl Shared {
     fn new(settings: EngineSettings, plan: &Arc<Compiled>, world: World) -> (Shared, Option<Committer>) {
-        let World { filesystem, clock, store } = world;
+        let World { filesystem, clock, store, courier } = world;
         let is_kept = store.is_some();
         let mut store = store;
-        let state = store.as_mut().map_or_else(State::default, |store| committer::load(&mut **store));
+        let mut state = store.as_mut().map_or_else(State::default, |store| committer::load(&mut **store));
+        if let Some(courier) = &courier {
+            courier.restore(std::mem::take(&mut state.pending), std::mem::take(&mut state.firing));
+        }
         let mut registry = Registry::new(Arc::clone(plan), filesystem);
         registry.restore(state.files, &state.marks);
         let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept, clock.clone());
@@ -356,7 +368,7 @@ impl Shared {
             was_read: AtomicBool::new(false),
         };
         shared.note_watches(plan, state.watches);
-        (shared, store.map(Committer::new))
+        (shared, store.map(|store| Committer::new(store, courier)))
     }
 
     /// Remembers since when the watches of `plan` have had their paths; `known` is what is known of that.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::clock::Clock;
 use crate::file::filesystem::{Disk, Filesystem};
-use crate::store::CheckpointStore;
+use crate::store::{CheckpointStore, Courier};
 
 /// The engine's surroundings.
 pub struct World {
@@ -14,12 +14,14 @@ pub struct World {
     pub clock: Clock,
     /// Keeps what must survive a restart; nothing does without it.
     pub store: Option<Box<dyn CheckpointStore>>,
+    /// Carries alerts away; without it they are events only.
+    pub courier: Option<Arc<dyn Courier>>,
 }
 
 impl World {
     /// The real files and the real time.
     #[must_use]
-    pub fn real(store: Option<Box<dyn CheckpointStore>>) -> World {
-        World { filesystem: Arc::new(Disk), clock: Clock::new(), store }
+    pub fn real(store: Option<Box<dyn CheckpointStore>>, courier: Option<Arc<dyn Courier>>) -> World {
+        World { filesystem: Arc::new(Disk), clock: Clock::new(), store, courier }
     }
 }

@@ -108,9 +108,24 @@ impl Memory {
             let key = |t: &TransitionRecord| (t.fingerprint.clone(), t.at_ms, t.state.clone());
             if !self.outbox.iter().any(|other| key(other) == key(transition)) {
                 self.outbox.push(transition.clone());
+                let pending = batch.outputs.iter().map(|output| (output.clone(), transition.clone()));
+                state.pending.extend(pending);
             }
         }
+        for delivered in &batch.delivered {
+            state.pending.retain(|(output, t)| {
+                let of = (output, &t.fingerprint, t.at_ms, &t.state);
+                of != (&delivered.output, &delivered.fingerprint, delivered.at_ms, &delivered.state)
+            });
+        }
         drop_oldest(&mut self.outbox, usize::try_from(limits.outbox_rows_max).unwrap_or(usize::MAX));
+        state.pending.retain(|(_, transition)| self.outbox.contains(transition));
+        state.pending.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let is_last = |at: usize, t: &TransitionRecord| {
+            !self.outbox[at + 1..].iter().any(|later| later.fingerprint == t.fingerprint)
+        };
+        let firing = self.outbox.iter().enumerate().filter(|(at, t)| t.state == "firing" && is_last(*at, t));
+        state.firing = firing.map(|(_, t)| t.clone()).collect();
     }
 
     fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis, longest_ms: Millis) {

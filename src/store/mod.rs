@@ -62,6 +62,24 @@ pub trait CheckpointStore: Send {
     }
 }
 
+/// Carries alerts to outputs that answer, from the outbox. Never waits.
+pub trait Courier: Send + Sync {
+    /// Names of the outputs.
+    fn outputs(&self) -> Vec<String>;
+
+    /// Takes up what was not delivered before the start, and which alerts were firing then.
+    fn restore(&self, pending: Vec<(String, TransitionRecord)>, firing: Vec<TransitionRecord>);
+
+    /// Takes what is in the outbox now, or will be once there is room for it.
+    fn take(&self, transitions: &[TransitionRecord]);
+
+    /// What was delivered since the last call.
+    fn delivered(&self) -> Vec<Delivered>;
+
+    /// Has `wake` called, from any thread, when there is something to tell by [`Courier::delivered`].
+    fn on_delivered(&self, wake: Box<dyn Fn() + Send + Sync>);
+}
+
 /// How much a store keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -181,6 +199,19 @@ pub struct TransitionRecord {
     pub payload: String,
 }
 
+/// That an output was told of a transition, or never will be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Delivered {
+    /// Name of the output.
+    pub output: String,
+    /// Identity of the alert.
+    pub fingerprint: String,
+    /// When it fired or resolved, in milliseconds since the epoch.
+    pub at_ms: Millis,
+    /// `firing` or `resolved`.
+    pub state: String,
+}
+
 /// Since when a watch has had these paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchRecord {
@@ -222,6 +253,10 @@ pub struct Batch {
     pub minutes: Vec<MinuteCount>,
     /// Alerts that fired or resolved, in order: to be appended to the outbox.
     pub transitions: Vec<TransitionRecord>,
+    /// Names of the outputs that are to be told of `transitions`.
+    pub outputs: Vec<String>,
+    /// What outputs were told of, in `transitions` or before.
+    pub delivered: Vec<Delivered>,
     /// Watches that are new or have other paths now.
     pub watches: Vec<WatchRecord>,
 }
@@ -230,7 +265,7 @@ impl Batch {
     /// Whether there is nothing to commit.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Batch { at_ms: self.at_ms, ..Batch::default() }
+        *self == Batch { at_ms: self.at_ms, outputs: self.outputs.clone(), ..Batch::default() }
     }
 
     /// This batch and then a `newer` one, as one.
@@ -252,6 +287,8 @@ impl Batch {
         self.ended_alerts.extend(newer.ended_alerts);
         self.minutes.extend(newer.minutes);
         self.transitions.extend(newer.transitions);
+        self.outputs = newer.outputs;
+        self.delivered.extend(newer.delivered);
         self.watches.extend(newer.watches);
         self.bounded()
     }
@@ -263,6 +300,7 @@ impl Batch {
         }
         drop_oldest(&mut self.minutes, UNWRITTEN_MAX);
         drop_oldest(&mut self.transitions, UNWRITTEN_MAX);
+        drop_oldest(&mut self.delivered, UNWRITTEN_MAX);
         drop_oldest(&mut self.marks, UNWRITTEN_MAX);
         self
     }
@@ -282,6 +320,10 @@ pub struct State {
     pub alerts: Vec<AlertRecord>,
     /// Watches.
     pub watches: Vec<WatchRecord>,
+    /// What outputs are still to be told of, by the name of the output, in order.
+    pub pending: Vec<(String, TransitionRecord)>,
+    /// Alerts that were firing last, in the order in which they fired.
+    pub firing: Vec<TransitionRecord>,
 }
 
 /// Why state cannot be kept. Each text says what, where and how to mend it.

@@ -31,6 +31,8 @@ pub(super) fn to_bounds(
     if !batch.transitions.is_empty() {
         let sql = "DELETE FROM outbox WHERE id <= (SELECT max(id) FROM outbox) - ?1";
         connection.prepare_cached(sql)?.execute([clamped(limits.outbox_rows_max)])?;
+        let sql = "DELETE FROM pending WHERE outbox_id <= (SELECT max(id) FROM outbox) - ?1";
+        connection.prepare_cached(sql)?.execute([clamped(limits.outbox_rows_max)])?;
     }
     let budget = 2 * added + ROWS_AT_ONCE;
     let oldest = (batch.at_ms - Millis::from(limits.history_days) * DAY_MS).div_euclid(60_000);

@@ -6,7 +6,9 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use super::rows;
-use super::{AlertId, AlertRecord, FileId, FileRecord, MarkRecord, RuleTotal, State, WatchRecord};
+use super::{
+    AlertId, AlertRecord, FileId, FileRecord, MarkRecord, RuleTotal, State, TransitionRecord, WatchRecord,
+};
 use crate::file::record::TailRecord;
 
 /// What a database remembers, and what in it was of no use.
@@ -26,6 +28,17 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
             Ok(MarkRecord { watch, identity, mark })
         })?,
         alerts: Vec::new(),
+        pending: query(
+            connection,
+            "SELECT p.output, o.* FROM pending p JOIN outbox o ON o.id = p.outbox_id ORDER BY p.output, o.id",
+            |row| Ok((row.get("output")?, transition(row)?)),
+        )?,
+        firing: query(
+            connection,
+            "SELECT * FROM outbox o WHERE state = 'firing'
+             AND id = (SELECT max(id) FROM outbox WHERE fingerprint = o.fingerprint) ORDER BY id",
+            transition,
+        )?,
         watches: query(connection, "SELECT * FROM watches ORDER BY watch, paths", |row| {
             Ok(WatchRecord {
                 watch: row.get("watch")?,
@@ -95,6 +108,20 @@ fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         totals: Vec::new(),
         bytes_read: rows::bits(row, "bytes_read")?,
         bytes_missed: rows::bits(row, "bytes_missed")?,
+    })
+}
+
+fn transition(row: &Row<'_>) -> rusqlite::Result<TransitionRecord> {
+    let path = row.get::<_, Option<rows::OwnedPath>>("path")?.map(|path| path.0);
+    Ok(TransitionRecord {
+        at_ms: row.get("at_ms")?,
+        alert: AlertId { alert: row.get("alert")?, watch: row.get("watch")?, path },
+        rule: row.get("rule")?,
+        state: row.get("state")?,
+        severity: row.get("severity")?,
+        fingerprint: row.get("fingerprint")?,
+        count: rows::bits(row, "count")?,
+        payload: row.get("payload")?,
     })
 }
 

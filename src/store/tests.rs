@@ -115,6 +115,8 @@ fn full() -> Batch {
         ended_alerts: Vec::new(),
         minutes: vec![minute(9, b"/a", 3), minute(10, b"/\xff", 1)],
         transitions: vec![transition(1), transition(2)],
+        outputs: vec!["pager".into()],
+        delivered: Vec::new(),
         watches: vec![WatchRecord { watch: "w".into(), paths: "/a\n/b".into(), since_ns: 5 }],
     }
 }
@@ -130,8 +132,11 @@ fn everything_comes_back() {
     let batch = full();
     open(&folder).commit(&batch).unwrap();
     let state = open(&folder).load().unwrap();
-    let Batch { files, marks, alerts, watches, .. } = batch;
-    assert_eq!(state, State { files, marks, alerts, watches });
+    let Batch { files, marks, alerts, watches, transitions, .. } = batch;
+    let batch_firing = transitions[1].clone();
+    let firing = vec![batch_firing];
+    let pending = transitions.iter().map(|t| ("pager".to_owned(), t.clone())).collect();
+    assert_eq!(state, State { files, marks, alerts, watches, pending, firing });
     assert_eq!(count(&folder, "SELECT count(*) FROM outbox WHERE delivered_ms IS NULL"), 2);
     assert_eq!(count(&folder, "SELECT count(*) FROM files WHERE typeof(path) = 'blob'"), 1);
 }
@@ -391,6 +396,7 @@ prop_compose! {
         ended in vec((prop_oneof![Just("x"), Just("y")], proptest::option::of(paths())), 0..2),
         minutes in vec((0i64..50, paths(), 0u64..9), 0..5),
         transitions in vec(0i64..20, 0..3),
+        delivered in vec((prop_oneof![Just("a"), Just("b"), Just("c")], 0i64..20), 0..3),
         watches in vec(0i64..4, 0..2),
         at_ms in 0i64..3_000_000,
     ) -> Batch {
@@ -403,6 +409,13 @@ prop_compose! {
             ended_alerts: ended.iter().map(|(name, path)| alert(name, *path, 0).id).collect(),
             minutes: minutes.iter().map(|(n, path, matched)| minute(*n, path, *matched)).collect(),
             transitions: transitions.iter().map(|n| transition(*n)).collect(),
+            outputs: vec!["a".into(), "b".into()],
+            delivered: delivered.iter().map(|(output, n)| Delivered {
+                output: (*output).to_owned(),
+                fingerprint: "f".into(),
+                at_ms: *n,
+                state: "firing".into(),
+            }).collect(),
             watches: watches.iter().map(|n| WatchRecord {
                 watch: n.to_string(), paths: "/p".into(), since_ns: at_ms,
             }).collect(),

@@ -1,11 +1,11 @@
 //! Writes a batch into a transaction.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{Bits, SqlPath};
 use super::{
-    AlertId, AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal, TransitionRecord,
-    WatchRecord,
+    AlertId, AlertRecord, Batch, Delivered, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal,
+    TransitionRecord, WatchRecord,
 };
 use crate::detect::Millis;
 use crate::file::record::Place;
@@ -28,7 +28,12 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
         put_alert(connection, alert, batch.at_ms)?;
     }
     for transition in &batch.transitions {
-        put_transition(connection, transition)?;
+        if let Some(id) = put_transition(connection, transition)? {
+            await_delivery(connection, id, &batch.outputs)?;
+        }
+    }
+    for delivered in &batch.delivered {
+        note_delivered(connection, delivered, batch.at_ms)?;
     }
     for watch in &batch.watches {
         put_watch(connection, watch)?;
@@ -200,9 +205,9 @@ fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
 
 /// A transition that is there already is left alone: its batch failed, but not before it was durable. `ON CONFLICT`
 /// would use up an id for it, and the bound on rows is a difference of ids.
-fn put_transition(connection: &Connection, transition: &TransitionRecord) -> rusqlite::Result<()> {
+fn put_transition(connection: &Connection, transition: &TransitionRecord) -> rusqlite::Result<Option<i64>> {
     let TransitionRecord { at_ms, alert, rule, state, severity, fingerprint, count, payload } = transition;
-    connection
+    let added = connection
         .prepare_cached(
             "INSERT INTO outbox
                 (at_ms, alert, watch, path, rule, state, severity, fingerprint, count, payload)
@@ -221,6 +226,32 @@ fn put_transition(connection: &Connection, transition: &TransitionRecord) -> rus
             Bits(*count),
             payload,
         ])?;
+    Ok((added > 0).then(|| connection.last_insert_rowid()))
+}
+
+fn await_delivery(connection: &Connection, id: i64, outputs: &[String]) -> rusqlite::Result<()> {
+    let mut insert =
+        connection.prepare_cached("INSERT OR IGNORE INTO pending (output, outbox_id) VALUES (?1, ?2)")?;
+    outputs.iter().try_for_each(|output| insert.execute(params![output, id]).map(drop))
+}
+
+fn note_delivered(connection: &Connection, delivered: &Delivered, now_ms: Millis) -> rusqlite::Result<()> {
+    let Delivered { output, fingerprint, at_ms, state } = delivered;
+    let row = "SELECT id FROM outbox WHERE fingerprint = ?1 AND at_ms = ?2 AND state = ?3";
+    let id: Option<i64> = connection
+        .prepare_cached(row)?
+        .query_row(params![fingerprint, at_ms, state], |row| row.get(0))
+        .optional()?;
+    let Some(id) = id else { return Ok(()) };
+    connection
+        .prepare_cached("DELETE FROM pending WHERE output = ?1 AND outbox_id = ?2")?
+        .execute(params![output, id])?;
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET delivered_ms = ?2 WHERE id = ?1
+             AND NOT EXISTS (SELECT 1 FROM pending WHERE outbox_id = ?1)",
+        )?
+        .execute(params![id, now_ms])?;
     Ok(())
 }
 

@@ -328,6 +328,13 @@ impl Daemon {
         ended.events
     }
 
+    /// How much memory it has in use, in kilobytes.
+    pub fn rss_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     pub fn shown(&self) -> String {
         shown(&self.events)
     }

@@ -104,6 +104,7 @@ fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<To
             filesystem: Arc::new(Disk),
             clock: Clock::manual(Arc::clone(&now)),
             store: Some(Box::new(store.clone())),
+            courier: None,
         };
         let mut engine =
             Stepper::new(EngineSettings { workers: 0, ..EngineSettings::default() }, &plan, world);

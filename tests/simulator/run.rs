@@ -126,6 +126,7 @@ impl Life {
                 failure: Arc::clone(&self.failure),
                 forgets_places: self.sound == Sound::StoreForgetsPlaces,
             })),
+            courier: None,
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
         let engine = Stepper::new(settings, &PLAN, world);

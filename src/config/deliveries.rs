@@ -1,0 +1,224 @@
+//! The tables `[output.NAME]` of outputs that answer: webhooks, Alertmanagers, programs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::error::{Report, quoted};
+use super::table::Table;
+use super::watches::absolute;
+use crate::delivery::settings::{Body, DeliverySpec, HttpSpec, Receiver, Secret};
+use crate::delivery::template;
+
+/// What kind of receiver an output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Webhook,
+    Alertmanager,
+    Command,
+}
+
+const HTTP_KEYS: [&str; 6] = ["url", "url_file", "headers", "header_files", "ca_file", "timeout"];
+const WEBHOOK_KEYS: [&str; 4] = ["method", "content_type", "preset", "template"];
+const PRESETS: [(&str, Preset); 5] = [
+    ("alertmanager", Preset::Alertmanager),
+    ("slack", Preset::Slack),
+    ("discord", Preset::Discord),
+    ("teams", Preset::Teams),
+    ("ntfy", Preset::Ntfy),
+];
+const METHODS: [(&str, &str); 3] = [("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")];
+
+#[derive(Debug, Clone, Copy)]
+enum Preset {
+    Alertmanager,
+    Slack,
+    Discord,
+    Teams,
+    Ntfy,
+}
+
+impl Kind {
+    pub(super) fn has(self, key: &str) -> bool {
+        let is_common = matches!(key, "type" | "group_wait" | "timeout");
+        let is_own = match self {
+            Kind::Webhook => HTTP_KEYS.contains(&key) || WEBHOOK_KEYS.contains(&key),
+            Kind::Alertmanager => {
+                HTTP_KEYS.contains(&key) || matches!(key, "urls" | "labels" | "resend_interval")
+            }
+            Kind::Command => key == "command",
+        };
+        is_common || is_own
+    }
+}
+
+/// Reads an output of `kind`: for several Alertmanagers one for each. Relative paths are resolved against `folder`.
+pub(super) fn read(
+    kind: Kind,
+    table: &Table<'_>,
+    folder: &Path,
+    report: &mut Report<'_>,
+) -> Vec<DeliverySpec> {
+    let group_wait = duration(table, report, "group_wait", 0..=600_000, 1_000);
+    let default_timeout = if kind == Kind::Command { 30_000 } else { 10_000 };
+    let timeout = duration(table, report, "timeout", 100..=600_000, default_timeout);
+    let spec = |name: String, receiver| DeliverySpec { name, receiver, group_wait };
+    let name = table.name().to_owned();
+    match kind {
+        Kind::Command => {
+            let argv = table.filled_list(report, "command", "name the program and its arguments");
+            let argv: Vec<String> =
+                argv.unwrap_or_default().iter().map(|text| (*text.get_ref()).to_owned()).collect();
+            if !table.has("command") {
+                lacks(table, report, "command", "`command = [\"/usr/local/bin/page\", \"--now\"]`");
+            }
+            vec![spec(name, Receiver::Command { argv, timeout })]
+        }
+        Kind::Webhook => {
+            let Some(url) = one_url(table, folder, report) else { return Vec::new() };
+            let http = http(url, timeout, table, folder, report);
+            let receiver = Receiver::Webhook {
+                http,
+                method: table.choice(report, "method", &METHODS, "POST").to_owned(),
+                content_type: table.text(report, "content_type").map(|text| (*text.get_ref()).to_owned()),
+                body: body(table, report),
+            };
+            vec![spec(name, receiver)]
+        }
+        Kind::Alertmanager => {
+            let labels = table.map(report, "labels");
+            let resend = duration(table, report, "resend_interval", 1_000..=3_600_000, 60_000);
+            let urls = urls(table, folder, report);
+            let several = urls.len() > 1;
+            let one = |(place, url): (String, Secret)| {
+                let http = http(url, timeout, table, folder, report);
+                let name = if several { format!("{name} {place}") } else { name.clone() };
+                spec(name, Receiver::Alertmanager { http, labels: labels.clone(), resend })
+            };
+            urls.into_iter().map(one).collect()
+        }
+    }
+}
+
+fn duration(
+    table: &Table<'_>,
+    report: &mut Report<'_>,
+    key: &str,
+    bounds: std::ops::RangeInclusive<i64>,
+    default: i64,
+) -> Duration {
+    Duration::from_millis(table.duration_ms(report, key, bounds, default).unsigned_abs())
+}
+
+fn lacks(table: &Table<'_>, report: &mut Report<'_>, key: &str, example: &str) {
+    let label = table.label();
+    report.refuse(table.span(), format!("{label} lacks `{key}`; write {example}"));
+}
+
+fn one_url(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Option<Secret> {
+    match (table.text(report, "url"), secret_file(table, folder, report, "url_file")) {
+        (Some(_), Some(_)) => {
+            table.refuse(report, "url_file", "means nothing beside `url`; keep one of the two");
+            None
+        }
+        (Some(url), None) => match check_url(url.get_ref()) {
+            Ok(_) => Some(Secret::Plain((*url.get_ref()).to_owned())),
+            Err(why_not) => {
+                table.refuse(report, "url", &why_not);
+                None
+            }
+        },
+        (None, Some(file)) => Some(file),
+        (None, None) => {
+            if !table.has("url") && !table.has("url_file") {
+                let example = "`url = \"https://…\"`, or `url_file` for the name of a file that holds it";
+                lacks(table, report, "url", example);
+            }
+            None
+        }
+    }
+}
+
+/// The Alertmanagers, with a name for each.
+fn urls(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Vec<(String, Secret)> {
+    if !table.has("urls") {
+        return one_url(table, folder, report).map(|url| (String::new(), url)).into_iter().collect();
+    }
+    let texts = table.filled_list(report, "urls", "name an Alertmanager").unwrap_or_default();
+    let mut urls = Vec::new();
+    for text in texts {
+        match check_url(text.get_ref()) {
+            Ok(url) => {
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                let place = format!("{}{port}", url.host_str().unwrap_or_default());
+                urls.push((place, Secret::Plain((*text.get_ref()).to_owned())));
+            }
+            Err(why_not) => {
+                let label = table.label();
+                report.refuse(text.span(), format!("`urls` in {label} {why_not}"));
+            }
+        }
+    }
+    urls
+}
+
+fn check_url(text: &str) -> Result<Url, String> {
+    let right = "write one such as \"https://hooks.example.org/x\"";
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        Ok(url) => Err(format!("is of the kind {}, not http or https; {right}", quoted(url.scheme()))),
+        Err(error) => Err(format!("is no URL: {error}; {right}")),
+    }
+}
+
+fn http(
+    url: Secret,
+    timeout: Duration,
+    table: &Table<'_>,
+    folder: &Path,
+    report: &mut Report<'_>,
+) -> HttpSpec {
+    let mut headers: BTreeMap<String, Secret> =
+        table.map(report, "headers").into_iter().map(|(name, value)| (name, Secret::Plain(value))).collect();
+    for (name, file) in table.map(report, "header_files") {
+        headers.insert(name, Secret::File(resolved(&file, folder)));
+    }
+    for name in headers.keys() {
+        if reqwest::header::HeaderName::try_from(name).is_err() {
+            table.refuse(report, "headers", &format!("holds {}, which is no name of a header", quoted(name)));
+        }
+    }
+    let ca_file = table.text(report, "ca_file").and_then(|text| absolute(text.get_ref(), folder).ok());
+    HttpSpec { url, headers, ca_file, timeout }
+}
+
+fn secret_file(table: &Table<'_>, folder: &Path, report: &mut Report<'_>, key: &str) -> Option<Secret> {
+    table.text(report, key).map(|text| Secret::File(resolved(text.get_ref(), folder)))
+}
+
+/// A name alone is one of systemd's credentials, and stays a name if there are any.
+fn resolved(text: &str, folder: &Path) -> std::path::PathBuf {
+    let is_credential = !text.contains('/') && std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
+    if is_credential { text.into() } else { folder.join(text) }
+}
+
+fn body(table: &Table<'_>, report: &mut Report<'_>) -> Body {
+    if let Some(text) = table.text(report, "template") {
+        if table.has("preset") {
+            table.refuse(report, "preset", "means nothing beside `template`; keep one of the two");
+        }
+        if let Err(why_not) = template::check(text.get_ref()) {
+            table.refuse(report, "template", &format!("cannot be used: {why_not}"));
+        }
+        return Body::Template((*text.get_ref()).to_owned());
+    }
+    match table.choice(report, "preset", &PRESETS, Preset::Alertmanager) {
+        Preset::Alertmanager => Body::Alertmanager,
+        Preset::Slack => Body::Slack,
+        Preset::Discord => Body::Discord,
+        Preset::Teams => Body::Teams,
+        Preset::Ntfy => Body::Ntfy,
+    }
+}

@@ -1,0 +1,164 @@
+//! Requests to receivers, and what their answers mean.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, StatusCode, Url};
+
+use crate::alert::samples::escape;
+use crate::delivery::settings::HttpSpec;
+
+/// Of an answer no more than this is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 1_024;
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// No receiver puts us off for longer than this.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The receiver took it, and said this.
+    Accepted(String),
+    /// It may take it later: why, and not before this time has passed if it said so.
+    Later(String, Option<Duration>),
+    /// It never will.
+    Refused(String),
+}
+
+/// Speaks to one receiver.
+pub(super) struct Speaker {
+    spec: HttpSpec,
+    client: Client,
+}
+
+impl Speaker {
+    /// The error says what of `spec` cannot be used.
+    pub(super) fn new(spec: &HttpSpec) -> Result<Speaker, String> {
+        // The first to come installs it; to the others it is there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let same_host = Policy::custom(|attempt| {
+            let is_same = attempt.previous().first().is_some_and(|first| {
+                (first.host_str(), first.scheme()) == (attempt.url().host_str(), attempt.url().scheme())
+            });
+            if is_same && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+        });
+        let mut builder = Client::builder()
+            .user_agent(concat!("spiketail/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(spec.timeout)
+            .pool_max_idle_per_host(1)
+            .redirect(same_host);
+        if let Some(path) = &spec.ca_file {
+            let shown = crate::telemetry::events::display_path(path);
+            let pem = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+            let found = reqwest::Certificate::from_pem_bundle(&pem);
+            let found = found.map_err(|_| format!("{shown} holds no certificates in PEM form"))?;
+            builder = found.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
+        }
+        let client = builder.build().map_err(|error| format!("cannot speak HTTP: {}", plain(&error)))?;
+        Ok(Speaker { spec: spec.clone(), client })
+    }
+
+    /// Sends `body`, with these headers beside those of the settings.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: Option<&str>,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> Outcome {
+        let request = match self.request(method, path, headers) {
+            Ok((method, url, headers)) => self.client.request(method, url).headers(headers).body(body),
+            // A secret may be put right, so that this is not the end.
+            Err(why) => return Outcome::Later(why, None),
+        };
+        match request.send().await {
+            Ok(response) => judge(response).await,
+            Err(error) => Outcome::Later(plain(&error), None),
+        }
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: Option<&str>,
+        more: &[(String, String)],
+    ) -> Result<(Method, Url, HeaderMap), String> {
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| format!("{method} is no method"))?;
+        let text = self.spec.url.get()?;
+        let mut url = Url::parse(&text).map_err(|error| format!("its URL cannot be understood: {error}"))?;
+        if let Some(path) = path {
+            let base = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&format!("{base}{path}"));
+        }
+        let mut headers = HeaderMap::new();
+        let own =
+            self.spec.headers.iter().map(|(name, secret)| secret.get().map(|value| (name.clone(), value)));
+        for header in more.iter().cloned().map(Ok).chain(own) {
+            let (name, value) = header?;
+            let parsed = HeaderName::try_from(&name).ok().zip(HeaderValue::from_str(&value).ok());
+            let Some((name, mut value)) = parsed else {
+                return Err(format!("the header {} cannot be sent", escape(name.as_bytes())));
+            };
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        Ok((method, url, headers))
+    }
+}
+
+async fn judge(mut response: reqwest::Response) -> Outcome {
+    let status = response.status();
+    let after = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+    let mut answer = Vec::new();
+    // A receiver that sends without end is not listened to.
+    while answer.len() < ANSWER_BYTES_MAX {
+        match response.chunk().await {
+            Ok(Some(chunk)) => answer.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX)]),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    answer.truncate(200);
+    let said = format!("{status} {}", escape(&answer)).trim_end().to_owned();
+    match status {
+        status if status.is_success() => Outcome::Accepted(said),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Outcome::Later(said, after),
+        status if status.is_client_error() => Outcome::Refused(said),
+        status if status.is_redirection() => {
+            Outcome::Refused(format!("{said}: it leads to another host, which is not followed"))
+        }
+        _ => Outcome::Later(said, after),
+    }
+}
+
+/// Seconds, or a date.
+fn retry_after(value: &str) -> Option<Duration> {
+    let wait = match value.trim().parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+            Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or_default()
+        }
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
+}
+
+/// An error without its URL, which may hold a secret.
+fn plain(error: &reqwest::Error) -> String {
+    use std::error::Error;
+    let mut text = match error {
+        error if error.is_timeout() => "it does not answer in time".to_owned(),
+        error if error.is_connect() => "cannot connect".to_owned(),
+        _ => "the request failed".to_owned(),
+    };
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.source().is_none() {
+            text = format!("{text}: {cause}");
+        }
+        source = cause.source();
+    }
+    text
+}

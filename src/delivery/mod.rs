@@ -1,0 +1,103 @@
+//! Brings alerts to receivers that answer: webhooks, Alertmanagers, programs.
+//!
+//! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The [`desk::Desk`] has a tray for
+//! each output, which the committer fills and a task of its own empties: it gathers alerts of one name, sends them as one message, and
+//! tries again until the receiver has taken it. Then the row is settled. So each alert arrives at least once, also across restarts, and
+//! nobody waits for a receiver.
+
+mod command;
+pub mod desk;
+mod http;
+mod message;
+mod presets;
+mod run;
+mod secret;
+pub mod settings;
+pub mod template;
+
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::delivery::desk::Desk;
+use crate::delivery::run::Sender;
+use crate::delivery::settings::DeliverySpec;
+
+/// The running delivery: a thread of its own, on which a task for each output works.
+pub struct Delivery {
+    runtime: Runtime,
+    desk: Arc<Desk>,
+    specs: Vec<DeliverySpec>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Delivery {
+    /// Makes a desk with a tray for each of `specs`. Nothing is sent before [`Delivery::start`].
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn new() -> std::io::Result<Delivery> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(4)
+            .thread_name("delivery")
+            .enable_all()
+            .build()?;
+        let desk = Arc::new(Desk::default());
+        Ok(Delivery { runtime, desk, specs: Vec::new(), tasks: Vec::new() })
+    }
+
+    /// Where alerts are handed in.
+    #[must_use]
+    pub fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
+    }
+
+    /// Delivers by `specs` from now on.
+    ///
+    /// # Errors
+    /// If one of them cannot be used: its name, and why. Then nothing changes.
+    pub fn replace(&mut self, specs: &[DeliverySpec]) -> Result<(), String> {
+        if self.specs == specs {
+            return Ok(());
+        }
+        let host = host();
+        let sender = |spec: &DeliverySpec| {
+            Sender::new(spec.clone(), &host).map_err(|why| format!("the output {}: {why}", spec.name))
+        };
+        let senders: Vec<Sender> = specs.iter().map(sender).collect::<Result<_, _>>()?;
+        self.tasks.drain(..).for_each(|task| task.abort());
+        self.desk.replace(specs.iter().map(|spec| spec.name.clone()));
+        let start = |sender| self.runtime.spawn(run::run(Arc::clone(&self.desk), sender));
+        self.tasks = senders.into_iter().map(start).collect();
+        self.specs = specs.to_vec();
+        Ok(())
+    }
+
+    /// Waits until all is delivered, at most for `limit`, and ends.
+    pub fn stop(self, limit: std::time::Duration) {
+        let end = std::time::Instant::now() + limit;
+        while self.desk.waiting().iter().any(|(_, waiting)| *waiting > 0) && std::time::Instant::now() < end {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        self.runtime.shutdown_background();
+    }
+}
+
+/// What a receiver answered to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Name of the output.
+    pub output: String,
+    /// `firing` or `resolved`.
+    pub state: String,
+    /// What it said, or why it did not.
+    pub result: Result<String, String>,
+}
+
+/// The name of this machine.
+#[must_use]
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

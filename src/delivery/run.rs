@@ -1,0 +1,202 @@
+//! One task per output: gathers, sends, and tries again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::delivery::desk::{Desk, MESSAGE_MAX, Message};
+use crate::delivery::http::{Outcome, Speaker};
+use crate::delivery::message::{self, Notification};
+use crate::delivery::settings::{Body, DeliverySpec, Receiver};
+use crate::delivery::{command, presets, template};
+use crate::store::TransitionRecord;
+use crate::telemetry::events::HealthEvent;
+
+/// The first and the longest wait between attempts.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
+
+/// Sends messages to one receiver.
+pub(super) struct Sender {
+    spec: DeliverySpec,
+    host: String,
+    speaker: Option<Speaker>,
+}
+
+impl Sender {
+    /// The error says what of `spec` cannot be used.
+    pub(super) fn new(spec: DeliverySpec, host: &str) -> Result<Sender, String> {
+        let speaker = match &spec.receiver {
+            Receiver::Webhook { http, .. } | Receiver::Alertmanager { http, .. } => Some(Speaker::new(http)?),
+            Receiver::Command { .. } => None,
+        };
+        Ok(Sender { spec, host: host.to_owned(), speaker })
+    }
+
+    /// Sends one message.
+    pub(super) async fn send(&self, message: &Message) -> Outcome {
+        match &self.spec.receiver {
+            Receiver::Alertmanager { labels, .. } => self.post_alerts(&message.transitions, labels).await,
+            Receiver::Webhook { method, content_type, body, .. } => {
+                let notification = self.notification(message);
+                self.post(method, content_type.as_deref(), body, &notification).await
+            }
+            Receiver::Command { argv, timeout } => {
+                command::run(argv, *timeout, &self.notification(message)).await
+            }
+        }
+    }
+
+    fn notification(&self, message: &Message) -> Notification {
+        message::notification(message, &self.spec.name, &self.host, &BTreeMap::new(), MESSAGE_MAX)
+    }
+
+    async fn post(
+        &self,
+        method: &str,
+        content_type: Option<&str>,
+        body: &Body,
+        notification: &Notification,
+    ) -> Outcome {
+        let form = match body {
+            Body::Alertmanager => presets::alertmanager(notification),
+            Body::Slack => presets::slack(notification),
+            Body::Discord => presets::discord(notification),
+            Body::Teams => presets::teams(notification),
+            Body::Ntfy => presets::ntfy(notification),
+            Body::Template(text) => match template::render(text, notification) {
+                Ok(form) => form,
+                Err(why) => return Outcome::Refused(format!("its template fails: {why}")),
+            },
+        };
+        let kind = content_type.unwrap_or(form.content_type).to_owned();
+        let mut headers = vec![("content-type".to_owned(), kind)];
+        headers.extend(form.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let Some(speaker) = &self.speaker else { return Outcome::Refused("no receiver".to_owned()) };
+        speaker.send(method, None, &headers, form.body).await
+    }
+
+    async fn post_alerts(
+        &self,
+        transitions: &[TransitionRecord],
+        labels: &BTreeMap<String, String>,
+    ) -> Outcome {
+        let Receiver::Alertmanager { resend, .. } = &self.spec.receiver else {
+            return Outcome::Refused("no Alertmanager".to_owned());
+        };
+        // As Prometheus does: an alert that is not sent again is over after four times.
+        let lasts = SignedDuration::try_from(*resend * 4).unwrap_or(SignedDuration::from_mins(5));
+        let ends_at = Timestamp::now().saturating_add(lasts).unwrap_or_default().to_string();
+        let alerts: Vec<_> = transitions
+            .iter()
+            .map(|transition| {
+                let mut alert = message::alert(transition, &self.host, labels);
+                if alert.status == "firing" {
+                    alert.ends_at.clone_from(&ends_at);
+                }
+                serde_json::json!({
+                    "labels": alert.labels,
+                    "annotations": alert.annotations,
+                    "startsAt": alert.starts_at,
+                    "endsAt": alert.ends_at,
+                    "generatorURL": alert.generator_url,
+                })
+            })
+            .collect();
+        let body = serde_json::to_vec(&alerts).unwrap_or_default();
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let Some(speaker) = &self.speaker else { return Outcome::Refused("no receiver".to_owned()) };
+        speaker.send("POST", Some("/api/v2/alerts"), &headers, body).await
+    }
+
+    fn resend(&self) -> Option<Duration> {
+        if let Receiver::Alertmanager { resend, .. } = &self.spec.receiver { Some(*resend) } else { None }
+    }
+}
+
+/// Delivers whatever comes into the tray of the sender's output, for ever.
+pub(super) async fn run(desk: Arc<Desk>, sender: Sender) {
+    let name = sender.spec.name.clone();
+    let Some(notify) = desk.notify(&name) else { return };
+    let mut told = Instant::now();
+    loop {
+        if desk.next(&name).is_some() {
+            sleep(sender.spec.group_wait).await;
+            while let Some(message) = deliver_one(&desk, &sender).await {
+                desk.done(&name, &message);
+            }
+        }
+        let resend_at = sender.resend().map(|every| told + every);
+        tokio::select! {
+            () = notify.notified() => {}
+            () = at(resend_at) => {
+                told = Instant::now();
+                let firing = desk.firing(&name);
+                if !firing.is_empty() && let Receiver::Alertmanager { labels, .. } = &sender.spec.receiver {
+                    // If it fails, the next time will do.
+                    let _ = sender.post_alerts(&firing, labels).await;
+                }
+            }
+        }
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends the next message until it is settled. What comes in meanwhile is taken into account with each attempt.
+async fn deliver_one(desk: &Desk, sender: &Sender) -> Option<Message> {
+    let name = &sender.spec.name;
+    let mut waits = backoff();
+    let mut trouble = false;
+    loop {
+        let message = desk.next(name)?;
+        match sender.send(&message).await {
+            Outcome::Accepted(_) => {
+                if trouble {
+                    health("delivery_recovered", format!("the output {name} takes alerts again"), false);
+                }
+                return Some(message);
+            }
+            Outcome::Refused(why) => {
+                let alert = &message.alert;
+                health(
+                    "delivery_refused",
+                    format!(
+                        "the output {name} refuses the alert {alert} for good: {why}; see its settings with `spiketail test-alert {name}`"
+                    ),
+                    true,
+                );
+                return Some(message);
+            }
+            Outcome::Later(why, after) => {
+                if !trouble {
+                    trouble = true;
+                    health(
+                        "delivery_failed",
+                        format!("the output {name} takes no alerts: {why}; they are kept and tried again"),
+                        true,
+                    );
+                }
+                let wait = waits.next().unwrap_or(BACKOFF.1);
+                sleep(after.map_or(wait, |after| after.max(wait))).await;
+            }
+        }
+    }
+}
+
+fn backoff() -> impl Iterator<Item = Duration> {
+    let builder = ExponentialBuilder::default().with_min_delay(BACKOFF.0).with_max_delay(BACKOFF.1);
+    builder.with_jitter().without_max_times().build()
+}
+
+fn health(event: &str, message: String, warning: bool) {
+    HealthEvent { event: event.to_owned(), message, count: None, warning }.emit();
+}

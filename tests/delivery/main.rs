@@ -1,0 +1,10 @@
+//! Alerts reach receivers, in spite of what receivers do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bodies;
+mod hostile;
+mod outbox;
+mod server;
