@@ -1,14 +1,21 @@
 //! The composition root: builds everything from settings, starts it in order, stops it in reverse.
 
+mod endpoint;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::future::Future;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+
 use tokio::sync::mpsc;
+
+use endpoint::Endpoint;
 
 use crate::config::{ConfigError, Settings};
 use crate::delivery::Delivery;
@@ -16,12 +23,14 @@ use crate::engine::world::World;
 use crate::engine::{Engine, Hints};
 use crate::file::tail::Origin;
 use crate::scan::rules::PatternError as RuleError;
+use crate::service::http;
 use crate::service::signals::Request;
 use crate::store::{CheckpointStore, FileId};
 use crate::sys::limits::raise_open_files;
 use crate::sys::open::{is_remote_path, stat_file, stat_path};
 use crate::telemetry::events::HealthEvent;
 use crate::telemetry::output::Telemetry;
+use crate::telemetry::prometheus::Exposition;
 use crate::watch::discover::Discovery;
 use crate::watch::pattern::PatternError as PathError;
 use crate::watch::sweep::Watching;
@@ -66,6 +75,8 @@ pub struct App {
     sink: Arc<EngineSink>,
     watching: Watching,
     delivery: Delivery,
+    /// How often the kernel lost events.
+    overflows: Arc<AtomicU64>,
 }
 
 /// Runs the daemon until `shutdown` completes or a request asks it to stop.
@@ -84,6 +95,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
     let mut app = App::start(settings, store, delivery)?;
+    app.listen(telemetry)?;
     tokio::pin!(shutdown);
     loop {
         let request = tokio::select! {
@@ -117,7 +129,8 @@ impl App {
         }
         let engine =
             Engine::start(settings.engine, &settings.plan, World::real(store, Some(delivery.desk())))?;
-        let sink = Arc::new(EngineSink::new(engine.hints(), None));
+        let overflows = Arc::new(AtomicU64::new(0));
+        let sink = Arc::new(EngineSink::new(engine.hints(), None, Arc::clone(&overflows)));
         let watching = watch(&settings, &sink)?;
         adopt(&settings, &engine)?;
         if !engine.settle(FIRST_LOOK_LIMIT) {
@@ -127,7 +140,25 @@ impl App {
         engine.commit(FIRST_LOOK_LIMIT);
         let files = engine.health().files;
         health("started", format!("watching {}", counted(files, watching.directories)), false);
-        Ok(App { settings, engine, sink, watching, delivery })
+        Ok(App { settings, engine, sink, watching, delivery, overflows })
+    }
+
+    /// Answers over HTTP, if that is wanted.
+    fn listen(&self, telemetry: &Telemetry) -> Result<(), AppError> {
+        let Some(address) = self.settings.listen else { return Ok(()) };
+        let endpoint = Endpoint {
+            view: self.engine.view(),
+            desk: self.delivery.desk(),
+            dropped: telemetry.dropped_counter(),
+            overflows: Arc::clone(&self.overflows),
+            started: Timestamp::now(),
+            exposition: Exposition::default(),
+        };
+        let listener = http::listen(address).map_err(AppError::Delivery)?;
+        let address = listener.local_addr().unwrap_or(address);
+        self.delivery.handle().spawn(http::serve(listener, Arc::new(move |path| endpoint.answer(path))));
+        health("listening", format!("figures are at http://{address}/metrics"), false);
+        Ok(())
     }
 
     /// Goes over to the settings that `load` gives, or says why not and stays with the old ones.
@@ -164,6 +195,9 @@ impl App {
         // Whatever can be refused is refused before anything changes.
         Discovery::new(&settings.finds)?;
         self.delivery.replace(&settings.deliveries).map_err(AppError::Delivery)?;
+        if settings.listen != self.settings.listen {
+            health("listening", "`listen` is read at the start only; restart to change it".to_owned(), true);
+        }
         let number = |name: &String| settings.plan.watches.iter().position(|watch| watch.name == *name);
         let renumbered: Vec<_> = self.settings.plan.watches.iter().map(|watch| number(&watch.name)).collect();
         {
@@ -172,7 +206,11 @@ impl App {
             // The old watching goes on for a moment, by the old numbers.
             *numbers = Some(renumbered);
         }
-        let sink = Arc::new(EngineSink::new(self.engine.hints(), Some(SystemTime::now() - JUST_BORN)));
+        let sink = Arc::new(EngineSink::new(
+            self.engine.hints(),
+            Some(SystemTime::now() - JUST_BORN),
+            Arc::clone(&self.overflows),
+        ));
         let watching = watch(&settings, &sink)?;
         std::mem::replace(&mut self.watching, watching).stop();
         let found = std::mem::take(&mut *sink.found.lock().unwrap_or_else(PoisonError::into_inner));
@@ -231,15 +269,16 @@ struct EngineSink {
     own: HashSet<(u64, u64)>,
     /// The files that were there when watching began.
     found: Mutex<HashSet<Key>>,
+    overflows: Arc<AtomicU64>,
 }
 
 impl EngineSink {
-    fn new(hints: Hints, new_since: Option<SystemTime>) -> EngineSink {
+    fn new(hints: Hints, new_since: Option<SystemTime>, overflows: Arc<AtomicU64>) -> EngineSink {
         let fds =
             [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
         let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
         let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
-        EngineSink { hints, numbers: RwLock::new(None), new_since, own, found: Mutex::default() }
+        EngineSink { hints, numbers: RwLock::new(None), new_since, own, found: Mutex::default(), overflows }
     }
 
     fn origin(&self, path: &Path, existing: bool) -> Origin {
@@ -284,6 +323,7 @@ impl Sink for EngineSink {
             Trouble::Unlisted(message) => health("unlisted", message, true),
             Trouble::Mended(message) => health("mended", message, false),
             Trouble::Overflow => {
+                self.overflows.fetch_add(1, Ordering::Relaxed);
                 let message = "the kernel lost events, so every file is looked at; if this comes often, raise fs.inotify.max_queued_events";
                 health("watch_overflow", message.to_owned(), true);
             }

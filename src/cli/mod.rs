@@ -5,6 +5,7 @@ pub mod replay;
 pub mod run;
 pub mod scan;
 mod state;
+pub mod test_alert;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Say which alerts would have fired on existing logs, by the times in their lines
     Replay(Box<replay::ReplayArgs>),
+    /// Send a test alert to each output that answers, and say what it answered
+    TestAlert(test_alert::TestAlertArgs),
     /// Say whether a configuration is right, what it finds, and when it would alert
     Check(check::CheckArgs),
 }
@@ -40,6 +43,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Scan(args) => scan::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::TestAlert(args) => test_alert::run(&args),
         Command::Check(args) => check::run(&args),
     }
 }

@@ -64,6 +64,9 @@ pub struct RunArgs {
     /// When colour is used [default: auto]
     #[arg(long, value_name = "WHEN")]
     color: Option<ColorArg>,
+    /// Give out figures for Prometheus, health and status over HTTP at this address, or at this port of this machine
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
     /// Filter of the daemon's own log on stderr, such as `info` or `spiketail=debug` [default: warn]
     #[arg(long, value_name = "FILTER", env = "SPIKETAIL_LOG")]
     log: Option<String>,
@@ -103,6 +106,7 @@ impl RunArgs {
                 ColorArg::Always => Color::Always,
                 ColorArg::Never => Color::Never,
             }),
+            listen: self.listen,
             log: self.log,
         };
         (self.config, flags)

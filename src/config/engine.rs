@@ -1,5 +1,7 @@
 //! The tables `[engine]` and `[log]`.
 
+use std::net::SocketAddr;
+
 use tracing_subscriber::EnvFilter;
 
 use super::error::{Report, quoted};
@@ -19,6 +21,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 pub(super) struct Basics {
     pub(super) engine: EngineSettings,
     pub(super) timing: WatchTiming,
+    pub(super) listen: Option<SocketAddr>,
     pub(super) log: String,
 }
 
@@ -27,6 +30,7 @@ impl Default for Basics {
         Basics {
             engine: EngineSettings::default(),
             timing: WatchTiming::default(),
+            listen: None,
             log: DEFAULT_LOG.to_owned(),
         }
     }
@@ -38,6 +42,7 @@ pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Basics {
     for table in tables {
         match table.kind() {
             Kind::Engine => read_engine(table, &mut basics, report),
+            Kind::Http => read_http(table, &mut basics, report),
             Kind::Log => read_log(table, &mut basics, report),
             _ => {}
         }
@@ -62,6 +67,27 @@ fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) 
     };
     timing.sweep_interval_ms = interval("sweep_interval", 1_000..=3_600_000, timing.sweep_interval_ms);
     timing.poll_interval_ms = interval("poll_interval", 100..=60_000, timing.poll_interval_ms);
+}
+
+fn read_http(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {
+    let Some(listen) = table.text(report, "listen") else { return };
+    match parse_listen(listen.get_ref()) {
+        Ok(address) => basics.listen = Some(address),
+        Err(why_not) => {
+            table.refuse(report, "listen", &format!("is {}; {why_not}", quoted(listen.get_ref())))
+        }
+    }
+}
+
+/// An address and a port, or a port of this machine alone; the error says what would be right.
+pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let right = "write an address and a port, such as \"127.0.0.1:9469\", or a port alone";
+    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let text =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| right.to_owned())
 }
 
 fn read_log(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {

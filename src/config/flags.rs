@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::alerts::{DAY_MS, DEFAULT_SAMPLES, MINUTE_MS};
-use super::engine::{Basics, check_filter};
+use super::engine::{Basics, check_filter, parse_listen};
 use super::error::{ConfigError, Report, quoted};
 use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
@@ -50,6 +50,8 @@ pub struct Flags {
     pub format: Option<Format>,
     /// `--color`: when standard output is coloured.
     pub color: Option<Color>,
+    /// `--listen`: where figures are given out over HTTP.
+    pub listen: Option<String>,
     /// `--log`: the filter of the daemon's own log.
     pub log: Option<String>,
 }
@@ -179,7 +181,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         time: Arc::default(),
         paths: find.paths_text(),
     };
-    let Basics { engine, timing, log } = Basics::default();
+    let Basics { engine, timing, log, .. } = Basics::default();
     Ok(Settings {
         engine,
         timing,
@@ -187,6 +189,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         finds: vec![find],
         outputs: vec![outputs::default_output()],
         deliveries: Vec::new(),
+        listen: None,
         log,
     })
 }
@@ -231,6 +234,12 @@ fn apply_overrides(settings: &mut Settings, flags: &Flags) -> Result<(), ConfigE
     if flags.from_start {
         for watch in &mut settings.plan.watches {
             watch.file.start = Start::Beginning;
+        }
+    }
+    if let Some(listen) = &flags.listen {
+        match parse_listen(listen) {
+            Ok(address) => settings.listen = Some(address),
+            Err(why_not) => return refuse(&format!("--listen {}: {why_not}", quoted(listen))),
         }
     }
     if let Some(log) = &flags.log {

@@ -115,6 +115,7 @@ fn parse_with(
         finds: parts.watches.into_iter().map(|watch| watch.find).collect(),
         outputs: parts.outputs,
         deliveries: parts.deliveries,
+        listen: parts.basics.listen,
         log: parts.basics.log,
     })
 }

@@ -1,6 +1,6 @@
 //! The tables `[output.NAME]`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::deliveries;
 use super::error::{Report, quoted};
@@ -9,15 +9,18 @@ use super::table::Table;
 use super::watches::absolute;
 use crate::delivery::settings::DeliverySpec;
 use crate::telemetry::events::Kind;
+use crate::telemetry::journald;
 use crate::telemetry::{Color, Destination, Format, OutputSpec};
 
 #[derive(Debug, Clone, Copy)]
 enum Type {
     Stream(Format),
+    Journald,
     Delivery(deliveries::Kind),
 }
 
-const TYPES: [(&str, Type); 6] = [
+const TYPES: [(&str, Type); 7] = [
+    ("journald", Type::Journald),
     ("auto", Type::Stream(Format::Auto)),
     ("console", Type::Stream(Format::Console)),
     ("json", Type::Stream(Format::Json)),
@@ -54,6 +57,7 @@ pub(super) fn read(
         let kind = table.choice(report, "type", &TYPES, Type::Stream(Format::Auto));
         let is_meant = |key: &str| match kind {
             Type::Stream(_) => STREAM_KEYS.contains(&key),
+            Type::Journald => matches!(key, "type" | "events"),
             Type::Delivery(kind) => kind.has(key),
         };
         for key in TableKind::Output.keys().iter().filter(|key| table.has(key) && !is_meant(key)) {
@@ -61,6 +65,16 @@ pub(super) fn read(
         }
         let format = match kind {
             Type::Stream(format) => format,
+            Type::Journald => {
+                outputs.push(OutputSpec {
+                    name: table.name().to_owned(),
+                    format: Format::Console,
+                    destination: Destination::Journal(journal()),
+                    color: Color::Never,
+                    kinds: read_events(table, report),
+                });
+                continue;
+            }
             Type::Delivery(kind) => {
                 delivered.extend(deliveries::read(kind, table, folder, report));
                 continue;
@@ -71,6 +85,7 @@ pub(super) fn read(
             let where_to = match &output.destination {
                 Destination::Stdout => "standard output".to_owned(),
                 Destination::File(_) => "the same file".to_owned(),
+                Destination::Journal(_) => "the journal".to_owned(),
             };
             let (other, label) = (quoted(&other.name), table.label());
             report.refuse(
@@ -86,6 +101,12 @@ pub(super) fn read(
         outputs.push(default_output());
     }
     (outputs, delivered)
+}
+
+/// Where the journal listens; tests have one of their own.
+fn journal() -> PathBuf {
+    std::env::var_os("SPIKETAIL_JOURNAL_SOCKET")
+        .map_or_else(|| PathBuf::from(journald::SOCKET), PathBuf::from)
 }
 
 /// `None` if its destination was refused, so that it is not held against another.

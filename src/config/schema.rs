@@ -8,6 +8,7 @@ pub(super) const TIME_KEYS: &[&str] = &["format", "zone"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Engine,
+    Http,
     Log,
     Watch,
     Rule,
@@ -16,13 +17,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 6] =
-        [Kind::Engine, Kind::Log, Kind::Watch, Kind::Rule, Kind::Alert, Kind::Output];
+    pub(super) const ALL: [Kind; 7] =
+        [Kind::Engine, Kind::Http, Kind::Log, Kind::Watch, Kind::Rule, Kind::Alert, Kind::Output];
 
     /// The first part of the table's header.
     pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Engine => "engine",
+            Kind::Http => "http",
             Kind::Log => "log",
             Kind::Watch => "watch",
             Kind::Rule => "rule",
@@ -33,7 +35,7 @@ impl Kind {
 
     /// Whether there may be several, each with a name: `[watch.NAME]`.
     pub(super) fn is_named(self) -> bool {
-        !matches!(self, Kind::Engine | Kind::Log)
+        !matches!(self, Kind::Engine | Kind::Http | Kind::Log)
     }
 
     /// Every key that the table may have.
@@ -47,6 +49,7 @@ impl Kind {
                 "sweep_interval",
                 "poll_interval",
             ],
+            Kind::Http => &["listen"],
             Kind::Log => &["filter"],
             Kind::Watch => &[
                 "paths",

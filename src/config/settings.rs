@@ -1,5 +1,7 @@
 //! Validated settings: what the rest of the program is built from.
 
+use std::net::SocketAddr;
+
 use crate::delivery::settings::DeliverySpec;
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::telemetry::OutputSpec;
@@ -20,6 +22,8 @@ pub struct Settings {
     pub outputs: Vec<OutputSpec>,
     /// Who is told of alerts and answers.
     pub deliveries: Vec<DeliverySpec>,
+    /// Where figures are given out over HTTP, if they are.
+    pub listen: Option<SocketAddr>,
     /// The filter of the daemon's own log on stderr, as a `tracing` directive.
     pub log: String,
 }

@@ -20,9 +20,11 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
+use crate::alert::fingerprint::fingerprint;
 use crate::delivery::desk::Desk;
 use crate::delivery::run::Sender;
 use crate::delivery::settings::DeliverySpec;
+use crate::store::{AlertId, TransitionRecord};
 
 /// The running delivery: a thread of its own, on which a task for each output works.
 pub struct Delivery {
@@ -46,6 +48,12 @@ impl Delivery {
             .build()?;
         let desk = Arc::new(Desk::default());
         Ok(Delivery { runtime, desk, specs: Vec::new(), tasks: Vec::new() })
+    }
+
+    /// For others who have something to do in the background.
+    #[must_use]
+    pub fn handle(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
     }
 
     /// Where alerts are handed in.
@@ -100,4 +108,49 @@ pub struct Answer {
 #[must_use]
 pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+impl Delivery {
+    /// Sends an alert that fires and one that resolves, both marked as a test, through each of `specs`, and gives what came back.
+    #[must_use]
+    pub fn try_out(&self, specs: &[DeliverySpec]) -> Vec<Answer> {
+        let host = host();
+        let mut answers = Vec::new();
+        for spec in specs {
+            for state in ["firing", "resolved"] {
+                let result = match Sender::new(spec.clone(), &host) {
+                    Ok(sender) => self.runtime.block_on(sender.send(&test_message(state))),
+                    Err(why) => http::Outcome::Refused(why),
+                };
+                let result = match result {
+                    http::Outcome::Accepted(said) => Ok(said),
+                    http::Outcome::Later(why, _) | http::Outcome::Refused(why) => Err(why),
+                };
+                answers.push(Answer { output: spec.name.clone(), state: state.to_owned(), result });
+            }
+        }
+        answers
+    }
+}
+
+fn test_message(state: &str) -> desk::Message {
+    let now = jiff::Timestamp::now();
+    let payload = serde_json::json!({
+        "alert": "spiketail-test", "state": state, "severity": "info", "watch": "test", "rule": "test",
+        "condition": "count", "count": 1, "window_s": 60.0, "why": "this is a test",
+        "since": now.to_string(), "at": now.to_string(), "late": false,
+        "samples": ["this is a test of spiketail; nothing is wrong"],
+    });
+    let id = AlertId { alert: "spiketail-test".to_owned(), watch: "test".to_owned(), path: None };
+    let transition = TransitionRecord {
+        at_ms: now.as_millisecond(),
+        alert: id,
+        rule: "test".to_owned(),
+        state: state.to_owned(),
+        severity: "info".to_owned(),
+        fingerprint: fingerprint("spiketail-test", "test", "test", None),
+        count: 1,
+        payload: payload.to_string(),
+    };
+    desk::Message { alert: "spiketail-test".to_owned(), transitions: vec![transition], truncated: 0 }
 }

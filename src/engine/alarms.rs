@@ -15,6 +15,7 @@ use crate::detect::condition::{Condition, Observation};
 use crate::engine::clock::Clock;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::FileKey;
+use crate::engine::view::AlertReport;
 use crate::file::tally::{Sample, Tally};
 use crate::store::{AlertId, AlertRecord, TransitionRecord};
 use crate::telemetry::events::{AlertEvent, AlertState, HealthEvent};
@@ -427,6 +428,27 @@ impl Alarms {
             ended: std::mem::take(&mut self.ended),
             transitions: std::mem::take(&mut self.transitions),
         }
+    }
+
+    /// How every alert stands of which something is known.
+    pub(super) fn reports(&self, plan: &Compiled) -> Vec<AlertReport> {
+        let report = |((number, watch, _), alert): (&AlertKey, &Alert)| {
+            let (spec, life) = (&plan.alerts[*number], alert.alarm.lifecycle());
+            AlertReport {
+                alert: spec.name.clone(),
+                watch: plan.watches[*watch].name.clone(),
+                path: alert.path.clone(),
+                severity: spec.severity.as_str().to_owned(),
+                state: match (life.is_firing(), life.is_inactive()) {
+                    (true, _) => "firing",
+                    (false, false) => "pending",
+                    (false, true) => "inactive",
+                },
+                since_ms: life.since(),
+                count: alert.alarm.gauge().count(),
+            }
+        };
+        self.alerts.iter().map(report).collect()
     }
 
     /// Has the next [`Alarms::take_changes`] give every alert.

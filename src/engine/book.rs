@@ -10,6 +10,7 @@ use crate::engine::clock::Clock;
 use crate::engine::odd_stamps::OddStamps;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::{FileKey, Removed, Status};
+use crate::engine::view::AlertReport;
 use crate::file::record::TailRecord;
 use crate::file::tail::{News, Tail, Turn};
 use crate::store::{AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal, WatchRecord};
@@ -325,6 +326,11 @@ impl Book {
             bytes_read: counts.bytes_read,
             bytes_missed: counts.bytes_missed,
         })
+    }
+
+    /// How every alert stands of which something is known.
+    pub(super) fn alerts(&self) -> Vec<AlertReport> {
+        self.alarms.reports(&self.plan)
     }
 
     /// Emits every count that was not reported yet.

@@ -1,7 +1,7 @@
 //! Commits what has changed: once a second while anything has, at once when an alert fires or resolves, and at the end.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::detect::Millis;
 use crate::engine::{Shared, lock};
@@ -58,7 +58,10 @@ impl Committer {
         if batch.is_empty() {
             return Ok(());
         }
+        let begun = Instant::now();
         let outcome = self.store.commit(&batch);
+        shared.commit_times.note(begun.elapsed());
+        *lock(&shared.state_trouble) = outcome.as_ref().err().map(ToString::to_string);
         if let Some(courier) = &self.courier {
             // Whoever can be told is told, even if there is no room to remember it.
             courier.take(&transitions);

@@ -15,6 +15,7 @@ pub mod settings;
 mod shelf;
 pub mod stepper;
 mod ticker;
+pub mod view;
 mod worker;
 pub mod world;
 
@@ -32,6 +33,7 @@ use crate::engine::committer::{Commits, Committer};
 use crate::engine::plan::{Compiled, CompiledWatch};
 use crate::engine::registry::{Cause, FileKey, Registry, Removed, Status};
 use crate::engine::settings::{EngineSettings, Plan};
+use crate::engine::view::{Durations, View};
 use crate::engine::world::World;
 use crate::file::tail::Origin;
 use crate::scan::rules::PatternError;
@@ -92,6 +94,10 @@ struct Shared {
     /// Signalled when the committer has something to do.
     commit: Condvar,
     torn_scans: AtomicU64,
+    turns: Durations,
+    commit_times: Durations,
+    /// Why the state cannot be kept.
+    state_trouble: Mutex<Option<String>>,
     /// Whether all files that there were at the start have been added.
     is_discovered: AtomicBool,
     /// Whether all of them have been read.
@@ -212,6 +218,12 @@ impl Engine {
             }
         }
         self.shared.release(registry);
+    }
+
+    /// What others may see.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View(Arc::clone(&self.shared))
     }
 
     /// Emits a status event for every file.
@@ -364,6 +376,9 @@ impl Shared {
             commits: Mutex::default(),
             commit: Condvar::new(),
             torn_scans: AtomicU64::new(0),
+            turns: Durations::default(),
+            commit_times: Durations::default(),
+            state_trouble: Mutex::default(),
             is_discovered: AtomicBool::new(false),
             was_read: AtomicBool::new(false),
         };

@@ -65,6 +65,8 @@ pub struct Slot {
     status: Status,
     gone_since: Option<Millis>,
     used: Millis,
+    /// When the turn that is running began.
+    turn_began: Option<Millis>,
     /// When the event came that the next turn is for; `None` if it is for anything else.
     event_at: Option<Millis>,
 }
@@ -80,6 +82,12 @@ impl Slot {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// When the turn that is running began, if one is.
+    #[must_use]
+    pub fn turn_began(&self) -> Option<Millis> {
+        self.turn_began
     }
 
     /// What was known of it after its last turn.
@@ -223,6 +231,7 @@ impl Registry {
             tail: Some(Box::new(tail)),
             gone_since: None,
             used: 0,
+            turn_began: None,
             event_at: None,
         };
         self.slots.insert(key, slot);
@@ -308,6 +317,7 @@ impl Registry {
         let slot = self.slots.get_mut(&key)?;
         let tail = slot.tail.take()?;
         slot.phase = Phase::Running;
+        slot.turn_began = Some(now);
         self.running += 1;
         let is_prompt = slot.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
         Some(Job { key, watch: slot.watch, tail, plan: Arc::clone(&self.plan), is_prompt })
@@ -323,6 +333,7 @@ impl Registry {
         slot.status = Status { offset, size, generation: tail.generation(), trouble };
         slot.gone_since = tail.is_gone().then(|| slot.gone_since.unwrap_or(now));
         slot.used = now;
+        slot.turn_began = None;
         let again = after.more || slot.phase == Phase::RunningAgain;
         slot.phase = if again { Phase::Queued } else { Phase::Idle };
         if tail.holds_window() {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use crate::engine::Shared;
 use crate::engine::book::Due;
@@ -46,7 +47,9 @@ pub(super) fn step(shared: &Shared, scanners: &mut Scanners) -> bool {
 }
 
 fn work(shared: &Shared, scanners: &mut Scanners, mut job: Job) {
+    let begun = Instant::now();
     let turn = take_turn(shared, scanners, &mut job);
+    shared.turns.note(begun.elapsed());
     finish(shared, job, turn);
 }
 

@@ -1,3 +1,4 @@
 //! How the daemon meets the system that runs it.
 
+pub mod http;
 pub mod signals;

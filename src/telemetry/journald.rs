@@ -2,38 +2,196 @@
 //!
 //! The protocol is that of <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>: a field is `KEY=value` and a line feed, or, where the value
 //! holds a line feed, `KEY`, a line feed, the length as 64 bits (least first), the value and a line feed.
+//!
+//! Events wait for a thread that writes them, alerts apart from the others: what does not fit is dropped and counted, and nobody who
+//! emits waits for the journal.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tracing::Level;
 
 use super::console::Console;
-use super::events::{AlertEvent, AlertState, CountEvent, FileChange, FileEvent, HealthEvent, Record, display_path};
-use super::form::{Form, printable};
+use super::events::{AlertEvent, AlertState, HealthEvent, Record, display_path};
+use super::form::Form;
+
+/// Where the journal listens.
+pub const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// The messages of each kind have one id, so that `journalctl MESSAGE_ID=…` finds them.
 pub mod message_id {
     /// Matching lines were counted.
-    pub const COUNT: &str = "8c1d3bb3c7f64d0e9a2f5b1e6d7a4c01";
+    pub const COUNT: &str = "a1ba984d619341fdb3cdb77b49f8b094";
     /// An alert fired.
-    pub const FIRING: &str = "8c1d3bb3c7f64d0e9a2f5b1e6d7a4c02";
+    pub const FIRING: &str = "0c3198f402634a3e85b6bb89cb4210e2";
     /// An alert resolved.
-    pub const RESOLVED: &str = "8c1d3bb3c7f64d0e9a2f5b1e6d7a4c03";
+    pub const RESOLVED: &str = "66bc6024c9524970908149142a3b8e6a";
     /// Something happened to a file.
-    pub const FILE: &str = "8c1d3bb3c7f64d0e9a2f5b1e6d7a4c04";
+    pub const FILE: &str = "693ab53b6b534a568c96b1b383c5215d";
     /// Something about the daemon itself.
-    pub const HEALTH: &str = "8c1d3bb3c7f64d0e9a2f5b1e6d7a4c05";
+    pub const HEALTH: &str = "f769178a42614e2f814ac6f98790f862";
 }
 
-/// Makes datagrams of events.
-#[derive(Debug, Clone)]
-pub struct Journald {
+/// At most so many alerts, and so many other events, wait for the journal.
+const WAITING_MAX: usize = 10_000;
+/// How long trouble with the journal is waited out before the next attempt.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// A bounded way to the journal. Dropping it waits up to a second for what is queued.
+pub struct Journal {
+    socket: PathBuf,
+    shared: Arc<Shared>,
     console: Console,
+    dropped: Arc<AtomicU64>,
 }
 
-impl Default for Journald {
-    fn default() -> Journald {
-        Journald { console: Console::new(false) }
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// There is something to do for the thread.
+    work: Condvar,
+    /// Everything was written.
+    settled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    alerts: VecDeque<Vec<u8>>,
+    others: VecDeque<Vec<u8>>,
+    /// Dropped since the last report.
+    dropped: u64,
+    writing: bool,
+    ending: bool,
+}
+
+impl State {
+    fn is_settled(&self) -> bool {
+        self.alerts.is_empty() && self.others.is_empty() && !self.writing
     }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal {
+    /// Starts the thread that writes to `socket`. `dropped` grows with every event that is dropped.
+    ///
+    /// # Errors
+    /// If the system starts no more threads.
+    pub fn start(socket: &Path, dropped: Arc<AtomicU64>) -> io::Result<Journal> {
+        let shared = Arc::new(Shared::default());
+        let (path, writer) = (socket.to_owned(), Arc::clone(&shared));
+        std::thread::Builder::new()
+            .name("spiketail-journal".to_owned())
+            .spawn(move || run(&path, &writer))?;
+        Ok(Journal { socket: socket.to_owned(), shared, console: Console::new(false), dropped })
+    }
+
+    /// Where it writes.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Queues an event.
+    pub fn push(&self, record: &Record, level: Level) {
+        let datagram = datagram(&self.console, record, level);
+        let mut state = self.shared.lock();
+        let is_alert = matches!(record, Record::Alert(_));
+        let queue = if is_alert { &mut state.alerts } else { &mut state.others };
+        if queue.len() < WAITING_MAX {
+            queue.push_back(datagram);
+        } else {
+            state.dropped += 1;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        self.shared.work.notify_one();
+    }
+
+    /// Waits up to `timeout` until everything queued is written; returns whether it is.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let state = self.shared.settled.wait_timeout_while(self.shared.lock(), timeout, |s| !s.is_settled());
+        state.unwrap_or_else(PoisonError::into_inner).0.is_settled()
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.flush(Duration::from_secs(1));
+        self.shared.lock().ending = true;
+        self.shared.work.notify_all();
+    }
+}
+
+/// Writes what comes, alerts first.
+fn run(path: &Path, shared: &Shared) {
+    let mut socket: Option<UnixDatagram> = None;
+    let mut trouble: Option<Instant> = None;
+    loop {
+        let (datagram, dropped) = {
+            let is_idle = |s: &mut State| s.alerts.is_empty() && s.others.is_empty() && !s.ending;
+            let state = shared.work.wait_while(shared.lock(), is_idle);
+            let mut state = state.unwrap_or_else(PoisonError::into_inner);
+            let next = state.alerts.pop_front().or_else(|| state.others.pop_front());
+            let Some(datagram) = next else { return };
+            state.writing = true;
+            (datagram, std::mem::take(&mut state.dropped))
+        };
+        let mut sent = send(&mut socket, path, &datagram);
+        if sent.is_ok() && dropped > 0 {
+            sent = send(&mut socket, path, &drop_report(dropped));
+        }
+        if let Err(error) = &sent {
+            // The log that this goes to is not the journal's layer.
+            if trouble.is_none_or(|since| since.elapsed() > 60 * RETRY_WAIT) {
+                let path = display_path(path);
+                tracing::warn!(
+                    "cannot write to the journal at {path}: {error}; see whether systemd-journald runs"
+                );
+                trouble = Some(Instant::now());
+            }
+            std::thread::sleep(RETRY_WAIT);
+            let _ = send(&mut socket, path, &datagram);
+        } else {
+            trouble = None;
+        }
+        let mut state = shared.lock();
+        state.writing = false;
+        if state.is_settled() {
+            shared.settled.notify_all();
+        }
+    }
+}
+
+fn send(socket: &mut Option<UnixDatagram>, path: &Path, datagram: &[u8]) -> io::Result<()> {
+    let open = match socket.take() {
+        Some(open) => open,
+        None => {
+            let new = UnixDatagram::unbound()?;
+            new.connect(path)?;
+            new
+        }
+    };
+    // The journal may have been started anew, which the first write after it shows.
+    open.send(datagram)?;
+    *socket = Some(open);
+    Ok(())
+}
+
+fn drop_report(count: u64) -> Vec<u8> {
+    let message = format!("{count} events were dropped because the journal could not take them fast enough");
+    let event =
+        HealthEvent { event: "output_dropped".to_owned(), message, count: Some(count), warning: true };
+    datagram(&Console::new(false), &Record::Health(event), Level::WARN)
 }
 
 /// A datagram that is being made.
@@ -51,5 +209,172 @@ impl Fields {
         }
         self.0.extend_from_slice(value);
         self.0.push(b'\n');
+    }
+}
+
+/// The datagram for an event.
+fn datagram(console: &Console, record: &Record, level: Level) -> Vec<u8> {
+    let mut fields = Fields(Vec::with_capacity(512));
+    // The time of day in front of it is the journal's to say, as is the colour.
+    let text = console.text(record, level, Timestamp::UNIX_EPOCH);
+    let sentence = text.lines().next().and_then(|line| line.split_once(' ')).map_or("", |(_, rest)| rest);
+    fields.put("MESSAGE", sentence);
+    fields.put("SYSLOG_IDENTIFIER", "spiketail");
+    fields.put("PRIORITY", priority(record, level));
+    match record {
+        Record::Count(event) => {
+            fields.put("MESSAGE_ID", message_id::COUNT);
+            fields.put("SPIKETAIL_WATCH", &event.watch);
+            fields.put("SPIKETAIL_RULE", &event.rule);
+            fields.put("SPIKETAIL_PATH", display_path(&event.path));
+            fields.put("SPIKETAIL_DELTA", event.delta.to_string());
+            fields.put("SPIKETAIL_TOTAL", event.total.to_string());
+            fields.put("SPIKETAIL_GENERATION", event.generation.to_string());
+        }
+        Record::Alert(event) => put_alert(&mut fields, event),
+        Record::File(event) => {
+            fields.put("MESSAGE_ID", message_id::FILE);
+            fields.put("SPIKETAIL_EVENT", event.event.as_str());
+            fields.put("SPIKETAIL_WATCH", &event.watch);
+            fields.put("SPIKETAIL_PATH", display_path(&event.path));
+            fields.put("SPIKETAIL_REASON", &event.reason);
+            fields.put("SPIKETAIL_GENERATION", event.generation.to_string());
+            for (key, value) in [("SPIKETAIL_BYTES", event.bytes), ("SPIKETAIL_TOTAL", event.total)] {
+                if let Some(value) = value {
+                    fields.put(key, value.to_string());
+                }
+            }
+        }
+        Record::Health(event) => {
+            fields.put("MESSAGE_ID", message_id::HEALTH);
+            fields.put("SPIKETAIL_EVENT", &event.event);
+            fields.put("SPIKETAIL_REASON", &event.message);
+            if let Some(count) = event.count {
+                fields.put("SPIKETAIL_COUNT", count.to_string());
+            }
+        }
+    }
+    fields.0
+}
+
+fn put_alert(fields: &mut Fields, event: &AlertEvent) {
+    let is_firing = event.state == AlertState::Firing;
+    fields.put("MESSAGE_ID", if is_firing { message_id::FIRING } else { message_id::RESOLVED });
+    fields.put("SPIKETAIL_ALERT", &event.alert);
+    fields.put("SPIKETAIL_STATE", event.state.as_str());
+    fields.put("SPIKETAIL_SEVERITY", &event.severity);
+    fields.put("SPIKETAIL_WATCH", &event.watch);
+    fields.put("SPIKETAIL_RULE", &event.rule);
+    if let Some(path) = &event.path {
+        fields.put("SPIKETAIL_PATH", display_path(path));
+    }
+    fields.put("SPIKETAIL_CONDITION", &event.condition);
+    fields.put("SPIKETAIL_COUNT", event.count.to_string());
+    fields.put("SPIKETAIL_WINDOW", event.window_s.to_string());
+    fields.put("SPIKETAIL_THRESHOLD", event.threshold.to_string());
+    if let Some(expected) = event.expected {
+        fields.put("SPIKETAIL_EXPECTED", expected.to_string());
+    }
+    fields.put("SPIKETAIL_WHY", &event.why);
+    fields.put("SPIKETAIL_SINCE", &event.since);
+    fields.put("SPIKETAIL_AT", &event.at);
+    if event.late {
+        fields.put("SPIKETAIL_LATE", "1");
+    }
+    fields.put("SPIKETAIL_FINGERPRINT", &event.fingerprint);
+    event.samples.iter().for_each(|sample| fields.put("SPIKETAIL_SAMPLE", sample));
+}
+
+/// As syslog has it: 2 is critical, 3 an error, 4 a warning, 6 for information.
+fn priority(record: &Record, level: Level) -> &'static str {
+    match (record, level) {
+        (Record::Alert(event), _) if event.state == AlertState::Firing => match event.severity.as_str() {
+            "critical" => "2",
+            "warning" => "4",
+            _ => "6",
+        },
+        (_, Level::ERROR) => "3",
+        (_, Level::WARN) => "4",
+        _ => "6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The fields of a datagram, as the journal would read them.
+    fn parsed(mut bytes: &[u8]) -> BTreeMap<String, Vec<String>> {
+        let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        while !bytes.is_empty() {
+            let end = bytes.iter().position(|b| *b == b'\n').unwrap();
+            let (key, value, rest) = match bytes[..end].iter().position(|b| *b == b'=') {
+                Some(at) => (&bytes[..at], &bytes[at + 1..end], &bytes[end + 1..]),
+                None => {
+                    let length = u64::from_le_bytes(bytes[end + 1..end + 9].try_into().unwrap()) as usize;
+                    let value = &bytes[end + 9..end + 9 + length];
+                    (&bytes[..end], value, &bytes[end + 10 + length..])
+                }
+            };
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            fields.entry(text(key)).or_default().push(text(value));
+            bytes = rest;
+        }
+        fields
+    }
+
+    fn alert(samples: &[&str]) -> Record {
+        Record::Alert(AlertEvent {
+            alert: "error-spike".into(),
+            severity: "critical".into(),
+            watch: "app".into(),
+            rule: "errors".into(),
+            condition: "count".into(),
+            count: 57,
+            window_s: 60.0,
+            threshold: 50.0,
+            why: "threshold 50".into(),
+            samples: samples.iter().map(|sample| (*sample).to_owned()).collect(),
+            ..AlertEvent::default()
+        })
+    }
+
+    #[test]
+    fn an_alert_has_fields_of_its_own() {
+        let fields = parsed(&datagram(&Console::new(false), &alert(&["a=b", "two\nlines"]), Level::ERROR));
+        let one = |key: &str| fields[key].join("|");
+        assert_eq!(one("MESSAGE"), "FIRING critical error-spike: 57 errors in 60s (threshold 50)  watch app");
+        assert_eq!((one("PRIORITY"), one("MESSAGE_ID")), ("2".into(), message_id::FIRING.into()));
+        assert_eq!((one("SPIKETAIL_COUNT"), one("SPIKETAIL_ALERT")), ("57".into(), "error-spike".into()));
+        assert_eq!(fields["SPIKETAIL_SAMPLE"], ["a=b", "two\nlines"]);
+        assert_eq!(one("SYSLOG_IDENTIFIER"), "spiketail");
+    }
+
+    #[test]
+    fn a_journal_that_takes_nothing_holds_up_nobody_and_loses_no_alert() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let receiver = UnixDatagram::bind(&path).unwrap();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let journal = Journal::start(&path, Arc::clone(&dropped)).unwrap();
+        let count = Record::Count(super::super::events::CountEvent::default());
+        let begun = Instant::now();
+        (0..WAITING_MAX * 2).for_each(|_| journal.push(&count, Level::INFO));
+        journal.push(&alert(&[]), Level::ERROR);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(dropped.load(Ordering::Relaxed) > 0);
+        let mut buffer = vec![0; 65_536];
+        let mut seen = BTreeMap::new();
+        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        while let Ok(length) = receiver.recv(&mut buffer) {
+            *seen.entry(parsed(&buffer[..length])["MESSAGE_ID"][0].clone()).or_insert(0u64) += 1;
+            if journal.flush(Duration::ZERO) && seen.contains_key(message_id::HEALTH) {
+                break;
+            }
+        }
+        assert_eq!(seen[message_id::FIRING], 1);
+        assert_eq!(seen[message_id::HEALTH], 1, "what was dropped is told");
     }
 }

@@ -4,9 +4,11 @@ pub mod backlog;
 pub mod console;
 pub mod events;
 pub mod form;
+pub mod journald;
 pub mod json;
 pub mod log;
 pub mod output;
+pub mod prometheus;
 pub mod queue;
 pub mod sink;
 
@@ -41,6 +43,8 @@ pub enum Destination {
     Stdout,
     /// A file, appended to.
     File(PathBuf),
+    /// The systemd journal, at its socket.
+    Journal(PathBuf),
 }
 
 /// A validated output definition.

@@ -21,6 +21,7 @@ use super::backlog::{Class, Limits};
 use super::console::Console;
 use super::events::{HealthEvent, Kind, Record, decode, display_path};
 use super::form::Form;
+use super::journald::Journal;
 use super::json::Json;
 use super::log::{self, FilterError, LogControl};
 use super::queue::{DropReport, OnClosed, Queue};
@@ -63,14 +64,34 @@ pub enum OutputError {
 pub struct Output {
     spec: OutputSpec,
     form: Arc<dyn Form>,
-    queue: Arc<Queue>,
+    carrier: Carrier,
+}
+
+/// What takes events to where they go.
+#[derive(Clone)]
+enum Carrier {
+    Lines(Arc<Queue>),
+    Journal(Arc<Journal>),
+}
+
+impl Carrier {
+    fn flush(&self, timeout: Duration) -> bool {
+        match self {
+            Carrier::Lines(queue) => queue.flush(timeout),
+            Carrier::Journal(journal) => journal.flush(timeout),
+        }
+    }
 }
 
 impl Output {
     /// An output that writes what `spec` says through `queue`, which belongs to the destination in `spec`.
     pub fn new(spec: OutputSpec, queue: Arc<Queue>) -> Output {
+        Output::carried(spec, Carrier::Lines(queue))
+    }
+
+    fn carried(spec: OutputSpec, carrier: Carrier) -> Output {
         let form = form_of(&spec);
-        Output { spec, form, queue }
+        Output { spec, form, carrier }
     }
 }
 
@@ -83,7 +104,12 @@ impl<S: Subscriber> Layer<S> for Output {
         }
         let Some(record) = decode(event) else { return };
         let class = if record.kind() == Kind::Alert { Class::Alert } else { Class::Ordinary };
-        self.queue.push(class, self.form.text(&record, *metadata.level(), Timestamp::now()));
+        match &self.carrier {
+            Carrier::Lines(queue) => {
+                queue.push(class, self.form.text(&record, *metadata.level(), Timestamp::now()));
+            }
+            Carrier::Journal(journal) => journal.push(&record, *metadata.level()),
+        }
     }
 }
 
@@ -123,6 +149,18 @@ impl<S: Subscriber> Layer<S> for Outputs {
         for output in self.current.read().unwrap_or_else(PoisonError::into_inner).iter() {
             output.on_event(event, ctx.clone());
         }
+    }
+}
+
+/// How many lines all outputs together have dropped since the start.
+#[derive(Debug, Clone, Default)]
+pub struct Dropped(Arc<AtomicU64>);
+
+impl Dropped {
+    /// As of now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -189,10 +227,9 @@ impl Telemetry {
     pub fn flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         // The queues are waited for without the lock, so that events flow meanwhile.
-        let queues: Vec<Arc<Queue>> =
-            self.read(|outputs| outputs.iter().map(|o| Arc::clone(&o.queue)).collect());
+        let carriers: Vec<Carrier> = self.read(|outputs| outputs.iter().map(|o| o.carrier.clone()).collect());
         let left = || deadline.saturating_duration_since(Instant::now());
-        queues.iter().filter(|queue| !queue.flush(left())).count() == 0
+        carriers.iter().filter(|carrier| !carrier.flush(left())).count() == 0
     }
 
     /// How many lines all outputs together have dropped since the start.
@@ -201,31 +238,39 @@ impl Telemetry {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// The same, for whoever asks now and then.
+    #[must_use]
+    pub fn dropped_counter(&self) -> Dropped {
+        Dropped(Arc::clone(&self.dropped))
+    }
+
     fn read<T>(&self, look: impl FnOnce(&[Output]) -> T) -> T {
         look(&self.outputs.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Opens what is new, and only if all of that succeeded puts it in place.
     fn replace(&self, specs: &[OutputSpec]) -> Result<(), OutputError> {
-        let mut open: Vec<(Destination, Arc<Queue>)> = self.read(|outputs| {
-            outputs.iter().map(|o| (o.spec.destination.clone(), Arc::clone(&o.queue))).collect()
+        let mut open: Vec<(Destination, Carrier)> = self.read(|outputs| {
+            outputs.iter().map(|o| (o.spec.destination.clone(), o.carrier.clone())).collect()
         });
         let moved = self.reopen_moved(specs)?;
         let mut next = Vec::with_capacity(specs.len());
         for spec in specs {
             let known = open.iter().find(|(destination, _)| *destination == spec.destination);
-            let queue = match known {
-                Some((_, queue)) => Arc::clone(queue),
-                None => Arc::new(self.queue_for(spec)?),
+            let carrier = match known {
+                Some((_, carrier)) => carrier.clone(),
+                None => self.carrier_for(spec)?,
             };
-            open.push((spec.destination.clone(), Arc::clone(&queue)));
-            next.push(Output::new(spec.clone(), queue));
+            open.push((spec.destination.clone(), carrier.clone()));
+            next.push(Output::carried(spec.clone(), carrier));
         }
         for (queue, sink) in moved {
             queue.replace_sink(sink);
         }
         for output in &next {
-            output.queue.replace_report(drop_report(&output.spec, &output.form));
+            if let Carrier::Lines(queue) = &output.carrier {
+                queue.replace_report(drop_report(&output.spec, &output.form));
+            }
         }
         let mut current = self.outputs.current.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *current, next);
@@ -238,9 +283,11 @@ impl Telemetry {
     /// Opens those files in `specs` anew that are in use but were moved away or removed, as log rotation does.
     fn reopen_moved(&self, specs: &[OutputSpec]) -> Result<Vec<(Arc<Queue>, Sink)>, OutputError> {
         let in_use: Vec<(String, PathBuf, Arc<Queue>)> = self.read(|outputs| {
-            let of = |output: &Output| match &output.spec.destination {
-                Destination::File(path) if specs.iter().any(|s| s.destination == output.spec.destination) => {
-                    Some((output.spec.name.clone(), path.clone(), Arc::clone(&output.queue)))
+            let of = |output: &Output| match (&output.spec.destination, &output.carrier) {
+                (Destination::File(path), Carrier::Lines(queue))
+                    if specs.iter().any(|s| s.destination == output.spec.destination) =>
+                {
+                    Some((output.spec.name.clone(), path.clone(), Arc::clone(queue)))
                 }
                 _ => None,
             };
@@ -255,10 +302,15 @@ impl Telemetry {
             .collect()
     }
 
-    fn queue_for(&self, spec: &OutputSpec) -> Result<Queue, OutputError> {
+    fn carrier_for(&self, spec: &OutputSpec) -> Result<Carrier, OutputError> {
+        let thread = |source| OutputError::Thread { name: spec.name.clone(), source };
         let opened = match &spec.destination {
             Destination::Stdout => Sink::stdout(),
             Destination::File(path) => Sink::file(path),
+            Destination::Journal(socket) => {
+                let journal = Journal::start(socket, Arc::clone(&self.dropped)).map_err(thread)?;
+                return Ok(Carrier::Journal(Arc::new(journal)));
+            }
         };
         let sink = opened.map_err(|source| OutputError::Open { name: spec.name.clone(), source })?;
         Queue::start(
@@ -269,7 +321,8 @@ impl Telemetry {
             Arc::clone(&self.on_closed),
             Arc::clone(&self.dropped),
         )
-        .map_err(|source| OutputError::Thread { name: spec.name.clone(), source })
+        .map(|queue| Carrier::Lines(Arc::new(queue)))
+        .map_err(thread)
     }
 }
 
@@ -308,6 +361,7 @@ fn destination_name(destination: &Destination) -> String {
     match destination {
         Destination::Stdout => "standard output".to_owned(),
         Destination::File(path) => display_path(path),
+        Destination::Journal(_) => "the journal".to_owned(),
     }
 }
 

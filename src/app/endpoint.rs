@@ -1,0 +1,139 @@
+//! What is answered over HTTP: figures for Prometheus, whether all is well, and how everything stands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::delivery::desk::Desk;
+use crate::engine::view::{BOUNDS_US, Durations, View};
+use crate::service::http::Answer;
+use crate::telemetry::events::display_path;
+use crate::telemetry::output::Dropped;
+use crate::telemetry::prometheus::{Alert, Exposition, Figures, File, Times};
+
+/// A turn that takes longer than this is stuck.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// Where figures come from.
+pub(super) struct Endpoint {
+    pub(super) view: View,
+    pub(super) desk: Arc<Desk>,
+    pub(super) dropped: Dropped,
+    pub(super) overflows: Arc<AtomicU64>,
+    pub(super) started: Timestamp,
+    pub(super) exposition: Exposition,
+}
+
+impl Endpoint {
+    /// Answers a request for `path`.
+    pub(super) fn answer(&self, path: &str) -> Option<Answer> {
+        match path {
+            "/metrics" => {
+                let (content_type, body) = self.exposition.text(&self.figures());
+                Some(Answer { status: 200, content_type, body })
+            }
+            "/healthz" => Some(self.health()),
+            "/status" => {
+                let body = format!("{:#}\n", self.status()).into_bytes();
+                Some(Answer { status: 200, content_type: "application/json".to_owned(), body })
+            }
+            _ => None,
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let files = self.view.files().into_iter().map(|file| File {
+            watch: file.watch,
+            path: file.path,
+            matched: file.figures.totals,
+            bytes_read: file.figures.bytes_read,
+            bytes_missed: file.figures.bytes_missed,
+            lag_bytes: file.status.size.saturating_sub(file.status.offset),
+            generations: file.status.generation,
+        });
+        let alerts = self.view.alerts().into_iter().map(|alert| Alert {
+            alert: alert.alert,
+            watch: alert.watch,
+            path: alert.path,
+            severity: alert.severity,
+            state: alert.state,
+        });
+        Figures {
+            files: files.collect(),
+            alerts: alerts.collect(),
+            torn_scans: self.view.health().torn_scans,
+            watch_overflows: self.overflows.load(Ordering::Relaxed),
+            output_dropped: self.dropped.get(),
+            waiting: self.desk.waiting(),
+            started_s: self.started.as_millisecond() as f64 / 1_000.0,
+            turns: times(self.view.turns()),
+            commits: times(self.view.commits()),
+        }
+    }
+
+    /// Whether the engine makes progress. Trouble that it gets over by itself is told, but is no illness.
+    fn health(&self) -> Answer {
+        let (status, text) = match (self.view.longest_turn(), self.view.state_trouble()) {
+            (Some((path, took)), _) if took > STUCK => {
+                let path = display_path(&path);
+                (503, format!("stuck: {path} has been read for {} s; see its filesystem\n", took.as_secs()))
+            }
+            (_, Some(trouble)) => (200, format!("degraded: {trouble}\n")),
+            _ => (200, "ok\n".to_owned()),
+        };
+        Answer { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let mut files = self.view.files();
+        files.sort_by(|a, b| (&a.watch, &a.path).cmp(&(&b.watch, &b.path)));
+        let file = |file: &crate::engine::FileReport| {
+            let totals: serde_json::Map<_, _> =
+                file.figures.totals.iter().map(|(rule, n)| (rule.clone(), (*n).into())).collect();
+            serde_json::json!({
+                "watch": file.watch,
+                "path": display_path(&file.path),
+                "size": file.status.size,
+                "offset": file.status.offset,
+                "lag": file.status.size.saturating_sub(file.status.offset),
+                "generation": file.status.generation,
+                "lines_matched": totals,
+                "bytes_missed": file.figures.bytes_missed,
+                "trouble": file.status.trouble,
+            })
+        };
+        let alert = |alert: &crate::engine::view::AlertReport| {
+            let since = alert.since_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+            serde_json::json!({
+                "alert": alert.alert,
+                "watch": alert.watch,
+                "path": alert.path.as_deref().map(display_path),
+                "severity": alert.severity,
+                "state": alert.state,
+                "since": since.map(|since| since.to_string()),
+                "count": alert.count,
+            })
+        };
+        let alerts = self.view.alerts();
+        let outputs = self.desk.waiting();
+        serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "uptime_s": Timestamp::now().as_second() - self.started.as_second(),
+            "state_trouble": self.view.state_trouble(),
+            "alerts": alerts.iter().filter(|alert| alert.state != "inactive").map(alert).collect::<Vec<_>>(),
+            "outputs": outputs
+                .iter()
+                .map(|(output, waiting)| serde_json::json!({ "output": output, "waiting": waiting }))
+                .collect::<Vec<_>>(),
+            "files": files.iter().map(file).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn times(durations: &Durations) -> Times {
+    let (up_to, count, sum_s) = durations.cumulative();
+    let buckets = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).zip(up_to).collect();
+    Times { buckets, count, sum_s }
+}

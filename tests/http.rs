@@ -1,0 +1,138 @@
+//! Figures over HTTP: right, bounded, and there whatever clients do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "common/mod.rs"]
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use common::{Daemon, Place, append, lines};
+use serde_json::Value;
+
+fn start(place: &Place, more: &str) -> (Daemon, String) {
+    let mut daemon = place.resume_with("*.log", &format!("{more}\n[http]\nlisten = \"127.0.0.1:0\""));
+    daemon.wait_for("listening", |events| events.iter().any(|event| event["event"] == "listening"));
+    let event = daemon.events.iter().find(|event| event["event"] == "listening").unwrap();
+    let url = event["reason"].as_str().unwrap().rsplit("http://").next().unwrap();
+    let address = url.trim_end_matches("/metrics").to_owned();
+    (daemon, address)
+}
+
+fn get(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+fn value(metrics: &str, series: &str) -> Option<f64> {
+    let line =
+        metrics.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn figures_begin_at_nought_and_go_on_after_a_restart() {
+    let place = Place::new();
+    let log = place.log("app.log");
+    append(&log, "");
+    let (daemon, address) = start(&place, "[alert.spike]\nover = 3\n");
+    let shown = log.to_str().unwrap().to_owned();
+    let series = |name: &str| format!("{name}{{path=\"{shown}\",watch=\"logs\"}}");
+    let matched = format!("spiketail_lines_matched_total{{path=\"{shown}\",rule=\"errors\",watch=\"logs\"}}");
+    let (status, metrics) = get(&address, "/metrics");
+    assert_eq!(status, 200);
+    assert_eq!(value(&metrics, &matched), Some(0.0), "{metrics}");
+    let state = "spiketail_alert_state{alert=\"spike\",path=\"\",severity=\"critical\",watch=\"logs\"}";
+    assert_eq!(value(&metrics, state), Some(0.0), "{metrics}");
+    append(&log, lines(0..5));
+    let mut daemon = daemon;
+    daemon.wait_total(&log, 5);
+    let (_, metrics) = get(&address, "/metrics");
+    assert_eq!(value(&metrics, &matched), Some(5.0), "{metrics}");
+    assert_eq!(value(&metrics, state), Some(2.0));
+    assert_eq!(value(&metrics, &series("spiketail_bytes_missed_total")), Some(0.0));
+    assert_eq!(value(&metrics, &series("spiketail_lag_bytes")), Some(0.0));
+    assert_eq!(value(&metrics, &series("spiketail_file_generations_total")), Some(1.0));
+    assert!(value(&metrics, "spiketail_turn_duration_seconds_count").unwrap() > 0.0);
+    for name in ["torn_scans", "watch_overflows", "output_dropped"] {
+        assert_eq!(value(&metrics, &format!("spiketail_{name}_total")), Some(0.0), "{name}");
+    }
+    let status: Value = serde_json::from_str(&get(&address, "/status").1).unwrap();
+    assert_eq!(status["files"][0]["lines_matched"]["errors"], 5);
+    assert_eq!(status["alerts"][0]["state"], "firing");
+    assert_eq!(get(&address, "/healthz"), (200, "ok\n".to_owned()));
+    assert_eq!(get(&address, "/x").0, 404);
+    daemon.stop();
+    let (daemon, address) = start(&place, "[alert.spike]\nover = 3\n");
+    assert_eq!(value(&get(&address, "/metrics").1, &matched), Some(5.0));
+    daemon.stop();
+}
+
+#[test]
+fn hostile_names_stay_within_their_label() {
+    let place = Place::new();
+    let (mut daemon, address) = start(&place, "");
+    let log = place.log("a\"} 1\nspiketail_x 2 \\.log");
+    append(&log, lines(0..2));
+    daemon.wait_for("two lines", |events| events.iter().any(|event| event["total"] == 2));
+    let (_, metrics) = get(&address, "/metrics");
+    assert!(
+        metrics.contains(r#"a\"} 1\\x0aspiketail_x 2 \\.log"#)
+            || metrics.contains(r#"a\"} 1\\x0aspiketail_x 2 \\\\.log"#),
+        "{metrics}"
+    );
+    assert!(!metrics.lines().any(|line| line.starts_with("spiketail_x")));
+    daemon.stop();
+}
+
+#[test]
+fn too_many_paths_share_a_label_and_nothing_is_lost() {
+    let place = Place::new();
+    let (mut daemon, address) = start(&place, "");
+    (0..2_010).for_each(|n| append(&place.log(&format!("{n}.log")), lines(0..1)));
+    daemon.wait_status_sum(2_010);
+    let (_, metrics) = get(&address, "/metrics");
+    let matched: Vec<f64> = metrics
+        .lines()
+        .filter(|line| line.starts_with("spiketail_lines_matched_total"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!((matched.len(), matched.iter().sum::<f64>()), (2_001, 2_010.0));
+    assert_eq!(value(&metrics, "spiketail_bytes_missed_total{path=\"overflow\",watch=\"logs\"}"), Some(0.0));
+    daemon.stop();
+}
+
+#[test]
+fn clients_that_misbehave_are_endured() {
+    let place = Place::new();
+    let (daemon, address) = start(&place, "");
+    let mut idle: Vec<TcpStream> = (0..1_000).filter_map(|_| TcpStream::connect(&address).ok()).collect();
+    idle.iter_mut().take(50).for_each(|stream| drop(stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ")));
+    let mut huge = TcpStream::connect(&address).unwrap();
+    let _ = huge.write_all(b"GET / HTTP/1.1\r\nx: ");
+    let _ = (0..100).try_for_each(|_| huge.write_all(&[b'x'; 65_536]));
+    assert!(daemon.rss_kb() < 150_000, "{} KB", daemon.rss_kb());
+    // Those who say nothing are let go of within seconds, and others are answered.
+    let begun = std::time::Instant::now();
+    loop {
+        let answer = std::panic::catch_unwind(|| get(&address, "/healthz"));
+        if answer.is_ok_and(|(status, _)| status == 200) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    let mut post = TcpStream::connect(&address).unwrap();
+    write!(post, "POST /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    post.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    daemon.stop();
+}
