@@ -122,7 +122,7 @@ impl App {
         store: Option<Box<dyn CheckpointStore>>,
         mut delivery: Delivery,
     ) -> Result<App, AppError> {
-        delivery.replace(&settings.deliveries).map_err(AppError::Delivery)?;
+        delivery.replace(&settings.deliveries, &settings.external_url).map_err(AppError::Delivery)?;
         if let Some(limit) = raise_open_files() {
             let files = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
             settings.engine.open_files_max = usize::try_from(files).unwrap_or(usize::MAX);
@@ -194,7 +194,7 @@ impl App {
     pub fn reload(&mut self, settings: Settings) -> Result<(), AppError> {
         // Whatever can be refused is refused before anything changes.
         Discovery::new(&settings.finds)?;
-        self.delivery.replace(&settings.deliveries).map_err(AppError::Delivery)?;
+        self.delivery.replace(&settings.deliveries, &settings.external_url).map_err(AppError::Delivery)?;
         if settings.listen != self.settings.listen {
             health("listening", "`listen` is read at the start only; restart to change it".to_owned(), true);
         }

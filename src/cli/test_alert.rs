@@ -1,11 +1,21 @@
-//! `spiketail test-alert`: sends a marked alert to each output that answers, and says what it answered.
+//! `spiketail test-alert`: sends a marked alert through each output, and says what the other side answered.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::alert::fingerprint::fingerprint;
 use crate::cli::EXIT_USAGE;
-use crate::config;
-use crate::delivery::{Delivery, settings::DeliverySpec};
+use crate::config::{self, Settings};
+use crate::delivery::{Answer, Delivery, settings::DeliverySpec};
+use crate::telemetry::events::{AlertEvent, AlertState, Kind};
+use crate::telemetry::{OutputSpec, output};
+
+/// How long an output that is written to may take.
+const WRITE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What `spiketail test-alert` takes.
 #[derive(Debug, clap::Args)]
@@ -18,7 +28,7 @@ pub struct TestAlertArgs {
     config: PathBuf,
 }
 
-/// Runs the command. Gives the exit status of the process: 0 if every receiver took the alert, 1 if one did not, 2 if there is
+/// Runs the command. Gives the exit status of the process: 0 if every output took the alert, 1 if one did not, 2 if there is
 /// none.
 #[must_use]
 pub fn run(args: &TestAlertArgs) -> ExitCode {
@@ -33,32 +43,75 @@ pub fn run(args: &TestAlertArgs) -> ExitCode {
 }
 
 fn try_run(args: &TestAlertArgs) -> anyhow::Result<bool> {
-    let deliveries = config::load(&args.config)?.deliveries;
-    let is_meant = |spec: &&DeliverySpec| {
-        let name = args.output.as_deref();
-        // Several Alertmanagers of one output have its name before their own.
-        name.is_none_or(|name| spec.name == name || spec.name.starts_with(&format!("{name} ")))
-    };
-    let specs: Vec<DeliverySpec> = deliveries.iter().filter(is_meant).cloned().collect();
-    if specs.is_empty() {
-        let names: Vec<_> = deliveries.iter().map(|spec| spec.name.as_str()).collect();
-        match &args.output {
-            Some(name) if !names.is_empty() => {
-                anyhow::bail!("there is no output {name} that answers; there are {}", names.join(", "))
-            }
-            _ => anyhow::bail!(
-                "the configuration has no output that answers; add one with `type = \"webhook\"`, \"alertmanager\" or \"command\""
-            ),
+    let settings = config::load(&args.config)?;
+    let (written, delivered) = chosen(&settings, args.output.as_deref())?;
+    let events = [AlertState::Firing, AlertState::Resolved].map(test_event);
+    let mut answers = Vec::new();
+    for spec in written {
+        answers.extend(events.iter().map(|event| write(spec, event)));
+    }
+    answers.extend(Delivery::new()?.try_out(&delivered, &events));
+    for Answer { output, state, result } in &answers {
+        match result {
+            Ok(said) => println!("{output}: {state} taken: {said}"),
+            Err(why) => println!("{output}: {state} NOT taken: {why}"),
         }
     }
-    let mut all_took_it = true;
-    for answer in Delivery::new()?.try_out(&specs) {
-        let (verdict, text) = match &answer.result {
-            Ok(said) => ("took it", said),
-            Err(why) => ("did not take it", why),
-        };
-        all_took_it &= answer.result.is_ok();
-        println!("{}: {} {verdict}: {text}", answer.output, answer.state);
+    Ok(answers.iter().all(|answer| answer.result.is_ok()))
+}
+
+/// The outputs that carry alerts, or those called `name`: that are written to, and that answer.
+fn chosen<'a>(
+    settings: &'a Settings,
+    name: Option<&str>,
+) -> anyhow::Result<(Vec<&'a OutputSpec>, Vec<DeliverySpec>)> {
+    // Several Alertmanagers of one output have its name before their own.
+    let is_meant = |spec: &str| name.is_none_or(|name| spec.split(' ').next() == Some(name) || spec == name);
+    let carries = |spec: &&OutputSpec| spec.kinds.contains(&Kind::Alert) && is_meant(&spec.name);
+    let written: Vec<_> = settings.outputs.iter().filter(carries).collect();
+    let delivered: Vec<_> = settings.deliveries.iter().filter(|spec| is_meant(&spec.name)).cloned().collect();
+    if written.is_empty() && delivered.is_empty() {
+        let outputs = settings.outputs.iter().map(|spec| &spec.name);
+        let all: Vec<_> = outputs.chain(settings.deliveries.iter().map(|spec| &spec.name)).cloned().collect();
+        let asked = name.map(|name| format!(" {name}")).unwrap_or_default();
+        anyhow::bail!("no output{asked} carries alerts; the outputs are: {}", all.join(", "));
     }
-    Ok(all_took_it)
+    Ok((written, delivered))
+}
+
+/// Writes the alert as the daemon would.
+fn write(spec: &OutputSpec, event: &AlertEvent) -> Answer {
+    let result = output::subscriber(std::slice::from_ref(spec), "warn", Arc::new(|| {}))
+        .map_err(|error| error.to_string())
+        .and_then(|(subscriber, telemetry)| {
+            tracing::subscriber::with_default(subscriber, || event.emit());
+            let is_written = telemetry.flush(WRITE_LIMIT) && telemetry.dropped() == 0;
+            let place = output::destination_name(&spec.destination);
+            if is_written {
+                Ok(format!("written to {place}"))
+            } else {
+                Err(format!("cannot write to {place}"))
+            }
+        });
+    Answer { output: spec.name.clone(), state: event.state.as_str().to_owned(), result }
+}
+
+fn test_event(state: AlertState) -> AlertEvent {
+    let now = Timestamp::now().to_string();
+    AlertEvent {
+        alert: "spiketail-test".to_owned(),
+        state,
+        severity: "info".to_owned(),
+        watch: "test".to_owned(),
+        rule: "test".to_owned(),
+        condition: "count".to_owned(),
+        count: 1,
+        window_s: 60.0,
+        why: "this is a test".to_owned(),
+        since: now.clone(),
+        at: now,
+        fingerprint: fingerprint("spiketail-test", "test", "test", None),
+        samples: vec!["this is a test of spiketail; nothing is wrong".to_owned()],
+        ..AlertEvent::default()
+    }
 }

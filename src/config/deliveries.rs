@@ -164,7 +164,8 @@ fn urls(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Vec<(Strin
     urls
 }
 
-fn check_url(text: &str) -> Result<Url, String> {
+/// A URL of a server; the error says what would be right.
+pub(super) fn check_url(text: &str) -> Result<Url, String> {
     let right = "write one such as \"https://hooks.example.org/x\"";
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),

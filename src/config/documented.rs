@@ -51,6 +51,8 @@ fn what_is_commented_out_is_the_default() {
         "# not = ",
         "# at_least = ",
         "# learn = ",
+        "# listen = ",
+        "# external_url = ",
         "# adopt = ",
         "# time.format = ",
         "# level = ",

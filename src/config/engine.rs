@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
 
+use super::deliveries::check_url;
 use super::error::{Report, quoted};
 use super::schema::Kind;
 use super::table::Table;
@@ -22,6 +23,7 @@ pub(super) struct Basics {
     pub(super) engine: EngineSettings,
     pub(super) timing: WatchTiming,
     pub(super) listen: Option<SocketAddr>,
+    pub(super) external_url: String,
     pub(super) log: String,
 }
 
@@ -31,6 +33,7 @@ impl Default for Basics {
             engine: EngineSettings::default(),
             timing: WatchTiming::default(),
             listen: None,
+            external_url: String::new(),
             log: DEFAULT_LOG.to_owned(),
         }
     }
@@ -70,11 +73,18 @@ fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) 
 }
 
 fn read_http(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {
-    let Some(listen) = table.text(report, "listen") else { return };
-    match parse_listen(listen.get_ref()) {
-        Ok(address) => basics.listen = Some(address),
-        Err(why_not) => {
-            table.refuse(report, "listen", &format!("is {}; {why_not}", quoted(listen.get_ref())))
+    if let Some(listen) = table.text(report, "listen") {
+        match parse_listen(listen.get_ref()) {
+            Ok(address) => basics.listen = Some(address),
+            Err(why_not) => {
+                table.refuse(report, "listen", &format!("is {}; {why_not}", quoted(listen.get_ref())));
+            }
+        }
+    }
+    if let Some(url) = table.text(report, "external_url") {
+        match check_url(url.get_ref()) {
+            Ok(_) => url.get_ref().trim_end_matches('/').clone_into(&mut basics.external_url),
+            Err(why_not) => table.refuse(report, "external_url", &why_not),
         }
     }
 }

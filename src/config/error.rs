@@ -133,6 +133,10 @@ impl<'t> Report<'t> {
 /// The line from `line_start` with a mark under `span`, cut on both sides so that it fits on a screen.
 fn excerpt(text: &str, line_start: usize, span: Range<usize>, line: usize) -> String {
     let line_end = text[span.start..].find('\n').map_or(text.len(), |at| span.start + at);
+    if may_hold_secret(&text[..line_start], &text[line_start..line_end]) {
+        // Errors go to logs.
+        return String::new();
+    }
     let marked_end = floor_char_boundary(text, span.end.clamp(span.start, line_end));
     let before = &text[line_start..span.start];
     let skipped = before.chars().count().saturating_sub(EXCERPT_CHARS_MAX);
@@ -150,6 +154,16 @@ fn excerpt(text: &str, line_start: usize, span: Range<usize>, line: usize) -> St
     let gutter = " ".repeat(number.len());
     let shown = format!("{number} | {head}{shown_before}{shown_rest}{tail}");
     format!("{gutter} |\n{}\n{gutter} | {indent}{mark}", shown.trim_end())
+}
+
+/// Whether a `line` sets, or goes on with, a URL or headers of an output.
+fn may_hold_secret(before: &str, line: &str) -> bool {
+    let header = before.lines().rev().map(str::trim).find(|line| line.starts_with('[')).unwrap_or_default();
+    let Some((key, _)) = line.split_once('=') else {
+        return header.starts_with("[output") && line.contains(['"', '\'']);
+    };
+    let is_secret = |part: &str| matches!(part.trim().trim_matches('"'), "url" | "urls" | "headers");
+    header.trim_end_matches(']').ends_with("headers") || key.split('.').any(is_secret)
 }
 
 /// A tab has no width of its own, and control characters must not reach a terminal.

@@ -190,6 +190,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         outputs: vec![outputs::default_output()],
         deliveries: Vec::new(),
         listen: None,
+        external_url: String::new(),
         log,
     })
 }

@@ -116,6 +116,7 @@ fn parse_with(
         outputs: parts.outputs,
         deliveries: parts.deliveries,
         listen: parts.basics.listen,
+        external_url: parts.basics.external_url,
         log: parts.basics.log,
     })
 }

@@ -20,10 +20,10 @@ enum Type {
 }
 
 const TYPES: [(&str, Type); 7] = [
-    ("journald", Type::Journald),
     ("auto", Type::Stream(Format::Auto)),
     ("console", Type::Stream(Format::Console)),
     ("json", Type::Stream(Format::Json)),
+    ("journald", Type::Journald),
     ("webhook", Type::Delivery(deliveries::Kind::Webhook)),
     ("alertmanager", Type::Delivery(deliveries::Kind::Alertmanager)),
     ("command", Type::Delivery(deliveries::Kind::Command)),
@@ -63,37 +63,23 @@ pub(super) fn read(
         for key in TableKind::Output.keys().iter().filter(|key| table.has(key) && !is_meant(key)) {
             table.refuse(report, key, "means nothing to an output of this type; take it out");
         }
-        let format = match kind {
-            Type::Stream(format) => format,
-            Type::Journald => {
-                outputs.push(OutputSpec {
-                    name: table.name().to_owned(),
-                    format: Format::Console,
-                    destination: Destination::Journal(journal()),
-                    color: Color::Never,
-                    kinds: read_events(table, report),
-                });
-                continue;
-            }
+        let output = match kind {
+            Type::Stream(format) => read_output(table, format, folder, report),
+            Type::Journald => Some(OutputSpec {
+                name: table.name().to_owned(),
+                format: Format::Console,
+                destination: Destination::Journal(journal()),
+                color: Color::Never,
+                kinds: read_events(table, report),
+            }),
             Type::Delivery(kind) => {
                 delivered.extend(deliveries::read(kind, table, folder, report));
                 continue;
             }
         };
-        let Some(output) = read_output(table, format, folder, report) else { continue };
+        let Some(output) = output else { continue };
         if let Some(other) = outputs.iter().find(|other| other.destination == output.destination) {
-            let where_to = match &output.destination {
-                Destination::Stdout => "standard output".to_owned(),
-                Destination::File(_) => "the same file".to_owned(),
-                Destination::Journal(_) => "the journal".to_owned(),
-            };
-            let (other, label) = (quoted(&other.name), table.label());
-            report.refuse(
-                if table.has("path") { table.span_of("path") } else { table.span() },
-                format!(
-                    "{label} writes to {where_to}, as {other} does; give it another `path`, or merge the two"
-                ),
-            );
+            refuse_second(table, other, report);
         }
         outputs.push(output);
     }
@@ -101,6 +87,19 @@ pub(super) fn read(
         outputs.push(default_output());
     }
     (outputs, delivered)
+}
+
+/// Two outputs with one destination would tell everything twice, and tear each other's lines.
+fn refuse_second(table: &Table<'_>, other: &OutputSpec, report: &mut Report<'_>) {
+    let (where_to, remedy) = match &other.destination {
+        Destination::Stdout => ("standard output", "give it another `path`, or merge the two"),
+        Destination::File(_) => ("the same file", "give it another `path`, or merge the two"),
+        Destination::Journal(_) => ("the journal", "merge the two"),
+    };
+    report.refuse(
+        if table.has("path") { table.span_of("path") } else { table.span() },
+        format!("{} writes to {where_to}, as {} does; {remedy}", table.label(), quoted(&other.name)),
+    );
 }
 
 /// Where the journal listens; tests have one of their own.

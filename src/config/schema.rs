@@ -49,7 +49,7 @@ impl Kind {
                 "sweep_interval",
                 "poll_interval",
             ],
-            Kind::Http => &["listen"],
+            Kind::Http => &["listen", "external_url"],
             Kind::Log => &["filter"],
             Kind::Watch => &[
                 "paths",

@@ -24,6 +24,8 @@ pub struct Settings {
     pub deliveries: Vec<DeliverySpec>,
     /// Where figures are given out over HTTP, if they are.
     pub listen: Option<SocketAddr>,
+    /// Where people reach that, without `/` at the end; empty if it is not known.
+    pub external_url: String,
     /// The filter of the daemon's own log on stderr, as a `tracing` directive.
     pub log: String,
 }

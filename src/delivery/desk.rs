@@ -3,7 +3,7 @@
 //! The committer puts transitions in and fetches what was delivered; a task per output takes messages out. Nobody waits for anybody.
 //! What is in a tray is in the outbox too, so that it outlives the daemon.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -16,10 +16,15 @@ const TRAY_MAX: usize = 10_000;
 /// At most so many alerts are in one message.
 pub(super) const MESSAGE_MAX: usize = 100;
 
-/// What waits for one output.
+/// What waits for one output: of each alert only what it came to. Whoever was away need not hear of every time that it fired and
+/// resolved.
 #[derive(Default)]
 struct Tray {
-    waiting: VecDeque<TransitionRecord>,
+    /// By when the alert began to wait.
+    waiting: BTreeMap<u64, TransitionRecord>,
+    /// Where in `waiting` an alert is, by fingerprint.
+    places: HashMap<String, u64>,
+    next_place: u64,
     /// What is firing, by fingerprint, as far as the output was told.
     firing: BTreeMap<String, TransitionRecord>,
     notify: Arc<Notify>,
@@ -28,6 +33,8 @@ struct Tray {
 #[derive(Default)]
 struct State {
     trays: BTreeMap<String, Tray>,
+    /// What is firing, by fingerprint.
+    firing: BTreeMap<String, TransitionRecord>,
     delivered: Vec<Delivered>,
     wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -57,17 +64,18 @@ impl Desk {
         Desk { state: Mutex::new(State { trays, ..State::default() }) }
     }
 
-    /// Has a tray for each of `outputs` from now on. What waits in others is given up.
+    /// Has a tray for each of `outputs` from now on. What waits in others is given up. A new one is told of what is firing.
     pub fn replace(&self, outputs: impl IntoIterator<Item = String>) {
         let mut state = self.lock();
         let mut old = std::mem::take(&mut state.trays);
-        state.trays = outputs
-            .into_iter()
-            .map(|output| {
-                let tray = old.remove(&output).unwrap_or_default();
-                (output, tray)
-            })
-            .collect();
+        for output in outputs {
+            let tray = old.remove(&output).unwrap_or_else(|| {
+                let mut tray = Tray::default();
+                state.firing.values().for_each(|firing| drop(tray.put(firing.clone())));
+                tray
+            });
+            state.trays.insert(output, tray);
+        }
     }
 
     /// Is told when something is put into the tray of `output`.
@@ -75,43 +83,27 @@ impl Desk {
         self.lock().trays.get(output).map(|tray| Arc::clone(&tray.notify))
     }
 
-    /// The next message for `output`: the alerts of the name that has waited for longest. Of each alert only what it came to:
-    /// whoever was away need not hear of every time that it fired and resolved.
+    /// The next message for `output`: the alerts of the name that has waited for longest.
     pub(super) fn next(&self, output: &str) -> Option<Message> {
         let state = self.lock();
         let waiting = &state.trays.get(output)?.waiting;
-        let alert = waiting.front()?.alert.alert.clone();
-        let mut newest: BTreeMap<&str, (usize, &TransitionRecord)> = BTreeMap::new();
-        for (at, transition) in waiting.iter().enumerate().filter(|(_, t)| t.alert.alert == alert) {
-            newest.insert(&transition.fingerprint, (at, transition));
-        }
-        let mut newest: Vec<_> = newest.into_values().collect();
-        newest.sort_by_key(|(at, _)| *at);
-        let truncated = newest.len().saturating_sub(MESSAGE_MAX);
-        let transitions = newest.into_iter().map(|(_, transition)| transition.clone()).collect();
+        let alert = waiting.values().next()?.alert.alert.clone();
+        let transitions: Vec<_> = waiting.values().filter(|t| t.alert.alert == alert).cloned().collect();
+        let truncated = transitions.len().saturating_sub(MESSAGE_MAX);
         Some(Message { alert, transitions, truncated })
     }
 
-    /// Takes a message, and whatever it stands for, out of the tray of `output`.
+    /// Takes a message out of the tray of `output`. What was followed by something newer meanwhile, waits on as that.
     pub(super) fn done(&self, output: &str, message: &Message) {
         let mut state = self.lock();
-        let State { trays, delivered, wake } = &mut *state;
+        let State { trays, delivered, wake, .. } = &mut *state;
         let Some(tray) = trays.get_mut(output) else { return };
-        for last in &message.transitions {
-            // All that came before it of the same alert is settled with it.
-            let mut is_open = true;
-            tray.waiting.retain(|transition| {
-                let is_settled = is_open && transition.fingerprint == last.fingerprint;
-                if is_settled {
-                    delivered.push(of(output, transition));
-                    is_open = transition != last;
-                }
-                !is_settled
-            });
-            if last.state == "firing" {
-                tray.firing.insert(last.fingerprint.clone(), last.clone());
+        for told in &message.transitions {
+            delivered.extend(tray.take(told).map(|told| of(output, &told)));
+            if told.state == "firing" {
+                tray.firing.insert(told.fingerprint.clone(), told.clone());
             } else {
-                tray.firing.remove(&last.fingerprint);
+                tray.firing.remove(&told.fingerprint);
             }
         }
         if let Some(wake) = wake {
@@ -137,20 +129,46 @@ impl Desk {
     }
 }
 
+/// What need not be told any more.
+enum Left {
+    /// Something newer of the same alert waits in its place.
+    Superseded(TransitionRecord),
+    /// Too many waited.
+    GivenUp(TransitionRecord),
+}
+
+impl Left {
+    fn record(&self) -> &TransitionRecord {
+        let (Left::Superseded(record) | Left::GivenUp(record)) = self;
+        record
+    }
+}
+
 impl Tray {
-    fn put(&mut self, transition: TransitionRecord) -> Option<TransitionRecord> {
-        self.waiting.push_back(transition);
+    fn put(&mut self, transition: TransitionRecord) -> Option<Left> {
         self.notify.notify_one();
+        if let Some(place) = self.places.get(&transition.fingerprint) {
+            return self.waiting.insert(*place, transition).map(Left::Superseded);
+        }
+        self.places.insert(transition.fingerprint.clone(), self.next_place);
+        self.waiting.insert(self.next_place, transition);
+        self.next_place += 1;
         if self.waiting.len() <= TRAY_MAX {
             return None;
         }
-        // One that was followed by another of the same alert says nothing any more.
-        let is_stale = |at: usize| {
-            let fingerprint = &self.waiting[at].fingerprint;
-            self.waiting.iter().skip(at + 1).any(|later| later.fingerprint == *fingerprint)
-        };
-        let at = (0..self.waiting.len().min(100)).find(|at| is_stale(*at)).unwrap_or(0);
-        self.waiting.remove(at)
+        let (_, oldest) = self.waiting.pop_first()?;
+        self.places.remove(&oldest.fingerprint);
+        Some(Left::GivenUp(oldest))
+    }
+
+    /// Takes `told` out, if it is what its alert came to.
+    fn take(&mut self, told: &TransitionRecord) -> Option<TransitionRecord> {
+        let place = *self.places.get(&told.fingerprint)?;
+        if self.waiting.get(&place) != Some(told) {
+            return None;
+        }
+        self.places.remove(&told.fingerprint);
+        self.waiting.remove(&place)
     }
 }
 
@@ -161,37 +179,46 @@ impl Courier for Desk {
 
     fn restore(&self, pending: Vec<(String, TransitionRecord)>, firing: Vec<TransitionRecord>) {
         let mut state = self.lock();
+        let State { trays, firing: all_firing, delivered, .. } = &mut *state;
         for (output, transition) in pending {
-            if let Some(tray) = state.trays.get_mut(&output) {
-                tray.put(transition);
-            }
+            let left = trays.get_mut(&output).and_then(|tray| tray.put(transition));
+            delivered.extend(left.map(|left| of(&output, left.record())));
         }
-        for tray in state.trays.values_mut() {
-            for transition in &firing {
-                if !tray.waiting.contains(transition) {
+        for transition in firing {
+            for tray in trays.values_mut() {
+                if !tray.places.contains_key(&transition.fingerprint) {
                     tray.firing.insert(transition.fingerprint.clone(), transition.clone());
                 }
             }
+            all_firing.insert(transition.fingerprint.clone(), transition);
         }
     }
 
     fn take(&self, transitions: &[TransitionRecord]) {
-        let mut given_up = Vec::new();
+        let mut given_up: BTreeMap<String, u64> = BTreeMap::new();
         {
             let mut state = self.lock();
+            let State { trays, firing, delivered, .. } = &mut *state;
             for transition in transitions {
-                for (output, tray) in &mut state.trays {
-                    given_up.extend(tray.put(transition.clone()).map(|old| of(output, &old)));
+                if transition.state == "firing" {
+                    firing.insert(transition.fingerprint.clone(), transition.clone());
+                } else {
+                    firing.remove(&transition.fingerprint);
+                }
+                for (output, tray) in &mut *trays {
+                    let Some(left) = tray.put(transition.clone()) else { continue };
+                    delivered.push(of(output, left.record()));
+                    if matches!(left, Left::GivenUp(_)) {
+                        *given_up.entry(output.clone()).or_default() += 1;
+                    }
                 }
             }
-            state.delivered.extend(given_up.iter().cloned());
         }
-        if let Some(first) = given_up.first() {
+        for (output, count) in given_up {
             let message = format!(
-                "more than {TRAY_MAX} alerts wait for the output {}; the oldest are given up; see why it takes none",
-                first.output
+                "more than {TRAY_MAX} alerts wait for the output {output}; the oldest are given up; see why it takes none"
             );
-            let count = Some(given_up.len() as u64);
+            let count = Some(count);
             HealthEvent { event: "delivery_given_up".to_owned(), message, count, warning: true }.emit();
         }
     }
@@ -211,5 +238,79 @@ fn of(output: &str, transition: &TransitionRecord) -> Delivered {
         fingerprint: transition.fingerprint.clone(),
         at_ms: transition.at_ms,
         state: transition.state.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::AlertId;
+
+    fn transition(name: &str, state: &str, at_ms: i64) -> TransitionRecord {
+        TransitionRecord {
+            at_ms,
+            alert: AlertId { alert: "spike".into(), watch: name.into(), path: None },
+            rule: "errors".into(),
+            state: state.into(),
+            severity: "critical".into(),
+            fingerprint: name.into(),
+            count: 1,
+            payload: "{}".into(),
+        }
+    }
+
+    fn desk() -> Desk {
+        Desk::new(["pager".to_owned()])
+    }
+
+    fn settled(desk: &Desk) -> Vec<(String, i64)> {
+        desk.delivered().into_iter().map(|delivered| (delivered.fingerprint, delivered.at_ms)).collect()
+    }
+
+    #[test]
+    fn an_alert_waits_as_what_it_came_to_in_its_old_place() {
+        let desk = desk();
+        desk.take(&[
+            transition("a", "firing", 1),
+            transition("b", "firing", 2),
+            transition("a", "resolved", 3),
+        ]);
+        let message = desk.next("pager").unwrap();
+        assert_eq!(message.transitions, [transition("a", "resolved", 3), transition("b", "firing", 2)]);
+        assert_eq!(settled(&desk), [("a".to_owned(), 1)], "nobody need hear of it any more");
+        desk.done("pager", &message);
+        assert_eq!(settled(&desk), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
+        assert_eq!((desk.next("pager"), desk.firing("pager").len()), (None, 1));
+    }
+
+    #[test]
+    fn what_changes_while_it_is_sent_is_sent_again() {
+        let desk = desk();
+        desk.take(&[transition("a", "firing", 1)]);
+        let sent = desk.next("pager").unwrap();
+        desk.take(&[transition("a", "resolved", 2)]);
+        desk.done("pager", &sent);
+        assert_eq!(desk.next("pager").unwrap().transitions, [transition("a", "resolved", 2)]);
+    }
+
+    #[test]
+    fn too_many_push_out_the_oldest() {
+        let desk = desk();
+        let all: Vec<_> = (0..=TRAY_MAX).map(|n| transition(&n.to_string(), "firing", 1)).collect();
+        desk.take(&all);
+        assert_eq!(desk.waiting(), [("pager".to_owned(), TRAY_MAX)]);
+        assert_eq!(settled(&desk), [("0".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn an_output_that_is_added_hears_of_what_is_firing() {
+        let desk = desk();
+        desk.take(&[
+            transition("a", "firing", 1),
+            transition("b", "firing", 2),
+            transition("b", "resolved", 3),
+        ]);
+        desk.replace(["pager".to_owned(), "other".to_owned()]);
+        assert_eq!(desk.next("other").unwrap().transitions, [transition("a", "firing", 1)]);
     }
 }

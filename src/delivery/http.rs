@@ -38,18 +38,24 @@ impl Speaker {
     pub(super) fn new(spec: &HttpSpec) -> Result<Speaker, String> {
         // The first to come installs it; to the others it is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let same_host = Policy::custom(|attempt| {
-            let is_same = attempt.previous().first().is_some_and(|first| {
-                (first.host_str(), first.scheme()) == (attempt.url().host_str(), attempt.url().scheme())
-            });
-            if is_same && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+        // The other redirects turn a POST into a GET, whose success would say nothing.
+        let to_same_place = Policy::custom(|attempt| {
+            let is_whole =
+                matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+            let is_same =
+                attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+            if is_whole && is_same && attempt.previous().len() <= 5 {
+                attempt.follow()
+            } else {
+                attempt.stop()
+            }
         });
         let mut builder = Client::builder()
             .user_agent(concat!("spiketail/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(spec.timeout)
             .pool_max_idle_per_host(1)
-            .redirect(same_host);
+            .redirect(to_same_place);
         if let Some(path) = &spec.ca_file {
             let shown = crate::telemetry::events::display_path(path);
             let pem = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
@@ -126,9 +132,10 @@ async fn judge(mut response: reqwest::Response) -> Outcome {
         status if status.is_success() => Outcome::Accepted(said),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Outcome::Later(said, after),
         status if status.is_client_error() => Outcome::Refused(said),
-        status if status.is_redirection() => {
-            Outcome::Refused(format!("{said}: it leads to another host, which is not followed"))
-        }
+        status if status.is_redirection() => Outcome::Later(
+            format!("{said}: it leads elsewhere, which is not followed; set the URL that is meant"),
+            after,
+        ),
         _ => Outcome::Later(said, after),
     }
 }

@@ -43,15 +43,24 @@ pub(super) struct Notification {
     pub(super) text: String,
 }
 
+/// Where messages come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Name of this machine.
+    pub(super) host: String,
+    /// Where the daemon can be reached, or nothing.
+    pub(super) url: String,
+}
+
 /// What Alertmanager and its like take for "not yet".
 const NEVER: &str = "0001-01-01T00:00:00Z";
 /// How many alerts a text lists.
 const LISTED_MAX: usize = 10;
 
-/// An alert of a `transition` that happened on `host`.
+/// An alert of a `transition` that happened at `origin`.
 pub(super) fn alert(
     transition: &TransitionRecord,
-    host: &str,
+    origin: &Origin,
     more_labels: &BTreeMap<String, String>,
 ) -> Alert {
     let payload: Value = serde_json::from_str(&transition.payload).unwrap_or_default();
@@ -61,7 +70,7 @@ pub(super) fn alert(
         labels.insert(key.to_owned(), text(key));
     }
     labels.insert("alertname".to_owned(), text("alert"));
-    labels.insert("instance".to_owned(), host.to_owned());
+    labels.insert("instance".to_owned(), origin.host.clone());
     if let Some(path) = payload.get("path").and_then(Value::as_str) {
         labels.insert("path".to_owned(), path.to_owned());
     }
@@ -86,7 +95,7 @@ pub(super) fn alert(
         annotations,
         starts_at: text("since"),
         ends_at: if is_firing { NEVER.to_owned() } else { text("at") },
-        generator_url: String::new(),
+        generator_url: if origin.url.is_empty() { String::new() } else { format!("{}/status", origin.url) },
         fingerprint: transition.fingerprint.clone(),
     }
 }
@@ -115,11 +124,11 @@ fn summary(payload: &Value) -> String {
 pub(super) fn notification(
     message: &Message,
     receiver: &str,
-    host: &str,
+    origin: &Origin,
     more_labels: &BTreeMap<String, String>,
     listed_max: usize,
 ) -> Notification {
-    let all: Vec<Alert> = message.transitions.iter().map(|t| alert(t, host, more_labels)).collect();
+    let all: Vec<Alert> = message.transitions.iter().map(|t| alert(t, origin, more_labels)).collect();
     let firing = all.iter().filter(|alert| alert.status == "firing").count();
     let status = if firing > 0 { "firing" } else { "resolved" };
     let common = |of: fn(&Alert) -> &BTreeMap<String, String>| {
@@ -131,10 +140,11 @@ pub(super) fn notification(
     let title = match all.as_slice() {
         [one] => format!("[{}] {}", status.to_uppercase(), one.annotations["summary"]),
         _ => format!(
-            "[{}] {}: {firing} firing, {} resolved on {host}",
+            "[{}] {}: {firing} firing, {} resolved on {}",
             status.to_uppercase(),
             message.alert,
-            all.len() - firing
+            all.len() - firing,
+            origin.host
         ),
     };
     let mut lines = Vec::new();
@@ -158,7 +168,7 @@ pub(super) fn notification(
         group_labels,
         common_labels: common(|alert| &alert.labels),
         common_annotations: common(|alert| &alert.annotations),
-        external_url: String::new(),
+        external_url: origin.url.clone(),
         title,
         text: lines.join("\n"),
         alerts: all.into_iter().take(listed_max).collect(),

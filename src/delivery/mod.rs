@@ -20,17 +20,19 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use crate::alert::fingerprint::fingerprint;
 use crate::delivery::desk::Desk;
+use crate::delivery::message::Origin;
 use crate::delivery::run::Sender;
 use crate::delivery::settings::DeliverySpec;
 use crate::store::{AlertId, TransitionRecord};
+use crate::telemetry::events::AlertEvent;
 
 /// The running delivery: a thread of its own, on which a task for each output works.
 pub struct Delivery {
     runtime: Runtime,
     desk: Arc<Desk>,
     specs: Vec<DeliverySpec>,
+    external_url: String,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -47,7 +49,7 @@ impl Delivery {
             .enable_all()
             .build()?;
         let desk = Arc::new(Desk::default());
-        Ok(Delivery { runtime, desk, specs: Vec::new(), tasks: Vec::new() })
+        Ok(Delivery { runtime, desk, specs: Vec::new(), external_url: String::new(), tasks: Vec::new() })
     }
 
     /// For others who have something to do in the background.
@@ -62,17 +64,17 @@ impl Delivery {
         Arc::clone(&self.desk)
     }
 
-    /// Delivers by `specs` from now on.
+    /// Delivers by `specs` from now on. Messages say that the daemon is reached at `external_url`, if it is not empty.
     ///
     /// # Errors
     /// If one of them cannot be used: its name, and why. Then nothing changes.
-    pub fn replace(&mut self, specs: &[DeliverySpec]) -> Result<(), String> {
-        if self.specs == specs {
+    pub fn replace(&mut self, specs: &[DeliverySpec], external_url: &str) -> Result<(), String> {
+        if self.specs == specs && self.external_url == external_url {
             return Ok(());
         }
-        let host = host();
+        let origin = Origin { host: host(), url: external_url.to_owned() };
         let sender = |spec: &DeliverySpec| {
-            Sender::new(spec.clone(), &host).map_err(|why| format!("the output {}: {why}", spec.name))
+            Sender::new(spec.clone(), &origin).map_err(|why| format!("the output {}: {why}", spec.name))
         };
         let senders: Vec<Sender> = specs.iter().map(sender).collect::<Result<_, _>>()?;
         self.tasks.drain(..).for_each(|task| task.abort());
@@ -80,6 +82,7 @@ impl Delivery {
         let start = |sender| self.runtime.spawn(run::run(Arc::clone(&self.desk), sender));
         self.tasks = senders.into_iter().map(start).collect();
         self.specs = specs.to_vec();
+        external_url.clone_into(&mut self.external_url);
         Ok(())
     }
 
@@ -111,46 +114,42 @@ pub fn host() -> String {
 }
 
 impl Delivery {
-    /// Sends an alert that fires and one that resolves, both marked as a test, through each of `specs`, and gives what came back.
+    /// Sends each of `events` through each of `specs`, and gives what came back.
     #[must_use]
-    pub fn try_out(&self, specs: &[DeliverySpec]) -> Vec<Answer> {
-        let host = host();
+    pub fn try_out(&self, specs: &[DeliverySpec], events: &[AlertEvent]) -> Vec<Answer> {
+        let origin = Origin { host: host(), url: String::new() };
         let mut answers = Vec::new();
         for spec in specs {
-            for state in ["firing", "resolved"] {
-                let result = match Sender::new(spec.clone(), &host) {
-                    Ok(sender) => self.runtime.block_on(sender.send(&test_message(state))),
+            for event in events {
+                let result = match Sender::new(spec.clone(), &origin) {
+                    Ok(sender) => self.runtime.block_on(sender.send(&message_of(event))),
                     Err(why) => http::Outcome::Refused(why),
                 };
                 let result = match result {
                     http::Outcome::Accepted(said) => Ok(said),
                     http::Outcome::Later(why, _) | http::Outcome::Refused(why) => Err(why),
                 };
-                answers.push(Answer { output: spec.name.clone(), state: state.to_owned(), result });
+                answers.push(Answer {
+                    output: spec.name.clone(),
+                    state: event.state.as_str().to_owned(),
+                    result,
+                });
             }
         }
         answers
     }
 }
 
-fn test_message(state: &str) -> desk::Message {
-    let now = jiff::Timestamp::now();
-    let payload = serde_json::json!({
-        "alert": "spiketail-test", "state": state, "severity": "info", "watch": "test", "rule": "test",
-        "condition": "count", "count": 1, "window_s": 60.0, "why": "this is a test",
-        "since": now.to_string(), "at": now.to_string(), "late": false,
-        "samples": ["this is a test of spiketail; nothing is wrong"],
-    });
-    let id = AlertId { alert: "spiketail-test".to_owned(), watch: "test".to_owned(), path: None };
+fn message_of(event: &AlertEvent) -> desk::Message {
     let transition = TransitionRecord {
-        at_ms: now.as_millisecond(),
-        alert: id,
-        rule: "test".to_owned(),
-        state: state.to_owned(),
-        severity: "info".to_owned(),
-        fingerprint: fingerprint("spiketail-test", "test", "test", None),
-        count: 1,
-        payload: payload.to_string(),
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        alert: AlertId { alert: event.alert.clone(), watch: event.watch.clone(), path: event.path.clone() },
+        rule: event.rule.clone(),
+        state: event.state.as_str().to_owned(),
+        severity: event.severity.clone(),
+        fingerprint: event.fingerprint.clone(),
+        count: event.count,
+        payload: event.to_json(),
     };
-    desk::Message { alert: "spiketail-test".to_owned(), transitions: vec![transition], truncated: 0 }
+    desk::Message { alert: event.alert.clone(), transitions: vec![transition], truncated: 0 }
 }

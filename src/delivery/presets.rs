@@ -53,15 +53,17 @@ pub(super) fn discord(message: &Notification) -> Form {
 
 pub(super) fn teams(message: &Notification) -> Form {
     let color = if message.status == "firing" { "Attention" } else { "Good" };
+    // Unlike a text block, a text run is shown as it stands: https://adaptivecards.io/explorer/TextRun.html
+    let run = |text: &str, more: Value| {
+        let mut run = json!({ "type": "TextRun", "text": text });
+        if let (Value::Object(run), Value::Object(more)) = (&mut run, more) {
+            run.extend(more);
+        }
+        json!({ "type": "RichTextBlock", "inlines": [run] })
+    };
     let lines = cut(&message.text, TEAMS_CHARS_MAX);
-    let mut body = vec![json!({
-        "type": "TextBlock", "text": cut(&message.title, 500), "wrap": true, "weight": "Bolder", "color": color,
-    })];
-    body.extend(
-        lines
-            .lines()
-            .map(|line| json!({ "type": "TextBlock", "text": line, "wrap": true, "fontType": "Monospace" })),
-    );
+    let mut body = vec![run(&cut(&message.title, 500), json!({ "weight": "Bolder", "color": color }))];
+    body.extend(lines.lines().map(|line| run(line, json!({ "fontType": "Monospace" }))));
     json_form(&json!({
         "type": "message",
         "attachments": [{

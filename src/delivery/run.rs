@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::delivery::desk::{Desk, MESSAGE_MAX, Message};
 use crate::delivery::http::{Outcome, Speaker};
-use crate::delivery::message::{self, Notification};
+use crate::delivery::message::{self, Notification, Origin};
 use crate::delivery::settings::{Body, DeliverySpec, Receiver};
 use crate::delivery::{command, presets, template};
 use crate::store::TransitionRecord;
@@ -19,21 +19,24 @@ use crate::telemetry::events::HealthEvent;
 /// The first and the longest wait between attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
 
+/// An Alertmanager gets at most so many alerts in a request, as from Prometheus.
+const POST_MAX: usize = 256;
+
 /// Sends messages to one receiver.
 pub(super) struct Sender {
     spec: DeliverySpec,
-    host: String,
+    origin: Origin,
     speaker: Option<Speaker>,
 }
 
 impl Sender {
     /// The error says what of `spec` cannot be used.
-    pub(super) fn new(spec: DeliverySpec, host: &str) -> Result<Sender, String> {
+    pub(super) fn new(spec: DeliverySpec, origin: &Origin) -> Result<Sender, String> {
         let speaker = match &spec.receiver {
             Receiver::Webhook { http, .. } | Receiver::Alertmanager { http, .. } => Some(Speaker::new(http)?),
             Receiver::Command { .. } => None,
         };
-        Ok(Sender { spec, host: host.to_owned(), speaker })
+        Ok(Sender { spec, origin: origin.clone(), speaker })
     }
 
     /// Sends one message.
@@ -51,7 +54,7 @@ impl Sender {
     }
 
     fn notification(&self, message: &Message) -> Notification {
-        message::notification(message, &self.spec.name, &self.host, &BTreeMap::new(), MESSAGE_MAX)
+        message::notification(message, &self.spec.name, &self.origin, &BTreeMap::new(), MESSAGE_MAX)
     }
 
     async fn post(
@@ -87,29 +90,34 @@ impl Sender {
         let Receiver::Alertmanager { resend, .. } = &self.spec.receiver else {
             return Outcome::Refused("no Alertmanager".to_owned());
         };
+        let Some(speaker) = &self.speaker else { return Outcome::Refused("no receiver".to_owned()) };
         // As Prometheus does: an alert that is not sent again is over after four times.
         let lasts = SignedDuration::try_from(*resend * 4).unwrap_or(SignedDuration::from_mins(5));
         let ends_at = Timestamp::now().saturating_add(lasts).unwrap_or_default().to_string();
-        let alerts: Vec<_> = transitions
-            .iter()
-            .map(|transition| {
-                let mut alert = message::alert(transition, &self.host, labels);
-                if alert.status == "firing" {
-                    alert.ends_at.clone_from(&ends_at);
-                }
-                serde_json::json!({
-                    "labels": alert.labels,
-                    "annotations": alert.annotations,
-                    "startsAt": alert.starts_at,
-                    "endsAt": alert.ends_at,
-                    "generatorURL": alert.generator_url,
-                })
+        let posted = |transition: &TransitionRecord| {
+            let mut alert = message::alert(transition, &self.origin, labels);
+            if alert.status == "firing" {
+                alert.ends_at.clone_from(&ends_at);
+            }
+            serde_json::json!({
+                "labels": alert.labels,
+                "annotations": alert.annotations,
+                "startsAt": alert.starts_at,
+                "endsAt": alert.ends_at,
+                "generatorURL": alert.generator_url,
             })
-            .collect();
-        let body = serde_json::to_vec(&alerts).unwrap_or_default();
-        let headers = [("content-type".to_owned(), "application/json".to_owned())];
-        let Some(speaker) = &self.speaker else { return Outcome::Refused("no receiver".to_owned()) };
-        speaker.send("POST", Some("/api/v2/alerts"), &headers, body).await
+        };
+        let mut outcome = Outcome::Accepted(String::new());
+        for batch in transitions.chunks(POST_MAX) {
+            let alerts: Vec<_> = batch.iter().map(posted).collect();
+            let body = serde_json::to_vec(&alerts).unwrap_or_default();
+            let headers = [("content-type".to_owned(), "application/json".to_owned())];
+            outcome = speaker.send("POST", Some("/api/v2/alerts"), &headers, body).await;
+            if !matches!(outcome, Outcome::Accepted(_)) {
+                break;
+            }
+        }
+        outcome
     }
 
     fn resend(&self) -> Option<Duration> {

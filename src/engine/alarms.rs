@@ -3,7 +3,9 @@
 //! After a start, and as long as files are read that came while no daemon ran, lines come in no order of time. They are set
 //! aside until all is read (or [`SETTLE_MS_MAX`] has passed), and then go through the alarms by time.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod restore;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::alert::alarm::{Alarm, Change};
@@ -62,6 +64,8 @@ pub(super) struct Alarms {
     alerts: HashMap<AlertKey, Alert>,
     /// Alerts by path from before the start, whose path was not found yet.
     waiting: HashMap<AlertId, AlertRecord>,
+    /// What was told to be firing before the start, by fingerprint, as long as that is not known to be so.
+    told: BTreeMap<String, TransitionRecord>,
     changed: HashSet<AlertKey>,
     ended: Vec<AlertId>,
     transitions: Vec<TransitionRecord>,
@@ -80,6 +84,7 @@ impl Alarms {
             clock,
             alerts: HashMap::new(),
             waiting: HashMap::new(),
+            told: BTreeMap::new(),
             changed: HashSet::new(),
             ended: Vec::new(),
             transitions: Vec::new(),
@@ -101,71 +106,6 @@ impl Alarms {
 
     pub(super) fn has_changes(&self) -> bool {
         !self.changed.is_empty() || !self.ended.is_empty() || self.has_transitions()
-    }
-
-    /// Takes up what was remembered. Alerts by path follow their path, see [`Alarms::restore_path`].
-    pub(super) fn restore(&mut self, plan: &Compiled, records: Vec<AlertRecord>) {
-        for record in records {
-            if record.id.path.is_some() {
-                self.waiting.insert(record.id.clone(), record);
-            } else {
-                self.take_up(plan, record, None);
-            }
-        }
-        self.add_missing(plan);
-    }
-
-    /// Alerts over a whole watch are there from the beginning: what is usual is learned from silence too.
-    fn add_missing(&mut self, plan: &Compiled) {
-        for (watch, compiled) in plan.watches.iter().enumerate() {
-            for number in compiled.alerts_by_rule.iter().flatten().copied() {
-                let spec = &plan.alerts[number];
-                if spec.scope == Scope::Watch {
-                    self.alerts.entry((number, watch, None)).or_insert_with(|| Alert::new(spec, None, None));
-                }
-            }
-        }
-    }
-
-    /// Takes up what was remembered of the alerts by the path of `file`.
-    pub(super) fn restore_path(&mut self, plan: &Compiled, watch: usize, file: FileKey, path: &Path) {
-        for alert in &plan.alerts {
-            let id = AlertId {
-                alert: alert.name.clone(),
-                watch: plan.watches[watch].name.clone(),
-                path: Some(path.to_owned()),
-            };
-            if let Some(record) = self.waiting.remove(&id) {
-                self.take_up(plan, record, Some(file));
-            }
-        }
-    }
-
-    /// Silence can be told only of what is known to be there.
-    pub(super) fn watch_path(&mut self, plan: &Compiled, watch: usize, file: FileKey, path: &Path) {
-        for number in plan.watches[watch].alerts_by_rule.iter().flatten().copied() {
-            let spec = &plan.alerts[number];
-            if spec.scope == Scope::Path && spec.condition.expects_lines() {
-                let new = || Alert::new(spec, None, Some(path));
-                self.alerts.entry((number, watch, Some(file))).or_insert_with(new);
-            }
-        }
-    }
-
-    fn take_up(&mut self, plan: &Compiled, record: AlertRecord, file: Option<FileKey>) {
-        let number = plan.alerts.iter().position(|alert| alert.name == record.id.alert);
-        let watch = plan.watches.iter().position(|watch| watch.name == record.id.watch);
-        let (Some(number), Some(watch)) = (number, watch) else {
-            // Its definition is gone.
-            self.ended.push(record.id);
-            return;
-        };
-        let alert = Alert {
-            alarm: record.alarm.resume(&plan.alerts[number], self.clock.now()),
-            path: record.id.path,
-            samples: record.samples.into(),
-        };
-        self.alerts.insert((number, watch, file), alert);
     }
 
     /// Takes in what one turn counted.
@@ -250,6 +190,7 @@ impl Alarms {
 
     fn settle(&mut self, plan: &Compiled) {
         self.aside = None;
+        self.end_what_is_gone(plan);
         let now = self.clock.now();
         for key in self.alerts.keys().copied().collect::<Vec<_>>() {
             let Some(alert) = self.alerts.get_mut(&key) else { continue };
@@ -373,6 +314,7 @@ impl Alarms {
             let event =
                 AlertEvent { late, ..AlertEvent::new(spec, watch, path, change, &alert.samples, time) };
             event.emit();
+            self.told.remove(&event.fingerprint);
             self.transitions.push(transition(&event, change.at_ms));
             self.changed.insert(key);
             if event.state == AlertState::Resolved {

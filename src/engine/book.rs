@@ -13,7 +13,9 @@ use crate::engine::registry::{FileKey, Removed, Status};
 use crate::engine::view::AlertReport;
 use crate::file::record::TailRecord;
 use crate::file::tail::{News, Tail, Turn};
-use crate::store::{AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal, WatchRecord};
+use crate::store::{
+    AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal, TransitionRecord, WatchRecord,
+};
 use crate::telemetry::events::{CountEvent, FileChange, FileEvent, HealthEvent};
 
 /// Counts of one path.
@@ -139,9 +141,9 @@ impl Book {
         }
     }
 
-    /// Takes up what was remembered of alerts.
-    pub(super) fn restore_alerts(&mut self, alerts: Vec<AlertRecord>) {
-        self.alarms.restore(&self.plan, alerts);
+    /// Takes up what was remembered of alerts, and which were told to be firing.
+    pub(super) fn restore_alerts(&mut self, alerts: Vec<AlertRecord>, firing: Vec<TransitionRecord>) {
+        self.alarms.restore(&self.plan, alerts, firing);
     }
 
     /// Takes up what was remembered of a path, which has been watched since `since_ms`. True if something is due later.

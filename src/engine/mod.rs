@@ -357,12 +357,12 @@ impl Shared {
         let mut store = store;
         let mut state = store.as_mut().map_or_else(State::default, |store| committer::load(&mut **store));
         if let Some(courier) = &courier {
-            courier.restore(std::mem::take(&mut state.pending), std::mem::take(&mut state.firing));
+            courier.restore(std::mem::take(&mut state.pending), state.firing.clone());
         }
         let mut registry = Registry::new(Arc::clone(plan), filesystem);
         registry.restore(state.files, &state.marks);
         let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept, clock.clone());
-        book.restore_alerts(state.alerts);
+        book.restore_alerts(state.alerts, state.firing);
         let shared = Shared {
             settings,
             clock,

@@ -42,6 +42,8 @@ pub mod message_id {
 const WAITING_MAX: usize = 10_000;
 /// How long trouble with the journal is waited out before the next attempt.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// How often trouble that lasts is told.
+const TROUBLE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A bounded way to the journal. Dropping it waits up to a second for what is queued.
 pub struct Journal {
@@ -80,6 +82,31 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Waits for the next event, and takes how many were dropped; `None` once the end has come and nothing is left.
+    fn next(&self) -> Option<(Vec<u8>, u64)> {
+        let is_idle = |s: &mut State| s.alerts.is_empty() && s.others.is_empty() && !s.ending;
+        let state = self.work.wait_while(self.lock(), is_idle);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        let next = state.alerts.pop_front().or_else(|| state.others.pop_front())?;
+        state.writing = true;
+        Some((next, std::mem::take(&mut state.dropped)))
+    }
+
+    /// What [`Shared::next`] gave is dealt with.
+    fn settle(&self) {
+        let mut state = self.lock();
+        state.writing = false;
+        if state.is_settled() {
+            self.settled.notify_all();
+        }
+    }
+
+    /// Waits for `time`, or less if the end comes; gives whether it has come.
+    fn has_ended_within(&self, time: Duration) -> bool {
+        let state = self.work.wait_timeout_while(self.lock(), time, |state| !state.ending);
+        state.unwrap_or_else(PoisonError::into_inner).0.ending
+    }
 }
 
 impl Journal {
@@ -89,10 +116,10 @@ impl Journal {
     /// If the system starts no more threads.
     pub fn start(socket: &Path, dropped: Arc<AtomicU64>) -> io::Result<Journal> {
         let shared = Arc::new(Shared::default());
-        let (path, writer) = (socket.to_owned(), Arc::clone(&shared));
+        let (path, writer, lost) = (socket.to_owned(), Arc::clone(&shared), Arc::clone(&dropped));
         std::thread::Builder::new()
             .name("spiketail-journal".to_owned())
-            .spawn(move || run(&path, &writer))?;
+            .spawn(move || run(&path, &writer, &lost))?;
         Ok(Journal { socket: socket.to_owned(), shared, console: Console::new(false), dropped })
     }
 
@@ -133,41 +160,51 @@ impl Drop for Journal {
 }
 
 /// Writes what comes, alerts first.
-fn run(path: &Path, shared: &Shared) {
-    let mut socket: Option<UnixDatagram> = None;
-    let mut trouble: Option<Instant> = None;
-    loop {
-        let (datagram, dropped) = {
-            let is_idle = |s: &mut State| s.alerts.is_empty() && s.others.is_empty() && !s.ending;
-            let state = shared.work.wait_while(shared.lock(), is_idle);
-            let mut state = state.unwrap_or_else(PoisonError::into_inner);
-            let next = state.alerts.pop_front().or_else(|| state.others.pop_front());
-            let Some(datagram) = next else { return };
-            state.writing = true;
-            (datagram, std::mem::take(&mut state.dropped))
-        };
-        let mut sent = send(&mut socket, path, &datagram);
-        if sent.is_ok() && dropped > 0 {
-            sent = send(&mut socket, path, &drop_report(dropped));
+fn run(path: &Path, shared: &Shared, all_dropped: &AtomicU64) {
+    let mut writer = Writer { path, socket: None, told: None };
+    while let Some((datagram, dropped)) = shared.next() {
+        if dropped > 0 {
+            writer.write(&drop_report(dropped), shared);
         }
-        if let Err(error) = &sent {
-            // The log that this goes to is not the journal's layer.
-            if trouble.is_none_or(|since| since.elapsed() > 60 * RETRY_WAIT) {
-                let path = display_path(path);
-                tracing::warn!(
-                    "cannot write to the journal at {path}: {error}; see whether systemd-journald runs"
-                );
-                trouble = Some(Instant::now());
+        if !writer.write(&datagram, shared) {
+            all_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        shared.settle();
+    }
+}
+
+/// The thread's side of the socket.
+struct Writer<'a> {
+    path: &'a Path,
+    socket: Option<UnixDatagram>,
+    /// When trouble was told last.
+    told: Option<Instant>,
+}
+
+impl Writer<'_> {
+    /// Tries until the journal takes the datagram; once the end has begun, only once. Gives whether it did.
+    fn write(&mut self, datagram: &[u8], shared: &Shared) -> bool {
+        loop {
+            let Err(error) = send(&mut self.socket, self.path, datagram) else {
+                self.told = None;
+                return true;
+            };
+            self.tell(&error);
+            let is_hopeless = error.raw_os_error() == Some(libc::EMSGSIZE);
+            if is_hopeless || shared.has_ended_within(RETRY_WAIT) {
+                return false;
             }
-            std::thread::sleep(RETRY_WAIT);
-            let _ = send(&mut socket, path, &datagram);
-        } else {
-            trouble = None;
         }
-        let mut state = shared.lock();
-        state.writing = false;
-        if state.is_settled() {
-            shared.settled.notify_all();
+    }
+
+    fn tell(&mut self, error: &io::Error) {
+        if self.told.is_none_or(|at| at.elapsed() > TROUBLE_INTERVAL) {
+            let path = display_path(self.path);
+            // This goes to the log, not back here.
+            tracing::warn!(
+                "cannot write to the journal at {path}: {error}; see whether systemd-journald runs"
+            );
+            self.told = Some(Instant::now());
         }
     }
 }
@@ -360,10 +397,9 @@ mod tests {
         let dropped = Arc::new(AtomicU64::new(0));
         let journal = Journal::start(&path, Arc::clone(&dropped)).unwrap();
         let count = Record::Count(super::super::events::CountEvent::default());
-        let begun = Instant::now();
+        // Nobody receives yet, so that waiting for the journal here would last forever.
         (0..WAITING_MAX * 2).for_each(|_| journal.push(&count, Level::INFO));
         journal.push(&alert(&[]), Level::ERROR);
-        assert!(begun.elapsed() < Duration::from_secs(10));
         assert!(dropped.load(Ordering::Relaxed) > 0);
         let mut buffer = vec![0; 65_536];
         let mut seen = BTreeMap::new();
@@ -376,5 +412,24 @@ mod tests {
         }
         assert_eq!(seen[message_id::FIRING], 1);
         assert_eq!(seen[message_id::HEALTH], 1, "what was dropped is told");
+    }
+
+    #[test]
+    fn a_journal_that_comes_back_gets_what_waited() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let journal = Journal::start(&path, Arc::default()).unwrap();
+        journal.push(&alert(&[]), Level::ERROR);
+        assert!(!journal.flush(Duration::from_millis(50)), "nobody listens");
+        for _ in 0..2 {
+            let receiver = UnixDatagram::bind(&path).unwrap();
+            receiver.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            let mut buffer = vec![0; 65_536];
+            let length = receiver.recv(&mut buffer).unwrap();
+            assert_eq!(parsed(&buffer[..length])["SPIKETAIL_ALERT"], ["error-spike"]);
+            drop(receiver);
+            std::fs::remove_file(&path).unwrap();
+            journal.push(&alert(&[]), Level::ERROR);
+        }
     }
 }

@@ -357,7 +357,9 @@ pub(super) fn wants_color(color: Color, terminal: bool) -> bool {
     }
 }
 
-fn destination_name(destination: &Destination) -> String {
+/// What people call a destination.
+#[must_use]
+pub fn destination_name(destination: &Destination) -> String {
     match destination {
         Destination::Stdout => "standard output".to_owned(),
         Destination::File(path) => display_path(path),

@@ -53,7 +53,7 @@ fn text_that_is_not_toml_is_refused() {
 
 #[test]
 fn unknown_tables_and_keys_are_refused() {
-    let tables = "(known: `engine`, `log`, `watch`, `rule`, `alert`, `output`)";
+    let tables = "(known: `engine`, `http`, `log`, `watch`, `rule`, `alert`, `output`)";
     for (rest, message) in [
         ("[wacth.b]\n", format!("3:2: unknown table [wacth]; did you mean `watch`? {tables}")),
         ("[rules.b]\n", format!("3:2: unknown table [rules]; did you mean `rule`? {tables}")),
@@ -231,7 +231,7 @@ fn choices_are_listed() {
         ),
         (
             "[output.o]\ntype = 'jsno'\n",
-            "4:8: `type` in [output.o] cannot be `jsno`; did you mean `json`? (known: `auto`, `console`, `json`)",
+            "4:8: `type` in [output.o] cannot be `jsno`; did you mean `json`? (known: `auto`, `console`, `json`, `journald`, `webhook`, `alertmanager`, `command`)",
         ),
         (
             "[output.o]\ncolor = 'Never'\n",

@@ -6,5 +6,6 @@ mod common;
 
 mod bodies;
 mod hostile;
+mod layers;
 mod outbox;
 mod server;

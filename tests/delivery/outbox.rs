@@ -162,6 +162,28 @@ fn what_was_not_delivered_before_a_kill_is_after_it() {
 }
 
 #[test]
+fn what_is_no_longer_defined_after_a_restart_is_over() {
+    let server = Server::start(|_| Reply::status(200));
+    let place = Place::new();
+    append(&place.log("app.log"), "");
+    let config = webhook(&server, "").replace("\"1s\"", "\"1m\"");
+    let mut daemon = place.resume_with("app.log", &config);
+    fire(&mut daemon, &place, 1);
+    let fired = json(&server.wait(1)[0]);
+    daemon.stop();
+    let mut daemon = place.resume_with("app.log", &config.replace("alert.spike", "alert.other"));
+    resolve(&mut daemon, 1);
+    let over = json(&server.wait(2)[1]);
+    assert_eq!(over["status"], "resolved");
+    assert_eq!(over["alerts"][0]["fingerprint"], fired["alerts"][0]["fingerprint"]);
+    assert_eq!(over["alerts"][0]["labels"], fired["alerts"][0]["labels"]);
+    daemon.stop();
+    // It is told once.
+    let daemon = place.resume_with("app.log", &config.replace("alert.spike", "alert.other"));
+    assert_eq!(states(&daemon.stop().events, "resolved"), 0);
+}
+
+#[test]
 fn a_storm_of_a_thousand_files_is_one_message() {
     let server = Server::start(|_| Reply::status(200));
     let place = Place::new();
