@@ -9,3 +9,4 @@ mod hostile;
 mod layers;
 mod outbox;
 mod server;
+mod try_out;
