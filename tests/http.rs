@@ -13,22 +13,12 @@ use serde_json::Value;
 
 fn start(place: &Place, more: &str) -> (Daemon, String) {
     let mut daemon = place.resume_with("*.log", &format!("{more}\n[http]\nlisten = \"127.0.0.1:0\""));
-    daemon.wait_for("listening", |events| events.iter().any(|event| event["event"] == "listening"));
-    let event = daemon.events.iter().find(|event| event["event"] == "listening").unwrap();
-    let url = event["reason"].as_str().unwrap().rsplit("http://").next().unwrap();
-    let address = url.trim_end_matches("/metrics").to_owned();
+    let address = daemon.address();
     (daemon, address)
 }
 
 fn get(address: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-    let mut text = Vec::new();
-    stream.read_to_end(&mut text).unwrap();
-    let text = String::from_utf8(text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    common::get(address, path).unwrap()
 }
 
 fn value(metrics: &str, series: &str) -> Option<f64> {
@@ -118,7 +108,7 @@ fn clients_that_misbehave_are_endured() {
     // Those who say nothing are let go of within seconds, and others are answered.
     let begun = std::time::Instant::now();
     loop {
-        let answer = std::panic::catch_unwind(|| get(&address, "/healthz"));
+        let answer = common::get(&address, "/healthz");
         if answer.is_ok_and(|(status, _)| status == 200) {
             break;
         }

@@ -81,3 +81,17 @@ fn its_examples_are_right_too() {
     let settings = parse(&uncommented.join("\n"), Path::new(ORIGIN)).unwrap();
     assert_eq!(settings.plan.watches[0].rules[0].regex, ["level=(error|fatal)", r"\bsegfault\b"]);
 }
+
+#[test]
+fn every_example_is_a_working_configuration() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let settings = super::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!settings.plan.alerts.is_empty());
+        names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["command", "journald", "prometheus-alertmanager", "slack"]);
+}

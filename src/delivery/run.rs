@@ -19,6 +19,8 @@ use crate::telemetry::events::HealthEvent;
 /// The first and the longest wait between attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
 
+/// When an Alertmanager is told at the latest what was firing before the start.
+const FIRST_RESEND: Duration = Duration::from_secs(5);
 /// An Alertmanager gets at most so many alerts in a request, as from Prometheus.
 const POST_MAX: usize = 256;
 
@@ -129,19 +131,20 @@ impl Sender {
 pub(super) async fn run(desk: Arc<Desk>, sender: Sender) {
     let name = sender.spec.name.clone();
     let Some(notify) = desk.notify(&name) else { return };
-    let mut told = Instant::now();
+    let every = sender.resend();
+    // What fired before the start may be over by now for an Alertmanager that was told long ago.
+    let mut resend_at = every.map(|every| Instant::now() + every.min(FIRST_RESEND));
     loop {
         if desk.next(&name).is_some() {
             sleep(sender.spec.group_wait).await;
-            while let Some(message) = deliver_one(&desk, &sender).await {
+            while let Some(message) = deliver_one(&desk, &sender, &mut resend_at).await {
                 desk.done(&name, &message);
             }
         }
-        let resend_at = sender.resend().map(|every| told + every);
         tokio::select! {
             () = notify.notified() => {}
             () = at(resend_at) => {
-                told = Instant::now();
+                resend_at = every.map(|every| Instant::now() + every);
                 let firing = desk.firing(&name);
                 if !firing.is_empty() && let Receiver::Alertmanager { labels, .. } = &sender.spec.receiver {
                     // If it fails, the next time will do.
@@ -160,7 +163,7 @@ async fn at(instant: Option<Instant>) {
 }
 
 /// Sends the next message until it is settled. What comes in meanwhile is taken into account with each attempt.
-async fn deliver_one(desk: &Desk, sender: &Sender) -> Option<Message> {
+async fn deliver_one(desk: &Desk, sender: &Sender, resend_at: &mut Option<Instant>) -> Option<Message> {
     let name = &sender.spec.name;
     let mut waits = backoff();
     let mut trouble = false;
@@ -170,6 +173,8 @@ async fn deliver_one(desk: &Desk, sender: &Sender) -> Option<Message> {
             Outcome::Accepted(_) => {
                 if trouble {
                     health("delivery_recovered", format!("the output {name} takes alerts again"), false);
+                    // An Alertmanager that was started anew remembers nothing.
+                    *resend_at = resend_at.map(|_| Instant::now());
                 }
                 return Some(message);
             }

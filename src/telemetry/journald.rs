@@ -307,7 +307,7 @@ fn put_alert(fields: &mut Fields, event: &AlertEvent) {
     }
     fields.put("SPIKETAIL_CONDITION", &event.condition);
     fields.put("SPIKETAIL_COUNT", event.count.to_string());
-    fields.put("SPIKETAIL_WINDOW", event.window_s.to_string());
+    fields.put("SPIKETAIL_WINDOW_S", event.window_s.to_string());
     fields.put("SPIKETAIL_THRESHOLD", event.threshold.to_string());
     if let Some(expected) = event.expected {
         fields.put("SPIKETAIL_EXPECTED", expected.to_string());

@@ -8,6 +8,7 @@ pub mod journald;
 pub mod json;
 pub mod log;
 pub mod output;
+mod path_labels;
 pub mod prometheus;
 pub mod queue;
 pub mod sink;

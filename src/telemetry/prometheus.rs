@@ -1,10 +1,8 @@
 //! Figures for Prometheus, gathered when it asks.
 //!
-//! Counters are those of the engine, which go on across restarts. Paths beyond [`PATHS_MAX`] share the label `path="overflow"`, so that
-//! a folder full of files does not become a folder full of series; which paths these are is decided when they are first seen, so that no
-//! counter goes back.
+//! Counters are those of the engine, which go on across restarts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,10 +10,7 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Encoder, TextEncoder};
 
 use super::events::display_path;
-
-/// At most so many paths of a watch have series of their own.
-pub const PATHS_MAX: usize = 2_000;
-const OVERFLOW: &str = "overflow";
+use super::path_labels::{OVERFLOW, PATHS_MAX, PathLabels, Sums};
 
 /// What is known of one path when Prometheus asks.
 #[derive(Debug, Clone, Default)]
@@ -88,8 +83,7 @@ pub struct Figures {
 /// Writes figures as text.
 #[derive(Debug, Default)]
 pub struct Exposition {
-    /// For each watch, the label of each path.
-    labels: Mutex<HashMap<String, HashMap<PathBuf, String>>>,
+    labels: Mutex<PathLabels>,
 }
 
 /// A label's name and value.
@@ -163,16 +157,6 @@ fn histogram(times: &Times) -> Metric {
     metric
 }
 
-/// Sums by watch and path.
-#[derive(Default)]
-struct Sums {
-    bytes_read: u64,
-    bytes_missed: u64,
-    lag_bytes: u64,
-    generations: u64,
-    matched: BTreeMap<String, u64>,
-}
-
 impl Exposition {
     /// The figures in Prometheus' text format, and its media type.
     #[must_use]
@@ -189,19 +173,7 @@ impl Exposition {
     }
 
     fn of_files(&self, figures: &Figures, families: &mut Families) {
-        let mut sums: BTreeMap<(&str, String), Sums> = BTreeMap::new();
-        let mut files: Vec<&File> = figures.files.iter().collect();
-        files.sort_by(|a, b| (&a.watch, &a.path).cmp(&(&b.watch, &b.path)));
-        for file in files {
-            let sum = sums.entry((&file.watch, self.label(file))).or_default();
-            sum.bytes_read += file.bytes_read;
-            sum.bytes_missed += file.bytes_missed;
-            sum.lag_bytes += file.lag_bytes;
-            sum.generations += file.generations;
-            for (rule, count) in &file.matched {
-                *sum.matched.entry(rule.clone()).or_default() += count;
-            }
-        }
+        let sums = self.labels.lock().unwrap_or_else(PoisonError::into_inner).sums(&figures.files);
         let of = |value: fn(&Sums) -> u64| {
             let metric = |((watch, path), sum): (&(&str, String), &Sums)| {
                 counter(&[("path", path), ("watch", watch)], value(sum))
@@ -232,26 +204,14 @@ impl Exposition {
         families.gauge("spiketail_lag_bytes", "Bytes that are there and not judged yet.", lag.collect());
         families.gauge("spiketail_files", "Watched paths.", vec![gauge(&[], figures.files.len() as f64)]);
     }
-
-    fn label(&self, file: &File) -> String {
-        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = labels.entry(file.watch.clone()).or_default();
-        if let Some(label) = known.get(&file.path) {
-            return label.clone();
-        }
-        let is_full = known.len() >= PATHS_MAX;
-        let label = if is_full { OVERFLOW.to_owned() } else { display_path(&file.path) };
-        if !is_full {
-            known.insert(file.path.clone(), label.clone());
-        }
-        label
-    }
 }
 
 fn of_alerts(figures: &Figures, families: &mut Families) {
     let mut states: BTreeMap<[String; 4], f64> = BTreeMap::new();
     let mut paths = 0;
-    for alert in &figures.alerts {
+    let mut alerts: Vec<&Alert> = figures.alerts.iter().collect();
+    alerts.sort_by(|a, b| a.path.cmp(&b.path));
+    for alert in alerts {
         let path = alert.path.as_deref().map(display_path).unwrap_or_default();
         paths += usize::from(alert.path.is_some());
         let path = if paths > PATHS_MAX { OVERFLOW.to_owned() } else { path };

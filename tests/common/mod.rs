@@ -1,9 +1,12 @@
 //! Starts the built daemon and listens to its JSON lines.
 #![allow(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
 
+pub mod server;
+
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -339,6 +342,13 @@ impl Daemon {
         shown(&self.events)
     }
 
+    /// Where it gives out figures, once it does.
+    pub fn address(&mut self) -> String {
+        let event = self.wait_event("listening");
+        let url = event["reason"].as_str().unwrap().rsplit("http://").next().unwrap();
+        url.trim_end_matches("/metrics").to_owned()
+    }
+
     /// Closes the end of its standard output that reads.
     pub fn close_stdout(&mut self) {
         let (_, nobody) = channel();
@@ -406,4 +416,36 @@ pub fn append(path: &Path, bytes: impl AsRef<[u8]>) {
 pub fn pause(time: Duration) {
     let (_keep, never) = channel::<()>();
     _ = never.recv_timeout(time);
+}
+
+/// What `path` at `address` answers: the status, and the body.
+pub fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    // By an answer to HTTP/1.0 the body is what comes until the end.
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: x\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let broken = || std::io::Error::other("no answer");
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
+    Ok((status, body.to_owned()))
+}
+
+/// A port that nobody listens at.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Asks until there is an answer that is not `None`.
+#[track_caller]
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < LIMIT, "{what} did not come to be");
+        pause(Duration::from_millis(50));
+    }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::common::server::{Reply, Server};
 use crate::common::{Place, append, pause};
-use crate::server::{Reply, Server};
 
 const HOSTILE: &[u8] =
     b"ERROR \x1b[31m \"quoted\" \\ ' <!channel> @everyone {{ title }} {% raw %} ``` &amp; severity=\"info\" \xff\xfe \r end\n";

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::common::server::{Reply, Server};
 use crate::common::{Place, append, lines};
-use crate::server::{Reply, Server};
 
 fn config(server: &Server) -> String {
     format!(

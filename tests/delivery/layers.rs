@@ -1,15 +1,13 @@
 //! Whatever stands in a log line or in the name of a file arrives as text, in every output.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::common::{Daemon, Place, append};
-use crate::server::{Reply, Server};
+use crate::common::server::{Reply, Server};
+use crate::common::{Daemon, Place, append, get};
 
 const NAME: &str = "a\"} 1\nspiketail_x 2 {{ title }} \u{1b}[31m <!channel>.log";
 const SHOWN_NAME: &str = r#"a"} 1\x0aspiketail_x 2 {{ title }} \x1b[31m <!channel>.log"#;
@@ -86,17 +84,6 @@ fn fields(mut bytes: &[u8]) -> BTreeMap<String, String> {
     fields
 }
 
-fn get_metrics(daemon: &mut Daemon) -> String {
-    daemon.wait_for("listening", |events| events.iter().any(|event| event["event"] == "listening"));
-    let event = daemon.events.iter().find(|event| event["event"] == "listening").unwrap();
-    let address = text(event, "/reason").rsplit("http://").next().unwrap().trim_end_matches("/metrics");
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
 struct Sent {
     servers: Vec<Server>,
     journal: UnixDatagram,
@@ -162,7 +149,7 @@ fn hostile_lines_and_names_arrive_as_text_in_every_output() {
         };
         says("journal", &alert["SPIKETAIL_SAMPLE"], &alert["SPIKETAIL_PATH"]);
 
-        let metrics = get_metrics(&mut daemon);
+        let (_, metrics) = get(&daemon.address(), "/metrics").unwrap();
         let label = SHOWN_NAME.replace('\\', r"\\").replace('"', r#"\""#);
         let matched: Vec<_> =
             metrics.lines().filter(|line| line.starts_with("spiketail_lines_matched_total{")).collect();

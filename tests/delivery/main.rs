@@ -8,5 +8,4 @@ mod bodies;
 mod hostile;
 mod layers;
 mod outbox;
-mod server;
 mod try_out;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::common::server::{Reply, Request, Server};
 use crate::common::{Daemon, Place, append, lines, pause};
-use crate::server::{Reply, Request, Server};
 
 /// An alert that fires at the second line and resolves soon.
 const ALERT: &str = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 1\nwindow = \"1s\"\nkeep_firing_for = \"0s\"\ncooldown = \"0s\"\n";

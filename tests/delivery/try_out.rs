@@ -4,7 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 
 use crate::common::Place;
-use crate::server::{Reply, Server};
+use crate::common::server::{Reply, Server};
 
 fn test_alert(place: &Place, outputs: &str, output: Option<&str>) -> (Option<i32>, String, String) {
     let config = place.config(&format!("[watch.logs]\npaths = [\"/nowhere\"]\n{outputs}"));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How a request is answered.
 #[derive(Clone)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// With a status, further headers (each with its line end), and a body.
     Status(u16, String, Vec<u8>),
     /// Not at all, while the connection stays open.
@@ -21,13 +21,13 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    pub(crate) fn status(status: u16) -> Reply {
+    pub fn status(status: u16) -> Reply {
         Reply::Status(status, String::new(), b"said".to_vec())
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub struct Request {
     pub line: String,
     pub headers: String,
     pub body: Vec<u8>,
@@ -40,14 +40,14 @@ struct Seen {
     came: Condvar,
 }
 
-pub(crate) struct Server {
+pub struct Server {
     pub port: u16,
     seen: Arc<Seen>,
 }
 
 impl Server {
     /// Answers request number n, from 0, as `reply` says.
-    pub(crate) fn start(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Server {
+    pub fn start(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Seen::default());
@@ -61,13 +61,13 @@ impl Server {
         Server { port, seen }
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// What it was sent, once that is `n` requests.
     #[track_caller]
-    pub(crate) fn wait(&self, n: usize) -> Vec<Request> {
+    pub fn wait(&self, n: usize) -> Vec<Request> {
         let limit = Duration::from_secs(30);
         let requests = self.seen.requests.lock().unwrap();
         let (requests, timeout) =
@@ -76,7 +76,7 @@ impl Server {
         requests.clone()
     }
 
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         self.seen.requests.lock().unwrap().clone()
     }
 }
