@@ -1,7 +1,7 @@
 //! Real Alertmanagers show what fires and what resolved, whatever dies in between.
 //!
 //! Run with `cargo test --test alertmanager -- --ignored`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 mod common;
 

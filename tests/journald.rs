@@ -1,7 +1,7 @@
 //! The real journal takes what happens, and finds it again by our fields.
 //!
 //! Run with `cargo test --test journald -- --ignored`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! The real Prometheus scrapes the daemon, and its tools find nothing wrong with what we expose and ship.
 //!
 //! Run with `cargo test --test prometheus -- --ignored`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 mod common;
 

@@ -191,7 +191,10 @@ fn http(
             table.refuse(report, "headers", &format!("holds {}, which is no name of a header", quoted(name)));
         }
     }
-    let ca_file = table.text(report, "ca_file").and_then(|text| absolute(text.get_ref(), folder).ok());
+    let ca_file = table.text(report, "ca_file").and_then(|text| {
+        let refuse = |why_not: String| table.refuse(report, "ca_file", &format!("cannot be used: {why_not}"));
+        absolute(text.get_ref(), folder).map_err(refuse).ok()
+    });
     HttpSpec { url, headers, ca_file, timeout }
 }
 

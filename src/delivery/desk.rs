@@ -4,7 +4,8 @@
 //! What is in a tray is in the outbox too, so that it outlives the daemon.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -43,6 +44,8 @@ struct State {
 #[derive(Default)]
 pub struct Desk {
     state: Mutex<State>,
+    /// A message was settled.
+    settled: Condvar,
 }
 
 /// Alerts of one name that go out together, at most one transition for each of them.
@@ -61,7 +64,7 @@ impl Desk {
     #[must_use]
     pub fn new(outputs: impl IntoIterator<Item = String>) -> Desk {
         let trays = outputs.into_iter().map(|output| (output, Tray::default())).collect();
-        Desk { state: Mutex::new(State { trays, ..State::default() }) }
+        Desk { state: Mutex::new(State { trays, ..State::default() }), ..Desk::default() }
     }
 
     /// Has a tray for each of `outputs` from now on. What waits in others is given up. A new one is told of what is firing.
@@ -109,6 +112,13 @@ impl Desk {
         if let Some(wake) = wake {
             wake();
         }
+        self.settled.notify_all();
+    }
+
+    /// Waits until nothing waits, at most for `limit`.
+    pub(super) fn wait_until_empty(&self, limit: Duration) {
+        let is_busy = |state: &mut State| state.trays.values().any(|tray| !tray.waiting.is_empty());
+        drop(self.settled.wait_timeout_while(self.lock(), limit, is_busy));
     }
 
     /// What is firing, as far as `output` was told.

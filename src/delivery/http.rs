@@ -1,13 +1,15 @@
 //! Requests to receivers, and what their answers mean.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::{Certificate, Client, ClientBuilder, Method, StatusCode, Url};
 
 use crate::alert::samples::escape;
 use crate::delivery::settings::HttpSpec;
+use crate::telemetry::events::display_path;
 
 /// Of an answer no more than this is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 1_024;
@@ -38,32 +40,13 @@ impl Speaker {
     pub(super) fn new(spec: &HttpSpec) -> Result<Speaker, String> {
         // The first to come installs it; to the others it is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // The other redirects turn a POST into a GET, whose success would say nothing.
-        let to_same_place = Policy::custom(|attempt| {
-            let is_whole =
-                matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
-            let is_same =
-                attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
-            if is_whole && is_same && attempt.previous().len() <= 5 {
-                attempt.follow()
-            } else {
-                attempt.stop()
-            }
-        });
-        let mut builder = Client::builder()
-            .user_agent(concat!("spiketail/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(spec.timeout)
-            .pool_max_idle_per_host(1)
-            .redirect(to_same_place);
+        let mut builder = client_builder(spec.timeout);
         if let Some(path) = &spec.ca_file {
-            let shown = crate::telemetry::events::display_path(path);
-            let pem = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-            let found = reqwest::Certificate::from_pem_bundle(&pem);
-            let found = found.map_err(|_| format!("{shown} holds no certificates in PEM form"))?;
-            builder = found.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
+            builder = builder.tls_certs_merge(authorities(path)?);
         }
-        let client = builder.build().map_err(|error| format!("cannot speak HTTP: {}", plain(&error)))?;
+        // A machine without any authorities can speak HTTP still; HTTPS then says that it knows none.
+        let client = builder.build().or_else(|_| client_builder(spec.timeout).tls_certs_only([]).build());
+        let client = client.map_err(|error| format!("cannot speak HTTP: {}", plain(&error)))?;
         Ok(Speaker { spec: spec.clone(), client })
     }
 
@@ -113,6 +96,32 @@ impl Speaker {
         }
         Ok((method, url, headers))
     }
+}
+
+fn client_builder(timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("spiketail/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .pool_max_idle_per_host(1)
+        .redirect(Policy::custom(to_same_place))
+}
+
+/// Follows what stays with the same server. Redirects but these two turn a POST into a GET, whose success would say nothing.
+fn to_same_place(attempt: Attempt<'_>) -> Action {
+    let is_whole =
+        matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    let is_same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+    if is_whole && is_same && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+}
+
+/// The certificates in a file in PEM form.
+fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let shown = display_path(path);
+    let pem = std::fs::read(path)
+        .map_err(|error| format!("cannot read {shown}: {error}; let the user that runs spiketail read it"))?;
+    let found = Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
+    found.ok_or_else(|| format!("{shown} holds no certificates in PEM form; name a file that does"))
 }
 
 async fn judge(mut response: reqwest::Response) -> Outcome {

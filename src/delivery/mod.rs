@@ -88,10 +88,7 @@ impl Delivery {
 
     /// Waits until all is delivered, at most for `limit`, and ends.
     pub fn stop(self, limit: std::time::Duration) {
-        let end = std::time::Instant::now() + limit;
-        while self.desk.waiting().iter().any(|(_, waiting)| *waiting > 0) && std::time::Instant::now() < end {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        self.desk.wait_until_empty(limit);
         self.runtime.shutdown_background();
     }
 }

@@ -69,7 +69,7 @@ pub async fn serve(listener: std::net::TcpListener, answers: Answers) {
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
         let answers = Arc::clone(&answers);
         tokio::spawn(async move {
-            let service = service_fn(move |request| respond(request, Arc::clone(&answers)));
+            let service = service_fn(move |request| respond(&request, Arc::clone(&answers)));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_TIMEOUT)
@@ -82,9 +82,9 @@ pub async fn serve(listener: std::net::TcpListener, answers: Answers) {
 }
 
 fn respond(
-    request: Request<Incoming>,
+    request: &Request<Incoming>,
     answers: Answers,
-) -> impl Future<Output = Result<Response<Full<Bytes>>, hyper::Error>> {
+) -> impl Future<Output = Result<Response<Full<Bytes>>, hyper::Error>> + use<> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     async move {
         if method != Method::GET && method != Method::HEAD {

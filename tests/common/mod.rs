@@ -1,5 +1,6 @@
 //! Starts the built daemon and listens to its JSON lines.
 #![allow(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
+#![allow(clippy::disallowed_methods, reason = "the files of a test are what the test made")]
 
 pub mod server;
 

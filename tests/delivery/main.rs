@@ -1,5 +1,5 @@
 //! Alerts reach receivers, in spite of what receivers do.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,3 +9,4 @@ mod hostile;
 mod layers;
 mod outbox;
 mod try_out;
+mod ways;
