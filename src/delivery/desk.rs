@@ -22,12 +22,12 @@ pub(super) const MESSAGE_MAX: usize = 100;
 #[derive(Default)]
 struct Tray {
     /// By when the alert began to wait.
-    waiting: BTreeMap<u64, TransitionRecord>,
+    waiting: BTreeMap<u64, Arc<TransitionRecord>>,
     /// Where in `waiting` an alert is, by fingerprint.
     places: HashMap<String, u64>,
     next_place: u64,
     /// What is firing, by fingerprint, as far as the output was told.
-    firing: BTreeMap<String, TransitionRecord>,
+    firing: BTreeMap<String, Arc<TransitionRecord>>,
     notify: Arc<Notify>,
 }
 
@@ -35,7 +35,7 @@ struct Tray {
 struct State {
     trays: BTreeMap<String, Tray>,
     /// What is firing, by fingerprint.
-    firing: BTreeMap<String, TransitionRecord>,
+    firing: BTreeMap<String, Arc<TransitionRecord>>,
     delivered: Vec<Delivered>,
     wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -54,7 +54,7 @@ pub(super) struct Message {
     /// Name of the alert.
     pub(super) alert: String,
     /// In the order in which they came.
-    pub(super) transitions: Vec<TransitionRecord>,
+    pub(super) transitions: Vec<Arc<TransitionRecord>>,
     /// How many more there are than a message can hold.
     pub(super) truncated: usize,
 }
@@ -74,7 +74,7 @@ impl Desk {
         for output in outputs {
             let tray = old.remove(&output).unwrap_or_else(|| {
                 let mut tray = Tray::default();
-                state.firing.values().for_each(|firing| drop(tray.put(firing.clone())));
+                state.firing.values().for_each(|firing| drop(tray.put(Arc::clone(firing))));
                 tray
             });
             state.trays.insert(output, tray);
@@ -104,7 +104,7 @@ impl Desk {
         for told in &message.transitions {
             delivered.extend(tray.take(told).map(|told| of(output, &told)));
             if told.state == "firing" {
-                tray.firing.insert(told.fingerprint.clone(), told.clone());
+                tray.firing.insert(told.fingerprint.clone(), Arc::clone(told));
             } else {
                 tray.firing.remove(&told.fingerprint);
             }
@@ -122,7 +122,7 @@ impl Desk {
     }
 
     /// What is firing, as far as `output` was told.
-    pub(super) fn firing(&self, output: &str) -> Vec<TransitionRecord> {
+    pub(super) fn firing(&self, output: &str) -> Vec<Arc<TransitionRecord>> {
         let state = self.lock();
         let firing = state.trays.get(output).map(|tray| tray.firing.values().cloned().collect());
         firing.unwrap_or_default()
@@ -142,9 +142,9 @@ impl Desk {
 /// What need not be told any more.
 enum Left {
     /// Something newer of the same alert waits in its place.
-    Superseded(TransitionRecord),
+    Superseded(Arc<TransitionRecord>),
     /// Too many waited.
-    GivenUp(TransitionRecord),
+    GivenUp(Arc<TransitionRecord>),
 }
 
 impl Left {
@@ -155,7 +155,7 @@ impl Left {
 }
 
 impl Tray {
-    fn put(&mut self, transition: TransitionRecord) -> Option<Left> {
+    fn put(&mut self, transition: Arc<TransitionRecord>) -> Option<Left> {
         self.notify.notify_one();
         if let Some(place) = self.places.get(&transition.fingerprint) {
             return self.waiting.insert(*place, transition).map(Left::Superseded);
@@ -172,7 +172,7 @@ impl Tray {
     }
 
     /// Takes `told` out, if it is what its alert came to.
-    fn take(&mut self, told: &TransitionRecord) -> Option<TransitionRecord> {
+    fn take(&mut self, told: &Arc<TransitionRecord>) -> Option<Arc<TransitionRecord>> {
         let place = *self.places.get(&told.fingerprint)?;
         if self.waiting.get(&place) != Some(told) {
             return None;
@@ -191,13 +191,14 @@ impl Courier for Desk {
         let mut state = self.lock();
         let State { trays, firing: all_firing, delivered, .. } = &mut *state;
         for (output, transition) in pending {
-            let left = trays.get_mut(&output).and_then(|tray| tray.put(transition));
+            let left = trays.get_mut(&output).and_then(|tray| tray.put(Arc::new(transition)));
             delivered.extend(left.map(|left| of(&output, left.record())));
         }
         for transition in firing {
+            let transition = Arc::new(transition);
             for tray in trays.values_mut() {
                 if !tray.places.contains_key(&transition.fingerprint) {
-                    tray.firing.insert(transition.fingerprint.clone(), transition.clone());
+                    tray.firing.insert(transition.fingerprint.clone(), Arc::clone(&transition));
                 }
             }
             all_firing.insert(transition.fingerprint.clone(), transition);
@@ -210,13 +211,14 @@ impl Courier for Desk {
             let mut state = self.lock();
             let State { trays, firing, delivered, .. } = &mut *state;
             for transition in transitions {
+                let transition = Arc::new(transition.clone());
                 if transition.state == "firing" {
-                    firing.insert(transition.fingerprint.clone(), transition.clone());
+                    firing.insert(transition.fingerprint.clone(), Arc::clone(&transition));
                 } else {
                     firing.remove(&transition.fingerprint);
                 }
                 for (output, tray) in &mut *trays {
-                    let Some(left) = tray.put(transition.clone()) else { continue };
+                    let Some(left) = tray.put(Arc::clone(&transition)) else { continue };
                     delivered.push(of(output, left.record()));
                     if matches!(left, Left::GivenUp(_)) {
                         *given_up.entry(output.clone()).or_default() += 1;
@@ -286,7 +288,10 @@ mod tests {
             transition("a", "resolved", 3),
         ]);
         let message = desk.next("pager").unwrap();
-        assert_eq!(message.transitions, [transition("a", "resolved", 3), transition("b", "firing", 2)]);
+        assert_eq!(
+            message.transitions,
+            [transition("a", "resolved", 3), transition("b", "firing", 2)].map(Arc::new)
+        );
         assert_eq!(settled(&desk), [("a".to_owned(), 1)], "nobody need hear of it any more");
         desk.done("pager", &message);
         assert_eq!(settled(&desk), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
@@ -300,7 +305,7 @@ mod tests {
         let sent = desk.next("pager").unwrap();
         desk.take(&[transition("a", "resolved", 2)]);
         desk.done("pager", &sent);
-        assert_eq!(desk.next("pager").unwrap().transitions, [transition("a", "resolved", 2)]);
+        assert_eq!(desk.next("pager").unwrap().transitions, [Arc::new(transition("a", "resolved", 2))]);
     }
 
     #[test]
@@ -321,6 +326,6 @@ mod tests {
             transition("b", "resolved", 3),
         ]);
         desk.replace(["pager".to_owned(), "other".to_owned()]);
-        assert_eq!(desk.next("other").unwrap().transitions, [transition("a", "firing", 1)]);
+        assert_eq!(desk.next("other").unwrap().transitions, [Arc::new(transition("a", "firing", 1))]);
     }
 }

@@ -148,5 +148,5 @@ fn message_of(event: &AlertEvent) -> desk::Message {
         count: event.count,
         payload: event.to_json(),
     };
-    desk::Message { alert: event.alert.clone(), transitions: vec![transition], truncated: 0 }
+    desk::Message { alert: event.alert.clone(), transitions: vec![Arc::new(transition)], truncated: 0 }
 }

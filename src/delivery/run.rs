@@ -86,7 +86,7 @@ impl Sender {
 
     async fn post_alerts(
         &self,
-        transitions: &[TransitionRecord],
+        transitions: &[Arc<TransitionRecord>],
         labels: &BTreeMap<String, String>,
     ) -> Outcome {
         let Receiver::Alertmanager { resend, .. } = &self.spec.receiver else {
@@ -96,7 +96,7 @@ impl Sender {
         // As Prometheus does: an alert that is not sent again is over after four times.
         let lasts = SignedDuration::try_from(*resend * 4).unwrap_or(SignedDuration::from_mins(5));
         let ends_at = Timestamp::now().saturating_add(lasts).unwrap_or_default().to_string();
-        let posted = |transition: &TransitionRecord| {
+        let posted = |transition: &Arc<TransitionRecord>| {
             let mut alert = message::alert(transition, &self.origin, labels);
             if alert.status == "firing" {
                 alert.ends_at.clone_from(&ends_at);
