@@ -1,12 +1,13 @@
 //! The composition root: builds everything from settings, starts it in order, stops it in reverse.
 
 mod endpoint;
+mod status;
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::future::Future;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -23,12 +24,14 @@ use crate::engine::world::World;
 use crate::engine::{Engine, Hints};
 use crate::file::tail::Origin;
 use crate::scan::rules::PatternError as RuleError;
-use crate::service::http;
+use crate::service::http::{self, Listening};
 use crate::service::signals::Request;
+use crate::service::socket::Socket;
+use crate::service::systemd::Informer;
 use crate::store::{CheckpointStore, FileId};
 use crate::sys::limits::raise_open_files;
 use crate::sys::open::{is_remote_path, stat_file, stat_path};
-use crate::telemetry::events::HealthEvent;
+use crate::telemetry::events::{HealthEvent, display_path};
 use crate::telemetry::output::Telemetry;
 use crate::telemetry::prometheus::Exposition;
 use crate::watch::discover::Discovery;
@@ -63,6 +66,9 @@ pub enum AppError {
     /// An output that answers cannot be used.
     #[error("{0}")]
     Delivery(String),
+    /// Nothing can be given out over HTTP.
+    #[error("{0}")]
+    Listen(String),
     /// A path of a watch cannot be understood.
     #[error("a watched path cannot be used: {0}")]
     Paths(#[from] PathError),
@@ -79,6 +85,16 @@ pub struct App {
     overflows: Arc<AtomicU64>,
 }
 
+/// What the daemon has to do with beside files.
+pub struct Surroundings<'t> {
+    /// Where events go.
+    pub telemetry: &'t Telemetry,
+    /// What signals ask for.
+    pub requests: mpsc::Receiver<Request>,
+    /// Where people on this machine may ask how it stands.
+    pub socket: Option<PathBuf>,
+}
+
 /// Runs the daemon until `shutdown` completes or a request asks it to stop.
 ///
 /// `load` reads the settings anew on a reload request; `store` keeps what is to survive a restart.
@@ -90,12 +106,15 @@ pub async fn run(
     store: Option<Box<dyn CheckpointStore>>,
     delivery: Delivery,
     load: impl Fn() -> Result<Settings, ConfigError>,
-    telemetry: &Telemetry,
-    mut requests: mpsc::Receiver<Request>,
+    surroundings: Surroundings<'_>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
+    let Surroundings { telemetry, mut requests, socket } = surroundings;
     let mut app = App::start(settings, store, delivery)?;
-    app.listen(telemetry)?;
+    let endpoint = app.endpoint(telemetry);
+    app.listen(&endpoint)?;
+    let _socket = socket.and_then(|path| app.answer_at(&path, &endpoint));
+    let informer = Informer::start(move || endpoint.report());
     tokio::pin!(shutdown);
     loop {
         let request = tokio::select! {
@@ -105,9 +124,14 @@ pub async fn run(
         match request {
             Request::Stop => break,
             Request::Status => app.engine.emit_status(),
-            Request::Reload => app.try_reload(&load, telemetry),
+            Request::Reload => {
+                informer.reloading();
+                app.try_reload(&load, telemetry);
+                informer.reloaded();
+            }
         }
     }
+    drop(informer);
     app.stop();
     Ok(())
 }
@@ -143,22 +167,46 @@ impl App {
         Ok(App { settings, engine, sink, watching, delivery, overflows })
     }
 
-    /// Answers over HTTP, if that is wanted.
-    fn listen(&self, telemetry: &Telemetry) -> Result<(), AppError> {
-        let Some(address) = self.settings.listen else { return Ok(()) };
-        let endpoint = Endpoint {
+    fn endpoint(&self, telemetry: &Telemetry) -> Arc<Endpoint> {
+        Arc::new(Endpoint {
             view: self.engine.view(),
             desk: self.delivery.desk(),
             dropped: telemetry.dropped_counter(),
             overflows: Arc::clone(&self.overflows),
             started: Timestamp::now(),
             exposition: Exposition::default(),
-        };
-        let listener = http::listen(address).map_err(AppError::Delivery)?;
+        })
+    }
+
+    /// Answers over HTTP, if that is wanted.
+    fn listen(&self, endpoint: &Arc<Endpoint>) -> Result<(), AppError> {
+        let Some(address) = self.settings.listen else { return Ok(()) };
+        let listener = http::listen(address).map_err(AppError::Listen)?;
         let address = listener.local_addr().unwrap_or(address);
-        self.delivery.handle().spawn(http::serve(listener, Arc::new(move |path| endpoint.answer(path))));
+        self.serve(Listening::Tcp(listener), endpoint);
         health("listening", format!("figures are at http://{address}/metrics"), false);
         Ok(())
+    }
+
+    /// Answers at a socket of this machine. The daemon does its work without it, too.
+    fn answer_at(&self, path: &Path, endpoint: &Arc<Endpoint>) -> Option<Socket> {
+        match Socket::listen(path) {
+            Ok((socket, listener)) => {
+                self.serve(Listening::Unix(listener), endpoint);
+                Some(socket)
+            }
+            Err(error) => {
+                let path = display_path(path);
+                let message = format!("`spiketail status` cannot ask this daemon: {path}: {error}");
+                health("no_status", message, true);
+                None
+            }
+        }
+    }
+
+    fn serve(&self, listening: Listening, endpoint: &Arc<Endpoint>) {
+        let endpoint = Arc::clone(endpoint);
+        self.delivery.handle().spawn(http::serve(listening, Arc::new(move |path| endpoint.answer(path))));
     }
 
     /// Goes over to the settings that `load` gives, or says why not and stays with the old ones.

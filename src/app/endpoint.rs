@@ -1,5 +1,6 @@
 //! What is answered over HTTP: figures for Prometheus, whether all is well, and how everything stands.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -66,17 +67,22 @@ impl Endpoint {
             torn_scans: self.view.health().torn_scans,
             watch_overflows: self.overflows.load(Ordering::Relaxed),
             output_dropped: self.dropped.get(),
-            waiting: self.desk.waiting(),
+            waiting: self.desk.reports().into_iter().map(|report| (report.output, report.waiting)).collect(),
             started_s: self.started.as_millisecond() as f64 / 1_000.0,
             turns: times(self.view.turns()),
             commits: times(self.view.commits()),
         }
     }
 
+    /// The path that is stuck, and for how long.
+    pub(super) fn stuck(&self) -> Option<(PathBuf, Duration)> {
+        self.view.longest_turn().filter(|(_, took)| *took > STUCK)
+    }
+
     /// Whether the engine makes progress. Trouble that it gets over by itself is told, but is no illness.
     fn health(&self) -> Answer {
-        let (status, text) = match (self.view.longest_turn(), self.view.state_trouble()) {
-            (Some((path, took)), _) if took > STUCK => {
+        let (status, text) = match (self.stuck(), self.view.state_trouble()) {
+            (Some((path, took)), _) => {
                 let path = display_path(&path);
                 (503, format!("stuck: {path} has been read for {} s; see its filesystem\n", took.as_secs()))
             }
@@ -84,51 +90,6 @@ impl Endpoint {
             _ => (200, "ok\n".to_owned()),
         };
         Answer { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }
-    }
-
-    fn status(&self) -> serde_json::Value {
-        let mut files = self.view.files();
-        files.sort_by(|a, b| (&a.watch, &a.path).cmp(&(&b.watch, &b.path)));
-        let file = |file: &crate::engine::FileReport| {
-            let totals: serde_json::Map<_, _> =
-                file.figures.totals.iter().map(|(rule, n)| (rule.clone(), (*n).into())).collect();
-            serde_json::json!({
-                "watch": file.watch,
-                "path": display_path(&file.path),
-                "size": file.status.size,
-                "offset": file.status.offset,
-                "lag": file.status.size.saturating_sub(file.status.offset),
-                "generation": file.status.generation,
-                "lines_matched": totals,
-                "bytes_missed": file.figures.bytes_missed,
-                "trouble": file.status.trouble,
-            })
-        };
-        let alert = |alert: &crate::engine::view::AlertReport| {
-            let since = alert.since_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-            serde_json::json!({
-                "alert": alert.alert,
-                "watch": alert.watch,
-                "path": alert.path.as_deref().map(display_path),
-                "severity": alert.severity,
-                "state": alert.state,
-                "since": since.map(|since| since.to_string()),
-                "count": alert.count,
-            })
-        };
-        let alerts = self.view.alerts();
-        let outputs = self.desk.waiting();
-        serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "uptime_s": Timestamp::now().as_second() - self.started.as_second(),
-            "state_trouble": self.view.state_trouble(),
-            "alerts": alerts.iter().filter(|alert| alert.state != "inactive").map(alert).collect::<Vec<_>>(),
-            "outputs": outputs
-                .iter()
-                .map(|(output, waiting)| serde_json::json!({ "output": output, "waiting": waiting }))
-                .collect::<Vec<_>>(),
-            "files": files.iter().map(file).collect::<Vec<_>>(),
-        })
     }
 }
 

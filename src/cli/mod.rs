@@ -1,10 +1,13 @@
 //! The command line: one file per command.
 
 pub mod check;
+pub mod explain;
 pub mod replay;
 pub mod run;
 pub mod scan;
+pub mod shell;
 mod state;
+pub mod status;
 pub mod test_alert;
 
 use std::process::ExitCode;
@@ -32,8 +35,17 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Send a test alert to each output that answers, and say what it answered
     TestAlert(test_alert::TestAlertArgs),
+    /// Ask the running daemon how files, alerts and outputs stand
+    Status(status::StatusArgs),
+    /// Say whether a path is watched, by what, or why not, and what happened to it lately
+    Explain(explain::ExplainArgs),
     /// Say whether a configuration is right, what it finds, and when it would alert
     Check(check::CheckArgs),
+    /// Print completions for a shell
+    Completions(shell::CompletionsArgs),
+    /// Write man pages to a folder
+    #[command(hide = true)]
+    Man(shell::ManArgs),
 }
 
 /// Runs the command that `cli` names. Gives the exit status of the process.
@@ -44,6 +56,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::TestAlert(args) => test_alert::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     }
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use tokio::sync::Notify;
 
-use crate::app;
+use crate::app::{self, Surroundings};
 use crate::cli::EXIT_USAGE;
 use crate::cli::state::{self, Folder};
 use crate::config::{self, Flags};
@@ -116,7 +116,9 @@ impl RunArgs {
 /// Runs the daemon. Gives the exit status of the process: 0 after an orderly end, 2 for bad usage or configuration, 1 if it
 /// cannot start.
 pub fn run(mut args: RunArgs) -> ExitCode {
-    let state = (!args.no_state).then(|| state::folder(args.state.take(), |name| std::env::var_os(name)));
+    let env = |name: &str| std::env::var_os(name);
+    let state = (!args.no_state).then(|| state::folder(args.state.take(), env));
+    let socket = state::socket(state.as_ref(), env);
     let (config, flags) = args.flags();
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let load = || config::resolve(config.as_deref(), &flags, &cwd);
@@ -127,7 +129,7 @@ pub fn run(mut args: RunArgs) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match daemon(settings, state, load) {
+    match daemon(settings, state, socket, load) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spiketail: {error:#}");
@@ -139,6 +141,7 @@ pub fn run(mut args: RunArgs) -> ExitCode {
 fn daemon(
     settings: config::Settings,
     state: Option<Folder>,
+    socket: Option<PathBuf>,
     load: impl Fn() -> Result<config::Settings, config::ConfigError>,
 ) -> anyhow::Result<()> {
     let requests = signals::requests().context("cannot install the signal handlers")?;
@@ -157,7 +160,8 @@ fn daemon(
         .context("cannot start the thread for deliveries; raise the limit of tasks (TasksMax=)")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
-    let outcome = runtime.block_on(app::run(settings, store, delivery, load, &telemetry, requests, shutdown));
+    let surroundings = Surroundings { telemetry: &telemetry, requests, socket };
+    let outcome = runtime.block_on(app::run(settings, store, delivery, load, surroundings, shutdown));
     telemetry.flush(FLUSH_LIMIT);
     Ok(outcome?)
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::service::socket;
+
 /// The folder for the state, and who chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Folder {
@@ -27,6 +29,16 @@ pub(super) fn folder(flag: Option<PathBuf>, env: impl Fn(&str) -> Option<OsStrin
     }
     let of_user = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
     of_user.map_or(Folder::Unknown, |folder| Folder::Default(folder.join("spiketail")))
+}
+
+/// Where the daemon with its state in `folder` answers: in the folder that systemd gives it, else beside its state.
+pub(super) fn socket(folder: Option<&Folder>, env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let of_service = env("RUNTIME_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());
+    let folder = of_service.filter(|path| path.is_absolute()).or_else(|| match folder? {
+        Folder::Named(folder) | Folder::Default(folder) => Some(folder.clone()),
+        Folder::Unknown => None,
+    })?;
+    Some(folder.join(socket::NAME))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn section(kind: Kind) -> &'static str {
 #[test]
 fn it_parses_to_a_working_configuration() {
     let settings = parse(DOCUMENTED, Path::new(ORIGIN)).unwrap();
-    assert_eq!(settings.finds[0].paths, [Path::new("/var/log/*.log"), Path::new("/var/log/syslog")]);
+    assert_eq!(settings.finds[0].paths, [Path::new("/var/log/**/*.log"), Path::new("/var/log/syslog")]);
     assert_eq!(settings.plan.watches[0].rules[0].name, "errors");
     assert_eq!(settings.plan.alerts[0].watches, ["system"]);
 }

@@ -17,7 +17,7 @@ use crate::detect::condition::Condition;
 use crate::engine::settings::{Plan, WatchPlan};
 use crate::file::settings::{FileSettings, Start};
 use crate::scan::rules::RuleSpec;
-use crate::telemetry::{Color, Destination, Format};
+use crate::telemetry::{Color, Destination, Format, OutputSpec};
 use crate::watch::spec::WatchSpec;
 
 /// The watch that paths without a configuration make.
@@ -249,12 +249,16 @@ fn apply_overrides(settings: &mut Settings, flags: &Flags) -> Result<(), ConfigE
         }
         settings.log.clone_from(log);
     }
-    let mut stdout = settings.outputs.iter_mut().filter(|output| output.destination == Destination::Stdout);
-    let Some(output) = stdout.next() else {
-        if flags.format.is_some() || flags.color.is_some() {
+    let is_stdout = |output: &OutputSpec| output.destination == Destination::Stdout;
+    if flags.format.is_some() && !settings.outputs.iter().any(is_stdout) {
+        // Whoever asks for a form wants to see it.
+        settings.outputs.push(outputs::default_output());
+    }
+    let Some(output) = settings.outputs.iter_mut().find(|output| is_stdout(output)) else {
+        if flags.color.is_some() {
             return refuse(
-                "--format and --color are about standard output, to which no output of the configuration \
-                 writes; leave them out, or add an output without `path`",
+                "--color is about standard output, to which no output of the configuration writes; leave it out, or say \
+                 --format, too",
             );
         }
         return Ok(());

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::store::{Courier, Delivered, TransitionRecord};
@@ -28,7 +29,20 @@ struct Tray {
     next_place: u64,
     /// What is firing, by fingerprint, as far as the output was told.
     firing: BTreeMap<String, Arc<TransitionRecord>>,
+    /// When an attempt failed last, and why.
+    last_error: Option<(Timestamp, String)>,
     notify: Arc<Notify>,
+}
+
+/// How one output stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputReport {
+    /// Its name.
+    pub output: String,
+    /// How many alerts wait for it.
+    pub waiting: usize,
+    /// When an attempt failed last, and why; since the start.
+    pub last_error: Option<(Timestamp, String)>,
 }
 
 #[derive(Default)]
@@ -128,10 +142,22 @@ impl Desk {
         firing.unwrap_or_default()
     }
 
-    /// How many transitions wait for each output.
+    /// Notes why an attempt to tell `output` failed.
+    pub(super) fn failed(&self, output: &str, why: &str) {
+        if let Some(tray) = self.lock().trays.get_mut(output) {
+            tray.last_error = Some((Timestamp::now(), why.to_owned()));
+        }
+    }
+
+    /// How each output stands.
     #[must_use]
-    pub fn waiting(&self) -> Vec<(String, usize)> {
-        self.lock().trays.iter().map(|(output, tray)| (output.clone(), tray.waiting.len())).collect()
+    pub fn reports(&self) -> Vec<OutputReport> {
+        let report = |(output, tray): (&String, &Tray)| OutputReport {
+            output: output.clone(),
+            waiting: tray.waiting.len(),
+            last_error: tray.last_error.clone(),
+        };
+        self.lock().trays.iter().map(report).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -313,7 +339,7 @@ mod tests {
         let desk = desk();
         let all: Vec<_> = (0..=TRAY_MAX).map(|n| transition(&n.to_string(), "firing", 1)).collect();
         desk.take(&all);
-        assert_eq!(desk.waiting(), [("pager".to_owned(), TRAY_MAX)]);
+        assert_eq!(desk.reports()[0].waiting, TRAY_MAX);
         assert_eq!(settled(&desk), [("0".to_owned(), 1)]);
     }
 

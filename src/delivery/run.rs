@@ -179,6 +179,7 @@ async fn deliver_one(desk: &Desk, sender: &Sender, resend_at: &mut Option<Instan
                 return Some(message);
             }
             Outcome::Refused(why) => {
+                desk.failed(name, &why);
                 let alert = &message.alert;
                 health(
                     "delivery_refused",
@@ -190,6 +191,7 @@ async fn deliver_one(desk: &Desk, sender: &Sender, resend_at: &mut Option<Instan
                 return Some(message);
             }
             Outcome::Later(why, after) => {
+                desk.failed(name, &why);
                 if !trouble {
                     trouble = true;
                     health(

@@ -9,6 +9,7 @@ use crate::engine::alarms::{Alarms, Counted};
 use crate::engine::clock::Clock;
 use crate::engine::odd_stamps::OddStamps;
 use crate::engine::plan::Compiled;
+use crate::engine::recent::{Recent, Recents};
 use crate::engine::registry::{FileKey, Removed, Status};
 use crate::engine::view::AlertReport;
 use crate::file::record::TailRecord;
@@ -83,6 +84,8 @@ pub struct Figures {
     pub bytes_read: u64,
     /// Bytes that were gone before they could be judged.
     pub bytes_missed: u64,
+    /// What happened lately, if anything did.
+    pub recent: Recent,
 }
 
 /// What has changed since the last commit.
@@ -115,6 +118,7 @@ pub struct Due {
 /// All counts and alerts.
 pub struct Book {
     plan: Arc<Compiled>,
+    clock: Clock,
     report_interval_ms: Millis,
     counts: HashMap<FileKey, Counts>,
     /// Paths with counts that were not reported yet.
@@ -122,6 +126,7 @@ pub struct Book {
     alarms: Alarms,
     changes: Changes,
     odd_stamps: OddStamps,
+    recents: Recents,
     torn_reported: u64,
     torn_at: Millis,
 }
@@ -130,12 +135,14 @@ impl Book {
     pub(super) fn new(plan: Arc<Compiled>, report_interval_ms: Millis, is_kept: bool, clock: Clock) -> Book {
         Book {
             plan,
+            clock: clock.clone(),
             report_interval_ms,
             counts: HashMap::new(),
             unreported: HashSet::new(),
             alarms: Alarms::new(clock),
             changes: Changes { is_kept, ..Changes::default() },
             odd_stamps: OddStamps::default(),
+            recents: Recents::default(),
             torn_reported: 0,
             torn_at: NEVER,
         }
@@ -189,7 +196,9 @@ impl Book {
         let plan = Arc::clone(&self.plan);
         let rules = plan.watches[watch].rules.len();
         for (news, generation) in &turn.news {
-            self.file_event(watch, tail.path(), news, *generation).emit();
+            let event = self.file_event(watch, tail.path(), news, *generation);
+            event.emit();
+            self.recents.happened(key, self.clock.wall_ns() / 1_000_000, event.event, &event.reason);
         }
         if !self.counts.contains_key(&key) {
             self.alarms.watch_path(&plan, watch, key, tail.path());
@@ -216,6 +225,10 @@ impl Book {
         let counted = Counted { file: key, path: tail.path(), since_ms, watch, tally: &turn.tally };
         self.alarms.count(&plan, &counted);
         self.odd_stamps.note(&counted, now);
+        if turn.tally.matched.iter().any(|n| *n > 0) {
+            let times = turn.tally.times.iter().flatten().copied();
+            self.recents.count(key, times, self.clock.wall_ns() / 1_000_000);
+        }
         if self.changes.is_kept {
             self.note(key, watch, turn);
         }
@@ -327,7 +340,13 @@ impl Book {
             totals: names.iter().cloned().zip(counts.rules.iter().map(|count| count.total)).collect(),
             bytes_read: counts.bytes_read,
             bytes_missed: counts.bytes_missed,
+            recent: self.recents.get(key).cloned().unwrap_or_default(),
         })
+    }
+
+    /// What happened lately.
+    pub(super) fn recents(&self) -> Vec<Recent> {
+        self.recents.all()
     }
 
     /// How every alert stands of which something is known.
@@ -358,6 +377,7 @@ impl Book {
         self.name_minutes();
         self.changes.files.remove(&removed.key);
         self.unreported.remove(&removed.key);
+        self.recents.forget(removed.key);
         let record = self.record(removed.key, removed.tail);
         let counts = self.counts.remove(&removed.key)?;
         let watch = &self.plan.watches[counts.watch].name;

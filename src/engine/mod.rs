@@ -10,6 +10,7 @@ pub mod clock;
 mod committer;
 mod odd_stamps;
 pub mod plan;
+pub mod recent;
 pub mod registry;
 pub mod settings;
 mod shelf;

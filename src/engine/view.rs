@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::detect::Millis;
+use crate::engine::recent::Recent;
 use crate::engine::{FileReport, Health, Shared, lock};
 
 /// How one alert stands.
@@ -71,6 +72,12 @@ impl View {
     #[must_use]
     pub fn files(&self) -> Vec<FileReport> {
         self.0.files()
+    }
+
+    /// What happened lately at each path at which something did.
+    #[must_use]
+    pub fn recents(&self) -> Vec<Recent> {
+        self.0.book().recents()
     }
 
     /// Every alert of which something is known, in order.

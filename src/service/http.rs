@@ -13,7 +13,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 /// At most so many connections at once; more are closed.
@@ -56,12 +57,45 @@ pub fn listen(address: SocketAddr) -> Result<std::net::TcpListener, String> {
     })
 }
 
+/// Where connections come from.
+pub enum Listening {
+    /// The network.
+    Tcp(std::net::TcpListener),
+    /// This machine.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl Listener {
+    fn new(listening: Listening) -> io::Result<Listener> {
+        match listening {
+            Listening::Tcp(listener) => TcpListener::from_std(listener).map(Listener::Tcp),
+            Listening::Unix(listener) => UnixListener::from_std(listener).map(Listener::Unix),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Listener::Tcp(listener) => Box::new(listener.accept().await?.0),
+            Listener::Unix(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+}
+
 /// Serves `answers` for ever.
-pub async fn serve(listener: std::net::TcpListener, answers: Answers) {
-    let Ok(listener) = TcpListener::from_std(listener) else { return };
+pub async fn serve(listening: Listening, answers: Answers) {
+    let Ok(listener) = Listener::new(listening) else { return };
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok(stream) = listener.accept().await else {
             // No descriptor is left, most likely.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;

@@ -2,3 +2,5 @@
 
 pub mod http;
 pub mod signals;
+pub mod socket;
+pub mod systemd;

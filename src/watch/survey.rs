@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::watch::discover::{Discovery, Visitor};
-use crate::watch::pattern::{Exclusions, PatternError};
+use crate::watch::pattern::{Exclusions, Pattern, PatternError};
 use crate::watch::spec::WatchSpec;
 
 /// What was found for one watch, in the order of the paths.
@@ -51,6 +51,20 @@ pub fn survey(specs: &[WatchSpec]) -> Result<Survey, PatternError> {
         findings.left_out.retain(|(path, _)| findings.found.binary_search(path).is_err());
     }
     Ok(survey)
+}
+
+/// Why `spec` leaves out a file at `path`, if its paths mean it otherwise.
+///
+/// # Errors
+/// If a path or an exclusion is malformed.
+pub fn left_out(spec: &WatchSpec, path: &Path) -> Result<Option<String>, PatternError> {
+    let exclusions = Exclusions::new(spec)?;
+    for pattern in &spec.paths {
+        if let Some(in_directory) = Pattern::new(0, pattern)?.means(path) {
+            return Ok(exclusions.why(path, in_directory));
+        }
+    }
+    Ok(None)
 }
 
 impl Visitor for Surveyor {

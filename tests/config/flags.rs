@@ -6,7 +6,7 @@ use spiketail::config::{self, ConfigError, Flags};
 use spiketail::detect::condition::Condition;
 use spiketail::file::settings::Start;
 use spiketail::scan::rules::check_pattern;
-use spiketail::telemetry::{Color, Format};
+use spiketail::telemetry::{Color, Destination, Format};
 
 use super::MINIMAL;
 
@@ -129,6 +129,10 @@ fn paths_join_a_configuration() {
         ),
         "{told}"
     );
-    let told = resolve(&Flags { format: Some(Format::Json), ..Flags::default() }).unwrap_err().to_string();
-    assert!(told.starts_with("--format and --color are about standard output"), "{told}");
+    let told = resolve(&Flags { color: Some(Color::Never), ..Flags::default() }).unwrap_err().to_string();
+    assert!(told.starts_with("--color is about standard output"), "{told}");
+    // Whoever asks for a form gets to see it.
+    let settings = resolve(&Flags { format: Some(Format::Json), ..Flags::default() }).unwrap();
+    let stdout = settings.outputs.iter().find(|output| output.destination == Destination::Stdout).unwrap();
+    assert_eq!((stdout.format, settings.outputs.len()), (Format::Json, 2));
 }

@@ -1,0 +1,102 @@
+//! `spiketail explain`: whether a path is watched, by what, or why not, and what happened to it lately.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::cli::EXIT_USAGE;
+use crate::cli::status::{SocketArgs, ask, changes_of, figures_of, is_path};
+use crate::config::{self, Settings};
+use crate::sys::open::open_regular;
+use crate::telemetry::events::display_path;
+use crate::watch::discover::Discovery;
+use crate::watch::spec::WatchSpec;
+use crate::watch::survey::left_out;
+
+/// What `spiketail explain` takes.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The path of a log
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Configuration of the daemon
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/spiketail/spiketail.toml")]
+    config: PathBuf,
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// Runs the command. Gives the exit status of the process: 0 if the path is watched, 1 if not, 2 if the configuration cannot be
+/// used.
+#[must_use]
+pub fn run(args: &ExplainArgs) -> ExitCode {
+    match try_run(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("spiketail: {error:#}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn try_run(args: &ExplainArgs) -> anyhow::Result<bool> {
+    let settings = config::load(&args.config)?;
+    // A name in a directory, whatever that directory is called otherwise; the file itself may be gone.
+    let path = std::path::absolute(&args.path)?;
+    println!("{}", display_path(&path));
+    let (is_meant, reasons) = by_configuration(&settings, &path)?;
+    reasons.iter().for_each(|reason| println!("  {reason}"));
+    if is_meant {
+        match open_regular(&path) {
+            Err(error) if error.to_string().contains("No such file") => println!("  nothing is there now"),
+            Err(error) => println!("  this user cannot read it: {error}"),
+            Ok(_) => {}
+        }
+    }
+    match ask(args.socket.socket.as_deref()) {
+        Ok(status) => {
+            let files = status["files"].as_array().into_iter().flatten().filter(|file| is_path(file, &path));
+            let mut is_known = false;
+            for file in files {
+                is_known = true;
+                println!("  the daemon, for [watch.{}]:", file["watch"].as_str().unwrap_or_default());
+                figures_of(file).iter().chain(&changes_of(file)).for_each(|line| println!("    {line}"));
+            }
+            if !is_known {
+                println!("  the daemon does not know it{}", if is_meant { " (yet)" } else { "" });
+            }
+        }
+        Err(error) => println!("  {error}"),
+    }
+    Ok(is_meant)
+}
+
+/// Whether any watch means `path`, and a sentence from each.
+fn by_configuration(settings: &Settings, path: &Path) -> anyhow::Result<(bool, Vec<String>)> {
+    let all = Discovery::new(&settings.finds)?;
+    let mut is_meant = false;
+    let mut reasons = Vec::new();
+    for (number, (watch, spec)) in settings.plan.watches.iter().zip(&settings.finds).enumerate() {
+        let name = &watch.name;
+        if all.means(number, path) {
+            is_meant = true;
+            let by: Vec<_> = matching(spec, path).iter().map(|pattern| display_path(pattern)).collect();
+            reasons.push(format!("watched: [watch.{name}] means it, by {}", by.join(" and ")));
+        } else if let Some(why) = left_out(spec, path)? {
+            reasons.push(format!("not watched: [watch.{name}] leaves it out: {why}"));
+        } else {
+            let paths: Vec<_> = spec.paths.iter().map(|path| display_path(path)).collect();
+            reasons.push(format!("not watched: [watch.{name}] means {}", paths.join(", ")));
+        }
+    }
+    Ok((is_meant, reasons))
+}
+
+/// Which paths of `spec` mean `path`.
+fn matching(spec: &WatchSpec, path: &Path) -> Vec<PathBuf> {
+    let means = |pattern: &&PathBuf| {
+        let alone = WatchSpec { paths: vec![(*pattern).clone()], ..spec.clone() };
+        Discovery::new(&[alone]).is_ok_and(|discovery| discovery.means(0, path))
+    };
+    spec.paths.iter().filter(means).cloned().collect()
+}

@@ -1,0 +1,44 @@
+//! Man pages and completions, made from the definition of the command line.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+
+/// What `spiketail completions` takes.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell to complete for
+    shell: Shell,
+}
+
+/// What `spiketail man` takes.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Folder for the pages
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Prints completions.
+pub fn completions(args: &CompletionsArgs) -> ExitCode {
+    clap_complete::generate(args.shell, &mut Cli::command(), "spiketail", &mut io::stdout());
+    ExitCode::SUCCESS
+}
+
+/// Writes the man pages: one for the program, one for each command.
+pub fn man(args: &ManArgs) -> ExitCode {
+    let written = std::fs::create_dir_all(&args.folder)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spiketail: cannot write man pages to {}: {error}", args.folder.display());
+            ExitCode::FAILURE
+        }
+    }
+}

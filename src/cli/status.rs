@@ -1,0 +1,101 @@
+//! `spiketail status`: asks the running daemon how everything stands.
+
+mod ask;
+mod table;
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub(super) use ask::ask;
+pub(super) use table::{changes_of, figures_of};
+
+/// How often `--watch` asks.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// How many files are listed, unless all are asked for.
+const LISTED_MAX: usize = 30;
+
+/// What `spiketail status` takes.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+    /// Show it again every two seconds, in place
+    #[arg(short, long, conflicts_with = "json")]
+    watch: bool,
+    /// List every file, however many there are
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// Where the daemon is asked.
+#[derive(Debug, clap::Args)]
+pub struct SocketArgs {
+    /// Socket of the daemon [default: /run/spiketail/status.sock, else status.sock beside the state of this user]
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+}
+
+/// Runs the command. Gives the exit status of the process: 0 if the daemon answered and no alert fires, 1 if one does, 2 if
+/// nobody answered.
+#[must_use]
+pub fn run(args: &StatusArgs) -> ExitCode {
+    if args.watch { watch(args) } else { once(args) }
+}
+
+fn once(args: &StatusArgs) -> ExitCode {
+    let status = match ask(args.socket.socket.as_deref()) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("spiketail: {error}");
+            return ExitCode::from(super::EXIT_USAGE);
+        }
+    };
+    let text = if args.json { format!("{status:#}\n") } else { shown(&status, args, LISTED_MAX) };
+    // Whoever reads this may have read enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    let fires = |alert: &Value| alert["state"] == "firing";
+    let is_firing = status["alerts"].as_array().is_some_and(|alerts| alerts.iter().any(fires));
+    if is_firing { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn shown(status: &Value, args: &StatusArgs, listed_max: usize) -> String {
+    let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    table::table(status, if args.all { usize::MAX } else { listed_max }, is_coloured)
+}
+
+/// Until it is interrupted, or whoever reads has gone.
+fn watch(args: &StatusArgs) -> ExitCode {
+    // Nobody sends; the channel is a way to wait.
+    let (_sender, never) = channel::<()>();
+    loop {
+        let rows =
+            rustix::termios::tcgetwinsize(std::io::stdout()).map_or(40, |size| usize::from(size.ws_row));
+        let text = match ask(args.socket.socket.as_deref()) {
+            // The head, its captions and the prompt need some rows.
+            Ok(status) => shown(&status, args, rows.saturating_sub(12).max(3)),
+            Err(error) => format!("{error}\n"),
+        };
+        // Home, the text with each line cleared to its end, and nothing below.
+        let text = format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n"));
+        let mut stdout = std::io::stdout();
+        if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+            return ExitCode::SUCCESS;
+        }
+        if never.recv_timeout(WATCH_INTERVAL) == Err(RecvTimeoutError::Disconnected) {
+            return ExitCode::SUCCESS;
+        }
+    }
+}
+
+/// How a path is written by the daemon.
+pub(super) fn is_path(file: &Value, path: &Path) -> bool {
+    file["path"] == crate::telemetry::events::display_path(path)
+}

@@ -1,0 +1,62 @@
+//! Asks the daemon at its socket.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::state;
+use crate::service::socket;
+
+/// Where the socket of the service is.
+const OF_SERVICE: &str = "/run/spiketail";
+/// How long the daemon may take to answer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What the daemon at `socket` answers, or the one that is found.
+///
+/// The error says where it was looked for, and what to do.
+pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Value, String> {
+    let candidates = candidates(socket);
+    let there = candidates.iter().find(|path| path.symlink_metadata().is_ok());
+    let Some(path) = there else {
+        let shown: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
+        return Err(format!(
+            "no daemon answers: there is no {}; see whether it runs, or name its socket with --socket",
+            shown.join(" and no ")
+        ));
+    };
+    let answer = request(path).map_err(|error| {
+        let mend = match error.kind() {
+            io::ErrorKind::PermissionDenied => "ask as root, or as the user that it runs as",
+            io::ErrorKind::ConnectionRefused => "it has ended; start it",
+            _ => "see its log",
+        };
+        format!("cannot ask the daemon at {}: {error}; {mend}", path.display())
+    })?;
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    serde_json::from_str(body)
+        .map_err(|error| format!("{} is no status socket of spiketail: {error}", path.display()))
+}
+
+fn candidates(socket: Option<&Path>) -> Vec<PathBuf> {
+    if let Some(path) = socket {
+        return vec![path.to_owned()];
+    }
+    let env = |name: &str| std::env::var_os(name);
+    let of_user = state::socket(Some(&state::folder(None, env)), env);
+    [Some(Path::new(OF_SERVICE).join(socket::NAME)), of_user].into_iter().flatten().collect()
+}
+
+fn request(path: &Path) -> io::Result<String> {
+    let mut stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    // By an answer to HTTP/1.0 the body is what comes until the end.
+    stream.write_all(b"GET /status HTTP/1.0\r\nhost: spiketail\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,41 @@
+//! A socket in a folder, for people on this machine who may write to it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// The name of the socket in its folder.
+pub const NAME: &str = "status.sock";
+
+/// A socket that is removed when this is dropped.
+pub struct Socket {
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Listens at `path`. One that a dead process left there is replaced.
+    ///
+    /// # Errors
+    /// What the system says, or that somebody else listens there.
+    pub fn listen(path: &Path) -> io::Result<(Socket, UnixListener)> {
+        if fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
+            if UnixStream::connect(path).is_ok() {
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon listens there"));
+            }
+            fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        // Whoever may write to it may ask.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+        Ok((Socket { path: path.to_owned() }, listener))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
