@@ -197,7 +197,9 @@ impl App {
             }
             Err(error) => {
                 let path = display_path(path);
-                let message = format!("`spiketail status` cannot ask this daemon: {path}: {error}");
+                let message = format!(
+                    "`spiketail status` cannot ask this daemon: {path}: {error}; give a folder with --state that this user may write to"
+                );
                 health("no_status", message, true);
                 None
             }

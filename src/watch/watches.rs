@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
+use rustix::fs::{Access, AtFlags, CWD, FileType, StatxFlags, access, statx};
+use rustix::io::Errno;
 
 use crate::watch::discover::{DEPTH_MAX, Visitor};
 use crate::watch::hints::{Inbox, Listener, Nap, Routes};
@@ -197,12 +198,24 @@ impl Watches {
             }
             // It went just now.
             Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+            // Nothing in it can be reached, and nothing in it was known: each sweep tries again, and polls would be in vain.
+            Err(_) if !self.is_routed(dir) && access(dir, Access::EXEC_OK) == Err(Errno::ACCESS) => {
+                self.unlistable(dir, &std::io::Error::from(Errno::ACCESS));
+            }
             Err(error) => {
                 self.polled.insert(dir.to_owned());
                 let (concern, text) = refused(dir, error);
                 self.tell(concern, Trouble::Polled(text));
             }
         }
+    }
+
+    fn unlistable(&mut self, dir: &Path, error: &std::io::Error) {
+        let text = format!(
+            "cannot list {}: {error}; the user that runs spiketail needs r and x on it",
+            dir.display()
+        );
+        self.tell(Concern::Unlisted(dir.to_owned()), Trouble::Unlisted(text));
     }
 
     /// Directories that only links lead to are in no pass: their watches are set anew here, when they were dropped or
@@ -338,11 +351,7 @@ impl Visitor for Watches {
 
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error) {
         if error.kind() != std::io::ErrorKind::NotFound {
-            let text = format!(
-                "cannot list {}: {error}; the user that runs spiketail needs r and x on it",
-                dir.display()
-            );
-            self.tell(Concern::Unlisted(dir.to_owned()), Trouble::Unlisted(text));
+            self.unlistable(dir, error);
         }
     }
 
