@@ -46,12 +46,10 @@ fn try_run(args: &ExplainArgs) -> anyhow::Result<bool> {
     println!("{}", display_path(&path));
     let (is_meant, reasons) = by_configuration(&settings, &path)?;
     reasons.iter().for_each(|reason| println!("  {reason}"));
-    if is_meant {
-        match open_regular(&path) {
-            Err(error) if error.to_string().contains("No such file") => println!("  nothing is there now"),
-            Err(error) => println!("  this user cannot read it: {error}"),
-            Ok(_) => {}
-        }
+    if !path.try_exists().unwrap_or(true) {
+        println!("  nothing is there now");
+    } else if is_meant && let Err(error) = open_regular(&path) {
+        println!("  this user cannot read it: {error}");
     }
     match ask(args.socket.socket.as_deref()) {
         Ok(status) => {

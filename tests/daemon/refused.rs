@@ -2,12 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::common::{Daemon, Place, append, appender, lines, news};
+use crate::common::{Daemon, Place, append, appender, lines, news, pause};
 
 #[test]
 fn a_fifo_is_refused_and_a_file_in_its_place_counts() {
@@ -128,4 +128,36 @@ fn a_directory_without_permission_is_named() {
     fs::set_permissions(place.log("closed"), Permissions::from_mode(0o755)).unwrap();
     append(&place.log("closed/new.log"), lines(0..3));
     daemon.wait_total(&place.log("closed/new.log"), 3);
+}
+
+#[test]
+fn whatever_a_local_user_puts_there_the_daemon_goes_on() {
+    let place = Place::new();
+    let (log, other) = (place.log("app.log"), place.log("other.log"));
+    let sparse = place.beside("sparse");
+    fs::File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+    append(&other, "");
+    let mut daemon = place.watch("*.log");
+    let remove = || drop(fs::remove_file(&log).or_else(|_| fs::remove_dir(&log)));
+    let mut written = 0;
+    for round in 0..100 {
+        remove();
+        match round % 6 {
+            0 => mknodat(CWD, &log, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+            1 => symlink("/dev/zero", &log).unwrap(),
+            2 => symlink(&log, &log).unwrap(),
+            3 => fs::create_dir(&log).unwrap(),
+            4 => symlink(&sparse, &log).unwrap(),
+            _ => fs::hard_link(&other, &log).unwrap(),
+        }
+        append(&other, lines(written..written + 3));
+        written += 3;
+        pause(std::time::Duration::from_millis(10));
+    }
+    daemon.wait_total(&other, written);
+    remove();
+    append(&log, lines(0..7));
+    daemon.wait_total(&log, 7);
+    assert!(daemon.rss_kb() < 150_000, "{} KB", daemon.rss_kb());
+    daemon.stop();
 }
