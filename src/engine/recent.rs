@@ -12,8 +12,8 @@ use crate::telemetry::events::FileChange;
 pub const MINUTES: i64 = 60;
 /// How many changes are kept.
 const CHANGES_MAX: usize = 8;
-/// A reason is cut to so many bytes.
-const REASON_BYTES_MAX: usize = 200;
+/// A reason is cut to so many characters.
+const REASON_CHARS_MAX: usize = 200;
 
 /// Something that happened to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +92,8 @@ impl Recents {
         if changes.len() == CHANGES_MAX {
             changes.pop_front();
         }
-        let end = reason.floor_char_boundary(REASON_BYTES_MAX);
-        changes.push_back(Happened { at_ms, change, reason: reason[..end].to_owned() });
+        let reason = reason.chars().take(REASON_CHARS_MAX).collect();
+        changes.push_back(Happened { at_ms, change, reason });
     }
 
     pub(super) fn forget(&mut self, key: FileKey) {
