@@ -362,8 +362,8 @@ impl Sink for EngineSink {
         self.hints.look(files);
     }
 
-    fn sweep(&self) -> Vec<Key> {
-        self.hints.sweep().into_iter().collect()
+    fn sweep(&self, everything: bool) -> Vec<Key> {
+        self.hints.sweep(everything).into_iter().collect()
     }
 
     fn trouble(&self, trouble: Trouble) {

@@ -32,7 +32,7 @@ use crate::engine::book::{Book, Figures};
 use crate::engine::clock::Clock;
 use crate::engine::committer::{Commits, Committer};
 use crate::engine::plan::{Compiled, CompiledWatch};
-use crate::engine::registry::{Cause, FileKey, Registry, Removed, Status};
+use crate::engine::registry::{Cause, FileKey, Registry, Removed, Status, Sweep};
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::engine::view::{Durations, View};
 use crate::engine::world::World;
@@ -95,6 +95,7 @@ struct Shared {
     /// Signalled when the committer has something to do.
     commit: Condvar,
     torn_scans: AtomicU64,
+    sweeps: AtomicU64,
     turns: Durations,
     commit_times: Durations,
     /// Why the state cannot be kept.
@@ -323,16 +324,19 @@ impl Hints {
         self.0.work.notify_all();
     }
 
-    /// Looks at every file's stat, and queues those where it tells of a change. Forgets files that are gone for good, and
-    /// gives up windows that nobody uses. Gives the keys that were forgotten.
-    pub fn sweep(&self) -> HashSet<FileKey> {
+    /// Looks at the stat of every file, or of those that were not quiet for long and some of the others, and queues those
+    /// where it tells of a change. Forgets files that are gone for good, and gives up windows that nobody uses. Gives the keys
+    /// that were forgotten.
+    pub fn sweep(&self, everything: bool) -> HashSet<FileKey> {
         let now = self.0.clock.now();
+        let number = self.0.sweeps.fetch_add(1, Ordering::Relaxed);
+        let sweep = if everything { Sweep::All } else { Sweep::Lively(number) };
         let keys = self.0.registry().keys();
         let mut forgotten: Vec<Removed> = Vec::new();
         for keys in keys.chunks(256) {
             let probes: Vec<_> = {
                 let mut registry = self.0.registry();
-                keys.iter().filter_map(|key| Some((*key, registry.probe(*key, now)?))).collect()
+                keys.iter().filter_map(|key| Some((*key, registry.probe(*key, now, sweep)?))).collect()
             };
             // Outside of the lock: a dead network filesystem may hold up a stat for minutes.
             let (due, quiet): (Vec<_>, Vec<_>) =
@@ -340,7 +344,7 @@ impl Hints {
             let due: Vec<FileKey> = due.into_iter().map(|(key, _)| key).collect();
             self.queue(&due, Cause::Other);
             let mut registry = self.0.registry();
-            forgotten.extend(quiet.iter().filter_map(|(key, _)| registry.forget_if_gone(*key, now)));
+            forgotten.extend(quiet.iter().filter_map(|(key, _)| registry.was_quiet(*key, now)));
         }
         let keys = forgotten.iter().map(|removed| removed.key).collect();
         if !forgotten.is_empty() {
@@ -377,6 +381,7 @@ impl Shared {
             commits: Mutex::default(),
             commit: Condvar::new(),
             torn_scans: AtomicU64::new(0),
+            sweeps: AtomicU64::new(0),
             turns: Durations::default(),
             commit_times: Durations::default(),
             state_trouble: Mutex::default(),

@@ -55,6 +55,28 @@ enum Phase {
     RunningAgain,
 }
 
+/// Which files a sweep looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sweep {
+    /// All of them.
+    All,
+    /// Those that were not quiet for long, and a share of the others: this is the number of the sweep.
+    Lively(u64),
+}
+
+impl Sweep {
+    /// A file that was quiet for long is looked at by every so many sweeps.
+    const RARELY: u64 = 6;
+
+    /// Each sweep that finds nothing doubles how long a file is left alone.
+    fn is_for(self, key: FileKey, quiet_sweeps: u8) -> bool {
+        let Sweep::Lively(number) = self else { return true };
+        let every =
+            1_u64.checked_shl(quiet_sweeps.into()).map_or(Sweep::RARELY, |every| every.min(Sweep::RARELY));
+        (number + key).is_multiple_of(every)
+    }
+}
+
 /// A watched path.
 pub struct Slot {
     watch: usize,
@@ -65,6 +87,8 @@ pub struct Slot {
     status: Status,
     gone_since: Option<Millis>,
     used: Millis,
+    /// How many sweeps in a row have found nothing new.
+    quiet_sweeps: u8,
     /// When the turn that is running began.
     turn_began: Option<Millis>,
     /// When the event came that the next turn is for; `None` if it is for anything else.
@@ -231,6 +255,7 @@ impl Registry {
             tail: Some(Box::new(tail)),
             gone_since: None,
             used: 0,
+            quiet_sweeps: 0,
             turn_began: None,
             event_at: None,
         };
@@ -333,6 +358,7 @@ impl Registry {
         slot.status = Status { offset, size, generation: tail.generation(), trouble };
         slot.gone_since = tail.is_gone().then(|| slot.gone_since.unwrap_or(now));
         slot.used = now;
+        slot.quiet_sweeps = 0;
         slot.turn_began = None;
         let again = after.more || slot.phase == Phase::RunningAgain;
         slot.phase = if again { Phase::Queued } else { Phase::Idle };
@@ -391,18 +417,21 @@ impl Registry {
 
     /// Looks after an idle file in a sweep: gives up a window that nobody uses, and gives what tells whether a turn is
     /// due. `None` if its turn comes anyway.
-    pub(super) fn probe(&mut self, key: FileKey, now: Millis) -> Option<Probe> {
+    pub(super) fn probe(&mut self, key: FileKey, now: Millis, sweep: Sweep) -> Option<Probe> {
         let slot = self.slots.get_mut(&key).filter(|slot| slot.phase == Phase::Idle)?;
         let tail = slot.tail.as_mut()?;
         if now - slot.used > WINDOW_IDLE_MS && tail.holds_window() {
             tail.release();
             self.windows.pop(&key);
         }
-        Some(tail.probe())
+        sweep.is_for(key, slot.quiet_sweeps).then(|| tail.probe())
     }
 
-    /// Forgets a file that has been gone for long.
-    pub(super) fn forget_if_gone(&mut self, key: FileKey, now: Millis) -> Option<Removed> {
+    /// Notes that a sweep found nothing new. Forgets the file if it has been gone for long.
+    pub(super) fn was_quiet(&mut self, key: FileKey, now: Millis) -> Option<Removed> {
+        if let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.gone_since.is_none()) {
+            slot.quiet_sweeps = slot.quiet_sweeps.saturating_add(1);
+        }
         let is_old = |since| now - since > FORGET_AFTER_MS;
         let gone = |slot: &Slot| slot.phase == Phase::Idle && slot.gone_since.is_some_and(is_old);
         if self.slots.get(&key).is_some_and(gone) { self.remove(key) } else { None }
@@ -499,5 +528,21 @@ impl Registry {
                 tail.release();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_a_file_is_quiet_the_rarer_it_is_looked_at_but_never_not_at_all() {
+        for (quiet_sweeps, looks) in [(0, 60), (1, 30), (2, 15), (3, 10), (200, 10)] {
+            for key in 0..20 {
+                let found = (0..60).filter(|number| Sweep::Lively(*number).is_for(key, quiet_sweeps)).count();
+                assert_eq!(found, looks, "after {quiet_sweeps} quiet sweeps");
+            }
+        }
+        assert!((0..20).all(|key| Sweep::All.is_for(key, 200)));
     }
 }

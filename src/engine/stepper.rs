@@ -47,7 +47,7 @@ impl Stepper {
 
     /// Looks at the stat of every file.
     pub fn sweep(&mut self) {
-        self.hints.sweep();
+        self.hints.sweep(true);
     }
 
     /// Takes one turn. False if there is none to take.

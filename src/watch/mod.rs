@@ -32,8 +32,9 @@ pub trait Sink: Send + Sync {
     /// These files may have changed, some time or other.
     fn look(&self, files: &[Key]);
 
-    /// Any file may have changed: look at all their stats. Gives the files that are known no longer.
-    fn sweep(&self) -> Vec<Key>;
+    /// Any file may have changed: look at their stats, at all of them if `everything` is in doubt. Gives the files that are known
+    /// no longer.
+    fn sweep(&self, everything: bool) -> Vec<Key>;
 
     /// Something is wrong with watching itself.
     fn trouble(&self, trouble: Trouble);

@@ -88,13 +88,13 @@ impl Sweeper {
                 }
                 self.discovery.distrust();
                 self.reconcile(false);
-                self.state.forget();
+                self.state.forget(true);
             }
             self.events(queue.paths);
             let now = Instant::now();
             if now >= sweep_at {
                 self.reconcile(false);
-                self.state.forget();
+                self.state.forget(false);
                 sweep_at = Instant::now() + sweep_every;
             }
             if now >= poll_at && !self.state.polled.is_empty() {

@@ -114,9 +114,9 @@ impl Watches {
         self.drop_watches(doubtful);
     }
 
-    /// Has the sink look at every file, and drops those that it knows no longer.
-    pub(super) fn forget(&mut self) {
-        let gone: HashSet<Key> = self.sink.sweep().into_iter().collect();
+    /// Has the sink look at files, at all of them if `everything` is in doubt, and drops those that it knows no longer.
+    pub(super) fn forget(&mut self, everything: bool) {
+        let gone: HashSet<Key> = self.sink.sweep(everything).into_iter().collect();
         if gone.is_empty() {
             return;
         }

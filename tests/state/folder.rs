@@ -49,12 +49,13 @@ fn nobody_else_may_read_the_state() {
     daemon.stop();
 }
 
-/// Files in the folder that were not there before, besides those that belong to a running database.
+/// Files in the folder that were not there before, besides those that belong to a running daemon.
 fn aside(place: &Place) -> Vec<String> {
     let names =
         fs::read_dir(place.state()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let is_ours =
-        |name: &String| ["lock", "state.db", "state.db-wal", "state.db-shm"].contains(&name.as_str());
+    let is_ours = |name: &String| {
+        ["lock", "state.db", "state.db-wal", "state.db-shm", "status.sock"].contains(&name.as_str())
+    };
     names.filter(|name| !is_ours(name)).collect()
 }
 

@@ -1,0 +1,73 @@
+//! spiketail beside the programs that people use for the same: reading what is there, following a stream, the time from a write to the
+//! event, what idle files cost, bulk scans, many patterns. One table each, and ratios.
+//!
+//! `cargo bench --bench peers [-- --short] [--only catch-up|stream|latency|idle|scan]`
+//!
+//! Peers that are not on the PATH are named and skipped. On Debian: `apt-get install mtail rsyslog ripgrep`.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a measurement that cannot go on ends")]
+
+mod follow;
+mod process;
+mod scan;
+mod ways;
+
+use ways::Way;
+
+/// How much is measured.
+pub(crate) struct Effort {
+    pub catch_up_mb: usize,
+    pub rounds: usize,
+    pub stream_seconds: u64,
+    pub latency_samples: usize,
+    pub idle_seconds: u64,
+    pub idle_files: &'static [usize],
+    pub scan_mb: usize,
+}
+
+const LONG: Effort = Effort {
+    catch_up_mb: 1_000,
+    rounds: 3,
+    stream_seconds: 20,
+    latency_samples: 300,
+    idle_seconds: 20,
+    idle_files: &[2_000, 10_000],
+    scan_mb: 1_000,
+};
+const SHORT: Effort = Effort {
+    catch_up_mb: 64,
+    rounds: 1,
+    stream_seconds: 3,
+    latency_samples: 20,
+    idle_seconds: 3,
+    idle_files: &[2_000],
+    scan_mb: 64,
+};
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let effort = if args.iter().any(|arg| arg == "--short") { SHORT } else { LONG };
+    let only = args.iter().position(|arg| arg == "--only").and_then(|at| args.get(at + 1));
+    let is_wanted = |name: &str| only.is_none_or(|only| only == name);
+    let (ways, missing): (Vec<Way>, Vec<Way>) = Way::ALL.into_iter().partition(|way| way.is_here());
+    let names: Vec<_> = missing.iter().map(|way| way.program()).collect();
+    println!(
+        "not on the PATH, and skipped: {}",
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    );
+    if is_wanted("catch-up") {
+        follow::catch_up(&ways, &effort);
+    }
+    if is_wanted("stream") {
+        follow::stream(&ways, &effort);
+    }
+    if is_wanted("latency") {
+        follow::latency(&ways, &effort);
+    }
+    if is_wanted("idle") {
+        follow::idle(&ways, &effort);
+    }
+    if is_wanted("scan") {
+        scan::scan(&effort);
+        scan::patterns(&effort);
+    }
+}

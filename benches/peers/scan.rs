@@ -1,0 +1,88 @@
+//! Programs that count what is there: bulk scans, and many patterns.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::Effort;
+
+const RUNS: usize = 5;
+
+fn data(folder: &Path, mb: usize) -> std::path::PathBuf {
+    let path = folder.join("app.log");
+    let mut file = File::create(&path).unwrap();
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut block = String::new();
+    for n in 0..40_000 {
+        let level = if n % 100 == 0 { "ERROR" } else { "INFO" };
+        let head = format!("2026-11-22T10:00:00.000Z {level:<5} ");
+        block.push_str(&head);
+        (head.len()..251).for_each(|_| block.push(char::from(b'a' + random.u8(0..26))));
+        block.push('\n');
+    }
+    (0..mb * 1_000_000 / block.len()).for_each(|_| file.write_all(block.as_bytes()).unwrap());
+    path
+}
+
+/// The best time in seconds, and what it printed. `None` where the program is not there.
+fn best(program: &str, args: &[&str]) -> Option<(f64, String)> {
+    let mut best: Option<(f64, String)> = None;
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        let output = Command::new(program).args(args).stdin(Stdio::null()).output().ok()?;
+        let took = begun.elapsed().as_secs_f64();
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if best.as_ref().is_none_or(|(least, _)| took < *least) {
+            best = Some((took, said));
+        }
+    }
+    best
+}
+
+fn row(name: &str, found: Option<(f64, String)>, ours: &mut Option<f64>) {
+    let Some((took, said)) = found else { return println!("{name:<22} is not on the PATH") };
+    let base = *ours.get_or_insert(took);
+    println!("{name:<22} {took:>9.3} {:>12.2}   {}", took / base, said.lines().next().unwrap_or_default());
+}
+
+pub(crate) fn scan(effort: &Effort) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = data(dir.path(), effort.scan_mb);
+    let log = path.to_str().unwrap();
+    println!("\nlines with ERROR in {} MB, warm; best of {RUNS}", effort.scan_mb);
+    println!("{:<22} {:>9} {:>12}", "", "s", "times ours");
+    let mut ours = None;
+    row("spiketail scan", best(env!("CARGO_BIN_EXE_spiketail"), &["scan", log]), &mut ours);
+    row("grep -c", best("grep", &["-c", "ERROR", log]), &mut ours);
+    row("rg -c", best("rg", &["-c", "ERROR", log]), &mut ours);
+    println!("the ways of the essay: cargo bench --bench essay");
+}
+
+pub(crate) fn patterns(effort: &Effort) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = data(dir.path(), effort.scan_mb / 4);
+    let log = path.to_str().unwrap();
+    for count in [1, 10, 100, 1_000] {
+        // None of them is in the data by chance.
+        let words: Vec<String> = (0..count).map(|n| format!("E{n:04}-code")).collect();
+        let file = dir.path().join("patterns");
+        std::fs::write(&file, words.join("\n") + "\n").unwrap();
+        println!("\nlines with any of {count} texts in {} MB; best of {RUNS}", effort.scan_mb / 4);
+        println!("{:<22} {:>9} {:>12}", "", "s", "times ours");
+        let with = |first: &[&str]| {
+            let mut args: Vec<String> = first.iter().map(|arg| (*arg).to_owned()).collect();
+            words.iter().for_each(|word| args.extend(["-e".to_owned(), word.clone()]));
+            args.push(log.to_owned());
+            args
+        };
+        let run = |program: &str, args: &[String]| {
+            best(program, &args.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let mut ours = None;
+        row("spiketail scan", run(env!("CARGO_BIN_EXE_spiketail"), &with(&["scan", "-F"])), &mut ours);
+        row("rg -c -F", run("rg", &with(&["-c", "-F"])), &mut ours);
+        row("grep -c -F -f", best("grep", &["-c", "-F", "-f", file.to_str().unwrap(), log]), &mut ours);
+    }
+}
