@@ -13,6 +13,7 @@ use crate::ways::{Follower, Way};
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(120);
 const LINES_PER_SECOND: u64 = 20_000;
+/// Longer than ours gathers counts for, so that each line is a first one after quiet.
 const LATENCY_PAUSE: Duration = Duration::from_millis(120);
 
 /// 252 bytes a line, and every hundredth holds ERROR.
@@ -66,14 +67,17 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * q).round() as usize]
 }
 
-/// A new log of this size appears beside the other.
+/// The log is rotated, and the new one has this size at once.
 pub(crate) fn catch_up(ways: &[Way], effort: &Effort) {
-    println!("\ncatch-up of {} MB that appear at once; median of {}", effort.catch_up_mb, effort.rounds);
+    println!(
+        "\ncatch-up of {} MB in a log that takes the place of another; median of {}",
+        effort.catch_up_mb, effort.rounds
+    );
     println!("{:<22} {:>9} {:>9} {:>9} {:>9}", "", "wall s", "CPU s", "peak MB", "times ours");
     let (text, errors) = block(40_000);
     let blocks = effort.catch_up_mb * 1_000_000 / text.len();
     let mut ours = None;
-    for way in ways.iter().filter(|way| **way != Way::TailGrep) {
+    for way in ways {
         let (mut walls, mut cpus, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..effort.rounds {
             let (logs, own) = places();
@@ -83,7 +87,8 @@ pub(crate) fn catch_up(ways: &[Way], effort: &Effort) {
             (0..blocks).for_each(|_| file.write_all(text.as_bytes()).unwrap());
             let (total, cpu) = (follower.total(), follower.running.cpu_s());
             let begun = Instant::now();
-            fs::rename(&big, logs.path().join("big.log")).unwrap();
+            fs::rename(logs.path().join("app.log"), logs.path().join("app.log.1")).unwrap();
+            fs::rename(&big, logs.path().join("app.log")).unwrap();
             let Some(end) = follower.wait(total + blocks as u64 * errors, LIMIT) else {
                 println!(
                     "{:<22} found {} of {}",
@@ -176,9 +181,9 @@ pub(crate) fn latency(ways: &[Way], effort: &Effort) {
         let samples =
             if *way == Way::Spiketail { effort.latency_samples.min(100) } else { effort.latency_samples };
         let mut file = File::options().append(true).open(logs.path().join("app.log")).unwrap();
-        let mut times: Vec<f64> = (0..samples)
+        let mut times: Vec<f64> = (0..effort.latency_samples)
             .map(|n| {
-                std::thread::sleep(pause);
+                std::thread::sleep(LATENCY_PAUSE);
                 let line = format!("ERROR number {n}\n");
                 let begun = Instant::now();
                 file.write_all(line.as_bytes()).unwrap();

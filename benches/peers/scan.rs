@@ -44,7 +44,11 @@ fn best(program: &str, args: &[&str]) -> Option<(f64, String)> {
 fn row(name: &str, found: Option<(f64, String)>, ours: &mut Option<f64>) {
     let Some((took, said)) = found else { return println!("{name:<22} is not on the PATH") };
     let base = *ours.get_or_insert(took);
-    println!("{name:<22} {took:>9.3} {:>12.2}   {}", took / base, said.lines().next().unwrap_or_default());
+    println!(
+        "{name:<22} {took:>9.3} {:>12.2}   {}",
+        took / base,
+        said.lines().last().unwrap_or_default().trim()
+    );
 }
 
 pub(crate) fn scan(effort: &Effort) {

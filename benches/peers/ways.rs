@@ -105,7 +105,9 @@ impl Way {
             Way::Spiketail => {
                 let config = write(
                     "spiketail.toml",
-                    format!("[watch.logs]\npaths = [{glob:?}]\n[output.stdout]\ntype = \"json\"\n"),
+                    format!(
+                        "[engine]\nreport_interval = \"100ms\"\n[watch.logs]\npaths = [{glob:?}]\n[output.stdout]\ntype = \"json\"\n"
+                    ),
                 );
                 let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
                 command.args(["run", "--no-state", "-c"]).arg(config);
