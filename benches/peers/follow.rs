@@ -176,10 +176,6 @@ pub(crate) fn latency(ways: &[Way], effort: &Effort) {
     for way in ways {
         let (logs, own) = places();
         let mut follower = started(*way, logs.path(), own.path());
-        // Ours gathers counts for a second, so that a line is quick only after a second of quiet.
-        let pause = if *way == Way::Spiketail { Duration::from_millis(1_050) } else { LATENCY_PAUSE };
-        let samples =
-            if *way == Way::Spiketail { effort.latency_samples.min(100) } else { effort.latency_samples };
         let mut file = File::options().append(true).open(logs.path().join("app.log")).unwrap();
         let mut times: Vec<f64> = (0..effort.latency_samples)
             .map(|n| {
