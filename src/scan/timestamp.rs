@@ -82,6 +82,10 @@ const SETTLED: u8 = 16;
 const HOPELESS: u64 = 64;
 /// How many words further on a stamp is still looked for then.
 const NEAR_WORDS: usize = 3;
+/// No stamp stands further on in a line than this.
+const LOOKED_AT_BYTES_MAX: usize = 64 << 10;
+/// So much of the copy of a line is kept for the next one.
+const KEPT_BYTES_MAX: usize = 256;
 /// How far apart two numbers in the same place may be if they are to be seconds since 1970.
 const DOUBT_MS_MAX: i64 = 31 * 86_400_000;
 
@@ -97,6 +101,8 @@ pub struct Detector {
     /// How many lines in a row had no stamp, before there was any.
     misses: u64,
     last_ms: Option<i64>,
+    /// The line that is looked at. In a mapping it may change meanwhile, and what looks twice must see the same.
+    copy: Vec<u8>,
 }
 
 impl Detector {
@@ -104,7 +110,16 @@ impl Detector {
     #[must_use]
     pub fn new(settings: Arc<TimeSettings>) -> Detector {
         let zone = Zone::new(settings.zone.clone());
-        Detector { settings, zone, found: None, fits: 0, doubt: None, misses: 0, last_ms: None }
+        Detector {
+            settings,
+            zone,
+            found: None,
+            fits: 0,
+            doubt: None,
+            misses: 0,
+            last_ms: None,
+            copy: Vec::new(),
+        }
     }
 
     /// When what `line` tells of happened, which arrived at `arrival_ms`.
@@ -135,6 +150,16 @@ impl Detector {
     }
 
     fn stamp(&mut self, line: &[u8], near: Near) -> Option<i64> {
+        let mut copy = std::mem::take(&mut self.copy);
+        copy.clear();
+        copy.extend_from_slice(&line[..line.len().min(LOOKED_AT_BYTES_MAX)]);
+        let at_ms = self.stamp_of(&copy, near);
+        copy.shrink_to(KEPT_BYTES_MAX);
+        self.copy = copy;
+        at_ms
+    }
+
+    fn stamp_of(&mut self, line: &[u8], near: Near) -> Option<i64> {
         let settings = Arc::clone(&self.settings);
         let kind = settings.format.as_ref().map(|format| &format.0);
         if let Some(found) = self.found

@@ -67,8 +67,9 @@ pub(super) fn number(digits: &[u8]) -> Option<Level> {
     if digits.is_empty() || digits.len() > 3 || (digits[0] == b'0' && digits.len() > 1) {
         return None;
     }
-    let number = digits.iter().try_fold(0_u16, |number, digit| {
-        digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0'))
+    // By value: in a mapping a byte may change between two looks.
+    let number = digits.iter().copied().try_fold(0_u16, |number, digit| {
+        digit.is_ascii_digit().then(|| number * 10 + u16::from(digit.wrapping_sub(b'0')))
     })?;
     Some(match number {
         0..=7 => severity(number),
