@@ -141,7 +141,15 @@ fn explain_says_by_what_a_path_is_watched_or_why_not() {
     let (code, said) = explain(&log);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("watched: [watch.logs] means it, by ") && said.contains("errors 3"), "{said}");
-    assert!(said.contains("opened: being read now"), "{said}");
+    std::fs::rename(&log, place.log("app.log.2")).unwrap();
+    append(&log, lines(3..4));
+    daemon.wait_total(&log, 4);
+    let (_, said) = explain(&log);
+    assert!(
+        said.contains("file number 2 at this path") && said.contains(": another file at the path")
+            || said.contains("removed: "),
+        "{said}"
+    );
     let (code, said) = explain(&place.log("app.log.1"));
     assert!(code == Some(1) && said.contains("[watch.logs] leaves it out: its name looks like"), "{said}");
     let (code, said) = explain(Path::new("/etc/passwd"));

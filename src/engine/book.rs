@@ -198,7 +198,10 @@ impl Book {
         for (news, generation) in &turn.news {
             let event = self.file_event(watch, tail.path(), news, *generation);
             event.emit();
-            self.recents.happened(key, self.clock.wall_ns() / 1_000_000, event.event, &event.reason);
+            // That every file was opened once says nothing, and a hundred thousand of them would cost.
+            if event.event != FileChange::Opened || *generation > 1 {
+                self.recents.happened(key, self.clock.wall_ns() / 1_000_000, event.event, &event.reason);
+            }
         }
         if !self.counts.contains_key(&key) {
             self.alarms.watch_path(&plan, watch, key, tail.path());
