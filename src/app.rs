@@ -354,8 +354,8 @@ impl Sink for EngineSink {
         Some(key)
     }
 
-    fn heard(&self, files: &[Key]) {
-        self.hints.heard(files);
+    fn heard(&self, files: &[Key], is_alone: bool) {
+        self.hints.heard(files, is_alone);
     }
 
     fn look(&self, files: &[Key]) {

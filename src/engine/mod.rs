@@ -83,6 +83,8 @@ struct Shared {
     registry: Mutex<Registry>,
     /// Since when each watch has had its paths, in nanoseconds since the epoch, if that was before the start.
     watched_since: Mutex<Vec<WatchRecord>>,
+    /// For the turns of whoever brings news from the kernel.
+    scanners: Mutex<worker::Scanners>,
     /// Signalled when a slot becomes ready, or the engine stops.
     work: Condvar,
     /// Signalled when no worker is busy.
@@ -298,10 +300,21 @@ impl Hints {
         self.0.note_if_all_is_read(&self.0.registry());
     }
 
-    /// Says that these files changed, because the kernel told so just now.
-    pub fn heard(&self, keys: &[FileKey]) {
+    /// Says that these files changed, because the kernel told so just now. If it had nothing else to tell, whoever brings
+    /// the news reads what is new himself: that takes no longer than to wake a worker.
+    pub fn heard(&self, keys: &[FileKey], is_alone: bool) {
+        let mut scanners = is_alone.then(|| lock(&self.0.scanners));
+        self.heard_by(keys, scanners.as_deref_mut());
+    }
+
+    fn heard_by(&self, keys: &[FileKey], scanners: Option<&mut worker::Scanners>) {
         let now = self.0.clock.now();
-        self.queue(keys, Cause::Event(now));
+        let Some(scanners) = scanners else { return self.queue(keys, Cause::Event(now)) };
+        for key in keys {
+            if !worker::at_once(&self.0, scanners, *key, now) {
+                self.queue(&[*key], Cause::Event(now));
+            }
+        }
     }
 
     /// Says that these files may have changed, some time or other.
@@ -373,6 +386,7 @@ impl Shared {
             clock,
             registry: Mutex::new(registry),
             watched_since: Mutex::default(),
+            scanners: Mutex::default(),
             work: Condvar::new(),
             idle: Condvar::new(),
             book: Mutex::new(book),

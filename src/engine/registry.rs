@@ -114,6 +114,15 @@ impl Slot {
         self.turn_began
     }
 
+    /// Begins a turn.
+    fn begin(&mut self, key: FileKey, plan: &Arc<Compiled>, now: Millis) -> Option<Job> {
+        let tail = self.tail.take()?;
+        self.phase = Phase::Running;
+        self.turn_began = Some(now);
+        let is_prompt = self.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
+        Some(Job { key, watch: self.watch, tail, plan: Arc::clone(plan), is_prompt })
+    }
+
     /// What was known of it after its last turn.
     #[must_use]
     pub fn status(&self) -> &Status {
@@ -340,12 +349,33 @@ impl Registry {
         }
         let key = self.ready.pop_front()?;
         let slot = self.slots.get_mut(&key)?;
-        let tail = slot.tail.take()?;
-        slot.phase = Phase::Running;
-        slot.turn_began = Some(now);
+        let job = slot.begin(key, &self.plan, now)?;
         self.running += 1;
-        let is_prompt = slot.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
-        Some(Job { key, watch: slot.watch, tail, plan: Arc::clone(&self.plan), is_prompt })
+        Some(job)
+    }
+
+    /// The turn of a file of which the kernel told at `now`, unless it has one already.
+    pub(super) fn take_at_once(&mut self, key: FileKey, now: Millis) -> Option<Job> {
+        if self.held || self.stopped {
+            return None;
+        }
+        let slot = self.slots.get_mut(&key).filter(|slot| slot.phase == Phase::Idle)?;
+        slot.event_at = Some(now);
+        let job = slot.begin(key, &self.plan, now)?;
+        self.running += 1;
+        Some(job)
+    }
+
+    /// Takes back a turn that was not taken, for a worker to take: the kernel told at `at` of what it is for.
+    pub(super) fn hand_back(&mut self, job: Job, at: Millis) {
+        self.running -= 1;
+        let Some(slot) = self.slots.get_mut(&job.key) else { return };
+        let is_by_event = slot.phase == Phase::Running || slot.event_at.is_some();
+        slot.event_at = is_by_event.then_some(at);
+        slot.phase = Phase::Queued;
+        slot.turn_began = None;
+        slot.tail = Some(job.tail);
+        self.ready.push_back(job.key);
     }
 
     /// Takes a tail back after its turn. True if another turn of it is due.

@@ -40,9 +40,9 @@ impl Stepper {
         self.hints.adopt(|id: &FileId| wanted(&id.watch, &id.path));
     }
 
-    /// Says that the kernel told of a change of these files.
-    pub fn heard(&mut self, keys: &[FileKey]) {
-        self.hints.heard(keys);
+    /// Says that the kernel told of a change of these files, and whether it had nothing else to tell.
+    pub fn heard(&mut self, keys: &[FileKey], is_alone: bool) {
+        self.hints.heard_by(keys, is_alone.then_some(&mut self.scanners));
     }
 
     /// Looks at the stat of every file.

@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
+use crate::detect::Millis;
 use crate::engine::Shared;
 use crate::engine::book::Due;
 use crate::engine::plan::Compiled;
-use crate::engine::registry::{After, Cause, Job};
-use crate::file::tail::{Turn, Wants};
+use crate::engine::registry::{After, Cause, FileKey, Job};
+use crate::file::tail::{Moment, Tail, Turn, Wants};
 use crate::scan::scanner::Scanner;
 
 /// A scanner per watch, as long as the plan stays.
@@ -46,11 +47,38 @@ pub(super) fn step(shared: &Shared, scanners: &mut Scanners) -> bool {
     job.map(|job| work(shared, scanners, job)).is_some()
 }
 
+/// How much a turn reads at most that is taken by whoever hears of a change, in bytes: the kernel has more to tell meanwhile.
+const BRIEF_BYTES_MAX: u64 = 256 << 10;
+
+/// Takes the turn of a file of which the kernel told at `now`, if it is a brief one and nobody else is at it. Where it is not,
+/// it is left to a worker. False if nothing was done.
+pub(super) fn at_once(shared: &Shared, scanners: &mut Scanners, key: FileKey, now: Millis) -> bool {
+    let Some(mut job) = shared.registry().take_at_once(key, now) else { return false };
+    let begun = Instant::now();
+    let bytes_max = shared.settings.turn_bytes_max.min(BRIEF_BYTES_MAX);
+    let turn = attempt(shared, scanners, &mut job, bytes_max, |tail, scanner, wants, moment| {
+        tail.brief_turn(scanner, wants, moment)
+    });
+    if let Some(None) = turn {
+        let mut registry = shared.registry();
+        registry.hand_back(job, now);
+        if !registry.is_busy() {
+            shared.idle.notify_all();
+        }
+        drop(registry);
+        shared.work.notify_one();
+    } else {
+        shared.turns.note(begun.elapsed());
+        finish(shared, job, turn.flatten(), Tail::stands_at_path);
+    }
+    true
+}
+
 fn work(shared: &Shared, scanners: &mut Scanners, mut job: Job) {
     let begun = Instant::now();
     let turn = take_turn(shared, scanners, &mut job);
     shared.turns.note(begun.elapsed());
-    finish(shared, job, turn);
+    finish(shared, job, turn, |_| true);
 }
 
 fn next(shared: &Shared) -> Option<Job> {
@@ -67,23 +95,37 @@ fn next(shared: &Shared) -> Option<Job> {
 }
 
 fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut Job) -> Option<Turn> {
+    let bytes_max = shared.settings.turn_bytes_max;
+    attempt(shared, scanners, job, bytes_max, |tail, scanner, wants, moment| {
+        tail.turn(scanner, wants, moment)
+    })
+}
+
+/// Has `turn` read a file. `None` if it failed: a defect in the reading of one file must not end the reading of all.
+fn attempt<T>(
+    shared: &Shared,
+    scanners: &mut Scanners,
+    job: &mut Job,
+    bytes_max: u64,
+    turn: impl FnOnce(&mut Tail, &mut Scanner, &Wants, Moment) -> T,
+) -> Option<T> {
     let watch = &job.plan.watches[job.watch];
     let wants = Wants {
         samples_max: watch.samples_max,
-        bytes_max: shared.settings.turn_bytes_max,
+        bytes_max,
         time: Arc::clone(&watch.time),
         counts_lines: watch.counts_lines,
     };
     let scanner = scanners.of(&job.plan, job.watch);
     let moment = shared.clock.moment(job.is_prompt);
     let tail = &mut job.tail;
-    // A defect in the reading of one file must not end the reading of all.
-    let turn = catch_unwind(AssertUnwindSafe(|| tail.turn(scanner, &wants, moment)));
+    let turn = catch_unwind(AssertUnwindSafe(|| turn(tail, scanner, &wants, moment)));
     turn.inspect_err(|_| tracing::error!(path = %job.tail.path().display(), "a turn of this file failed"))
         .ok()
 }
 
-fn finish(shared: &Shared, job: Job, turn: Option<Turn>) {
+/// Hands over what a turn found. `is_all` looks, after everything was told, whether that was all.
+fn finish(shared: &Shared, job: Job, turn: Option<Turn>, is_all: impl FnOnce(&Tail) -> bool) {
     let now = shared.clock.now();
     let mut after = After {
         windows_max: shared.settings.windows_max,
@@ -100,6 +142,7 @@ fn finish(shared: &Shared, job: Job, turn: Option<Turn>) {
         }
         (read_by, released) = (turn.read_by, turn.released);
     }
+    after.more |= !is_all(&job.tail);
     let mut registry = shared.registry();
     // Only now: whoever goes on from there must not be committed before what was found up to there.
     if !released.is_empty() {

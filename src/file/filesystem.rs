@@ -47,6 +47,9 @@ pub trait Handle: Send + Sync {
     /// Where the data at or after `offset` begins; `None` if there is only a hole, or nobody knows.
     fn next_data(&self, offset: u64) -> Option<u64>;
 
+    /// Whether it lies on a network, so that any look at it may wait for that.
+    fn is_remote(&self) -> bool;
+
     /// A way of reading it, in windows of about `window_bytes`.
     fn source(self: Arc<Self>, reader: Reader, window_bytes: usize) -> Box<dyn Source>;
 }
@@ -85,6 +88,10 @@ impl Handle for std::fs::File {
 
     fn next_data(&self, offset: u64) -> Option<u64> {
         next_data(self, offset)
+    }
+
+    fn is_remote(&self) -> bool {
+        is_remote(self)
     }
 
     fn source(self: Arc<Self>, reader: Reader, window_bytes: usize) -> Box<dyn Source> {

@@ -54,6 +54,8 @@ pub struct Reading {
     /// Where that begins of which nobody saw when it was written, and since when it can have been, in nanoseconds since the
     /// epoch.
     unwatched_since: Option<(u64, i64)>,
+    /// Whether it lies on a network, so that each look at it may wait for that.
+    is_remote: bool,
 }
 
 /// What a scan of one window found, before it is known whether to believe it.
@@ -76,6 +78,7 @@ impl Reading {
     pub fn begin(file: Arc<dyn Handle>, stat: &Stat, settings: &FileSettings) -> Reading {
         let mark = Mark::default();
         Reading {
+            is_remote: file.is_remote(),
             source: Arc::clone(&file).source(settings.reader, settings.window_bytes),
             file,
             window_bytes: settings.window_bytes as u64,
@@ -123,6 +126,12 @@ impl Reading {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.mark.head.len == 0
+    }
+
+    /// Whether it lies on a network, so that each look at it may wait for that.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// Whether it may have changed since the last look without a trace in its stamps: the kernel's clock stands still for

@@ -2,8 +2,9 @@
 //!
 //! Reading goes on in a file that was renamed or removed, for as long as someone may still write to it; meanwhile the
 //! file that took its place is read as well. [`former`] has the former files of the path, [`opening`] the way to a new
-//! one.
+//! one, [`brief`] the turn of a file that has only grown.
 
+mod brief;
 mod former;
 mod opening;
 
@@ -247,16 +248,8 @@ impl Tail {
 
     /// Takes one turn: judges what is new, as `wants` says.
     pub fn turn(&mut self, scanner: &mut Scanner, wants: &Wants, moment: Moment) -> Turn {
-        let turn = Turn::new(scanner.rules().len(), wants.samples_max);
-        let now_ms = moment.wall_ns / 1_000_000;
-        let clock = LineClock::new(&wants.time, wants.counts_lines, self.stamps.take(), now_ms);
-        let counter = Counter { scanner, clock, budget: wants.bytes_max };
-        let mut hands = Hands { counter, moment, turn };
         self.is_asked |= self.claims.turn_begins(&self.path);
-        self.settled = None;
-        if self.since_ns == 0 {
-            self.since_ns = moment.wall_ns - STAMP_LAG_NS;
-        }
+        let mut hands = self.hands(scanner, wants, moment);
         self.find_lost(&mut hands);
         // What came before is read before.
         if self.has_backlog() {
@@ -273,6 +266,24 @@ impl Tail {
             }
             self.drain(&mut hands);
         }
+        self.conclude(hands, wants)
+    }
+
+    /// What a turn begins with.
+    fn hands<'a>(&mut self, scanner: &'a mut Scanner, wants: &Wants, moment: Moment) -> Hands<'a> {
+        let turn = Turn::new(scanner.rules().len(), wants.samples_max);
+        let now_ms = moment.wall_ns / 1_000_000;
+        let clock = LineClock::new(&wants.time, wants.counts_lines, self.stamps.take(), now_ms);
+        let counter = Counter { scanner, clock, budget: wants.bytes_max };
+        self.settled = None;
+        if self.since_ns == 0 {
+            self.since_ns = moment.wall_ns - STAMP_LAG_NS;
+        }
+        Hands { counter, moment, turn }
+    }
+
+    /// What a turn ends with.
+    fn conclude(&mut self, hands: Hands<'_>, wants: &Wants) -> Turn {
         let Hands { mut turn, counter, .. } = hands;
         turn.draining = !self.draining.is_empty();
         turn.bytes = wants.bytes_max.saturating_sub(counter.budget);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, EventKind, ModifyKind, RenameMode};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::watch::{Key, Sink};
 
@@ -79,25 +80,29 @@ pub(super) struct Listener {
 
 impl notify::EventHandler for Listener {
     fn handle_event(&mut self, event: notify::Result<notify::Event>) {
-        if let Some(nap) = self.nap.before_event(Instant::now()) {
+        let what = event.as_ref().ok().and_then(|event| event.paths.first());
+        let came = self
+            .nap
+            .before_event(Instant::now(), what.map(|path| xxh3_64(path.as_os_str().as_encoded_bytes())));
+        if came == Came::InFlood {
             // This thread has nothing else to do, and whoever waits for it waits a few milliseconds at most.
             #[expect(
                 clippy::disallowed_methods,
                 reason = "the nap is the point: the kernel merges events meanwhile"
             )]
-            std::thread::sleep(nap);
-            self.nap.woke(Instant::now());
+            std::thread::sleep(NAP);
         }
         match event {
             Ok(event) if event.need_rescan() => self.inbox.change(|queue| queue.lost = true),
-            Ok(event) => self.pass_on(event),
+            Ok(event) => self.pass_on(event, came != Came::Queued),
             Err(_) => self.inbox.change(|queue| queue.lost = true),
         }
+        self.nap.after_event(Instant::now());
     }
 }
 
 impl Listener {
-    fn pass_on(&self, event: notify::Event) {
+    fn pass_on(&self, event: notify::Event, is_alone: bool) {
         let is_write = match event.kind {
             // Reading, our own included; a write that closes was reported as a write before.
             EventKind::Access(AccessKind::Open(_) | AccessKind::Close(_) | AccessKind::Read) => return,
@@ -109,7 +114,7 @@ impl Listener {
         for path in event.paths {
             let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(files) = routes.get(&path) {
-                self.sink.heard(files);
+                self.sink.heard(files, is_alone);
             }
             drop(routes);
             if !is_write {
@@ -134,10 +139,24 @@ const QUEUED_GAP: Duration = Duration::from_micros(20);
 /// This many events at the rate of a flood make one.
 const FLOOD_EVENTS: u32 = 32;
 
+/// How an event came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// It was waited for.
+    Alone,
+    /// Behind others that were in the kernel's queue.
+    Queued,
+    /// After others of its kind, and more will follow: nap before it is passed on.
+    InFlood,
+}
+
 /// Decides when the callback naps. Time is an argument.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Nap {
+    /// When the last event was dealt with.
     last: Option<Instant>,
+    /// What it was about.
+    what: Option<u64>,
     /// When the events that are judged together began, and how many they are.
     begun: Option<Instant>,
     events: u32,
@@ -146,15 +165,14 @@ pub(super) struct Nap {
 
 impl Nap {
     pub(super) fn new() -> Nap {
-        Nap { last: None, begun: None, events: 0, is_flood: false }
+        Nap { last: None, what: None, begun: None, events: 0, is_flood: false }
     }
 
-    /// An event arrived. Gives how long to nap before it is passed on.
-    pub(super) fn before_event(&mut self, now: Instant) -> Option<Duration> {
+    /// An event arrived that is about `what`, if anyone knows.
+    pub(super) fn before_event(&mut self, now: Instant, what: Option<u64>) -> Came {
         let gap = self.last.map_or(CALM, |last| now.saturating_duration_since(last));
-        self.last = Some(now);
         if gap >= CALM {
-            *self = Nap { last: self.last, begun: Some(now), events: 0, is_flood: false };
+            *self = Nap { begun: Some(now), ..Nap::new() };
         }
         self.events += 1;
         if self.events == FLOOD_EVENTS {
@@ -163,11 +181,17 @@ impl Nap {
             self.is_flood |= lasted < FLOOD_GAP * FLOOD_EVENTS;
             (self.begun, self.events) = (Some(now), 0);
         }
-        (self.is_flood && gap >= QUEUED_GAP).then_some(NAP)
+        // The kernel merges events about the same: if this one was queued, nothing else was.
+        let is_same = what.is_some() && what == std::mem::replace(&mut self.what, what);
+        match (gap >= QUEUED_GAP || is_same, self.is_flood) {
+            (true, true) => Came::InFlood,
+            (true, false) => Came::Alone,
+            (false, _) => Came::Queued,
+        }
     }
 
-    /// The nap is over.
-    pub(super) fn woke(&mut self, now: Instant) {
+    /// The event was dealt with.
+    pub(super) fn after_event(&mut self, now: Instant) {
         self.last = Some(now);
     }
 }
@@ -176,19 +200,22 @@ impl Nap {
 mod tests {
     use super::*;
 
-    /// How many naps `events` events take that come `gap` apart, when each nap swallows those that fall into it.
-    fn naps(events: u32, gap: Duration) -> u32 {
+    const A: Option<u64> = Some(1);
+
+    /// How many naps `events` events take that come `gap` apart, about the first of `files`, then the next, and so on, when
+    /// each nap swallows those that fall into it.
+    fn naps(events: u32, gap: Duration, files: u64) -> u32 {
         let (mut nap, mut naps) = (Nap::new(), 0);
         let mut now = Instant::now();
         let mut due = now;
-        for _ in 0..events {
+        for n in 0..events {
             now = now.max(due);
-            if let Some(rest) = nap.before_event(now) {
+            if nap.before_event(now, Some(u64::from(n) % files)) == Came::InFlood {
                 naps += 1;
-                now += rest;
+                now += NAP;
                 due = now;
-                nap.woke(now);
             }
+            nap.after_event(now);
             due += gap;
         }
         naps
@@ -196,18 +223,33 @@ mod tests {
 
     #[test]
     fn quiet_files_are_passed_on_at_once() {
-        assert_eq!(naps(10_000, Duration::from_millis(1)), 0);
-        assert_eq!(naps(31, Duration::from_micros(50)), 0);
+        assert_eq!(naps(10_000, Duration::from_millis(1), 1), 0);
+        assert_eq!(naps(31, Duration::from_micros(50), 1), 0);
     }
 
     #[test]
     fn a_flood_is_napped_through() {
-        assert!(naps(10_000, Duration::from_micros(50)) > 5_000);
+        assert!(naps(10_000, Duration::from_micros(50), 1) > 9_900);
+        assert!(naps(10_000, Duration::from_micros(50), 2) > 9_900);
     }
 
     #[test]
     fn a_backlog_in_the_queue_is_drained_without_naps() {
-        assert_eq!(naps(10_000, Duration::from_micros(2)), 0);
+        assert_eq!(naps(10_000, Duration::from_micros(2), 2), 0);
+    }
+
+    #[test]
+    fn what_is_queued_is_not_alone_unless_it_is_about_the_same() {
+        let (mut nap, now) = (Nap::new(), Instant::now());
+        assert_eq!(nap.before_event(now, A), Came::Alone);
+        nap.after_event(now + Duration::from_micros(70));
+        assert_eq!(nap.before_event(now + Duration::from_micros(71), Some(2)), Came::Queued);
+        nap.after_event(now + Duration::from_micros(72));
+        assert_eq!(nap.before_event(now + Duration::from_micros(73), Some(2)), Came::Alone);
+        nap.after_event(now + Duration::from_micros(74));
+        assert_eq!(nap.before_event(now + Duration::from_micros(75), None), Came::Queued);
+        nap.after_event(now + Duration::from_micros(76));
+        assert_eq!(nap.before_event(now + Duration::from_micros(77), None), Came::Queued);
     }
 
     #[test]
@@ -216,9 +258,11 @@ mod tests {
         let mut now = Instant::now();
         for _ in 0..100 {
             now += Duration::from_micros(50);
-            let _ = nap.before_event(now);
+            nap.before_event(now, A);
+            nap.after_event(now);
         }
-        assert!(nap.before_event(now + Duration::from_micros(50)).is_some());
-        assert!(nap.before_event(now + Duration::from_millis(20)).is_none());
+        assert_eq!(nap.before_event(now + Duration::from_micros(50), A), Came::InFlood);
+        nap.after_event(now + Duration::from_micros(50));
+        assert_eq!(nap.before_event(now + Duration::from_millis(20), A), Came::Alone);
     }
 }

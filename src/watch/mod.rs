@@ -26,8 +26,8 @@ pub trait Sink: Send + Sync {
     /// wanted.
     fn found(&self, watch: usize, path: &Path, existing: bool) -> Option<Key>;
 
-    /// The kernel told just now that these files changed.
-    fn heard(&self, files: &[Key]);
+    /// The kernel told just now that these files changed, and whether it had nothing else to tell.
+    fn heard(&self, files: &[Key], is_alone: bool);
 
     /// These files may have changed, some time or other.
     fn look(&self, files: &[Key]);

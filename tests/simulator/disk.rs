@@ -206,6 +206,10 @@ impl Handle for Open {
         (zeros < rest.len()).then_some(offset + zeros as u64)
     }
 
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     fn source(self: Arc<Self>, _: Reader, _: usize) -> Box<dyn Source> {
         Box::new(Bytes { file: self })
     }

@@ -70,6 +70,8 @@ struct Life {
     /// Whether rotated names are watched as well.
     is_glob: bool,
     rng: Rng,
+    /// Whether the kernel had nothing else to tell.
+    alone: Rng,
 }
 
 pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>) -> Result<(), Fault> {
@@ -90,6 +92,7 @@ pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>
         sound,
         is_glob,
         rng,
+        alone: Rng::with_seed(!seed),
     };
     // The path is known before anything happens.
     let actions = std::mem::take(&mut life.world().actions);
@@ -208,7 +211,8 @@ impl Life {
         };
         self.find(&path, Origin::Appeared);
         if let Some(key) = self.keys.get(&path).copied() {
-            self.engine().heard(&[key]);
+            let is_alone = self.alone.bool();
+            self.engine().heard(&[key], is_alone);
             self.world().pass(150 * MS);
         }
     }
