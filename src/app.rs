@@ -339,7 +339,7 @@ impl EngineSink {
 }
 
 impl Sink for EngineSink {
-    fn found(&self, watch: usize, path: &Path, existing: bool) -> Option<Key> {
+    fn found(&self, watch: usize, path: &Arc<Path>, existing: bool) -> Option<Key> {
         if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino)))
         {
             tracing::debug!(path = %path.display(), "not watched: the daemon writes to it itself");

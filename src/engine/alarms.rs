@@ -16,7 +16,7 @@ use crate::detect::Millis;
 use crate::detect::condition::{Condition, Observation};
 use crate::engine::clock::Clock;
 use crate::engine::plan::Compiled;
-use crate::engine::registry::FileKey;
+use crate::engine::slot::FileKey;
 use crate::engine::view::AlertReport;
 use crate::file::tally::{Sample, Tally};
 use crate::store::{AlertId, AlertRecord, TransitionRecord};

@@ -1,7 +1,7 @@
 //! Counts per path and rule, and the alerts over them. Everything that leaves the engine leaves from here, in order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::detect::Millis;
@@ -10,7 +10,7 @@ use crate::engine::clock::Clock;
 use crate::engine::odd_stamps::OddStamps;
 use crate::engine::plan::Compiled;
 use crate::engine::recent::{Recent, Recents};
-use crate::engine::registry::{FileKey, Removed, Status};
+use crate::engine::slot::{FileKey, Removed, Status};
 use crate::engine::view::AlertReport;
 use crate::file::record::TailRecord;
 use crate::file::tail::{News, Tail, Turn};
@@ -22,11 +22,11 @@ use crate::telemetry::events::{CountEvent, FileChange, FileEvent, HealthEvent};
 /// Counts of one path.
 struct Counts {
     watch: usize,
-    path: PathBuf,
+    path: Arc<Path>,
     generation: u64,
-    rules: Vec<Count>,
+    rules: Box<[Count]>,
     /// Totals of rules that are not in the plan, by name.
-    other_rules: Vec<RuleTotal>,
+    other_rules: Box<[RuleTotal]>,
     bytes_read: u64,
     bytes_missed: u64,
     /// Since when the path has been watched, in milliseconds since the epoch.
@@ -120,7 +120,7 @@ pub struct Book {
     plan: Arc<Compiled>,
     clock: Clock,
     report_interval_ms: Millis,
-    counts: HashMap<FileKey, Counts>,
+    counts: HashMap<FileKey, Box<Counts>>,
     /// Paths with counts that were not reported yet.
     unreported: HashSet<FileKey>,
     alarms: Alarms,
@@ -158,15 +158,16 @@ impl Book {
         &mut self,
         key: FileKey,
         watch: usize,
+        path: &Arc<Path>,
         record: &FileRecord,
         since_ms: Millis,
     ) -> bool {
         let mut counts = Counts {
             watch,
-            path: record.id.path.clone(),
+            path: Arc::clone(path),
             generation: record.tail.generation,
-            rules: Vec::new(),
-            other_rules: Vec::new(),
+            rules: Box::default(),
+            other_rules: Box::default(),
             bytes_read: record.bytes_read,
             bytes_missed: record.bytes_missed,
             since_ms,
@@ -175,7 +176,7 @@ impl Book {
         if counts.rules.iter().any(|count| count.unreported > 0) {
             self.unreported.insert(key);
         }
-        self.counts.insert(key, counts);
+        self.counts.insert(key, Box::new(counts));
         self.alarms.restore_path(&self.plan, watch, key, &record.id.path);
         self.alarms.watch_path(&self.plan, watch, key, &record.id.path);
         !self.unreported.is_empty()
@@ -206,15 +207,17 @@ impl Book {
         if !self.counts.contains_key(&key) {
             self.alarms.watch_path(&plan, watch, key, tail.path());
         }
-        let counts = self.counts.entry(key).or_insert_with(|| Counts {
-            watch,
-            path: tail.path().to_owned(),
-            generation: 0,
-            rules: vec![Count::default(); rules],
-            other_rules: Vec::new(),
-            bytes_read: 0,
-            bytes_missed: 0,
-            since_ms: now,
+        let counts = self.counts.entry(key).or_insert_with(|| {
+            Box::new(Counts {
+                watch,
+                path: Arc::clone(tail.path()),
+                generation: 0,
+                rules: vec![Count::default(); rules].into(),
+                other_rules: Box::default(),
+                bytes_read: 0,
+                bytes_missed: 0,
+                since_ms: now,
+            })
         });
         counts.generation = tail.generation();
         counts.bytes_read += turn.bytes;
@@ -331,7 +334,7 @@ impl Book {
     }
 
     fn id(&self, counts: &Counts) -> FileId {
-        FileId { watch: self.plan.watches[counts.watch].name.clone(), path: counts.path.clone() }
+        FileId { watch: self.plan.watches[counts.watch].name.clone(), path: counts.path.to_path_buf() }
     }
 
     /// What was counted of a path.
@@ -412,7 +415,7 @@ impl Book {
             let Some(watch) = renumbered.get(counts.watch).copied().flatten() else { continue };
             let before = old.watches[counts.watch].rules.names();
             let totals = before.iter().zip(&counts.rules).map(|(name, count)| count.told(name));
-            let totals: Vec<_> = totals.chain(counts.other_rules.drain(..)).collect();
+            let totals: Vec<_> = totals.chain(std::mem::take(&mut counts.other_rules)).collect();
             counts.take_over(&totals, self.plan.watches[watch].rules.names());
             counts.watch = watch;
         }
@@ -460,7 +463,7 @@ impl Book {
             CountEvent {
                 watch: watch.name.clone(),
                 rule: watch.rules.names()[rule].clone(),
-                path: counts.path.clone(),
+                path: counts.path.to_path_buf(),
                 delta: count.unreported,
                 total: count.total,
                 generation: counts.generation,

@@ -9,12 +9,15 @@ pub mod book;
 pub mod clock;
 mod committer;
 mod odd_stamps;
+mod open_files;
 pub mod plan;
 pub mod recent;
 pub mod registry;
 pub mod settings;
 mod shelf;
+pub mod slot;
 pub mod stepper;
+mod sweep;
 mod ticker;
 pub mod view;
 mod worker;
@@ -32,8 +35,10 @@ use crate::engine::book::{Book, Figures};
 use crate::engine::clock::Clock;
 use crate::engine::committer::{Commits, Committer};
 use crate::engine::plan::{Compiled, CompiledWatch};
-use crate::engine::registry::{Cause, FileKey, Registry, Removed, Status, Sweep};
+use crate::engine::registry::Registry;
 use crate::engine::settings::{EngineSettings, Plan};
+use crate::engine::slot::{Cause, FileKey, Removed, Status};
+use crate::engine::sweep::Sweep;
 use crate::engine::view::{Durations, View};
 use crate::engine::world::World;
 use crate::file::tail::Origin;
@@ -271,7 +276,7 @@ impl Engine {
 
 impl Hints {
     /// Adds a path to watch number `watch`. Gives its key; a path that the watch has already keeps its own.
-    pub fn add(&self, watch: usize, path: &Path, origin: Origin) -> FileKey {
+    pub fn add(&self, watch: usize, path: &Arc<Path>, origin: Origin) -> FileKey {
         let shared = &self.0;
         let origin = if origin == Origin::Existing { shared.came_meanwhile(watch) } else { origin };
         let (key, record) = {
@@ -279,7 +284,8 @@ impl Hints {
             let (key, record) = registry.add(watch, path, origin);
             // Before any turn of it is taken.
             let since_ms = shared.watched_since_ms(registry.watch(watch));
-            let later = record.is_some_and(|record| shared.book().restore(key, watch, &record, since_ms));
+            let later =
+                record.is_some_and(|record| shared.book().restore(key, watch, path, &record, since_ms));
             (key, later)
         };
         shared.work.notify_one();
@@ -294,7 +300,7 @@ impl Hints {
     pub fn adopt(&self, wanted: impl Fn(&FileId) -> bool) {
         let paths = self.0.registry().remembered(wanted);
         for (watch, path) in paths {
-            self.add(watch, &path, Origin::Appeared);
+            self.add(watch, &Arc::from(path), Origin::Appeared);
         }
         self.0.is_discovered.store(true, Ordering::Relaxed);
         self.0.note_if_all_is_read(&self.0.registry());
@@ -471,7 +477,7 @@ impl Shared {
     fn files(&self) -> Vec<FileReport> {
         let registry = self.registry();
         let book = self.book();
-        let report = |(key, slot): (FileKey, &registry::Slot)| FileReport {
+        let report = |(key, slot): (FileKey, &slot::Slot)| FileReport {
             key,
             watch: registry.watch(slot.watch()).name.clone(),
             path: slot.path().to_owned(),

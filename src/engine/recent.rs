@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::detect::Millis;
-use crate::engine::registry::FileKey;
+use crate::engine::slot::FileKey;
 use crate::telemetry::events::FileChange;
 
 /// How many minutes are kept.

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use crate::detect::Millis;
+use crate::engine::open_files::{OpenFiles, Openness};
 use crate::engine::plan::{Compiled, CompiledWatch};
 use crate::engine::shelf::Shelf;
+use crate::engine::slot::{Cause, FileKey, Job, Phase, Removed, Slot, Status};
+use crate::engine::sweep::Sweep;
 use crate::file::claims::{Claims, Mark};
 use crate::file::filesystem::Filesystem;
 use crate::file::identity::Identity;
@@ -16,143 +19,11 @@ use crate::file::record::TailRecord;
 use crate::file::tail::{Origin, Probe, Tail};
 use crate::store::{FileId, FileRecord, MarkRecord};
 
-/// The number of a watched path, never used again for another.
-pub type FileKey = u64;
-
 /// A path at which nothing has been for this long is forgotten, with its counts, in milliseconds.
 const FORGET_AFTER_MS: Millis = 24 * 3600 * 1000;
 
 /// Windows that were not used for this long are unmapped by the next sweep, in milliseconds.
 const WINDOW_IDLE_MS: Millis = 5_000;
-
-/// A turn that begins this soon after its event, in milliseconds, was prompt: nothing else can have happened meanwhile
-/// that would not have been looked at.
-const PROMPT_MS: Millis = 100;
-
-/// So many files are closed when the system has no descriptor left for another.
-const CLOSED_AT_ONCE: usize = 64;
-
-/// What a status event says of a file: offset and size in bytes, how many files have stood at the path, and why it
-/// cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Status {
-    /// Judged up to here.
-    pub offset: u64,
-    /// Size at the last look.
-    pub size: u64,
-    /// How many files have stood at the path.
-    pub generation: u64,
-    /// Why the file cannot be read.
-    pub trouble: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Idle,
-    Queued,
-    Running,
-    /// A hint came while its turn was running: another turn follows.
-    RunningAgain,
-}
-
-/// Which files a sweep looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sweep {
-    /// All of them.
-    All,
-    /// Those that were not quiet for long, and a share of the others: this is the number of the sweep.
-    Lively(u64),
-}
-
-impl Sweep {
-    /// A file that was quiet for long is looked at by every so many sweeps.
-    const RARELY: u64 = 6;
-
-    /// Each sweep that finds nothing doubles how long a file is left alone.
-    fn is_for(self, key: FileKey, quiet_sweeps: u8) -> bool {
-        let Sweep::Lively(number) = self else { return true };
-        let every =
-            1_u64.checked_shl(quiet_sweeps.into()).map_or(Sweep::RARELY, |every| every.min(Sweep::RARELY));
-        (number + key).is_multiple_of(every)
-    }
-}
-
-/// A watched path.
-pub struct Slot {
-    watch: usize,
-    path: PathBuf,
-    phase: Phase,
-    /// Taken out while a worker runs its turn.
-    tail: Option<Box<Tail>>,
-    status: Status,
-    gone_since: Option<Millis>,
-    used: Millis,
-    /// How many sweeps in a row have found nothing new.
-    quiet_sweeps: u8,
-    /// When the turn that is running began.
-    turn_began: Option<Millis>,
-    /// When the event came that the next turn is for; `None` if it is for anything else.
-    event_at: Option<Millis>,
-}
-
-impl Slot {
-    /// Number of its watch.
-    #[must_use]
-    pub fn watch(&self) -> usize {
-        self.watch
-    }
-
-    /// Its path.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// When the turn that is running began, if one is.
-    #[must_use]
-    pub fn turn_began(&self) -> Option<Millis> {
-        self.turn_began
-    }
-
-    /// Begins a turn.
-    fn begin(&mut self, key: FileKey, plan: &Arc<Compiled>, now: Millis) -> Option<Job> {
-        let tail = self.tail.take()?;
-        self.phase = Phase::Running;
-        self.turn_began = Some(now);
-        let is_prompt = self.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
-        Some(Job { key, watch: self.watch, tail, plan: Arc::clone(plan), is_prompt })
-    }
-
-    /// What was known of it after its last turn.
-    #[must_use]
-    pub fn status(&self) -> &Status {
-        &self.status
-    }
-}
-
-/// A turn to be taken.
-pub struct Job {
-    /// Which file.
-    pub key: FileKey,
-    /// Number of its watch.
-    pub watch: usize,
-    /// The file's tail; to be given back.
-    pub tail: Box<Tail>,
-    /// The plan to work by.
-    pub plan: Arc<Compiled>,
-    /// Whether the turn comes right after the event that it was asked for by.
-    pub is_prompt: bool,
-}
-
-/// What is left of a file that is no longer watched.
-pub struct Removed {
-    /// Which file it was.
-    pub key: FileKey,
-    /// Where reading stopped.
-    pub tail: TailRecord,
-    /// The files that were read, each with how far.
-    pub marks: Vec<(Identity, Mark)>,
-}
 
 /// What a turn asks for when it is over.
 #[derive(Debug, Default)]
@@ -169,15 +40,6 @@ pub struct After {
     pub open_files_max: usize,
 }
 
-/// Why a file is put into the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The kernel told of a change at this time.
-    Event(Millis),
-    /// Anything else.
-    Other,
-}
-
 /// All watched paths.
 pub struct Registry {
     plan: Arc<Compiled>,
@@ -185,17 +47,15 @@ pub struct Registry {
     /// Who reads which file, by name of the watch.
     claims: HashMap<String, Arc<Claims>>,
     shelf: Shelf,
-    slots: HashMap<FileKey, Slot>,
-    by_path: HashMap<(usize, PathBuf), FileKey>,
+    slots: HashMap<FileKey, Box<Slot>>,
+    by_path: HashMap<(usize, Arc<Path>), FileKey>,
     ready: VecDeque<FileKey>,
     running: usize,
     held: bool,
     stopped: bool,
     draining: HashSet<FileKey>,
     windows: LruCache<FileKey, ()>,
-    /// How many files each path holds open.
-    open: LruCache<FileKey, usize>,
-    open_files: usize,
+    open_files: OpenFiles,
     next_key: FileKey,
 }
 
@@ -214,8 +74,7 @@ impl Registry {
             stopped: false,
             draining: HashSet::new(),
             windows: LruCache::unbounded(),
-            open: LruCache::unbounded(),
-            open_files: 0,
+            open_files: OpenFiles::default(),
             next_key: 1,
         }
     }
@@ -231,23 +90,30 @@ impl Registry {
                 continue;
             };
             let key = self.new_key();
-            let tail = self.tail(key, watch, &record.id.path, Origin::Appeared).restored(&record.tail);
+            let tail = self
+                .tail(key, watch, Arc::from(record.id.path.as_path()), Origin::Appeared)
+                .restored(&record.tail);
             self.shelf.put_ready(key, tail, record);
         }
     }
 
     /// Adds a path, or queues it if it is there already. Gives its key, and what was remembered of it.
-    pub(super) fn add(&mut self, watch: usize, path: &Path, origin: Origin) -> (FileKey, Option<FileRecord>) {
-        if let Some(key) = self.by_path.get(&(watch, path.to_owned())).copied() {
+    pub(super) fn add(
+        &mut self,
+        watch: usize,
+        path: &Arc<Path>,
+        origin: Origin,
+    ) -> (FileKey, Option<FileRecord>) {
+        if let Some(key) = self.by_path.get(&(watch, Arc::clone(path))).copied() {
             self.enqueue(key, Cause::Other);
             return (key, None);
         }
-        let id = FileId { watch: self.plan.watches[watch].name.clone(), path: path.to_owned() };
+        let id = FileId { watch: self.plan.watches[watch].name.clone(), path: path.to_path_buf() };
         let (key, tail, record) = match self.shelf.take_ready(&id) {
             Some((key, tail, record)) => (key, tail, Some(record)),
             None => {
                 let (key, record) = (self.new_key(), self.shelf.take(&id));
-                let tail = self.tail(key, watch, path, origin);
+                let tail = self.tail(key, watch, Arc::clone(path), origin);
                 let tail = match &record {
                     Some(record) => tail.restored(&record.tail),
                     None => tail,
@@ -258,7 +124,7 @@ impl Registry {
         let (offset, size) = tail.position().unwrap_or_default();
         let slot = Slot {
             watch,
-            path: path.to_owned(),
+            path: Arc::clone(path),
             phase: Phase::Idle,
             status: Status { offset, size, generation: tail.generation(), trouble: None },
             tail: Some(Box::new(tail)),
@@ -267,9 +133,10 @@ impl Registry {
             quiet_sweeps: 0,
             turn_began: None,
             event_at: None,
+            open: Openness::default(),
         };
-        self.slots.insert(key, slot);
-        self.by_path.insert((watch, path.to_owned()), key);
+        self.slots.insert(key, Box::new(slot));
+        self.by_path.insert((watch, Arc::clone(path)), key);
         self.enqueue(key, Cause::Other);
         (key, record)
     }
@@ -293,10 +160,10 @@ impl Registry {
         Arc::clone(self.claims.entry(watch.to_owned()).or_default())
     }
 
-    fn tail(&mut self, key: FileKey, watch: usize, path: &Path, origin: Origin) -> Tail {
+    fn tail(&mut self, key: FileKey, watch: usize, path: Arc<Path>, origin: Origin) -> Tail {
         let watch = Arc::clone(&self.plan).watches[watch].clone();
         let (filesystem, claims) = (Arc::clone(&self.filesystem), self.claims(&watch.name));
-        Tail::new(key, path.to_owned(), watch.file, filesystem, claims, origin)
+        Tail::new(key, path, watch.file, filesystem, claims, origin)
     }
 
     fn new_key(&mut self) -> FileKey {
@@ -397,9 +264,8 @@ impl Registry {
         } else {
             self.windows.pop(&key);
         }
-        let open = tail.open_files();
+        self.open_files.note(key, &mut slot.open, tail.open_files());
         slot.tail = Some(tail);
-        self.count_open(key, open);
         if again {
             self.ready.push_back(key);
         }
@@ -409,40 +275,16 @@ impl Registry {
             self.draining.remove(&key);
         }
         self.unmap_surplus(after.windows_max);
-        let open_max =
-            if after.starved { self.open_files.saturating_sub(CLOSED_AT_ONCE) } else { after.open_files_max };
-        let closed = self.close_surplus(open_max);
+        let closed = if after.starved {
+            self.open_files.close_some(&mut self.slots)
+        } else {
+            self.open_files.close_surplus(&mut self.slots, after.open_files_max)
+        };
         if after.starved && closed > 0 {
             self.enqueue(key, Cause::Other);
             return true;
         }
         again
-    }
-
-    fn count_open(&mut self, key: FileKey, now: usize) {
-        let before = if now == 0 { self.open.pop(&key) } else { self.open.put(key, now) };
-        self.open_files = self.open_files + now - before.unwrap_or(0);
-    }
-
-    /// Closes the files that were not used for the longest time, but none that a worker has. Gives how many.
-    fn close_surplus(&mut self, open_files_max: usize) -> usize {
-        let mut closed = 0;
-        for _ in 0..self.open.len() {
-            if self.open_files <= open_files_max {
-                break;
-            }
-            let Some((key, count)) = self.open.pop_lru() else { break };
-            self.open_files -= count;
-            if let Some(tail) = self.slots.get_mut(&key).and_then(|slot| slot.tail.as_mut()) {
-                tail.park();
-                closed += count - tail.open_files();
-                let open = tail.open_files();
-                self.count_open(key, open);
-            } else {
-                self.count_open(key, count);
-            }
-        }
-        closed
     }
 
     /// Looks after an idle file in a sweep: gives up a window that nobody uses, and gives what tells whether a turn is
@@ -463,7 +305,7 @@ impl Registry {
             slot.quiet_sweeps = slot.quiet_sweeps.saturating_add(1);
         }
         let is_old = |since| now - since > FORGET_AFTER_MS;
-        let gone = |slot: &Slot| slot.phase == Phase::Idle && slot.gone_since.is_some_and(is_old);
+        let gone = |slot: &Box<Slot>| slot.phase == Phase::Idle && slot.gone_since.is_some_and(is_old);
         if self.slots.get(&key).is_some_and(gone) { self.remove(key) } else { None }
     }
 
@@ -476,7 +318,7 @@ impl Registry {
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = (FileKey, &Slot)> {
-        self.slots.iter().map(|(key, slot)| (*key, slot))
+        self.slots.iter().map(|(key, slot)| (*key, &**slot))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -532,15 +374,15 @@ impl Registry {
 
     /// What is to be remembered of every file. Nothing is running.
     pub(super) fn records(&self) -> Vec<(FileKey, TailRecord)> {
-        let tail = |slot: &Slot| slot.tail.as_ref().map(|tail| tail.record());
-        self.slots.iter().filter_map(|(key, slot)| Some((*key, tail(slot)?))).collect()
+        let record = |slot: &Slot| slot.tail.as_ref().map(|tail| tail.record());
+        self.slots().filter_map(|(key, slot)| Some((key, record(slot)?))).collect()
     }
 
     fn remove(&mut self, key: FileKey) -> Option<Removed> {
         let mut slot = self.slots.remove(&key)?;
         self.by_path.remove(&(slot.watch, slot.path));
         self.windows.pop(&key);
-        self.count_open(key, 0);
+        self.open_files.note(key, &mut slot.open, 0);
         self.draining.remove(&key);
         self.ready.retain(|ready| *ready != key);
         let mut tail = slot.tail.take()?;
@@ -558,21 +400,5 @@ impl Registry {
                 tail.release();
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longer_a_file_is_quiet_the_rarer_it_is_looked_at_but_never_not_at_all() {
-        for (quiet_sweeps, looks) in [(0, 60), (1, 30), (2, 15), (3, 10), (200, 10)] {
-            for key in 0..20 {
-                let found = (0..60).filter(|number| Sweep::Lively(*number).is_for(key, quiet_sweeps)).count();
-                assert_eq!(found, looks, "after {quiet_sweeps} quiet sweeps");
-            }
-        }
-        assert!((0..20).all(|key| Sweep::All.is_for(key, 200)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::registry::FileKey;
+use crate::engine::slot::FileKey;
 use crate::file::claims::Mark;
 use crate::file::identity::Identity;
 use crate::file::tail::Tail;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::engine::committer::Committer;
 use crate::engine::plan::Compiled;
-use crate::engine::registry::FileKey;
 use crate::engine::settings::EngineSettings;
+use crate::engine::slot::FileKey;
 use crate::engine::world::World;
 use crate::engine::{FileReport, Hints, Shared, worker};
 use crate::file::tail::Origin;
@@ -32,7 +32,7 @@ impl Stepper {
 
     /// Adds a path that was found.
     pub fn add(&mut self, watch: usize, path: &Path, origin: Origin) -> FileKey {
-        self.hints.add(watch, path, origin)
+        self.hints.add(watch, &Arc::from(path), origin)
     }
 
     /// Takes up the remembered paths that were not found, if they are `wanted` still.

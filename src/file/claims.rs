@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
@@ -38,7 +38,7 @@ pub const MARKS_MAX: usize = 16_384;
 struct Table {
     owned: HashMap<Identity, Owner>,
     marks: LruCache<Identity, Mark>,
-    paths: HashMap<PathBuf, Base>,
+    paths: HashMap<Arc<Path>, Base>,
 }
 
 /// The path that a rotated name comes from.
@@ -131,8 +131,8 @@ impl Claims {
     }
 
     /// Says that `owner` reads `path`.
-    pub fn enroll(&self, path: &Path, owner: Owner) {
-        self.table().paths.entry(path.to_owned()).or_insert(Base {
+    pub fn enroll(&self, path: &Arc<Path>, owner: Owner) {
+        self.table().paths.entry(Arc::clone(path)).or_insert(Base {
             owner,
             begun: 0,
             ended: 0,
@@ -179,7 +179,7 @@ impl Claims {
         let dir = path.parent()?;
         [Some(dir), dir.parent()].into_iter().flatten().find_map(|dir| {
             let mut paths = bases.iter().map(|base| dir.join(base));
-            paths.find_map(|base| table.paths.get(&base).map(|reader| (base.clone(), *reader)))
+            paths.find_map(|base| table.paths.get(base.as_path()).map(|reader| (base.clone(), *reader)))
         })
     }
 
@@ -213,7 +213,7 @@ mod tests {
     fn a_rotated_name_finds_the_path_that_it_comes_from() {
         let claims = Claims::default();
         let base = |path: &str| claims.base_of(Path::new(path)).map(|(path, base)| (path, base.owner));
-        claims.enroll(Path::new("/logs/app.log"), 7);
+        claims.enroll(&Arc::from(Path::new("/logs/app.log")), 7);
         let app = Some((PathBuf::from("/logs/app.log"), 7));
         for path in ["/logs/app.log.1", "/logs/app.log-20261122.gz", "/logs/old/app.log.3"] {
             assert_eq!(base(path), app, "{path}");

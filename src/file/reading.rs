@@ -12,7 +12,7 @@ use crate::file::filesystem::Handle;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
 use crate::file::line_clock::Unwatched;
 use crate::file::record::Place;
-use crate::file::settings::FileSettings;
+use crate::file::settings::{FileSettings, Reader};
 use crate::file::source::{Sight, Source};
 use crate::file::tally::Tally;
 use crate::scan::lines::{LineCursor, Step};
@@ -42,11 +42,12 @@ pub enum Progress {
 /// A file that is being read.
 pub struct Reading {
     file: Arc<dyn Handle>,
-    source: Box<dyn Source>,
+    /// Its bytes, once any were asked for.
+    source: Option<Box<dyn Source>>,
+    reader: Reader,
     window_bytes: u64,
-    mark: Mark,
-    /// What the last look saw.
-    seen: Stat,
+    /// How far it was judged, and what the last look saw.
+    place: Place,
     /// Whether the next look compares the head even if the file grew.
     doubt: bool,
     /// Whether a change right after the last look may have left the stamps as that look saw them.
@@ -76,14 +77,13 @@ impl Reading {
     /// Begins at the first byte.
     #[must_use]
     pub fn begin(file: Arc<dyn Handle>, stat: &Stat, settings: &FileSettings) -> Reading {
-        let mark = Mark::default();
         Reading {
             is_remote: file.is_remote(),
-            source: Arc::clone(&file).source(settings.reader, settings.window_bytes),
             file,
+            source: None,
+            reader: settings.reader,
             window_bytes: settings.window_bytes as u64,
-            mark,
-            seen: Stat { size: 0, ..*stat },
+            place: Place { size: 0, ..Place::of(stat, Mark::default()) },
             doubt: false,
             is_racy: true,
             unwatched_since: Some((0, if stat.born_ns > 0 { stat.born_ns } else { stat.modified_ns })),
@@ -94,9 +94,10 @@ impl Reading {
     #[must_use]
     pub fn resume(file: Arc<dyn Handle>, stat: &Stat, settings: &FileSettings, mark: Mark) -> Reading {
         let mut reading = Reading::begin(file, stat, settings);
-        reading.seen.size = mark.cursor.offset;
+        reading.place.size = mark.cursor.offset;
         // What was searched of an unfinished line may have been written anew.
-        reading.mark = Mark { cursor: LineCursor { searched: mark.cursor.offset, ..mark.cursor }, ..mark };
+        reading.place.mark =
+            Mark { cursor: LineCursor { searched: mark.cursor.offset, ..mark.cursor }, ..mark };
         reading.unwatched_since = Some((mark.cursor.offset, stat.modified_ns));
         reading.doubt = true;
         reading
@@ -113,11 +114,11 @@ impl Reading {
         settings: &FileSettings,
     ) -> io::Result<Reading> {
         let mut reading = Reading::begin(file, stat, settings);
-        reading.mark.cursor = last_line_start(&*reading.file, size, settings.line_bytes_max)?;
-        reading.seen.size = size;
-        let offset = reading.mark.cursor.offset;
-        reading.mark.anchor = reading.anchor_at(offset)?;
-        reading.mark.head = Head::of(&reading.head_bytes(offset)?);
+        reading.place.mark.cursor = last_line_start(&*reading.file, size, settings.line_bytes_max)?;
+        reading.place.size = size;
+        let offset = reading.place.mark.cursor.offset;
+        reading.place.mark.anchor = reading.anchor_at(offset)?;
+        reading.place.mark.head = Head::of(&reading.head_bytes(offset)?);
         reading.unwatched_since = None;
         Ok(reading)
     }
@@ -125,7 +126,7 @@ impl Reading {
     /// Whether nothing was ever seen in it.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.mark.head.len == 0
+        self.place.mark.head.len == 0
     }
 
     /// Whether it lies on a network, so that each look at it may wait for that.
@@ -158,8 +159,8 @@ impl Reading {
 
     /// Says how the file was when it was last looked at, before it was opened anew.
     pub fn remember(&mut self, place: &Place) {
-        self.seen.size = place.size;
-        (self.seen.modified_ns, self.seen.changed_ns) = (place.modified_ns, place.changed_ns);
+        self.place.size = place.size;
+        (self.place.modified_ns, self.place.changed_ns) = (place.modified_ns, place.changed_ns);
         self.unwatched_since = Some((self.offset(), place.modified_ns));
     }
 
@@ -170,48 +171,53 @@ impl Reading {
 
     /// Says when the file had last changed while it still stood at its path.
     pub fn remember_modified(&mut self, modified_ns: i64) {
-        self.seen.modified_ns = self.seen.modified_ns.min(modified_ns);
+        self.place.modified_ns = self.place.modified_ns.min(modified_ns);
+    }
+
+    /// Says whether any later change will show in its stat.
+    pub fn set_settled(&mut self, is_settled: bool) {
+        self.place.is_settled = is_settled;
     }
 
     /// Which file it is.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        Identity::from(&self.seen)
+        self.place.identity
     }
 
     /// What is remembered of it.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place::of(&self.seen, self.mark)
+        self.place
     }
 
     /// How far it was read, and how to recognise it.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        self.mark
+        self.place.mark
     }
 
     /// How far it was judged, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.mark.cursor.offset
+        self.place.mark.cursor.offset
     }
 
     /// Its size at the last look, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.seen.size
+        self.place.size
     }
 
     /// Whether a window is mapped onto it.
     #[must_use]
     pub fn holds_window(&self) -> bool {
-        self.source.holds_window()
+        self.source.as_ref().is_some_and(|source| source.holds_window())
     }
 
     /// Gives up window and buffers until there is something to read.
     pub fn release(&mut self) {
-        self.source.release();
+        self.source = None;
     }
 
     /// Looks at the open file: its stat, and whether what was judged still stands. `now_ns` is the time on the clock that
@@ -232,10 +238,9 @@ impl Reading {
 
     /// Starts over at the first byte: the file was truncated or rewritten.
     pub fn restart(&mut self) {
-        self.mark = Mark::default();
-        self.seen.size = 0;
+        (self.place.mark, self.place.size) = (Mark::default(), 0);
         self.doubt = false;
-        self.source.release();
+        self.release();
     }
 
     /// Judges complete lines up to the size in `stat`, at most about `budget` bytes of them.
@@ -258,9 +263,9 @@ impl Reading {
     fn read_on(&mut self, stat: &Stat, counter: &mut Counter<'_>, tally: &mut Tally) -> io::Result<Progress> {
         if stat.size < self.size() {
             // An unfinished line was cut off; what was searched of it may be written anew.
-            self.mark.cursor.searched = self.offset();
+            self.place.mark.cursor.searched = self.offset();
         }
-        self.seen = *stat;
+        self.place = Place::of(stat, self.place.mark);
         let (to, until_ms) = (stat.size, stat.modified_ns / 1_000_000);
         counter.clock.set_unwatched(self.unwatched_since.map(|(from, since_ns)| Unwatched {
             from,
@@ -270,7 +275,7 @@ impl Reading {
         }));
         let mut wanted = self.step_bytes();
         let (mut changed_ns, mut care) = (stat.changed_ns, false);
-        while self.mark.cursor.searched < stat.size {
+        while self.place.mark.cursor.searched < stat.size {
             let to = stat.size.min(self.offset() + wanted);
             let careful = care || to - self.offset() <= CARE_BYTES;
             let blank = Tally::new(tally.matched.len(), tally.samples_max());
@@ -296,10 +301,10 @@ impl Reading {
                     return Ok(Progress::Disturbed);
                 }
             }
-            self.mark.cursor = trial.cursor;
+            self.place.mark.cursor = trial.cursor;
             if self.offset() == 0 {
                 // Nothing is judged yet: what was seen of the first line tells whether it is the same file later.
-                self.mark.head = Head::of(&self.head_bytes(to)?);
+                self.place.mark.head = Head::of(&self.head_bytes(to)?);
             }
             tally.merge(trial.tally);
             if in_hole && !self.skip_hole()? && moved == 0 {
@@ -326,17 +331,23 @@ impl Reading {
         if to <= self.offset() {
             return Ok(());
         }
-        let (mut cursor, from) = (self.mark.cursor, self.offset());
+        let (mut cursor, from) = (self.place.mark.cursor, self.offset());
         let mut found = Tally::new(tally.matched.len(), tally.samples_max());
-        let sight = self.source.show(from..to, &mut |bytes| {
+        let sight = self.source().show(from..to, &mut |bytes| {
             counter.finish(&mut cursor, bytes, &mut found);
         })?;
         if sight == Sight::Whole {
-            self.mark.cursor = cursor;
-            self.mark.anchor = self.anchor_at(cursor.offset)?;
+            self.place.mark.cursor = cursor;
+            self.place.mark.anchor = self.anchor_at(cursor.offset)?;
             tally.merge(found);
         }
         Ok(())
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        let file = &self.file;
+        let open = || Arc::clone(file).source(self.reader, self.window_bytes as usize);
+        &mut **self.source.get_or_insert_with(open)
     }
 
     fn step_bytes(&self) -> u64 {
@@ -358,13 +369,13 @@ impl Reading {
         blank: &Tally,
         careful: bool,
     ) -> io::Result<Option<Trial>> {
-        let known = self.mark.anchor;
+        let known = self.place.mark.anchor;
         let before = known.len();
         let offset = self.offset();
         let from = offset - before as u64;
-        let mut cursor = self.mark.cursor;
+        let mut cursor = self.place.mark.cursor;
         let mut trial = None;
-        let sight = self.source.show(from..to, &mut |bytes| {
+        let sight = self.source().show(from..to, &mut |bytes| {
             if (bytes.len() as u64) < to - from || bytes[..before] != *known.bytes() {
                 return;
             }
@@ -396,10 +407,10 @@ impl Reading {
         if self.file.stat()?.size < to {
             return Ok(false);
         }
-        let from = self.offset() - self.mark.anchor.len() as u64;
+        let from = self.offset() - self.place.mark.anchor.len() as u64;
         let mut same = false;
         let lead = from..from + trial.lead.len() as u64;
-        let sight = self.source.show(lead, &mut |bytes| same = bytes == trial.lead)?;
+        let sight = self.source().show(lead, &mut |bytes| same = bytes == trial.lead)?;
         if !same || sight == Sight::Torn {
             return Ok(false);
         }
@@ -409,27 +420,27 @@ impl Reading {
             return Ok(false);
         }
         let is_whole = head.len() as u64 == trial.cursor.offset.min(HEAD_BYTES as u64);
-        if !is_whole || !self.mark.head.matches(&head) {
+        if !is_whole || !self.place.mark.head.matches(&head) {
             return Ok(false);
         }
-        self.mark.head = Head::of(&head);
-        self.mark.anchor = trial.anchor;
+        self.place.mark.head = Head::of(&head);
+        self.place.mark.anchor = trial.anchor;
         Ok(true)
     }
 
     fn content(&mut self) -> io::Result<Content> {
-        let (anchor, offset) = (self.mark.anchor, self.offset());
+        let (anchor, offset) = (self.place.mark.anchor, self.offset());
         let mut same = true;
         if !anchor.is_empty() {
             let range = offset - anchor.len() as u64..offset;
-            let sight = self.source.show(range, &mut |bytes| same = bytes == anchor.bytes())?;
+            let sight = self.source().show(range, &mut |bytes| same = bytes == anchor.bytes())?;
             same &= sight == Sight::Whole;
         }
         if !same {
             return Ok(Content::AnchorDiffers);
         }
         if self.doubt {
-            if !self.mark.head.matches(&self.head_bytes(self.mark.head.len as u64)?) {
+            if !self.place.mark.head.matches(&self.head_bytes(self.place.mark.head.len as u64)?) {
                 return Ok(Content::HeadDiffers);
             }
             self.doubt = false;
@@ -442,8 +453,8 @@ impl Reading {
         let Some(data) = self.file.next_data(self.offset()) else { return Ok(false) };
         let data = data.min(self.size());
         if data > self.offset() {
-            self.mark.cursor.move_to(data);
-            self.mark.anchor = self.anchor_at(data)?;
+            self.place.mark.cursor.move_to(data);
+            self.place.mark.anchor = self.anchor_at(data)?;
         }
         Ok(true)
     }

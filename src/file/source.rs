@@ -32,9 +32,9 @@ pub trait Source: Send {
 pub struct MappedSource {
     file: Arc<File>,
     window_bytes: usize,
-    window: Option<MappedWindow>,
+    window: Option<Box<MappedWindow>>,
     /// Used from the first time that the filesystem refuses to map.
-    fallback: Option<PreadSource>,
+    fallback: Option<Box<PreadSource>>,
 }
 
 impl MappedSource {
@@ -49,7 +49,7 @@ impl MappedSource {
             Some(window) => Ok(self.window.insert(window)),
             None => {
                 let bytes = self.window_bytes.max((range.end - range.start) as usize);
-                Ok(self.window.insert(MappedWindow::map(&self.file, range.start, bytes)?))
+                Ok(self.window.insert(Box::new(MappedWindow::map(&self.file, range.start, bytes)?)))
             }
         }
     }
@@ -71,7 +71,7 @@ impl Source for MappedSource {
             {
                 return self
                     .fallback
-                    .insert(PreadSource::new(Arc::<File>::clone(&self.file)))
+                    .insert(Box::new(PreadSource::new(Arc::<File>::clone(&self.file))))
                     .show(range, look);
             }
             Err(error) => return Err(error),

@@ -11,7 +11,7 @@ mod opening;
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::file::change::{AtPath, Change, Known, Seen, classify};
@@ -51,10 +51,22 @@ struct Hands<'a> {
     turn: Turn,
 }
 
+/// What is known of a file that is not read yet.
+#[derive(Default)]
+struct Unopened {
+    /// A file whose name looks rotated, and how many turns of the path that it comes from had begun when it was found to
+    /// be no copy of that.
+    asked: Option<(Identity, u64)>,
+    /// A file that was found to be a copy of one that another path has.
+    copied: Option<Identity>,
+    /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
+    refused_size: Option<u64>,
+}
+
 /// A pathname, read as one perpetual stream.
 pub struct Tail {
     id: Owner,
-    path: PathBuf,
+    path: Arc<Path>,
     settings: FileSettings,
     filesystem: Arc<dyn Filesystem>,
     claims: Arc<Claims>,
@@ -64,28 +76,21 @@ pub struct Tail {
     /// Former files that are to be found again, oldest first.
     lost: VecDeque<Lost>,
     /// The file that stood at the path last, once it does not any longer.
-    last: Option<Place>,
+    last: Option<Box<Place>>,
     /// Former files that were read to their end, as long as one may come up again compressed.
-    ended: VecDeque<Place>,
+    ended: Vec<Place>,
     /// Since when the path has been read, in nanoseconds since the epoch.
     since_ns: i64,
-    /// A file whose name looks rotated, and how many turns of the path that it comes from had begun when it was found to
-    /// be no copy of that.
-    asked: Option<(Identity, u64)>,
+    /// What is known of the file at the path before it is read.
+    unopened: Option<Box<Unopened>>,
     /// Whether a rotated name waits to hear whether its file is one that stood here unseen.
     is_asked: bool,
-    /// A file that was found to be a copy of one that another path has.
-    copied: Option<Identity>,
-    /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
-    refused_size: Option<u64>,
     generation: u64,
-    trouble: Option<String>,
+    trouble: Option<Box<str>>,
     /// What is known of the stamps of its lines.
     stamps: Option<Box<Stamps>>,
     /// Whether everything was read that there was, so that what is new was written just now.
     is_caught_up: bool,
-    /// The stat of a file that will not change without its stat changing too.
-    settled: Option<Stat>,
     /// Hash of what was last given to be remembered.
     recorded: u64,
 }
@@ -100,12 +105,13 @@ impl Tail {
     #[must_use]
     pub fn new(
         id: Owner,
-        path: PathBuf,
+        path: impl Into<Arc<Path>>,
         settings: FileSettings,
         filesystem: Arc<dyn Filesystem>,
         claims: Arc<Claims>,
         origin: Origin,
     ) -> Tail {
+        let path = path.into();
         claims.enroll(&path, id);
         Tail {
             id,
@@ -118,17 +124,14 @@ impl Tail {
             draining: VecDeque::new(),
             lost: VecDeque::new(),
             last: None,
-            ended: VecDeque::new(),
+            ended: Vec::new(),
             since_ns: 0,
-            asked: None,
+            unopened: None,
             is_asked: false,
-            copied: None,
-            refused_size: None,
             generation: 0,
             trouble: None,
             stamps: None,
             is_caught_up: false,
-            settled: None,
             recorded: 0,
         }
     }
@@ -148,8 +151,8 @@ impl Tail {
             .map(|place| Lost { place: *place, is_gone: is_gone(place) })
             .collect();
         self.current = current.filter(is_ours).map_or(Current::None, |place| Current::Parked(*place));
-        self.last = record.last;
-        self.ended = record.ended.iter().copied().collect();
+        self.last = record.last.map(Box::new);
+        self.ended.clone_from(&record.ended);
         self.since_ns = record.since_ns;
         self.generation = record.generation;
         self.origin = Origin::Appeared;
@@ -159,7 +162,7 @@ impl Tail {
 
     /// The path.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &Arc<Path> {
         &self.path
     }
 
@@ -225,8 +228,8 @@ impl Tail {
     pub fn probe(&self) -> Probe {
         Probe {
             filesystem: Arc::clone(&self.filesystem),
-            path: self.path.clone(),
-            settled: self.settled,
+            path: Arc::clone(&self.path),
+            settled: self.place().filter(|place| place.is_settled),
             is_gone: self.is_gone(),
         }
     }
@@ -240,8 +243,8 @@ impl Tail {
             generation: self.generation,
             current,
             former: self.draining.iter().map(Draining::place).chain(lost).collect(),
-            last: self.last.filter(|_| current.is_none()),
-            ended: self.ended.iter().copied().collect(),
+            last: self.last.as_deref().copied().filter(|_| current.is_none()),
+            ended: self.ended.clone(),
             since_ns: self.since_ns,
         }
     }
@@ -275,7 +278,9 @@ impl Tail {
         let now_ms = moment.wall_ns / 1_000_000;
         let clock = LineClock::new(&wants.time, wants.counts_lines, self.stamps.take(), now_ms);
         let counter = Counter { scanner, clock, budget: wants.bytes_max };
-        self.settled = None;
+        if let Current::Open(reading) = &mut self.current {
+            reading.set_settled(false);
+        }
         if self.since_ns == 0 {
             self.since_ns = moment.wall_ns - STAMP_LAG_NS;
         }
@@ -335,10 +340,7 @@ impl Tail {
                 Next::Settled
             }
             (Current::Open(reading), _) => self.follow_current(at_path(reading.identity()), there, hands),
-            (Current::Parked(place), Some(stat)) if place.is_unchanged(stat) => {
-                self.settled = Some(*stat);
-                Next::Settled
-            }
+            (Current::Parked(place), Some(stat)) if place.is_unchanged(stat) => Next::Settled,
             (Current::Parked(place), _) => match at_path(place.identity) {
                 AtPath::Same => self.unpark(hands),
                 elsewhere => self.lose_sight(elsewhere, hands),
@@ -367,7 +369,9 @@ impl Tail {
                 self.well_again(hands);
                 let is_quiet = change == Change::Unchanged && !hands.turn.more && self.lost.is_empty();
                 let is_old = |stat: &Stat| hands.moment.wall_ns - stat.changed_ns > SETTLED_NS;
-                self.settled = there.filter(|stat| is_quiet && is_old(stat) && stat.size == reading.size());
+                let seen = Place { is_settled: is_quiet, ..reading.place() };
+                let is_settled = there.is_some_and(|stat| is_old(&stat) && seen.is_unchanged(&stat));
+                reading.set_settled(is_settled);
                 self.current = Current::Open(reading);
                 next
             }
@@ -439,15 +443,15 @@ impl Tail {
     fn place(&self) -> Option<Place> {
         match &self.current {
             Current::None => None,
-            Current::Open(reading) => Some(Place { is_settled: self.settled.is_some(), ..reading.place() }),
+            Current::Open(reading) => Some(reading.place()),
             Current::Parked(place) => Some(*place),
         }
     }
 
     fn in_trouble(&mut self, reason: String, hands: &mut Hands<'_>) -> Next {
-        if self.trouble.as_ref() != Some(&reason) {
-            self.announce(News::Unreadable(reason.clone()), hands);
-            self.trouble = Some(reason);
+        if self.trouble.as_deref() != Some(&reason) {
+            self.trouble = Some(reason.as_str().into());
+            self.announce(News::Unreadable(reason), hands);
         }
         Next::Settled
     }

@@ -1,17 +1,16 @@
 //! What goes into a turn and what comes out of it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::file::change::Reason;
 use crate::file::claims::{Mark, Owner};
 use crate::file::filesystem::Filesystem;
 use crate::file::identity::Identity;
-use crate::file::record::TailRecord;
+use crate::file::record::{Place, TailRecord};
 use crate::file::tally::Tally;
 use crate::scan::timestamp::TimeSettings;
-use crate::sys::open::Stat;
 
 /// Whether a file was there when the daemon started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,8 +176,8 @@ impl Turn {
 /// Tells whether a turn of a file is due although nobody gave a hint.
 pub struct Probe {
     pub(super) filesystem: Arc<dyn Filesystem>,
-    pub(super) path: PathBuf,
-    pub(super) settled: Option<Stat>,
+    pub(super) path: Arc<Path>,
+    pub(super) settled: Option<Place>,
     pub(super) is_gone: bool,
 }
 
@@ -187,7 +186,7 @@ impl Probe {
     #[must_use]
     pub fn needs_turn(&self) -> bool {
         match (&self.settled, self.filesystem.stat(&self.path)) {
-            (Some(settled), Ok(now)) => *settled != now,
+            (Some(settled), Ok(now)) => !settled.is_unchanged(&now),
             (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => !self.is_gone,
             _ => true,
         }

@@ -5,11 +5,12 @@
 //! meanwhile: inotify drops an event that equals the last one that was not read yet.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, EventKind, ModifyKind, RenameMode};
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::watch::{Key, Sink};
@@ -18,7 +19,7 @@ use crate::watch::{Key, Sink};
 const QUEUE_MAX: usize = 65_536;
 
 /// From an event's path to the files that it concerns. Directories in it are resolved, so it may differ from the files' paths.
-pub(super) type Routes = RwLock<HashMap<PathBuf, Vec<Key>>>;
+pub(super) type Routes = RwLock<HashMap<Arc<Path>, SmallVec<[Key; 2]>>>;
 
 /// What waits for the sweeping thread.
 #[derive(Debug, Default)]
@@ -113,7 +114,7 @@ impl Listener {
         };
         for path in event.paths {
             let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(files) = routes.get(&path) {
+            if let Some(files) = routes.get(path.as_path()) {
                 self.sink.heard(files, is_alone);
             }
             drop(routes);

@@ -15,6 +15,7 @@ mod troubles;
 mod watches;
 
 use std::path::Path;
+use std::sync::Arc;
 
 /// The number by which the receiver of hints knows a file.
 pub type Key = u64;
@@ -24,7 +25,7 @@ pub trait Sink: Send + Sync {
     /// A file was found for watch number `watch`. `existing` says that it was there before watching began. Gives the
     /// number by which it is known from now on; asked again for the same file, the same number. `None` if the file is not
     /// wanted.
-    fn found(&self, watch: usize, path: &Path, existing: bool) -> Option<Key>;
+    fn found(&self, watch: usize, path: &Arc<Path>, existing: bool) -> Option<Key>;
 
     /// The kernel told just now that these files changed, and whether it had nothing else to tell.
     fn heard(&self, files: &[Key], is_alone: bool);

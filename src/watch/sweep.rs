@@ -155,7 +155,7 @@ impl Sweeper {
     fn poll(&mut self) {
         let polled = &self.state.polled;
         // The last name is where the file itself is.
-        let is_polled = |path: &PathBuf| path.parent().is_some_and(|dir| polled.contains(dir));
+        let is_polled = |path: &Arc<Path>| path.parent().is_some_and(|dir| polled.contains(dir));
         let files = self.state.files.values().flatten().filter(|file| file.names.iter().any(is_polled));
         let due: Vec<Key> = files.map(|file| file.key).collect();
         self.state.sink.look(&due);

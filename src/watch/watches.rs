@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use rustix::fs::{Access, AtFlags, CWD, FileType, StatxFlags, access, statx};
 use rustix::io::Errno;
+use smallvec::SmallVec;
 
 use crate::watch::discover::{DEPTH_MAX, Visitor};
 use crate::watch::hints::{Inbox, Listener, Nap, Routes};
@@ -39,7 +40,7 @@ pub(super) struct Watches {
     /// Where each directory of interest was when its watch was set, without links.
     pub(super) resolved: HashMap<PathBuf, PathBuf>,
     /// Files by path: one for each watch that found it.
-    pub(super) files: HashMap<PathBuf, Vec<Found>>,
+    pub(super) files: HashMap<Arc<Path>, SmallVec<[Found; 1]>>,
     troubles: Troubles,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct Found {
     watch: usize,
     pub(super) key: Key,
     /// The names that events about it come by.
-    pub(super) names: Vec<PathBuf>,
+    pub(super) names: SmallVec<[Arc<Path>; 1]>,
 }
 
 impl Watches {
@@ -101,7 +102,7 @@ impl Watches {
         if renewed.is_empty() || self.existing {
             return;
         }
-        let is_in = |name: &PathBuf| name.parent().is_some_and(|dir| renewed.contains(dir));
+        let is_in = |name: &Arc<Path>| name.parent().is_some_and(|dir| renewed.contains(dir));
         let files = self.files.values().flatten().filter(|file| file.names.iter().any(is_in));
         self.sink.look(&files.map(|file| file.key).collect::<Vec<_>>());
     }
@@ -228,7 +229,8 @@ impl Watches {
         if due.is_empty() {
             return;
         }
-        let names = self.files.values().flatten().flat_map(|file| &file.names).chain(&self.switches);
+        let names = self.files.values().flatten().flat_map(|file| &file.names).map(|name| &**name);
+        let names = names.chain(self.switches.iter().map(PathBuf::as_path));
         let routed: HashSet<PathBuf> =
             names.filter_map(|name| due.get(name.parent()?)).cloned().collect::<HashSet<_>>();
         for dir in due {
@@ -268,18 +270,22 @@ impl Watches {
 
     /// Follows the links of a known file anew: one of them may have been switched.
     pub(super) fn reroute(&mut self, path: &Path) {
-        for at in 0..self.files.get(path).map_or(0, Vec::len) {
+        for at in 0..self.files.get(path).map_or(0, |files| files.len()) {
             self.route(path, at, true);
         }
     }
 
     fn route(&mut self, path: &Path, at: usize, linked: bool) {
         let now = self.names(path, linked);
+        let Some(shared) = self.files.get_key_value(path).map(|(path, _)| Arc::clone(path)) else { return };
         let Some(file) = self.files.get_mut(path).and_then(|files| files.get_mut(at)) else { return };
-        if file.names == now {
+        if file.names.iter().map(|name| &**name).eq(&now) {
             return;
         }
         let key = file.key;
+        // Most names are the path itself.
+        let share = |name: PathBuf| if *name == *shared { Arc::clone(&shared) } else { Arc::from(name) };
+        let now: SmallVec<[Arc<Path>; 1]> = now.into_iter().map(share).collect();
         let old = std::mem::replace(&mut file.names, now.clone());
         {
             let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
@@ -289,7 +295,7 @@ impl Watches {
                 }
             }
             for name in &now {
-                routes.entry(name.clone()).or_default().push(key);
+                routes.entry(Arc::clone(name)).or_default().push(key);
             }
         }
         // Where a link leads to, writes happen; on the way, links are switched.
@@ -342,9 +348,10 @@ impl Visitor for Watches {
             // A link is followed anew: its target may have changed without an event that we see.
             return self.route(path, at, linked);
         }
-        let Some(key) = self.sink.found(watch, path, self.existing) else { return };
-        let files = self.files.entry(path.to_owned()).or_default();
-        files.push(Found { watch, key, names: Vec::new() });
+        let shared = Arc::from(path);
+        let Some(key) = self.sink.found(watch, &shared, self.existing) else { return };
+        let files = self.files.entry(shared).or_default();
+        files.push(Found { watch, key, names: SmallVec::new() });
         let at = files.len() - 1;
         self.route(path, at, linked);
     }

@@ -9,7 +9,7 @@ use super::{Alarms, Alert, transition};
 use crate::alert::fingerprint::fingerprint;
 use crate::alert::{AlertSpec, Scope};
 use crate::engine::plan::Compiled;
-use crate::engine::registry::FileKey;
+use crate::engine::slot::FileKey;
 use crate::store::{AlertId, AlertRecord, TransitionRecord};
 use crate::telemetry::events::{AlertEvent, AlertState};
 

@@ -71,7 +71,7 @@ impl Draining {
 impl Tail {
     /// Reads on in a file that no longer stands at the path.
     pub(super) fn retire(&mut self, reading: Reading, moment: Moment) {
-        self.last = Some(reading.place());
+        self.last = Some(Box::new(reading.place()));
         self.push(Former::Plain(reading), moment, false, false, 0);
     }
 
@@ -184,7 +184,7 @@ impl Tail {
             }
             self.read_from_beginning(found, hands);
             if now.is_none() {
-                self.last = self.draining.back().map(Draining::place);
+                self.last = self.draining.back().map(|draining| Box::new(draining.place()));
             }
         }
     }
@@ -282,9 +282,9 @@ impl Tail {
                 Missed { bytes: draining.expected_size - offset, from: offset, reason: Loss::ShortCopy };
             self.announce(News::Missed(missed), hands);
         }
-        self.ended.push_back(Place { size: offset, ..place });
+        self.ended.push(Place { size: offset, ..place });
         if self.ended.len() > ENDED_MAX {
-            self.ended.pop_front();
+            self.ended.remove(0);
         }
         hands.turn.released.push((place.identity, place.mark));
     }

@@ -15,7 +15,7 @@ use crate::file::rotation::uncompressed;
 use crate::file::settings::Start;
 use crate::sys::open::{OpenError, Stat};
 
-use super::{Current, Hands, News, Next, Origin, Tail};
+use super::{Current, Hands, News, Next, Origin, Tail, Unopened};
 
 /// What the path that a rotated name comes from has to do with the file.
 enum Base {
@@ -42,7 +42,7 @@ impl Tail {
                 Base::None => {}
                 Base::Wait => return Next::Settled,
                 Base::Copied => {
-                    self.copied = Some(identity);
+                    self.unopened().copied = Some(identity);
                     return Next::Settled;
                 }
             }
@@ -57,7 +57,7 @@ impl Tail {
                 self.find_unseen_before(&reading, hands);
                 self.current = Current::Open(reading);
                 self.origin = Origin::Appeared;
-                (self.asked, self.copied) = (None, None);
+                self.unopened = None;
                 self.generation += 1;
                 self.well_again(hands);
                 self.announce(News::Opened, hands);
@@ -70,7 +70,7 @@ impl Tail {
                     // Whatever file takes its place was not there before.
                     self.origin = Origin::Appeared;
                 } else {
-                    self.refused_size.get_or_insert(there.size);
+                    self.unopened().refused_size.get_or_insert(there.size);
                 }
                 hands.turn.starved |= matches!(error, OpenError::TooManyOpen);
                 self.in_trouble(error.to_string(), hands)
@@ -101,11 +101,11 @@ impl Tail {
                 None
             }
             Claim::Resume(mark) => Some(Reading::resume(file, stat, &self.settings, mark)),
-            Claim::Fresh if self.copied == Some(identity) => {
+            Claim::Fresh if self.unopened().copied == Some(identity) => {
                 Some(Reading::at_end(file, stat, stat.size, &self.settings)?)
             }
             Claim::Fresh if self.origin == Origin::Existing && self.settings.start == Start::End => {
-                let size = self.refused_size.map_or(stat.size, |size| size.min(stat.size));
+                let size = self.unopened().refused_size.map_or(stat.size, |size| size.min(stat.size));
                 Some(Reading::at_end(file, stat, size, &self.settings)?)
             }
             Claim::Fresh => Some(Reading::begin(file, stat, &self.settings)),
@@ -150,7 +150,7 @@ impl Tail {
             },
             hands,
         );
-        self.last = Some(place);
+        self.last = Some(Box::new(place));
         self.lose(place, false);
         self.find_lost(hands);
         if at_path == AtPath::Nothing {
@@ -167,7 +167,7 @@ impl Tail {
     fn ask_base(&mut self, there: &Stat, hands: &mut Hands<'_>) -> Base {
         let Some((path, base)) = self.claims.base_of(&self.path) else { return Base::None };
         let identity = Identity::from(there);
-        match self.asked.filter(|(asked, _)| *asked == identity) {
+        match self.unopened().asked.filter(|(asked, _)| *asked == identity) {
             Some((_, begun)) if base.ended > begun => Base::None,
             Some(_) => {
                 (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
@@ -177,7 +177,7 @@ impl Tail {
             None if there.size == 0 => Base::Wait,
             None if self.is_copy_of(&path) => Base::Copied,
             None => {
-                self.asked = Some((identity, base.begun));
+                self.unopened().asked = Some((identity, base.begun));
                 self.claims.ask(&path);
                 (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
                 Base::Wait
@@ -191,6 +191,10 @@ impl Tail {
         files.is_some_and(|((file, stat), (original, of_original))| {
             is_copy((&*file, &stat), (&*original, &of_original))
         })
+    }
+
+    fn unopened(&mut self) -> &mut Unopened {
+        self.unopened.get_or_insert_default()
     }
 
     /// The name of what compressed the file, if anything did.
@@ -218,7 +222,7 @@ impl Tail {
     }
 
     pub(super) fn find_unseen_before_nothing(&mut self, hands: &mut Hands<'_>) {
-        if let Some(last) = self.last {
+        if let Some(last) = self.last.as_deref().copied() {
             self.find_unseen(&last, None, hands);
         }
     }

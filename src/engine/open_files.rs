@@ -1,0 +1,69 @@
+//! Which files are closed when too many are open: those that were not used for the longest time, as far as the CLOCK
+//! algorithm tells (F. J. Corbató, "A Paging Experiment with the Multics System", 1968), which takes a word per file.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::engine::slot::{FileKey, Slot};
+
+/// So many files are closed when the system has no descriptor left for another.
+const CLOSED_AT_ONCE: usize = 64;
+
+/// What of the open files a slot remembers.
+#[derive(Debug, Default)]
+pub(super) struct Openness {
+    files: u32,
+    /// Whether it had a turn since the hand of the clock came by.
+    is_used: bool,
+    is_in_ring: bool,
+}
+
+/// All open files.
+#[derive(Debug, Default)]
+pub(super) struct OpenFiles {
+    /// Paths with open files, in the order in which the hand comes by.
+    ring: VecDeque<FileKey>,
+    count: usize,
+}
+
+impl OpenFiles {
+    /// Notes that a path holds so many `files` open after a turn.
+    pub(super) fn note(&mut self, key: FileKey, slot: &mut Openness, files: usize) {
+        self.count = self.count + files - slot.files as usize;
+        (slot.files, slot.is_used) = (files as u32, true);
+        if files > 0 && !slot.is_in_ring {
+            slot.is_in_ring = true;
+            self.ring.push_back(key);
+        }
+    }
+
+    /// Closes files until at most `files_max` are open, but none that a worker has. Gives how many.
+    pub(super) fn close_surplus(
+        &mut self,
+        slots: &mut HashMap<FileKey, Box<Slot>>,
+        files_max: usize,
+    ) -> usize {
+        let before = self.count;
+        // The first time around, every one of them may have been used.
+        for _ in 0..self.ring.len() * 2 {
+            if self.count <= files_max {
+                break;
+            }
+            let Some(key) = self.ring.pop_front() else { break };
+            let Some(slot) = slots.get_mut(&key) else { continue };
+            slot.open.is_in_ring = false;
+            let mut files = slot.open.files as usize;
+            if let Some(tail) = slot.tail.as_mut().filter(|_| !slot.open.is_used) {
+                tail.park();
+                files = tail.open_files();
+            }
+            self.note(key, &mut slot.open, files);
+            slot.open.is_used = false;
+        }
+        before - self.count
+    }
+
+    /// Closes some files, because the system has no descriptor left. Gives how many.
+    pub(super) fn close_some(&mut self, slots: &mut HashMap<FileKey, Box<Slot>>) -> usize {
+        self.close_surplus(slots, self.count.saturating_sub(CLOSED_AT_ONCE))
+    }
+}
