@@ -32,6 +32,8 @@ pub struct After {
     pub more: bool,
     /// Whether former files are still being read.
     pub draining: bool,
+    /// Whether there was nothing to read, and nothing is the matter with the file.
+    pub is_quiet: bool,
     /// Whether no descriptor was left.
     pub starved: bool,
     /// How many windows may stay mapped.
@@ -130,7 +132,7 @@ impl Registry {
             tail: Some(Box::new(tail)),
             gone_since: None,
             used: 0,
-            quiet_sweeps: 0,
+            quiet_sweeps: Sweep::QUIET,
             turn_began: None,
             event_at: None,
             open: Openness::default(),
@@ -255,7 +257,9 @@ impl Registry {
         slot.status = Status { offset, size, generation: tail.generation(), trouble };
         slot.gone_since = tail.is_gone().then(|| slot.gone_since.unwrap_or(now));
         slot.used = now;
-        slot.quiet_sweeps = 0;
+        if !after.is_quiet {
+            slot.quiet_sweeps = 0;
+        }
         slot.turn_began = None;
         let again = after.more || slot.phase == Phase::RunningAgain;
         slot.phase = if again { Phase::Queued } else { Phase::Idle };
@@ -305,8 +309,9 @@ impl Registry {
             slot.quiet_sweeps = slot.quiet_sweeps.saturating_add(1);
         }
         let is_old = |since| now - since > FORGET_AFTER_MS;
-        let gone = |slot: &Box<Slot>| slot.phase == Phase::Idle && slot.gone_since.is_some_and(is_old);
-        if self.slots.get(&key).is_some_and(gone) { self.remove(key) } else { None }
+        let slot = self.slots.get(&key)?;
+        let is_gone = slot.phase == Phase::Idle && slot.gone_since.is_some_and(is_old);
+        if is_gone { self.remove(key) } else { None }
     }
 
     pub(super) fn watch(&self, number: usize) -> &CompiledWatch {

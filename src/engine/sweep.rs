@@ -15,6 +15,9 @@ impl Sweep {
     /// A file that was quiet for long is looked at by every so many sweeps.
     const RARELY: u64 = 6;
 
+    /// A file counts as quiet for long after so many sweeps that found nothing, and from the start if it was found quiet.
+    pub(super) const QUIET: u8 = 3;
+
     /// Each sweep that finds nothing doubles how long a file is left alone.
     pub(super) fn is_for(self, key: FileKey, quiet_sweeps: u8) -> bool {
         let Sweep::Lively(number) = self else { return true };

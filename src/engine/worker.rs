@@ -138,6 +138,7 @@ fn finish(shared: &Shared, job: Job, turn: Option<Turn>, is_all: impl FnOnce(&Ta
     if let Some(turn) = turn {
         shared.torn_scans.fetch_add(turn.torn, Ordering::Relaxed);
         (after.more, after.draining, after.starved) = (turn.more, turn.draining, turn.starved);
+        after.is_quiet = turn.bytes == 0 && !turn.draining && job.tail.is_well();
         if turn.is_worth_noting() {
             due = shared.book().apply(job.key, job.watch, &job.tail, &turn, now);
         }

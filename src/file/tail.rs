@@ -184,6 +184,12 @@ impl Tail {
         self.trouble.as_deref()
     }
 
+    /// Whether a file is at the path, and can be read.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        !matches!(self.current, Current::None) && self.trouble.is_none()
+    }
+
     /// Whether there is nothing at the path and nothing left to read.
     #[must_use]
     pub fn is_gone(&self) -> bool {
