@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::file::change::Content;
@@ -66,7 +67,7 @@ struct Trial {
     tally: Tally,
     anchor: Anchor,
     /// The bytes around the old offset, as the scan saw them.
-    lead: Vec<u8>,
+    lead: SmallVec<[u8; 2 * ANCHOR_BYTES]>,
     /// Whether the line that is next begins with NULs.
     in_hole: bool,
     /// Whether the bytes were seen to be the same before and after the scan.
@@ -278,8 +279,7 @@ impl Reading {
         while self.place.mark.cursor.searched < stat.size {
             let to = stat.size.min(self.offset() + wanted);
             let careful = care || to - self.offset() <= CARE_BYTES;
-            let blank = Tally::new(tally.matched.len(), tally.samples_max());
-            let Some(trial) = self.try_window(to, to == stat.size, counter, &blank, careful)? else {
+            let Some(trial) = self.try_window(to, to == stat.size, counter, tally, careful)? else {
                 return Ok(Progress::Disturbed);
             };
             if trial.step == Step::Widen {
@@ -366,9 +366,10 @@ impl Reading {
         to: u64,
         at_end: bool,
         counter: &mut Counter<'_>,
-        blank: &Tally,
+        found: &Tally,
         careful: bool,
     ) -> io::Result<Option<Trial>> {
+        let (rules, samples_max) = (found.matched.len(), found.samples_max());
         let known = self.place.mark.anchor;
         let before = known.len();
         let offset = self.offset();
@@ -380,9 +381,9 @@ impl Reading {
                 return;
             }
             let hash = careful.then(|| xxh3_64(bytes));
-            let lead = bytes[..bytes.len().min(before + ANCHOR_BYTES)].to_vec();
+            let lead = SmallVec::from_slice(&bytes[..bytes.len().min(before + ANCHOR_BYTES)]);
             let fresh = &bytes[before..];
-            let mut tally = blank.clone();
+            let mut tally = Tally::new(rules, samples_max);
             let step = counter.advance(&mut cursor, fresh, at_end, &mut tally);
             if hash.is_some_and(|hash| hash != xxh3_64(bytes)) {
                 return;
@@ -410,7 +411,7 @@ impl Reading {
         let from = self.offset() - self.place.mark.anchor.len() as u64;
         let mut same = false;
         let lead = from..from + trial.lead.len() as u64;
-        let sight = self.source().show(lead, &mut |bytes| same = bytes == trial.lead)?;
+        let sight = self.source().show(lead, &mut |bytes| same = *bytes == *trial.lead)?;
         if !same || sight == Sight::Torn {
             return Ok(false);
         }
@@ -467,8 +468,9 @@ impl Reading {
     }
 
     /// The first bytes of the file, of those that lie below `offset`.
-    fn head_bytes(&self, offset: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; HEAD_BYTES.min(offset.try_into().unwrap_or(HEAD_BYTES))];
+    fn head_bytes(&self, offset: u64) -> io::Result<SmallVec<[u8; HEAD_BYTES]>> {
+        let mut bytes = SmallVec::from([0; HEAD_BYTES]);
+        bytes.truncate(offset.try_into().unwrap_or(HEAD_BYTES));
         let got = self.file.read_at(&mut bytes, 0)?;
         bytes.truncate(got);
         Ok(bytes)

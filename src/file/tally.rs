@@ -3,10 +3,15 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::scan::timestamp::{EventTime, Source};
 
 /// Longest part of a line that is kept as a sample, in bytes.
 pub const SAMPLE_BYTES_MAX: usize = 2048;
+
+/// Something for each rule. A turn that finds nothing asks for no memory, unless there are more rules than most watches have.
+pub type PerRule<T> = SmallVec<[T; 2]>;
 
 /// A matching line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +28,12 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// Matching lines, one number per rule.
-    pub matched: Vec<u64>,
+    pub matched: PerRule<u64>,
     /// The newest matching lines of each rule, oldest first, at most `samples_max` per rule.
-    pub samples: Vec<VecDeque<Sample>>,
+    pub samples: PerRule<VecDeque<Sample>>,
     /// When the matching lines of each rule were written, in milliseconds since the epoch, and how many; in the order of the
     /// file. Lines that are too old to be judged are not among them.
-    pub times: Vec<Vec<(i64, u64)>>,
+    pub times: PerRule<Vec<(i64, u64)>>,
     /// The same for all lines, if they are counted.
     pub lines: Vec<(i64, u64)>,
     /// Matching lines whose stamp is older than [`TimeSettings::late_ms_min`](crate::scan::timestamp::TimeSettings).
@@ -43,9 +48,9 @@ impl Tally {
     #[must_use]
     pub fn new(rules: usize, samples_max: usize) -> Tally {
         Tally {
-            matched: vec![0; rules],
-            samples: vec![VecDeque::new(); rules],
-            times: vec![Vec::new(); rules],
+            matched: smallvec![0; rules],
+            samples: smallvec![VecDeque::new(); rules],
+            times: smallvec![Vec::new(); rules],
             lines: Vec::new(),
             late: 0,
             future: 0,
@@ -107,9 +112,9 @@ impl Tally {
 /// known which are the newest.
 #[derive(Debug)]
 pub(super) struct Hits {
-    matched: Vec<u64>,
-    places: Vec<VecDeque<Range<usize>>>,
-    times: Vec<Vec<(i64, u64)>>,
+    matched: PerRule<u64>,
+    places: PerRule<VecDeque<Range<usize>>>,
+    times: PerRule<Vec<(i64, u64)>>,
     /// When all lines were written, if they are counted.
     pub(super) lines: Vec<(i64, u64)>,
     late: u64,
@@ -120,9 +125,9 @@ pub(super) struct Hits {
 impl Hits {
     pub(super) fn new(rules: usize, samples_max: usize) -> Hits {
         Hits {
-            matched: vec![0; rules],
-            places: vec![VecDeque::new(); rules],
-            times: vec![Vec::new(); rules],
+            matched: smallvec![0; rules],
+            places: smallvec![VecDeque::new(); rules],
+            times: smallvec![Vec::new(); rules],
             lines: Vec::new(),
             late: 0,
             future: 0,
