@@ -2,19 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::Effort;
 use crate::ways::{Follower, Way};
+use crate::{Effort, Latency};
 
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(120);
 const LINES_PER_SECOND: u64 = 20_000;
-/// Longer than ours gathers counts for, so that each line is a first one after quiet.
-const LATENCY_PAUSE: Duration = Duration::from_millis(120);
 
 /// 252 bytes a line, and every hundredth holds ERROR.
 fn block(lines: usize) -> (String, u64) {
@@ -35,12 +33,16 @@ fn places() -> (TempDir, TempDir) {
     (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap())
 }
 
-/// Starts `way`, and waits until it follows.
+/// Starts `way`, and waits until it follows the log in `logs`.
 fn started(way: Way, logs: &Path, own: &Path) -> Follower {
     let log = logs.join("app.log");
     fs::write(&log, "").unwrap();
-    let mut follower = way.start(logs, false, own);
-    let mut file = File::options().append(true).open(&log).unwrap();
+    following(way, way.start(logs, false, own), &log)
+}
+
+/// Waits until lines in `log` are found.
+fn following(way: Way, mut follower: Follower, log: &Path) -> Follower {
+    let mut file = File::options().append(true).open(log).unwrap();
     let begun = Instant::now();
     let mut written = 0;
     // What comes before it looks may be passed over.
@@ -118,68 +120,102 @@ pub(crate) fn catch_up(ways: &[Way], effort: &Effort) {
 
 /// One write a line, so many a second.
 pub(crate) fn stream(ways: &[Way], effort: &Effort) {
-    let lines = LINES_PER_SECOND * effort.stream_seconds;
-    println!("\n{lines} lines in single writes, {LINES_PER_SECOND} a second, every hundredth with ERROR");
-    println!(
-        "{:<22} {:>16} {:>12} {:>14} {:>10}",
-        "", "CPU s / million", "us a write", "last found ms", "times ours"
-    );
-    let (text, _) = block(1_000);
-    let rows: Vec<&str> = text.split_inclusive('\n').collect();
-    let alone = write_stream(&tempfile::tempdir().unwrap().path().join("alone"), &rows, lines / 4);
-    println!("{:<22} {:>16} {alone:>12.2}", "nobody", "");
-    let mut ours = None;
-    for way in ways {
-        let (logs, own) = places();
-        let mut follower = started(*way, logs.path(), own.path());
-        let (total, cpu) = (follower.total(), follower.running.cpu_s());
-        let us = write_stream(&logs.path().join("app.log"), &rows, lines);
-        let written = Instant::now();
-        let Some(end) = follower.wait(total + lines / 100, LIMIT) else {
-            println!("{:<22} found {} of {}", way.name(), follower.total() - total, lines / 100);
-            continue;
-        };
-        let cost = (follower.running.cpu_s() - cpu) * 1e6 / lines as f64;
-        let base = *ours.get_or_insert(cost);
-        let late = end.saturating_duration_since(written).as_secs_f64() * 1e3;
-        println!("{:<22} {cost:>16.2} {us:>12.2} {late:>14.1} {:>10.1}", way.name(), cost / base);
+    for rate in [LINES_PER_SECOND, 10 * LINES_PER_SECOND] {
+        let lines = rate * effort.stream_seconds;
+        println!(
+            "\n{lines} lines in single writes, {rate} a second, every hundredth with ERROR; to output in ms"
+        );
+        println!(
+            "{:<22} {:>15} {:>10} {:>8} {:>8} {:>8} {:>10}",
+            "", "CPU s / million", "us a write", "p50", "p99", "max", "times ours"
+        );
+        let mut ours = None;
+        let alone = Stream::write(&tempfile::tempdir().unwrap().path().join("alone"), rate, lines / 4);
+        println!("{:<22} {:>15} {:>10.2}", "nobody", "", alone.write_us);
+        for way in [Way::Spiketail, Way::SpiketailAtOnce].iter().chain(&ways[1..]) {
+            follow_stream(*way, rate, lines, &mut ours);
+        }
     }
 }
 
-/// Writes `lines` at their pace. Gives how long a write took in the mean, in microseconds.
-fn write_stream(path: &Path, rows: &[&str], lines: u64) -> f64 {
-    let mut file = File::options().create(true).append(true).open(path).unwrap();
-    let begun = Instant::now();
-    let mut writing = Duration::ZERO;
-    let mut n = 0;
-    while n < lines {
-        let due = (begun.elapsed().as_secs_f64() * LINES_PER_SECOND as f64) as u64;
-        let started = Instant::now();
-        let batch = due.min(lines).saturating_sub(n);
-        for _ in 0..batch {
-            file.write_all(rows[n as usize % rows.len()].as_bytes()).unwrap();
-            n += 1;
+fn follow_stream(way: Way, rate: u64, lines: u64, ours: &mut Option<f64>) {
+    let (logs, own) = places();
+    let mut follower = started(way, logs.path(), own.path());
+    let (total, cpu) = (follower.total(), follower.running.cpu_s());
+    let stream = Stream::write(&logs.path().join("app.log"), rate, lines);
+    let Some(found) = follower.times(total + stream.errors.len() as u64, LIMIT) else {
+        let found = follower.total() - total;
+        return println!("{:<22} found {found} of {}", way.name(), stream.errors.len());
+    };
+    let cost = (follower.running.cpu_s() - cpu) * 1e6 / lines as f64;
+    let base = *ours.get_or_insert(cost);
+    let times = found.iter().zip(&stream.errors).map(|(found, written)| found.duration_since(*written));
+    let mut times: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
+    times.sort_by(f64::total_cmp);
+    let time =
+        |q: f64| if times.is_empty() { "–".to_owned() } else { format!("{:.1}", quantile(&times, q)) };
+    println!(
+        "{:<22} {cost:>15.2} {:>10.2} {:>8} {:>8} {:>8} {:>10.1}",
+        way.name(),
+        stream.write_us,
+        time(0.5),
+        time(0.99),
+        time(1.0),
+        cost / base
+    );
+}
+
+/// What was written at a pace.
+struct Stream {
+    /// How long a write took in the mean, in microseconds.
+    write_us: f64,
+    /// When each line with ERROR was written.
+    errors: Vec<Instant>,
+}
+
+impl Stream {
+    /// Writes `lines`, so many a second.
+    fn write(path: &Path, rate: u64, lines: u64) -> Stream {
+        let (text, _) = block(1_000);
+        let rows: Vec<&str> = text.split_inclusive('\n').collect();
+        let mut file = File::options().create(true).append(true).open(path).unwrap();
+        let begun = Instant::now();
+        let (mut writing, mut errors) = (Duration::ZERO, Vec::new());
+        let mut n = 0;
+        while n < lines {
+            let due = (begun.elapsed().as_secs_f64() * rate as f64) as u64;
+            let started = Instant::now();
+            let batch = due.min(lines).saturating_sub(n);
+            for _ in 0..batch {
+                if n.is_multiple_of(100) {
+                    errors.push(Instant::now());
+                }
+                file.write_all(rows[n as usize % rows.len()].as_bytes()).unwrap();
+                n += 1;
+            }
+            if batch > 0 {
+                writing += started.elapsed();
+            }
+            std::thread::sleep(Duration::from_micros(200));
         }
-        if batch > 0 {
-            writing += started.elapsed();
-        }
-        std::thread::sleep(Duration::from_micros(200));
+        Stream { write_us: writing.as_secs_f64() * 1e6 / lines as f64, errors }
     }
-    writing.as_secs_f64() * 1e6 / lines as f64
 }
 
 /// One line into a quiet file, again and again.
-pub(crate) fn latency(ways: &[Way], effort: &Effort) {
-    println!("\nwrite() to output, {} lines into a quiet file; ms", effort.latency_samples);
+pub(crate) fn latency(ways: &[Way], latency: &Latency) {
+    let Latency { samples, pause, files } = *latency;
+    println!("\nwrite() to output, one of {files} watched, {samples} lines {pause:?} apart; ms");
     println!("{:<22} {:>9} {:>9} {:>9} {:>12}", "", "p50", "p99", "max", "p50 / ours");
     let mut ours = None;
     for way in ways {
         let (logs, own) = places();
-        let mut follower = started(*way, logs.path(), own.path());
-        let mut file = File::options().append(true).open(logs.path().join("app.log")).unwrap();
-        let mut times: Vec<f64> = (0..effort.latency_samples)
+        let log = many_files(logs.path(), files);
+        let mut follower = following(*way, way.start(logs.path(), true, own.path()), &log);
+        let mut file = File::options().append(true).open(&log).unwrap();
+        let mut times: Vec<f64> = (0..samples)
             .map(|n| {
-                std::thread::sleep(LATENCY_PAUSE);
+                std::thread::sleep(pause);
                 let line = format!("ERROR number {n}\n");
                 let begun = Instant::now();
                 file.write_all(line.as_bytes()).unwrap();
@@ -200,18 +236,23 @@ pub(crate) fn latency(ways: &[Way], effort: &Effort) {
     }
 }
 
+/// Makes so many logs in up to 100 folders. Gives one of them.
+fn many_files(logs: &Path, files: usize) -> PathBuf {
+    for n in 0..files {
+        let folder = logs.join(format!("d{}", n % 100));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("f{}.log", n / 100)), "INFO fine\n").unwrap();
+    }
+    logs.join("d0/f0.log")
+}
+
 /// Nothing happens to many files.
 pub(crate) fn idle(ways: &[Way], effort: &Effort) {
     for files in effort.idle_files {
         println!("\n{files} files in 100 directories to which nothing happens, {} s", effort.idle_seconds);
         println!("{:<22} {:>9} {:>12} {:>9}", "", "CPU s", "wake-ups", "RSS MB");
         let (logs, own) = places();
-        for directory in 0..100 {
-            let folder = logs.path().join(format!("d{directory}"));
-            fs::create_dir(&folder).unwrap();
-            (0..files / 100)
-                .for_each(|n| fs::write(folder.join(format!("f{n}.log")), "INFO fine\n").unwrap());
-        }
+        many_files(logs.path(), *files);
         // Files that were written just now are looked at once more.
         std::thread::sleep(Duration::from_secs(2));
         for way in ways {

@@ -11,6 +11,8 @@ mod process;
 mod scan;
 mod ways;
 
+use std::time::Duration;
+
 use ways::Way;
 
 /// How much is measured.
@@ -18,29 +20,48 @@ pub(crate) struct Effort {
     pub catch_up_mb: usize,
     pub rounds: usize,
     pub stream_seconds: u64,
-    pub latency_samples: usize,
+    pub latency: &'static [Latency],
     pub idle_seconds: u64,
     pub idle_files: &'static [usize],
     pub scan_mb: usize,
+    pub pattern_mb: usize,
 }
+
+/// How the time from a write to the event is measured.
+pub(crate) struct Latency {
+    pub samples: usize,
+    /// Between two lines.
+    pub pause: Duration,
+    /// How many files are watched. One of them is written to.
+    pub files: usize,
+}
+
+/// Longer than ours gathers counts for, so that each line is a first one after quiet.
+const LATENCY_PAUSE: Duration = Duration::from_millis(120);
 
 const LONG: Effort = Effort {
     catch_up_mb: 1_000,
     rounds: 3,
     stream_seconds: 20,
-    latency_samples: 300,
+    latency: &[
+        Latency { samples: 300, pause: LATENCY_PAUSE, files: 1 },
+        Latency { samples: 20, pause: Duration::from_secs(5), files: 1 },
+        Latency { samples: 100, pause: LATENCY_PAUSE, files: 10_000 },
+    ],
     idle_seconds: 20,
     idle_files: &[2_000, 10_000],
-    scan_mb: 1_000,
+    scan_mb: 5_000,
+    pattern_mb: 1_000,
 };
 const SHORT: Effort = Effort {
     catch_up_mb: 64,
     rounds: 1,
     stream_seconds: 3,
-    latency_samples: 20,
+    latency: &[Latency { samples: 20, pause: LATENCY_PAUSE, files: 1 }],
     idle_seconds: 3,
     idle_files: &[2_000],
     scan_mb: 64,
+    pattern_mb: 16,
 };
 
 fn main() {
@@ -61,7 +82,7 @@ fn main() {
         follow::stream(&ways, &effort);
     }
     if is_wanted("latency") {
-        follow::latency(&ways, &effort);
+        effort.latency.iter().for_each(|latency| follow::latency(&ways, latency));
     }
     if is_wanted("idle") {
         follow::idle(&ways, &effort);

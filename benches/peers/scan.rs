@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -10,7 +10,25 @@ use crate::Effort;
 
 const RUNS: usize = 5;
 
-fn data(folder: &Path, mb: usize) -> std::path::PathBuf {
+/// How a log came into the page cache, which holds it in larger or smaller pieces accordingly.
+#[derive(Clone, Copy)]
+enum Cached {
+    /// In writes of so many bytes.
+    Written(usize),
+    /// Read back from the disk.
+    ReadBack,
+}
+
+impl Cached {
+    fn name(self) -> String {
+        match self {
+            Cached::Written(bytes) => format!("written in pieces of {} kB", bytes >> 10),
+            Cached::ReadBack => "read back from the disk".to_owned(),
+        }
+    }
+}
+
+fn data(folder: &Path, mb: usize, cached: Cached) -> PathBuf {
     let path = folder.join("app.log");
     let mut file = File::create(&path).unwrap();
     let mut random = fastrand::Rng::with_seed(1);
@@ -22,7 +40,15 @@ fn data(folder: &Path, mb: usize) -> std::path::PathBuf {
         (head.len()..251).for_each(|_| block.push(char::from(b'a' + random.u8(0..26))));
         block.push('\n');
     }
-    (0..mb * 1_000_000 / block.len()).for_each(|_| file.write_all(block.as_bytes()).unwrap());
+    let piece = if let Cached::Written(bytes) = cached { bytes } else { block.len() };
+    for _ in 0..mb * 1_000_000 / block.len() {
+        block.as_bytes().chunks(piece).for_each(|piece| file.write_all(piece).unwrap());
+    }
+    if matches!(cached, Cached::ReadBack) {
+        file.sync_all().unwrap();
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        std::io::copy(&mut File::open(&path).unwrap(), &mut std::io::sink()).unwrap();
+    }
     path
 }
 
@@ -52,28 +78,30 @@ fn row(name: &str, found: Option<(f64, String)>, ours: &mut Option<f64>) {
 }
 
 pub(crate) fn scan(effort: &Effort) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = data(dir.path(), effort.scan_mb);
-    let log = path.to_str().unwrap();
-    println!("\nlines with ERROR in {} MB, warm; best of {RUNS}", effort.scan_mb);
-    println!("{:<22} {:>9} {:>12}", "", "s", "times ours");
-    let mut ours = None;
-    row("spiketail scan", best(env!("CARGO_BIN_EXE_spiketail"), &["scan", log]), &mut ours);
-    row("grep -c", best("grep", &["-c", "ERROR", log]), &mut ours);
-    row("rg -c", best("rg", &["-c", "ERROR", log]), &mut ours);
+    for cached in [Cached::Written(8 << 10), Cached::Written(1 << 20), Cached::ReadBack] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = data(dir.path(), effort.scan_mb, cached);
+        let log = path.to_str().unwrap();
+        println!("\nlines with ERROR in {} MB, warm, {}; best of {RUNS}", effort.scan_mb, cached.name());
+        println!("{:<22} {:>9} {:>12}", "", "s", "times ours");
+        let mut ours = None;
+        row("spiketail scan", best(env!("CARGO_BIN_EXE_spiketail"), &["scan", log]), &mut ours);
+        row("grep -c", best("grep", &["-c", "ERROR", log]), &mut ours);
+        row("rg -c", best("rg", &["-c", "ERROR", log]), &mut ours);
+    }
     println!("the ways of the essay: cargo bench --bench essay");
 }
 
 pub(crate) fn patterns(effort: &Effort) {
     let dir = tempfile::tempdir().unwrap();
-    let path = data(dir.path(), effort.scan_mb / 4);
+    let path = data(dir.path(), effort.pattern_mb, Cached::Written(1 << 20));
     let log = path.to_str().unwrap();
     for count in [1, 10, 100, 1_000] {
         // None of them is in the data by chance.
         let words: Vec<String> = (0..count).map(|n| format!("E{n:04}-code")).collect();
         let file = dir.path().join("patterns");
         std::fs::write(&file, words.join("\n") + "\n").unwrap();
-        println!("\nlines with any of {count} texts in {} MB; best of {RUNS}", effort.scan_mb / 4);
+        println!("\nlines with any of {count} texts in {} MB; best of {RUNS}", effort.pattern_mb);
         println!("{:<22} {:>9} {:>12}", "", "s", "times ours");
         let with = |first: &[&str]| {
             let mut args: Vec<String> = first.iter().map(|arg| (*arg).to_owned()).collect();

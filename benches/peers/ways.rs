@@ -15,6 +15,8 @@ use crate::process::Running;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Spiketail,
+    /// With a count event after every turn that finds something.
+    SpiketailAtOnce,
     TailGrep,
     Mtail,
     Rsyslog,
@@ -45,6 +47,7 @@ impl Way {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Way::Spiketail => "spiketail",
+            Way::SpiketailAtOnce => "spiketail, interval 0s",
             Way::TailGrep => "tail -F | grep",
             Way::Mtail => "mtail",
             Way::Rsyslog => "rsyslog imfile",
@@ -56,7 +59,7 @@ impl Way {
     /// What has to be on the PATH.
     pub(crate) fn program(self) -> &'static str {
         match self {
-            Way::Spiketail => "spiketail",
+            Way::Spiketail | Way::SpiketailAtOnce => "spiketail",
             Way::TailGrep => "tail",
             Way::Mtail => "mtail",
             Way::Rsyslog => "rsyslogd",
@@ -65,11 +68,15 @@ impl Way {
         }
     }
 
+    fn is_ours(self) -> bool {
+        matches!(self, Way::Spiketail | Way::SpiketailAtOnce)
+    }
+
     pub(crate) fn is_here(self) -> bool {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
         folders.push("/usr/sbin".into());
-        self == Way::Spiketail || folders.iter().any(|folder| folder.join(self.program()).exists())
+        self.is_ours() || folders.iter().any(|folder| folder.join(self.program()).exists())
     }
 
     /// Starts it over all `*.log` below `logs`, two levels deep if `is_deep`, with its own files in `own`.
@@ -102,11 +109,12 @@ impl Way {
             path
         };
         match self {
-            Way::Spiketail => {
+            Way::Spiketail | Way::SpiketailAtOnce => {
+                let interval = if self == Way::Spiketail { "100ms" } else { "0s" };
                 let config = write(
                     "spiketail.toml",
                     format!(
-                        "[engine]\nreport_interval = \"100ms\"\n[watch.logs]\npaths = [{glob:?}]\n[output.stdout]\ntype = \"json\"\n"
+                        "[engine]\nreport_interval = {interval:?}\n[watch.logs]\npaths = [{glob:?}]\n[output.stdout]\ntype = \"json\"\n"
                     ),
                 );
                 let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
@@ -212,7 +220,7 @@ fn told(way: Way, output: impl Read + Send + 'static) -> Arrivals {
         while output.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
             let now = Instant::now();
             let lines = match way {
-                Way::Spiketail => delta(&line),
+                ours if ours.is_ours() => delta(&line),
                 _ => u64::from(memchr::memmem::find(&line, b"ERROR").is_some()),
             };
             line.clear();
@@ -270,6 +278,20 @@ impl Follower {
             }
         }
         Some(Instant::now())
+    }
+
+    /// Waits as [`Follower::wait`] does. Gives when each of the lines was found; nothing if the program does not say.
+    pub(crate) fn times(&mut self, total: u64, limit: Duration) -> Option<Vec<Instant>> {
+        if matches!(self.arrivals, Arrivals::Asked(_)) {
+            return self.wait(total, limit).map(|_| Vec::new());
+        }
+        let mut times = Vec::new();
+        while self.total < total {
+            let before = self.total;
+            let at = self.wait(before + 1, limit)?;
+            times.extend((before..self.total).map(|_| at));
+        }
+        Some(times)
     }
 
     /// Lines so far.

@@ -62,7 +62,7 @@ fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) 
         engine.windows_max = to_usize(windows);
     }
     engine.report_interval_ms =
-        table.duration_ms(report, "report_interval", 100..=3_600_000, engine.report_interval_ms);
+        table.duration_ms(report, "report_interval", 0..=3_600_000, engine.report_interval_ms);
     engine.turn_bytes_max = table.bytes(report, "turn_bytes_max", 64 << 10..=1 << 30, engine.turn_bytes_max);
     let mut interval = |key: &str, bounds, default: u64| {
         let default = i64::try_from(default).unwrap_or(i64::MAX);
