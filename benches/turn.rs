@@ -9,10 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use spiketail::file::claims::Claims;
 use spiketail::file::filesystem::Disk;
 use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Moment, Origin, Tail, Wants};
+use spiketail::file::tail::{Common, Moment, Origin, Tail, Wants};
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 use spiketail::scan::timestamp::TimeSettings;
@@ -88,8 +87,8 @@ fn turn(path: &Path, time: &Arc<TimeSettings>, counts_lines: bool) -> Duration {
     let settings = FileSettings { reader: Reader::Pread, ..FileSettings::default() };
     let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
     let mut scanner = Scanner::new(rules, settings.line_bytes_max);
-    let claims = Arc::new(Claims::default());
-    let mut tail = Tail::new(1, path.to_owned(), settings, Arc::new(Disk), claims, Origin::Appeared);
+    let common = Common { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
+    let mut tail = Tail::new(1, path.to_owned(), Arc::new(common), Origin::Appeared);
     let wall_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
     let moment = Moment { monotonic_ms: 0, wall_ns, is_prompt: false };
     let wants = Wants { samples_max: 5, bytes_max: u64::MAX, time: Arc::clone(time), counts_lines };

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{Place, append};
-use spiketail::file::claims::Claims;
 use spiketail::file::filesystem::Disk;
 use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Moment, Origin, Tail, Wants};
+use spiketail::file::tail::{Common, Moment, Origin, Tail, Wants};
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 
@@ -68,8 +67,9 @@ impl Follower {
     fn new(path: PathBuf, reader: Reader, window_bytes: usize) -> Follower {
         let settings = FileSettings { reader, window_bytes, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
+        let common = Common { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
         Follower {
-            tail: Tail::new(1, path, settings, Arc::new(Disk), Arc::new(Claims::default()), Origin::Appeared),
+            tail: Tail::new(1, path, Arc::new(common), Origin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             seen: Vec::new(),

@@ -18,10 +18,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Place, append, appender};
-use spiketail::file::claims::Claims;
 use spiketail::file::filesystem::Disk;
 use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Moment, News, Origin, Tail, Wants};
+use spiketail::file::tail::{Common, Moment, News, Origin, Tail, Wants};
 use spiketail::file::tally::Sample;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
@@ -153,15 +152,9 @@ impl Follower {
     fn new(path: &Path, reader: Reader) -> Follower {
         let settings = FileSettings { reader, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
+        let common = Common { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
         Follower {
-            tail: Tail::new(
-                1,
-                path.to_owned(),
-                settings,
-                Arc::new(Disk),
-                Arc::new(Claims::default()),
-                Origin::Appeared,
-            ),
+            tail: Tail::new(1, path.to_owned(), Arc::new(common), Origin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             torn: 0,

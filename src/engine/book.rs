@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::detect::Millis;
 use crate::engine::alarms::{Alarms, Counted};
 use crate::engine::clock::Clock;
@@ -24,7 +26,7 @@ struct Counts {
     watch: usize,
     path: Arc<Path>,
     generation: u64,
-    rules: Box<[Count]>,
+    rules: SmallVec<[Count; 1]>,
     /// Totals of rules that are not in the plan, by name.
     other_rules: Box<[RuleTotal]>,
     bytes_read: u64,
@@ -166,7 +168,7 @@ impl Book {
             watch,
             path: Arc::clone(path),
             generation: record.tail.generation,
-            rules: Box::default(),
+            rules: SmallVec::new(),
             other_rules: Box::default(),
             bytes_read: record.bytes_read,
             bytes_missed: record.bytes_missed,
@@ -212,7 +214,7 @@ impl Book {
                 watch,
                 path: Arc::clone(tail.path()),
                 generation: 0,
-                rules: vec![Count::default(); rules].into(),
+                rules: smallvec![Count::default(); rules],
                 other_rules: Box::default(),
                 bytes_read: 0,
                 bytes_missed: 0,

@@ -240,7 +240,7 @@ impl Engine {
         let registry = self.shared.registry();
         let mut book = self.shared.book();
         for (key, slot) in registry.slots() {
-            book.emit_status(key, slot.watch(), slot.path(), slot.status());
+            book.emit_status(key, slot.watch(), slot.path(), &registry.status(key));
         }
     }
 
@@ -482,7 +482,7 @@ impl Shared {
             watch: registry.watch(slot.watch()).name.clone(),
             path: slot.path().to_owned(),
             figures: book.figures(key).unwrap_or_default(),
-            status: slot.status().clone(),
+            status: registry.status(key),
         };
         registry.slots().map(report).collect()
     }

@@ -10,13 +10,13 @@ use crate::detect::Millis;
 use crate::engine::open_files::{OpenFiles, Openness};
 use crate::engine::plan::{Compiled, CompiledWatch};
 use crate::engine::shelf::Shelf;
-use crate::engine::slot::{Cause, FileKey, Job, Phase, Removed, Slot, Status};
+use crate::engine::slot::{Away, Cause, FileKey, Job, Phase, Removed, Slot, Status};
 use crate::engine::sweep::Sweep;
 use crate::file::claims::{Claims, Mark};
 use crate::file::filesystem::Filesystem;
 use crate::file::identity::Identity;
 use crate::file::record::TailRecord;
-use crate::file::tail::{Origin, Probe, Tail};
+use crate::file::tail::{Common, Origin, Probe, Tail};
 use crate::store::{FileId, FileRecord, MarkRecord};
 
 /// A path at which nothing has been for this long is forgotten, with its counts, in milliseconds.
@@ -48,11 +48,13 @@ pub struct Registry {
     filesystem: Arc<dyn Filesystem>,
     /// Who reads which file, by name of the watch.
     claims: HashMap<String, Arc<Claims>>,
+    /// By number of the watch.
+    common: HashMap<usize, Arc<Common>>,
     shelf: Shelf,
     slots: HashMap<FileKey, Box<Slot>>,
-    by_path: HashMap<(usize, Arc<Path>), FileKey>,
     ready: VecDeque<FileKey>,
-    running: usize,
+    /// Files that workers are at.
+    away: HashMap<FileKey, Away>,
     held: bool,
     stopped: bool,
     draining: HashSet<FileKey>,
@@ -67,11 +69,11 @@ impl Registry {
             plan,
             filesystem,
             claims: HashMap::new(),
+            common: HashMap::new(),
             shelf: Shelf::default(),
             slots: HashMap::new(),
-            by_path: HashMap::new(),
             ready: VecDeque::new(),
-            running: 0,
+            away: HashMap::new(),
             held: false,
             stopped: false,
             draining: HashSet::new(),
@@ -106,7 +108,8 @@ impl Registry {
         path: &Arc<Path>,
         origin: Origin,
     ) -> (FileKey, Option<FileRecord>) {
-        if let Some(key) = self.by_path.get(&(watch, Arc::clone(path))).copied() {
+        let known = self.common(watch).claims.reader_of(path);
+        if let Some(key) = known.filter(|key| self.slots.contains_key(key)) {
             self.enqueue(key, Cause::Other);
             return (key, None);
         }
@@ -123,22 +126,18 @@ impl Registry {
                 (key, tail, record)
             }
         };
-        let (offset, size) = tail.position().unwrap_or_default();
         let slot = Slot {
             watch,
             path: Arc::clone(path),
             phase: Phase::Idle,
-            status: Status { offset, size, generation: tail.generation(), trouble: None },
             tail: Some(Box::new(tail)),
             gone_since: None,
             used: 0,
             quiet_sweeps: Sweep::QUIET,
-            turn_began: None,
             event_at: None,
             open: Openness::default(),
         };
         self.slots.insert(key, Box::new(slot));
-        self.by_path.insert((watch, Arc::clone(path)), key);
         self.enqueue(key, Cause::Other);
         (key, record)
     }
@@ -163,9 +162,21 @@ impl Registry {
     }
 
     fn tail(&mut self, key: FileKey, watch: usize, path: Arc<Path>, origin: Origin) -> Tail {
-        let watch = Arc::clone(&self.plan).watches[watch].clone();
-        let (filesystem, claims) = (Arc::clone(&self.filesystem), self.claims(&watch.name));
-        Tail::new(key, path, watch.file, filesystem, claims, origin)
+        let common = self.common(watch);
+        Tail::new(key, path, common, origin)
+    }
+
+    /// What the tails of a watch have in common.
+    fn common(&mut self, watch: usize) -> Arc<Common> {
+        if let Some(common) = self.common.get(&watch) {
+            return Arc::clone(common);
+        }
+        let plan = Arc::clone(&self.plan);
+        let CompiledWatch { name, file, .. } = &plan.watches[watch];
+        let (filesystem, claims) = (Arc::clone(&self.filesystem), self.claims(name));
+        let common = Arc::new(Common { settings: *file, filesystem, claims });
+        self.common.insert(watch, Arc::clone(&common));
+        common
     }
 
     fn new_key(&mut self) -> FileKey {
@@ -219,7 +230,7 @@ impl Registry {
         let key = self.ready.pop_front()?;
         let slot = self.slots.get_mut(&key)?;
         let job = slot.begin(key, &self.plan, now)?;
-        self.running += 1;
+        self.away.insert(key, Away { status: Status::of(&job.tail), began: now });
         Some(job)
     }
 
@@ -231,18 +242,17 @@ impl Registry {
         let slot = self.slots.get_mut(&key).filter(|slot| slot.phase == Phase::Idle)?;
         slot.event_at = Some(now);
         let job = slot.begin(key, &self.plan, now)?;
-        self.running += 1;
+        self.away.insert(key, Away { status: Status::of(&job.tail), began: now });
         Some(job)
     }
 
     /// Takes back a turn that was not taken, for a worker to take: the kernel told at `at` of what it is for.
     pub(super) fn hand_back(&mut self, job: Job, at: Millis) {
-        self.running -= 1;
+        self.away.remove(&job.key);
         let Some(slot) = self.slots.get_mut(&job.key) else { return };
         let is_by_event = slot.phase == Phase::Running || slot.event_at.is_some();
         slot.event_at = is_by_event.then_some(at);
         slot.phase = Phase::Queued;
-        slot.turn_began = None;
         slot.tail = Some(job.tail);
         self.ready.push_back(job.key);
     }
@@ -250,17 +260,13 @@ impl Registry {
     /// Takes a tail back after its turn. True if another turn of it is due.
     pub(super) fn give_back(&mut self, job: Job, after: &After, now: Millis) -> bool {
         let Job { key, tail, .. } = job;
-        self.running -= 1;
+        self.away.remove(&key);
         let Some(slot) = self.slots.get_mut(&key) else { return false };
-        let (offset, size) = tail.position().unwrap_or_default();
-        let trouble = tail.trouble().map(str::to_owned);
-        slot.status = Status { offset, size, generation: tail.generation(), trouble };
         slot.gone_since = tail.is_gone().then(|| slot.gone_since.unwrap_or(now));
         slot.used = now;
         if !after.is_quiet {
             slot.quiet_sweeps = 0;
         }
-        slot.turn_began = None;
         let again = after.more || slot.phase == Phase::RunningAgain;
         slot.phase = if again { Phase::Queued } else { Phase::Idle };
         if tail.holds_window() {
@@ -326,16 +332,30 @@ impl Registry {
         self.slots.iter().map(|(key, slot)| (*key, &**slot))
     }
 
+    /// How a file stands, or stood before the turn that it has.
+    pub(super) fn status(&self, key: FileKey) -> Status {
+        let tail = self.slots.get(&key).and_then(|slot| slot.tail.as_deref());
+        let away = || self.away.get(&key).map(|away| away.status.clone());
+        tail.map(Status::of).or_else(away).unwrap_or_default()
+    }
+
+    /// The path whose turn has been running for longest, and since when.
+    pub(super) fn longest_turn(&self) -> Option<(&Path, Millis)> {
+        let running =
+            self.away.iter().filter_map(|(key, away)| Some((self.slots.get(key)?.path(), away.began)));
+        running.min_by_key(|(_, began)| *began)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.running > 0
+        !self.away.is_empty()
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.running == 0 && self.ready.is_empty()
+        self.away.is_empty() && self.ready.is_empty()
     }
 
     pub(super) fn hold(&mut self, held: bool) {
@@ -357,14 +377,15 @@ impl Registry {
             self.slots.iter().filter(|(_, slot)| stays(slot.watch).is_none()).map(|(key, _)| *key).collect();
         let removed = self.remove_all(&gone);
         self.plan = plan;
+        self.common.clear();
+        let common: Vec<_> = (0..self.plan.watches.len()).map(|watch| self.common(watch)).collect();
         for slot in self.slots.values_mut() {
             let Some(watch) = stays(slot.watch) else { continue };
             slot.watch = watch;
             if let Some(tail) = &mut slot.tail {
-                tail.set_settings(self.plan.watches[watch].file);
+                tail.set_common(Arc::clone(&common[watch]));
             }
         }
-        self.by_path = self.slots.iter().map(|(key, slot)| ((slot.watch, slot.path.clone()), *key)).collect();
         removed
     }
 
@@ -385,7 +406,6 @@ impl Registry {
 
     fn remove(&mut self, key: FileKey) -> Option<Removed> {
         let mut slot = self.slots.remove(&key)?;
-        self.by_path.remove(&(slot.watch, slot.path));
         self.windows.pop(&key);
         self.open_files.note(key, &mut slot.open, 0);
         self.draining.remove(&key);

@@ -32,6 +32,15 @@ pub struct Status {
     pub trouble: Option<String>,
 }
 
+impl Status {
+    /// How `tail` stands between two turns.
+    pub(super) fn of(tail: &Tail) -> Status {
+        let (offset, size) = tail.position().unwrap_or_default();
+        let trouble = tail.trouble().map(str::to_owned);
+        Status { offset, size, generation: tail.generation(), trouble }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Idle,
@@ -57,13 +66,10 @@ pub struct Slot {
     pub(super) phase: Phase,
     /// Taken out while a worker runs its turn.
     pub(super) tail: Option<Box<Tail>>,
-    pub(super) status: Status,
     pub(super) gone_since: Option<Millis>,
     pub(super) used: Millis,
     /// How many sweeps in a row have found nothing new.
     pub(super) quiet_sweeps: u8,
-    /// When the turn that is running began.
-    pub(super) turn_began: Option<Millis>,
     /// When the event came that the next turn is for; `None` if it is for anything else.
     pub(super) event_at: Option<Millis>,
     pub(super) open: Openness,
@@ -82,26 +88,20 @@ impl Slot {
         &self.path
     }
 
-    /// When the turn that is running began, if one is.
-    #[must_use]
-    pub fn turn_began(&self) -> Option<Millis> {
-        self.turn_began
-    }
-
     /// Begins a turn.
     pub(super) fn begin(&mut self, key: FileKey, plan: &Arc<Compiled>, now: Millis) -> Option<Job> {
         let tail = self.tail.take()?;
         self.phase = Phase::Running;
-        self.turn_began = Some(now);
         let is_prompt = self.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
         Some(Job { key, watch: self.watch, tail, plan: Arc::clone(plan), is_prompt })
     }
+}
 
-    /// What was known of it after its last turn.
-    #[must_use]
-    pub fn status(&self) -> &Status {
-        &self.status
-    }
+/// What is known of a file while a worker has its tail.
+pub(super) struct Away {
+    pub(super) status: Status,
+    /// When the turn began.
+    pub(super) began: Millis,
 }
 
 /// A turn to be taken.

@@ -100,8 +100,7 @@ impl View {
     pub fn longest_turn(&self) -> Option<(PathBuf, Duration)> {
         let now = self.0.clock.now();
         let registry = self.0.registry();
-        let running = registry.slots().filter_map(|(_, slot)| Some((slot.turn_began()?, slot.path())));
-        let (began, path) = running.min_by_key(|(began, _)| *began)?;
+        let (path, began) = registry.longest_turn()?;
         Some((path.to_owned(), Duration::from_millis((now - began).max(0).unsigned_abs())))
     }
 

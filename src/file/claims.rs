@@ -140,6 +140,12 @@ impl Claims {
         });
     }
 
+    /// Who reads `path`.
+    #[must_use]
+    pub fn reader_of(&self, path: &Path) -> Option<Owner> {
+        self.table().paths.get(path).map(|base| base.owner)
+    }
+
     /// Says that nobody reads `path` any longer.
     pub fn leave(&self, path: &Path) {
         self.table().paths.remove(path);

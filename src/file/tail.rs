@@ -63,13 +63,21 @@ struct Unopened {
     refused_size: Option<u64>,
 }
 
+/// What the tails of one watch have in common.
+pub struct Common {
+    /// How they are read.
+    pub settings: FileSettings,
+    /// Where they are.
+    pub filesystem: Arc<dyn Filesystem>,
+    /// Who reads which file.
+    pub claims: Arc<Claims>,
+}
+
 /// A pathname, read as one perpetual stream.
 pub struct Tail {
     id: Owner,
     path: Arc<Path>,
-    settings: FileSettings,
-    filesystem: Arc<dyn Filesystem>,
-    claims: Arc<Claims>,
+    common: Arc<Common>,
     origin: Origin,
     current: Current,
     draining: VecDeque<Draining>,
@@ -101,24 +109,15 @@ enum Next {
 }
 
 impl Tail {
-    /// A tail of `path`, which reads nothing before its first turn. `id` is its number in `claims`.
+    /// A tail of `path`, which reads nothing before its first turn. `id` is its number among the claims.
     #[must_use]
-    pub fn new(
-        id: Owner,
-        path: impl Into<Arc<Path>>,
-        settings: FileSettings,
-        filesystem: Arc<dyn Filesystem>,
-        claims: Arc<Claims>,
-        origin: Origin,
-    ) -> Tail {
+    pub fn new(id: Owner, path: impl Into<Arc<Path>>, common: Arc<Common>, origin: Origin) -> Tail {
         let path = path.into();
-        claims.enroll(&path, id);
+        common.claims.enroll(&path, id);
         Tail {
             id,
             path,
-            settings,
-            filesystem,
-            claims,
+            common,
             origin,
             current: Current::None,
             draining: VecDeque::new(),
@@ -139,8 +138,8 @@ impl Tail {
     /// Goes on where `record` says that reading stopped.
     #[must_use]
     pub fn restored(mut self, record: &TailRecord) -> Tail {
-        let claims = Arc::clone(&self.claims);
-        let is_ours = |place: &&Place| claims.reserve(place.identity, self.id);
+        let common = Arc::clone(&self.common);
+        let is_ours = |place: &&Place| common.claims.reserve(place.identity, self.id);
         let current = record.current.as_ref();
         // A former place in the file that stands at the path remembers what was truncated away.
         let is_gone = |place: &Place| current.is_some_and(|current| current.identity == place.identity);
@@ -224,16 +223,16 @@ impl Tail {
         }
     }
 
-    /// Reads by other settings from now on.
-    pub fn set_settings(&mut self, settings: FileSettings) {
-        self.settings = settings;
+    /// Has something else in common with others from now on: other settings.
+    pub fn set_common(&mut self, common: Arc<Common>) {
+        self.common = common;
     }
 
     /// What is needed to tell, without the tail, whether a turn is due although nobody gave a hint.
     #[must_use]
     pub fn probe(&self) -> Probe {
         Probe {
-            filesystem: Arc::clone(&self.filesystem),
+            filesystem: Arc::clone(&self.common.filesystem),
             path: Arc::clone(&self.path),
             settled: self.place().filter(|place| place.is_settled),
             is_gone: self.is_gone(),
@@ -257,7 +256,7 @@ impl Tail {
 
     /// Takes one turn: judges what is new, as `wants` says.
     pub fn turn(&mut self, scanner: &mut Scanner, wants: &Wants, moment: Moment) -> Turn {
-        self.is_asked |= self.claims.turn_begins(&self.path);
+        self.is_asked |= self.common.claims.turn_begins(&self.path);
         let mut hands = self.hands(scanner, wants, moment);
         self.find_lost(&mut hands);
         // What came before is read before.
@@ -305,13 +304,13 @@ impl Tail {
         } else {
             Some(self.record())
         };
-        self.claims.turn_ends(&self.path);
+        self.common.claims.turn_ends(&self.path);
         turn
     }
 
     /// Ends the tail. Gives the files that it read, for whoever finds them later to go on from there.
     pub fn close(&mut self) -> Vec<(Identity, Mark)> {
-        self.claims.leave(&self.path);
+        self.common.claims.leave(&self.path);
         let current = self.place();
         self.current = Current::None;
         let former = self.draining.drain(..).map(|draining| draining.place());
@@ -321,7 +320,7 @@ impl Tail {
     }
 
     fn follow_path(&mut self, hands: &mut Hands<'_>) -> Next {
-        let there = match self.filesystem.stat(&self.path) {
+        let there = match self.common.filesystem.stat(&self.path) {
             Ok(stat) => Some(stat),
             Err(error) => match (classify_error(error, &self.path), &self.current) {
                 (OpenError::Missing, _) => None,

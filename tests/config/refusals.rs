@@ -142,7 +142,7 @@ fn values_out_of_bounds_are_refused() {
         ("engine", "workers", "65", "is 65; it must be from 1 to 64"),
         ("engine", "workers", "-1", "is -1; it must be from 1 to 64"),
         ("engine", "windows_max", "1025", "is 1025; it must be from 1 to 1024"),
-        ("engine", "report_interval", "'2h'", "is `2h`; it must be from \"0ms\" to \"1h\""),
+        ("engine", "report_interval", "'2h'", "is `2h`; it must be from \"0s\" to \"1h\""),
         ("engine", "sweep_interval", "'999ms'", "is `999ms`; it must be from \"1s\" to \"1h\""),
         ("engine", "poll_interval", "'2m'", "is `2m`; it must be from \"100ms\" to \"1m\""),
         ("engine", "turn_bytes_max", "1", "is 1; it must be from 64KiB to 1GiB"),

@@ -14,7 +14,7 @@ impl Tail {
         if !self.is_calm() {
             return None;
         }
-        self.is_asked |= self.claims.turn_begins(&self.path);
+        self.is_asked |= self.common.claims.turn_begins(&self.path);
         let Current::Open(reading) = &mut self.current else { return None };
         let known = Known { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
         let (stat, content) = reading.look(moment.wall_ns).ok()?;
@@ -41,7 +41,10 @@ impl Tail {
     #[must_use]
     pub fn stands_at_path(&self) -> bool {
         let is_it = |reading: &Reading| {
-            self.filesystem.stat(&self.path).is_ok_and(|there| Identity::from(&there) == reading.identity())
+            self.common
+                .filesystem
+                .stat(&self.path)
+                .is_ok_and(|there| Identity::from(&there) == reading.identity())
         };
         matches!(&self.current, Current::Open(reading) if is_it(reading))
     }

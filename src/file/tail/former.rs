@@ -151,14 +151,14 @@ impl Tail {
         let (place, identity) = (&lost.place, found.identity());
         let is_copy = identity != place.identity;
         if is_copy {
-            self.claims.reserve(identity, self.id);
+            self.common.claims.reserve(identity, self.id);
             self.give_up(lost, hands);
         }
         let former = if found.is_compressed {
             Archive::resume(found.file, &found.stat, place.mark)
                 .map(|archive| archive.map(Former::Compressed))
         } else {
-            let mut reading = Reading::resume(found.file, &found.stat, &self.settings, place.mark);
+            let mut reading = Reading::resume(found.file, &found.stat, &self.common.settings, place.mark);
             if !is_copy {
                 reading.remember(place);
             }
@@ -174,12 +174,12 @@ impl Tail {
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there.
     pub(super) fn find_unseen(&mut self, last: &Place, now: Option<&Reading>, hands: &mut Hands<'_>) {
         // A name that looks rotated has its history told by the path that it comes from.
-        if self.claims.base_of(&self.path).is_some() {
+        if self.common.claims.base_of(&self.path).is_some() {
             return;
         }
         for found in self.unseen(last, now, hands.moment) {
             let identity = found.identity();
-            if self.claims.knows(identity) || !self.claims.reserve(identity, self.id) {
+            if self.common.claims.knows(identity) || !self.common.claims.reserve(identity, self.id) {
                 continue;
             }
             self.read_from_beginning(found, hands);
@@ -209,7 +209,7 @@ impl Tail {
         let former = if found.is_compressed {
             Archive::begin(found.file, &stat).map(Former::Compressed)
         } else {
-            Ok(Former::Plain(Reading::begin(found.file, &stat, &self.settings)))
+            Ok(Former::Plain(Reading::begin(found.file, &stat, &self.common.settings)))
         };
         match former {
             Ok(former) => self.push(former, hands.moment, true, false, 0),
@@ -230,7 +230,7 @@ impl Tail {
             }
             let waited_ms = hands.moment.monotonic_ms.saturating_sub(draining.grew_ms);
             let is_compressed = matches!(draining.former, Former::Compressed(_));
-            let is_over = waited_ms >= self.settings.rotated_grace_ms;
+            let is_over = waited_ms >= self.common.settings.rotated_grace_ms;
             let is_ended = draining.is_ended || is_compressed || is_over || surplus > 0;
             match outcome {
                 Ok(Next::Settled) if !hands.turn.more => {
@@ -318,8 +318,8 @@ impl Tail {
 
     fn search(&self, moment: Moment) -> Search<'_> {
         Search {
-            filesystem: &*self.filesystem,
-            claims: &self.claims,
+            filesystem: &*self.common.filesystem,
+            claims: &self.common.claims,
             owner: self.id,
             path: &self.path,
             now_ns: moment.wall_ns,

@@ -37,7 +37,7 @@ impl Tail {
             self.announce(News::Recovered, hands);
             return Next::LookAgain;
         }
-        if !self.claims.knows(identity) {
+        if !self.common.claims.knows(identity) {
             match self.ask_base(there, hands) {
                 Base::None => {}
                 Base::Wait => return Next::Settled,
@@ -47,7 +47,7 @@ impl Tail {
                 }
             }
         }
-        let opened = self.filesystem.open(&self.path);
+        let opened = self.common.filesystem.open(&self.path);
         if opened.as_ref().is_ok_and(|(_, stat)| Identity::from(stat) != identity) {
             // Another file took the name meanwhile, of which nobody asked anything.
             return Next::LookAgain;
@@ -93,31 +93,31 @@ impl Tail {
         }
         let identity = Identity::from(stat);
         if let Some(mark) = hands.turn.take_released(identity) {
-            return Ok(Some(Reading::resume(file, stat, &self.settings, mark)));
+            return Ok(Some(Reading::resume(file, stat, &self.common.settings, mark)));
         }
-        Ok(match self.claims.claim(identity, self.id) {
+        Ok(match self.common.claims.claim(identity, self.id) {
             Claim::Taken(owner) => {
                 hands.turn.read_by = Some(owner);
                 None
             }
-            Claim::Resume(mark) => Some(Reading::resume(file, stat, &self.settings, mark)),
+            Claim::Resume(mark) => Some(Reading::resume(file, stat, &self.common.settings, mark)),
             Claim::Fresh if self.unopened().copied == Some(identity) => {
-                Some(Reading::at_end(file, stat, stat.size, &self.settings)?)
+                Some(Reading::at_end(file, stat, stat.size, &self.common.settings)?)
             }
-            Claim::Fresh if self.origin == Origin::Existing && self.settings.start == Start::End => {
+            Claim::Fresh if self.origin == Origin::Existing && self.common.settings.start == Start::End => {
                 let size = self.unopened().refused_size.map_or(stat.size, |size| size.min(stat.size));
-                Some(Reading::at_end(file, stat, size, &self.settings)?)
+                Some(Reading::at_end(file, stat, size, &self.common.settings)?)
             }
-            Claim::Fresh => Some(Reading::begin(file, stat, &self.settings)),
+            Claim::Fresh => Some(Reading::begin(file, stat, &self.common.settings)),
         })
     }
 
     /// Opens a file that was closed, or was read before the daemon started.
     pub(super) fn unpark(&mut self, hands: &mut Hands<'_>) -> Next {
         let Current::Parked(place) = self.current else { return Next::Settled };
-        match self.filesystem.open(&self.path) {
+        match self.common.filesystem.open(&self.path) {
             Ok((file, stat)) if Identity::from(&stat) == place.identity => {
-                let mut reading = Reading::resume(file, &stat, &self.settings, place.mark);
+                let mut reading = Reading::resume(file, &stat, &self.common.settings, place.mark);
                 reading.remember(&place);
                 if self.is_caught_up {
                     reading.was_watched();
@@ -165,7 +165,7 @@ impl Tail {
     /// A copy is made before its original is truncated. So a file that is not like its original now is either no copy, or
     /// the original was truncated before, which the next turn of that path sees; then it looks for the copy, and finds it.
     fn ask_base(&mut self, there: &Stat, hands: &mut Hands<'_>) -> Base {
-        let Some((path, base)) = self.claims.base_of(&self.path) else { return Base::None };
+        let Some((path, base)) = self.common.claims.base_of(&self.path) else { return Base::None };
         let identity = Identity::from(there);
         match self.unopened().asked.filter(|(asked, _)| *asked == identity) {
             Some((_, begun)) if base.ended > begun => Base::None,
@@ -178,7 +178,7 @@ impl Tail {
             None if self.is_copy_of(&path) => Base::Copied,
             None => {
                 self.unopened().asked = Some((identity, base.begun));
-                self.claims.ask(&path);
+                self.common.claims.ask(&path);
                 (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
                 Base::Wait
             }
@@ -186,7 +186,7 @@ impl Tail {
     }
 
     fn is_copy_of(&self, path: &Path) -> bool {
-        let open = |path| self.filesystem.open(path).ok();
+        let open = |path| self.common.filesystem.open(path).ok();
         let files = open(&self.path).zip(open(path));
         files.is_some_and(|((file, stat), (original, of_original))| {
             is_copy((&*file, &stat), (&*original, &of_original))
