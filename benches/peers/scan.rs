@@ -95,26 +95,33 @@ pub(crate) fn scan(effort: &Effort) {
 pub(crate) fn patterns(effort: &Effort) {
     let dir = tempfile::tempdir().unwrap();
     let path = data(dir.path(), effort.pattern_mb, Cached::Written(1 << 20));
-    let log = path.to_str().unwrap();
+    // None of them is in the data by chance.
+    let texts = |count| (0..count).map(|n| format!("E{n:04}-code")).collect::<Vec<_>>();
     for count in [1, 10, 100, 1_000] {
-        // None of them is in the data by chance.
-        let words: Vec<String> = (0..count).map(|n| format!("E{n:04}-code")).collect();
-        let file = dir.path().join("patterns");
-        std::fs::write(&file, words.join("\n") + "\n").unwrap();
-        println!("\nlines with any of {count} texts in {} MB; best of {RUNS}", effort.pattern_mb);
-        println!("{:<22} {:>9} {:>12}", "", "s", "times ours");
-        let with = |first: &[&str]| {
-            let mut args: Vec<String> = first.iter().map(|arg| (*arg).to_owned()).collect();
-            words.iter().for_each(|word| args.extend(["-e".to_owned(), word.clone()]));
-            args.push(log.to_owned());
-            args
-        };
-        let run = |program: &str, args: &[String]| {
-            best(program, &args.iter().map(String::as_str).collect::<Vec<_>>())
-        };
-        let mut ours = None;
-        row("spiketail scan", run(env!("CARGO_BIN_EXE_spiketail"), &with(&["scan", "-F"])), &mut ours);
-        row("rg -c -F", run("rg", &with(&["-c", "-F"])), &mut ours);
-        row("grep -c -F -f", best("grep", &["-c", "-F", "-f", file.to_str().unwrap(), log]), &mut ours);
+        look_for(&format!("{count} texts"), &texts(count), true, &path, effort);
     }
+    let regexes: Vec<String> = (0..10).map(|n| format!("E{n:04}-[a-z]+ took [0-9]+ ms")).collect();
+    look_for("10 regexes", &regexes, false, &path, effort);
+}
+
+/// Compares programs that look for `patterns`, called `name`, in the log at `path`.
+fn look_for(name: &str, patterns: &[String], are_texts: bool, path: &Path, effort: &Effort) {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, log) = (dir.path().join("patterns"), path.to_str().unwrap());
+    std::fs::write(&file, patterns.join("\n") + "\n").unwrap();
+    println!("\nlines with any of {name} in {} MB; best of {RUNS}", effort.pattern_mb);
+    println!("{:<22} {:>9} {:>12}", "", "s", "times ours");
+    let run = |program: &str, first: &[&str]| {
+        let mut args = first.to_vec();
+        patterns.iter().for_each(|pattern| args.extend(["-e", pattern.as_str()]));
+        args.push(log);
+        best(program, &args)
+    };
+    let kind = if are_texts { "-F" } else { "-E" };
+    let ours: &[&str] = if are_texts { &["scan", "-F"] } else { &["scan"] };
+    let rg: &[&str] = if are_texts { &["-c", "-F"] } else { &["-c"] };
+    let mut base = None;
+    row("spiketail scan", run(env!("CARGO_BIN_EXE_spiketail"), ours), &mut base);
+    row("rg -c", run("rg", rg), &mut base);
+    row("grep -c -f", best("grep", &["-c", kind, "-f", file.to_str().unwrap(), log]), &mut base);
 }

@@ -9,6 +9,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::detect::Millis;
 use crate::engine::alarms::{Alarms, Counted};
 use crate::engine::clock::Clock;
+use crate::engine::counts::{Count, Counts, Figures, NEVER};
 use crate::engine::odd_stamps::OddStamps;
 use crate::engine::plan::Compiled;
 use crate::engine::recent::{Recent, Recents};
@@ -17,78 +18,14 @@ use crate::engine::view::AlertReport;
 use crate::file::record::TailRecord;
 use crate::file::tail::{News, Tail, Turn};
 use crate::store::{
-    AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal, TransitionRecord, WatchRecord,
+    AlertRecord, Batch, FileId, FileRecord, MarkRecord, MinuteCount, TransitionRecord, WatchRecord,
 };
 use crate::telemetry::events::{CountEvent, FileChange, FileEvent, HealthEvent};
-
-/// Counts of one path.
-struct Counts {
-    watch: usize,
-    path: Arc<Path>,
-    generation: u64,
-    rules: SmallVec<[Count; 1]>,
-    /// Totals of rules that are not in the plan, by name.
-    other_rules: Box<[RuleTotal]>,
-    bytes_read: u64,
-    bytes_missed: u64,
-    /// Since when the path has been watched, in milliseconds since the epoch.
-    since_ms: Millis,
-}
-
-/// Matching lines of one path and rule.
-#[derive(Clone, Copy)]
-struct Count {
-    total: u64,
-    unreported: u64,
-    reported: Millis,
-}
 
 const MINUTE_MS: Millis = 60_000;
 
 /// How soon something that waits is looked at again, in milliseconds.
 const TICK_MS: Millis = 100;
-
-const NEVER: Millis = Millis::MIN / 2;
-
-impl Default for Count {
-    fn default() -> Count {
-        Count { total: 0, unreported: 0, reported: NEVER }
-    }
-}
-
-impl Count {
-    fn told(&self, name: &str) -> RuleTotal {
-        let reported = self.total - self.unreported;
-        RuleTotal { rule: name.to_owned(), matched: self.total, reported }
-    }
-}
-
-impl Counts {
-    /// Goes on from `totals` by the rules of these `names`.
-    fn take_over(&mut self, totals: &[RuleTotal], names: &[String]) {
-        let known = |name: &String| totals.iter().find(|total| total.rule == *name);
-        let count = |total: &RuleTotal| Count {
-            total: total.matched,
-            unreported: total.matched.saturating_sub(total.reported),
-            reported: NEVER,
-        };
-        self.rules = names.iter().map(|name| known(name).map(count).unwrap_or_default()).collect();
-        self.other_rules = totals.iter().filter(|total| !names.contains(&total.rule)).cloned().collect();
-    }
-}
-
-/// What was counted of one path.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Figures {
-    /// Matching lines, by name of the rule.
-    pub totals: Vec<(String, u64)>,
-    /// Bytes that were judged.
-    pub bytes_read: u64,
-    /// Bytes that were gone before they could be judged.
-    pub bytes_missed: u64,
-    /// What happened lately, if anything did.
-    pub recent: Recent,
-}
 
 /// What has changed since the last commit.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::detect::Millis;
-use crate::engine::{Shared, lock};
+use crate::engine::shared::{Shared, lock};
 use crate::store::{Batch, CheckpointStore, Courier, FileId, State, StoreError};
 use crate::telemetry::events::HealthEvent;
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::engine::committer::Committer;
 use crate::engine::plan::Compiled;
 use crate::engine::settings::EngineSettings;
+use crate::engine::shared::Shared;
 use crate::engine::slot::FileKey;
 use crate::engine::world::World;
-use crate::engine::{FileReport, Hints, Shared, worker};
+use crate::engine::{FileReport, Hints, worker};
 use crate::file::tail::Origin;
 use crate::store::{FileId, StoreError};
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::detect::Millis;
-use crate::engine::{Shared, lock};
+use crate::engine::shared::{Shared, lock};
 
 /// Time is looked at no more often than this, in milliseconds.
 const TICK_MS: Millis = 100;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::detect::Millis;
 use crate::engine::recent::Recent;
-use crate::engine::{FileReport, Health, Shared, lock};
+use crate::engine::shared::{Shared, lock};
+use crate::engine::{FileReport, Health};
 
 /// How one alert stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::detect::Millis;
-use crate::engine::Shared;
 use crate::engine::book::Due;
 use crate::engine::plan::Compiled;
 use crate::engine::registry::After;
+use crate::engine::shared::Shared;
 use crate::engine::slot::{Cause, FileKey, Job};
 use crate::file::tail::{Moment, Tail, Turn, Wants};
 use crate::scan::scanner::Scanner;
