@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::file::settings::Reader;
 use crate::file::source::{MappedSource, PreadSource, Source, read_at};
-use crate::sys::open::{OpenError, Stat, is_remote, next_data, open_regular, stat_file, stat_path};
+use crate::sys::open::{
+    OpenError, Stat, expect_sequential, is_remote, next_data, open_regular, stat_file, stat_path,
+};
 
 /// What the reading of files needs of a filesystem.
 pub trait Filesystem: Send + Sync {
@@ -95,6 +97,7 @@ impl Handle for std::fs::File {
     }
 
     fn source(self: Arc<Self>, reader: Reader, window_bytes: usize) -> Box<dyn Source> {
+        expect_sequential(&self);
         let is_mapped = match reader {
             Reader::Mmap => true,
             Reader::Pread => false,

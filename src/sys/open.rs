@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp};
@@ -94,6 +94,21 @@ pub fn open_regular(path: &Path) -> Result<(File, Stat), OpenError> {
     let stat = stat_file(&file)?;
     require_regular(&stat)?;
     Ok((file, stat))
+}
+
+/// Opens the file behind `file` once more, whatever its path leads to by now. `None` where /proc does not allow it.
+///
+/// The kernel reads ahead of one reader for each time that a file is opened: readers that stand at different places of
+/// a file had better not share one.
+#[must_use]
+pub fn open_again(file: &File) -> Option<File> {
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
+}
+
+/// Tells the kernel that `file` is about to be read from front to back, so that it reads further ahead.
+pub fn expect_sequential(file: &File) {
+    // A hint that is refused changes no result.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
 }
 
 fn require_regular(stat: &Stat) -> Result<(), OpenError> {
@@ -228,6 +243,20 @@ mod tests {
             Err(OpenError::NotRegular("a character device"))
         ));
         assert!(matches!(open_regular(&dir.path().join("none")), Err(OpenError::Missing)));
+    }
+
+    #[test]
+    fn what_is_opened_again_is_the_file_and_not_the_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.log");
+        std::fs::write(&path, "old").unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::rename(&path, dir.path().join("app.log.1")).unwrap();
+        std::fs::write(&path, "new").unwrap();
+        let again = open_again(&file).unwrap();
+        expect_sequential(&again);
+        assert_eq!(stat_file(&again).unwrap(), stat_file(&file).unwrap());
+        assert_eq!(io::read_to_string(again).unwrap(), "old");
     }
 
     #[test]

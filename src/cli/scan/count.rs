@@ -18,7 +18,7 @@ use crate::file::source::{PreadSource, Sight, Source};
 use crate::scan::bulk::{BulkTally, BulkWalk, END_UNKNOWN, Walked};
 use crate::scan::rules::RuleSet;
 use crate::scan::scanner::Scanner;
-use crate::sys::open::{stat_file, stat_path};
+use crate::sys::open::{open_again, stat_file, stat_path};
 use crate::telemetry::events::display_path;
 
 /// Small enough to keep all threads busy to the end, large enough that cutting costs nothing, in bytes.
@@ -166,6 +166,15 @@ struct Chunk {
     own: Range<u64>,
 }
 
+impl Chunk {
+    /// The file to read the chunk from: opened for this chunk alone, unless that would cost a small file more than its
+    /// reading.
+    fn reader(&self) -> Arc<File> {
+        let own = if self.own.start == 0 { None } else { open_again(&self.file) };
+        own.map_or_else(|| Arc::clone(&self.file), Arc::new)
+    }
+}
+
 enum Job {
     Chunk(Chunk),
     Stream(usize, File),
@@ -293,7 +302,7 @@ impl Shared<'_> {
 
     fn scan_chunk(&self, chunk: &Chunk, scanner: &mut Scanner) -> (BulkTally, Option<io::Error>) {
         let window_bytes = self.options.window_bytes;
-        let mut source = Arc::clone(&chunk.file).source(self.options.reader, window_bytes);
+        let mut source = chunk.reader().source(self.options.reader, window_bytes);
         let mut walk = BulkWalk::new(scanner, chunk.own.clone(), chunk.size, window_bytes);
         loop {
             let before = walk.tally().bytes;
