@@ -8,11 +8,12 @@ mod brief;
 mod former;
 mod opening;
 
-use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+use thin_vec::ThinVec;
 
 use crate::file::change::{AtPath, Change, Known, Seen, classify};
 use crate::file::claims::{Claims, Mark, Owner};
@@ -80,13 +81,14 @@ pub struct Tail {
     common: Arc<Common>,
     origin: Origin,
     current: Current,
-    draining: VecDeque<Draining>,
+    /// Former files that may still be written to, oldest first. Like the next lists, empty for most paths.
+    draining: ThinVec<Draining>,
     /// Former files that are to be found again, oldest first.
-    lost: VecDeque<Lost>,
+    lost: ThinVec<Lost>,
     /// The file that stood at the path last, once it does not any longer.
     last: Option<Box<Place>>,
     /// Former files that were read to their end, as long as one may come up again compressed.
-    ended: Vec<Place>,
+    ended: ThinVec<Place>,
     /// Since when the path has been read, in nanoseconds since the epoch.
     since_ns: i64,
     /// What is known of the file at the path before it is read.
@@ -120,10 +122,10 @@ impl Tail {
             common,
             origin,
             current: Current::None,
-            draining: VecDeque::new(),
-            lost: VecDeque::new(),
+            draining: ThinVec::new(),
+            lost: ThinVec::new(),
             last: None,
-            ended: Vec::new(),
+            ended: ThinVec::new(),
             since_ns: 0,
             unopened: None,
             is_asked: false,
@@ -151,7 +153,7 @@ impl Tail {
             .collect();
         self.current = current.filter(is_ours).map_or(Current::None, |place| Current::Parked(*place));
         self.last = record.last.map(Box::new);
-        self.ended.clone_from(&record.ended);
+        self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;
         self.generation = record.generation;
         self.origin = Origin::Appeared;
@@ -249,7 +251,7 @@ impl Tail {
             current,
             former: self.draining.iter().map(Draining::place).chain(lost).collect(),
             last: self.last.as_deref().copied().filter(|_| current.is_none()),
-            ended: self.ended.clone(),
+            ended: self.ended.to_vec(),
             since_ns: self.since_ns,
         }
     }

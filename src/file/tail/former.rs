@@ -79,7 +79,7 @@ impl Tail {
     pub(super) fn take_back(&mut self, identity: Identity) -> Option<Reading> {
         let is_it = |d: &Draining| d.reading().is_some_and(|reading| reading.identity() == identity);
         let at = self.draining.iter().position(is_it)?;
-        match self.draining.remove(at)?.former {
+        match self.draining.remove(at).former {
             Former::Plain(reading) => Some(reading),
             Former::Compressed(_) => None,
         }
@@ -90,7 +90,7 @@ impl Tail {
     }
 
     pub(super) fn lose(&mut self, place: Place, is_gone: bool) {
-        self.lost.push_back(Lost { place, is_gone });
+        self.lost.push(Lost { place, is_gone });
     }
 
     /// What was judged is gone from the file. A copy may hold what followed it.
@@ -114,19 +114,20 @@ impl Tail {
 
     /// Searches for every former file that is out of sight.
     pub(super) fn find_lost(&mut self, hands: &mut Hands<'_>) {
-        while let Some(lost) = self.lost.pop_front() {
+        while !self.lost.is_empty() {
+            let lost = self.lost.remove(0);
             match self.search(hands.moment).locate(&lost.place, lost.is_gone) {
                 Whereabouts::Found(found) => self.read_on(found, &lost, hands),
                 Whereabouts::Rewritten(found) => {
                     // A copy may have what was in it; what is in it now came later.
-                    self.lost.push_front(Lost { is_gone: true, ..lost });
+                    self.lost.insert(0, Lost { is_gone: true, ..lost });
                     self.find_lost(hands);
                     self.read_from_beginning(found, hands);
                 }
                 Whereabouts::ReadElsewhere => {}
                 Whereabouts::Obstructed(obstacle) => {
                     // The next look searches again.
-                    self.lost.push_front(lost);
+                    self.lost.insert(0, lost);
                     hands.turn.starved |= obstacle.is_starved;
                     self.in_trouble(obstacle.text, hands);
                     return;
@@ -184,7 +185,7 @@ impl Tail {
             }
             self.read_from_beginning(found, hands);
             if now.is_none() {
-                self.last = self.draining.back().map(|draining| Box::new(draining.place()));
+                self.last = self.draining.last().map(|draining| Box::new(draining.place()));
             }
         }
     }
@@ -220,7 +221,10 @@ impl Tail {
     pub(super) fn drain(&mut self, hands: &mut Hands<'_>) {
         let mut surplus = self.draining.len().saturating_sub(DRAINING_MAX);
         for _ in 0..self.draining.len() {
-            let Some(mut draining) = self.draining.pop_front() else { break };
+            if self.draining.is_empty() {
+                break;
+            }
+            let mut draining = self.draining.remove(0);
             let offset = draining.place().mark.cursor.offset;
             let outcome = self.follow_former(&mut draining.former, hands);
             if draining.place().mark.cursor.offset == offset {
@@ -250,7 +254,7 @@ impl Tail {
                 // A compressor may still be at work.
                 _ => {}
             }
-            self.draining.push_back(draining);
+            self.draining.push(draining);
         }
     }
 
@@ -313,7 +317,7 @@ impl Tail {
 
     fn push(&mut self, former: Former, moment: Moment, is_backlog: bool, is_ended: bool, expected_size: u64) {
         let grew_ms = moment.monotonic_ms;
-        self.draining.push_back(Draining { former, grew_ms, is_backlog, is_ended, expected_size });
+        self.draining.push(Draining { former, grew_ms, is_backlog, is_ended, expected_size });
     }
 
     fn search(&self, moment: Moment) -> Search<'_> {
