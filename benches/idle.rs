@@ -6,6 +6,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,10 +30,26 @@ fn main() {
     // A change in the same instant as a look would not show in a file's stat, so the daemon looks once more at files that
     // were written just before it started. Quiet files were not.
     std::thread::sleep(Duration::from_secs(2));
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().to_str().unwrap();
+    for (name, kept) in [
+        ("without state", vec!["--no-state"]),
+        ("with state, first start", vec!["--state", folder]),
+        ("with state, second start", vec!["--state", folder]),
+    ] {
+        println!("\n{name}");
+        measure(dir.path(), &kept, seconds);
+    }
+}
+
+/// Measures one daemon that is started with the arguments `kept`.
+fn measure(dir: &Path, kept: &[&str], seconds: u64) {
     let begun = Instant::now();
-    let glob = dir.path().join("*/*.log");
+    let glob = dir.join("*/*.log");
     let mut child = Command::new(env!("CARGO_BIN_EXE_spiketail"))
-        .args(["run", "--no-state", glob.to_str().unwrap()])
+        .arg("run")
+        .args(kept)
+        .arg(&glob)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -47,7 +64,7 @@ fn main() {
     println!("idle CPU in {seconds} s       {:>10.3} s", (cpu_ticks(pid) - cpu) as f64 / ticks_per_second);
     println!("wake-ups in {seconds} s       {:>10}", voluntary_switches(pid) - switches);
     println!("memory now / peak      {:>10} / {} kB", status(pid, "VmRSS"), status(pid, "VmHWM"));
-    let mut latencies: Vec<f64> = (0..PROBES).map(|n| probe(dir.path(), n * 7919, &mut said)).collect();
+    let mut latencies: Vec<f64> = (0..PROBES).map(|n| probe(dir, n * 7919, &mut said)).collect();
     latencies.sort_by(f64::total_cmp);
     println!(
         "ERROR in {PROBES} files     {:>10.3} ms p50, {:.3} ms max",
@@ -59,7 +76,7 @@ fn main() {
 }
 
 /// Milliseconds from an ERROR in one file to its count.
-fn probe(dir: &std::path::Path, n: usize, said: &mut impl Iterator<Item = String>) -> f64 {
+fn probe(dir: &Path, n: usize, said: &mut impl Iterator<Item = String>) -> f64 {
     let path = dir.join(format!("d{}/f{}.log", n / FILES_EACH % DIRECTORIES, n % FILES_EACH));
     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
     let begun = Instant::now();

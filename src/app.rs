@@ -30,6 +30,7 @@ use crate::service::socket::Socket;
 use crate::service::systemd::Informer;
 use crate::store::{CheckpointStore, FileId};
 use crate::sys::limits::raise_open_files;
+use crate::sys::memory::give_back_free;
 use crate::sys::open::{is_remote_path, stat_file, stat_path};
 use crate::telemetry::events::{HealthEvent, display_path};
 use crate::telemetry::output::Telemetry;
@@ -162,6 +163,8 @@ impl App {
         }
         // From now on a restart knows what was there before.
         engine.commit(FIRST_LOOK_LIMIT);
+        // What was loaded and committed of all files at once.
+        give_back_free();
         let files = engine.health().files;
         health("started", format!("watching {}", counted(files, watching.directories)), false);
         Ok(App { settings, engine, sink, watching, delivery, overflows })

@@ -230,6 +230,7 @@ impl Book {
         self.changes.is_kept = changes.is_kept;
         let alarms = self.alarms.take_changes(&self.plan);
         let mut files = changes.left;
+        files.reserve_exact(changes.files.len());
         files.extend(changes.files.into_iter().filter_map(|(key, tail)| self.record(key, tail)));
         Batch {
             at_ms,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::detect::Millis;
 use crate::engine::shared::{Shared, lock};
-use crate::store::{Batch, CheckpointStore, Courier, FileId, State, StoreError};
+use crate::store::{Batch, CheckpointStore, Courier, State, StoreError};
 use crate::telemetry::events::HealthEvent;
 
 /// How long changes are gathered before they are committed.
@@ -102,8 +102,7 @@ impl Committer {
         if now - self.pruned < PRUNE_INTERVAL_MS {
             return Ok(());
         }
-        let watched = shared.files().into_iter().map(|file| FileId { watch: file.watch, path: file.path });
-        self.store.prune(&watched.collect(), now)?;
+        self.store.prune(&shared.watched(), now)?;
         self.pruned = now;
         Ok(())
     }

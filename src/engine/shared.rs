@@ -1,5 +1,6 @@
 //! What the threads of the engine share.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ use crate::engine::view::Durations;
 use crate::engine::worker;
 use crate::engine::world::World;
 use crate::file::tail::Origin;
-use crate::store::{Batch, State, WatchRecord};
+use crate::store::{Batch, FileId, State, WatchRecord};
 
 pub(super) struct Shared {
     pub(super) settings: EngineSettings,
@@ -158,6 +159,16 @@ impl Shared {
         drop(book);
         self.release(registry);
         batch
+    }
+
+    /// Every path that is watched.
+    pub(super) fn watched(&self) -> HashSet<FileId> {
+        let registry = self.registry();
+        let id = |(_, slot): (FileKey, &Slot)| FileId {
+            watch: registry.watch(slot.watch()).name.clone(),
+            path: slot.path().to_owned(),
+        };
+        registry.slots().map(id).collect()
     }
 
     pub(super) fn files(&self) -> Vec<FileReport> {

@@ -63,7 +63,7 @@ pub struct TailRecord {
     /// Files that stood there before and are not read to their end yet, oldest first.
     pub former: Vec<Place>,
     /// The file that stood there last, if nothing stands there now.
-    pub last: Option<Place>,
+    pub last: Option<Box<Place>>,
     /// Files that stood there before and were read to their end, as long as rotation may still bring them up under
     /// another identity, by compressing them.
     pub ended: Vec<Place>,

@@ -152,7 +152,7 @@ impl Tail {
             .map(|place| Lost { place: *place, is_gone: is_gone(place) })
             .collect();
         self.current = current.filter(is_ours).map_or(Current::None, |place| Current::Parked(*place));
-        self.last = record.last.map(Box::new);
+        self.last.clone_from(&record.last);
         self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;
         self.generation = record.generation;
@@ -250,7 +250,7 @@ impl Tail {
             generation: self.generation,
             current,
             former: self.draining.iter().map(Draining::place).chain(lost).collect(),
-            last: self.last.as_deref().copied().filter(|_| current.is_none()),
+            last: self.last.clone().filter(|_| current.is_none()),
             ended: self.ended.to_vec(),
             since_ns: self.since_ns,
         }

@@ -117,7 +117,10 @@ impl Database {
         now_ms: Millis,
         limits: &Limits,
     ) -> Result<(), Fault> {
-        self.transaction(|connection| prune::unwatched(connection, watched, now_ms, limits))
+        self.transaction(|connection| prune::unwatched(connection, watched, now_ms, limits))?;
+        // All files went through the page cache; the next commits need few of them. No harm is done if it stays.
+        let _ = self.connection.execute_batch("PRAGMA shrink_memory");
+        Ok(())
     }
 
     /// Closes it without a last change to the file.

@@ -63,17 +63,20 @@ pub(super) fn unwatched(
     now_ms: Millis,
     limits: &Limits,
 ) -> rusqlite::Result<()> {
-    let known: Vec<(FileId, Option<Millis>)> = connection
+    let is_as_noted = |file: &rusqlite::Result<(FileId, Option<Millis>)>| {
+        file.as_ref().is_ok_and(|(id, since)| since.is_none() && watched.contains(id))
+    };
+    let strange: Vec<(FileId, Option<Millis>)> = connection
         .prepare("SELECT watch, path, unwatched_since_ms FROM files")?
         .query_map([], |row| {
             Ok((FileId { watch: row.get(0)?, path: rows::path(row)? }, row.get("unwatched_since_ms")?))
         })?
+        .filter(|file| !is_as_noted(file))
         .collect::<rusqlite::Result<_>>()?;
     let longest_ms = Millis::from(limits.unwatched_days) * DAY_MS;
-    for (id, since) in known {
+    for (id, since) in strange {
         match (watched.contains(&id), since) {
-            (true, None) => {}
-            (true, Some(_)) => note(connection, &id, None)?,
+            (true, _) => note(connection, &id, None)?,
             (false, Some(since)) if since <= now_ms && now_ms - since < longest_ms => {}
             (false, Some(since)) if since <= now_ms => {
                 write::forget_file(connection, &id)?;

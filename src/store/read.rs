@@ -82,7 +82,7 @@ fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
             "current" => file.tail.current = Some(place),
             "former" => file.tail.former.push(place),
             "ended" => file.tail.ended.push(place),
-            _ => file.tail.last = Some(place),
+            _ => file.tail.last = Some(Box::new(place)),
         }
         Ok(())
     })?;

@@ -59,7 +59,7 @@ fn file(path: &[u8], n: u64) -> FileRecord {
         generation: n,
         current: Some(place(n)),
         former,
-        last,
+        last: last.map(Box::new),
         ended: vec![place(n + 7)],
         since_ns: 5,
     };

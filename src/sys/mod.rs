@@ -1,6 +1,7 @@
-//! The only unsafe code: mapped windows and their repair after SIGBUS; safe opening and stat.
+//! The only unsafe code: mapped windows and their repair after SIGBUS, and free memory given back; safe opening and stat.
 
 pub mod limits;
+pub mod memory;
 pub mod open;
 pub mod sigbus;
 pub mod window;

@@ -367,7 +367,12 @@ fn committed(state: &State, content: &[u8]) -> u64 {
     let marks = state.marks.iter().map(|record| record.mark);
     let places = state.files.iter().flat_map(|file| {
         let tail = &file.tail;
-        tail.current.iter().chain(&tail.former).chain(&tail.ended).chain(&tail.last).map(|place| place.mark)
+        tail.current
+            .iter()
+            .chain(&tail.former)
+            .chain(&tail.ended)
+            .chain(tail.last.as_deref())
+            .map(|place| place.mark)
     });
     let holds = |mark: &spiketail::file::claims::Mark| {
         let offset = mark.cursor.offset as usize;
