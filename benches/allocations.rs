@@ -8,13 +8,13 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::Arc;
 
-use spiketail::engine::plan::Compiled;
+use spiketail::engine::dependencies::Dependencies;
+use spiketail::engine::entry::FileKey;
+use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
-use spiketail::engine::slot::FileKey;
-use spiketail::engine::stepper::Stepper;
-use spiketail::engine::world::World;
+use spiketail::engine::testing::TestEngine;
 use spiketail::file::settings::FileSettings;
-use spiketail::file::tail::Origin;
+use spiketail::file::tailer::FileOrigin;
 use spiketail::scan::rules::RuleSpec;
 
 /// Turns that are averaged over.
@@ -39,8 +39,8 @@ fn allocations(lines: u64, matching: u64) -> f64 {
     let path = dir.path().join("app.log");
     let mut log = OpenOptions::new().create(true).append(true).open(&path).unwrap();
     append(&mut log, lines, 1);
-    let mut engine = Stepper::new(EngineSettings::default(), &plan(), World::real(None, None));
-    let key = engine.add(0, &path, Origin::Existing);
+    let mut engine = TestEngine::new(EngineSettings::default(), &plan(), Dependencies::real(None, None));
+    let key = engine.add(0, &path, FileOrigin::Existing);
     while engine.turn() {}
     let mut turn = |log: &mut File| {
         append(log, lines, matching);
@@ -55,7 +55,7 @@ fn allocations(lines: u64, matching: u64) -> f64 {
 }
 
 /// Has the engine hear of a write, and read all that is new.
-fn take(engine: &mut Stepper, key: FileKey) {
+fn take(engine: &mut TestEngine, key: FileKey) {
     engine.heard(&[key], true);
     while engine.turn() {}
 }
@@ -69,7 +69,7 @@ fn append(log: &mut File, lines: u64, matching: u64) {
     log.write_all(&text).unwrap();
 }
 
-fn plan() -> Arc<Compiled> {
+fn plan() -> Arc<CompiledPlan> {
     let watch = WatchPlan {
         name: "logs".to_owned(),
         rules: vec![RuleSpec::errors()],
@@ -77,5 +77,5 @@ fn plan() -> Arc<Compiled> {
         time: Arc::default(),
         paths: String::new(),
     };
-    Arc::new(Compiled::new(&Plan { watches: vec![watch], alerts: Vec::new() }).unwrap())
+    Arc::new(CompiledPlan::new(&Plan { watches: vec![watch], alerts: Vec::new() }).unwrap())
 }

@@ -8,12 +8,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use spiketail::file::claims::Mark;
-use spiketail::file::identity::{Anchor, Head, Identity};
-use spiketail::file::record::{Place, TailRecord};
+use spiketail::file::checkpoint::{FileCheckpoint, TailCheckpoint};
+use spiketail::file::identity::{Anchor, Fingerprint, Identity};
+use spiketail::file::ownership::ReadPosition;
 use spiketail::scan::lines::LineCursor;
 use spiketail::store::sqlite::SqliteStore;
-use spiketail::store::{Batch, CheckpointStore, FileId, FileRecord, Limits, MinuteCount, RuleTotal};
+use spiketail::store::{Batch, CheckpointStore, FileRecord, Limits, MinuteCount, PathId, RuleTotal};
 
 const COMMITS: usize = 50;
 const RULES: [&str; 2] = ["errors", "timeouts"];
@@ -89,18 +89,18 @@ fn synced(path: &Path, bytes: &[u8]) {
 
 /// Every file has grown by `second`, and each of its rules has matched within that minute.
 fn batch(files: usize, second: usize) -> Batch {
-    let id = |name: usize| FileId {
+    let id = |name: usize| PathId {
         watch: "services".into(),
         path: PathBuf::from(format!("/var/log/services/service-{:03}/instance-{name:05}.log", name % 100)),
     };
     let n = second as u64;
     let identity = |name: usize| Identity { dev: 1, ino: name as u64, born_ns: 1_700_000_000_000_000_000 };
-    let mark = Mark {
+    let mark = ReadPosition {
         cursor: LineCursor::at(n * 1_000_000),
-        head: Head::of(b"the head of a file"),
+        head: Fingerprint::of(b"the head of a file"),
         anchor: Anchor::ending(&[b'x'; 64]),
     };
-    let place = |name: usize| Place {
+    let place = |name: usize| FileCheckpoint {
         identity: identity(name),
         mark,
         size: n * 1_000_000,
@@ -111,7 +111,7 @@ fn batch(files: usize, second: usize) -> Batch {
     let total = |rule: &str, matched| RuleTotal { rule: rule.to_owned(), matched, reported: matched };
     let record = |name: usize| FileRecord {
         id: id(name),
-        tail: TailRecord { generation: 1, current: Some(place(name)), ..TailRecord::default() },
+        tail: TailCheckpoint { generation: 1, current: Some(place(name)), ..TailCheckpoint::default() },
         totals: RULES.iter().map(|rule| total(rule, n)).collect(),
         bytes_read: n * 1_000_000,
         bytes_missed: 0,

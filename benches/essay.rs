@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use spiketail::cli::scan::{ScanOptions, count};
-use spiketail::file::settings::Reader;
+use spiketail::file::settings::ReadMethod;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 
 const DEFAULT_BYTES: u64 = 256 << 20;
@@ -27,10 +27,10 @@ type Count = fn(&Path) -> Result<u64>;
 const WAYS: [(&str, Count); 6] = [
     ("BufReader::lines + contains", buf_reader),
     ("mmap whole file + from_utf8 + lines", whole_mapping),
-    ("spiketail scan, pread, 1 thread", |path| ours(path, Reader::Pread, Some(1))),
-    ("spiketail scan, pread, all threads", |path| ours(path, Reader::Pread, None)),
-    ("spiketail scan, mmap, 1 thread", |path| ours(path, Reader::Mmap, Some(1))),
-    ("spiketail scan, mmap, all threads", |path| ours(path, Reader::Mmap, None)),
+    ("spiketail scan, pread, 1 thread", |path| ours(path, ReadMethod::Pread, Some(1))),
+    ("spiketail scan, pread, all threads", |path| ours(path, ReadMethod::Pread, None)),
+    ("spiketail scan, mmap, 1 thread", |path| ours(path, ReadMethod::Mmap, Some(1))),
+    ("spiketail scan, mmap, all threads", |path| ours(path, ReadMethod::Mmap, None)),
 ];
 
 /// Other programs that print a count.
@@ -66,7 +66,7 @@ fn whole_mapping(path: &Path) -> Result<u64> {
     Ok(text.lines().filter(|line| line.contains("ERROR")).count() as u64)
 }
 
-fn ours(path: &Path, reader: Reader, threads: Option<usize>) -> Result<u64> {
+fn ours(path: &Path, reader: ReadMethod, threads: Option<usize>) -> Result<u64> {
     let rules = RuleSet::compile(&[RuleSpec::errors()])?;
     let mut options = ScanOptions::for_reader(reader);
     options.threads = threads.unwrap_or(options.threads);

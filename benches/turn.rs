@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use spiketail::file::filesystem::Disk;
-use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Common, Moment, Origin, Tail, Wants};
+use spiketail::file::settings::{FileSettings, ReadMethod};
+use spiketail::file::tailer::{FileOrigin, Tailer, TurnOptions, TurnTime, WatchContext};
+use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 use spiketail::scan::timestamp::TimeSettings;
@@ -84,14 +84,14 @@ fn search(path: &Path) -> Duration {
 }
 
 fn turn(path: &Path, time: &Arc<TimeSettings>, counts_lines: bool) -> Duration {
-    let settings = FileSettings { reader: Reader::Pread, ..FileSettings::default() };
+    let settings = FileSettings { reader: ReadMethod::Pread, ..FileSettings::default() };
     let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
     let mut scanner = Scanner::new(rules, settings.line_bytes_max);
-    let common = Common { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
-    let mut tail = Tail::new(1, path.to_owned(), Arc::new(common), Origin::Appeared);
+    let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
+    let mut tail = Tailer::new(1, path.to_owned(), Arc::new(common), FileOrigin::Appeared);
     let wall_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
-    let moment = Moment { monotonic_ms: 0, wall_ns, is_prompt: false };
-    let wants = Wants { samples_max: 5, bytes_max: u64::MAX, time: Arc::clone(time), counts_lines };
+    let moment = TurnTime { monotonic_ms: 0, wall_ns, is_prompt: false };
+    let wants = TurnOptions { samples_max: 5, bytes_max: u64::MAX, time: Arc::clone(time), counts_lines };
     let begun = Instant::now();
     let turn = tail.turn(&mut scanner, &wants, moment);
     assert!(!turn.more);

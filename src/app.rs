@@ -19,26 +19,26 @@ use tokio::sync::mpsc;
 use endpoint::Endpoint;
 
 use crate::config::{ConfigError, Settings};
-use crate::delivery::Delivery;
-use crate::engine::world::World;
-use crate::engine::{Engine, Hints};
-use crate::file::tail::Origin;
-use crate::scan::rules::PatternError as RuleError;
-use crate::service::http::{self, Listening};
-use crate::service::signals::Request;
-use crate::service::socket::Socket;
-use crate::service::systemd::Informer;
-use crate::store::{CheckpointStore, FileId};
+use crate::engine::dependencies::Dependencies;
+use crate::engine::{Engine, EngineHandle};
+use crate::event::{HealthEvent, display_path};
+use crate::file::tailer::FileOrigin;
+use crate::notify::Delivery;
+use crate::output::subscriber::Telemetry;
+use crate::scan::rules::RulePatternError as RuleError;
+use crate::serve::http::{self, ListenSocket};
+use crate::serve::metrics::Exposition;
+use crate::serve::signals::Request;
+use crate::serve::socket::Socket;
+use crate::serve::systemd::SystemdNotifier;
+use crate::store::{CheckpointStore, PathId};
 use crate::sys::limits::raise_open_files;
 use crate::sys::memory::give_back_free;
 use crate::sys::open::{is_remote_path, stat_file, stat_path};
-use crate::telemetry::events::{HealthEvent, display_path};
-use crate::telemetry::output::Telemetry;
-use crate::telemetry::prometheus::Exposition;
-use crate::watch::discover::Discovery;
-use crate::watch::pattern::PatternError as PathError;
+use crate::watch::discovery::Discovery;
+use crate::watch::patterns::PathPatternError as PathError;
 use crate::watch::sweep::Watching;
-use crate::watch::{Key, Sink, Trouble};
+use crate::watch::{HintSink, Incident, Key};
 
 /// How long the first look at all files may take before the daemon says that it has started.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(60);
@@ -79,7 +79,7 @@ pub enum AppError {
 pub struct App {
     settings: Settings,
     engine: Engine,
-    sink: Arc<EngineSink>,
+    sink: Arc<WatchSink>,
     watching: Watching,
     delivery: Delivery,
     /// How often the kernel lost events.
@@ -87,7 +87,7 @@ pub struct App {
 }
 
 /// What the daemon has to do with beside files.
-pub struct Surroundings<'t> {
+pub struct AppContext<'t> {
     /// Where events go.
     pub telemetry: &'t Telemetry,
     /// What signals ask for.
@@ -107,15 +107,15 @@ pub async fn run(
     store: Option<Box<dyn CheckpointStore>>,
     delivery: Delivery,
     load: impl Fn() -> Result<Settings, ConfigError>,
-    surroundings: Surroundings<'_>,
+    surroundings: AppContext<'_>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
-    let Surroundings { telemetry, mut requests, socket } = surroundings;
+    let AppContext { telemetry, mut requests, socket } = surroundings;
     let mut app = App::start(settings, store, delivery)?;
     let endpoint = app.endpoint(telemetry);
     app.listen(&endpoint)?;
     let _socket = socket.and_then(|path| app.answer_at(&path, &endpoint));
-    let informer = Informer::start(move || endpoint.report());
+    let informer = SystemdNotifier::start(move || endpoint.report());
     tokio::pin!(shutdown);
     loop {
         let request = tokio::select! {
@@ -153,9 +153,9 @@ impl App {
             settings.engine.open_files_max = usize::try_from(files).unwrap_or(usize::MAX);
         }
         let engine =
-            Engine::start(settings.engine, &settings.plan, World::real(store, Some(delivery.desk())))?;
+            Engine::start(settings.engine, &settings.plan, Dependencies::real(store, Some(delivery.desk())))?;
         let overflows = Arc::new(AtomicU64::new(0));
-        let sink = Arc::new(EngineSink::new(engine.hints(), None, Arc::clone(&overflows)));
+        let sink = Arc::new(WatchSink::new(engine.hints(), None, Arc::clone(&overflows)));
         let watching = watch(&settings, &sink)?;
         adopt(&settings, &engine)?;
         if !engine.settle(FIRST_LOOK_LIMIT) {
@@ -186,7 +186,7 @@ impl App {
         let Some(address) = self.settings.listen else { return Ok(()) };
         let listener = http::listen(address).map_err(AppError::Listen)?;
         let address = listener.local_addr().unwrap_or(address);
-        self.serve(Listening::Tcp(listener), endpoint);
+        self.serve(ListenSocket::Tcp(listener), endpoint);
         health("listening", format!("figures are at http://{address}/metrics"), false);
         Ok(())
     }
@@ -195,7 +195,7 @@ impl App {
     fn answer_at(&self, path: &Path, endpoint: &Arc<Endpoint>) -> Option<Socket> {
         match Socket::listen(path) {
             Ok((socket, listener)) => {
-                self.serve(Listening::Unix(listener), endpoint);
+                self.serve(ListenSocket::Unix(listener), endpoint);
                 Some(socket)
             }
             Err(error) => {
@@ -209,7 +209,7 @@ impl App {
         }
     }
 
-    fn serve(&self, listening: Listening, endpoint: &Arc<Endpoint>) {
+    fn serve(&self, listening: ListenSocket, endpoint: &Arc<Endpoint>) {
         let endpoint = Arc::clone(endpoint);
         self.delivery.handle().spawn(http::serve(listening, Arc::new(move |path| endpoint.answer(path))));
     }
@@ -259,7 +259,7 @@ impl App {
             // The old watching goes on for a moment, by the old numbers.
             *numbers = Some(renumbered);
         }
-        let sink = Arc::new(EngineSink::new(
+        let sink = Arc::new(WatchSink::new(
             self.engine.hints(),
             Some(SystemTime::now() - JUST_BORN),
             Arc::clone(&self.overflows),
@@ -285,8 +285,8 @@ impl App {
     }
 }
 
-fn watch(settings: &Settings, sink: &Arc<EngineSink>) -> Result<Watching, PathError> {
-    let sink: Arc<dyn Sink> = Arc::clone(sink) as Arc<dyn Sink>;
+fn watch(settings: &Settings, sink: &Arc<WatchSink>) -> Result<Watching, PathError> {
+    let sink: Arc<dyn HintSink> = Arc::clone(sink) as Arc<dyn HintSink>;
     Watching::start(&settings.finds, settings.timing, is_remote_path, sink)
 }
 
@@ -294,8 +294,8 @@ fn watch(settings: &Settings, sink: &Arc<EngineSink>) -> Result<Watching, PathEr
 /// while no daemon ran.
 fn adopt(settings: &Settings, engine: &Engine) -> Result<(), PathError> {
     let discovery = Discovery::new(&settings.finds)?;
-    let number = |id: &FileId| settings.plan.watches.iter().position(|watch| watch.name == id.watch);
-    let is_meant = |id: &FileId| number(id).is_some_and(|watch| discovery.means(watch, &id.path));
+    let number = |id: &PathId| settings.plan.watches.iter().position(|watch| watch.name == id.watch);
+    let is_meant = |id: &PathId| number(id).is_some_and(|watch| discovery.means(watch, &id.path));
     engine.hints().adopt(is_meant);
     Ok(())
 }
@@ -312,8 +312,8 @@ fn health(event: &str, message: String, warning: bool) {
 }
 
 /// Passes hints on to the engine.
-struct EngineSink {
-    hints: Hints,
+struct WatchSink {
+    hints: EngineHandle,
     /// From this watching's numbers of watches to the engine's, once a reload has made them differ.
     numbers: RwLock<Option<Vec<Option<usize>>>>,
     /// Files born after this are new even if they are there when watching begins.
@@ -325,23 +325,23 @@ struct EngineSink {
     overflows: Arc<AtomicU64>,
 }
 
-impl EngineSink {
-    fn new(hints: Hints, new_since: Option<SystemTime>, overflows: Arc<AtomicU64>) -> EngineSink {
+impl WatchSink {
+    fn new(hints: EngineHandle, new_since: Option<SystemTime>, overflows: Arc<AtomicU64>) -> WatchSink {
         let fds =
             [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
         let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
         let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
-        EngineSink { hints, numbers: RwLock::new(None), new_since, own, found: Mutex::default(), overflows }
+        WatchSink { hints, numbers: RwLock::new(None), new_since, own, found: Mutex::default(), overflows }
     }
 
-    fn origin(&self, path: &Path, existing: bool) -> Origin {
+    fn origin(&self, path: &Path, existing: bool) -> FileOrigin {
         let born = || std::fs::metadata(path).and_then(|meta| meta.created()).ok();
         let is_new = self.new_since.is_some_and(|since| born().is_some_and(|born| born > since));
-        if existing && !is_new { Origin::Existing } else { Origin::Appeared }
+        if existing && !is_new { FileOrigin::Existing } else { FileOrigin::Appeared }
     }
 }
 
-impl Sink for EngineSink {
+impl HintSink for WatchSink {
     fn found(&self, watch: usize, path: &Arc<Path>, existing: bool) -> Option<Key> {
         if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino)))
         {
@@ -369,13 +369,13 @@ impl Sink for EngineSink {
         self.hints.sweep(everything).into_iter().collect()
     }
 
-    fn trouble(&self, trouble: Trouble) {
+    fn trouble(&self, trouble: Incident) {
         match trouble {
-            Trouble::Polled(message) => health("polling", message, true),
-            Trouble::Waiting(message) => health("waiting", message, false),
-            Trouble::Unlisted(message) => health("unlisted", message, true),
-            Trouble::Mended(message) => health("mended", message, false),
-            Trouble::Overflow => {
+            Incident::Polled(message) => health("polling", message, true),
+            Incident::Waiting(message) => health("waiting", message, false),
+            Incident::Unlisted(message) => health("unlisted", message, true),
+            Incident::Mended(message) => health("mended", message, false),
+            Incident::Overflow => {
                 self.overflows.fetch_add(1, Ordering::Relaxed);
                 let message = "the kernel lost events, so every file is looked at; if this comes often, raise fs.inotify.max_queued_events";
                 health("watch_overflow", message.to_owned(), true);

@@ -15,10 +15,10 @@
 //! | [`alert`] | the life of an alert, its identity and its samples |
 //! | [`watch`] | which files there are and which may have changed: inotify, globs, sweeps |
 //! | [`engine`] | workers and turns: where the steps above meet |
-//! | [`telemetry`] | the events that leave the daemon, and the `tracing` layers that carry them |
-//! | [`delivery`] | alerts to receivers that answer: webhooks, Alertmanagers, programs |
+//! | [`output`] | the events that leave the daemon, and the `tracing` layers that carry them |
+//! | [`notify`] | alerts to receivers that answer: webhooks, Alertmanagers, programs |
 //! | [`store`] | what survives a restart |
-//! | [`service`] | signals |
+//! | [`serve`] | signals |
 //! | [`config`] | TOML to validated settings |
 //! | [`app`] | the composition root |
 //! | [`cli`] | one file per command |
@@ -27,13 +27,14 @@ pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod config;
-pub mod delivery;
 pub mod detect;
 pub mod engine;
+pub mod event;
 pub mod file;
+pub mod notify;
+pub mod output;
 pub mod scan;
-pub mod service;
+pub mod serve;
 pub mod store;
 pub mod sys;
-pub mod telemetry;
 pub mod watch;

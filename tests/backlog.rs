@@ -14,14 +14,14 @@ use serde_json::Value;
 use spiketail::alert::{AlertSpec, Scope, Severity};
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
-use spiketail::engine::clock::Clock;
-use spiketail::engine::plan::Compiled;
+use spiketail::engine::clock::EngineClock;
+use spiketail::engine::dependencies::Dependencies;
+use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
-use spiketail::engine::stepper::Stepper;
-use spiketail::engine::world::World;
-use spiketail::file::filesystem::Disk;
+use spiketail::engine::testing::TestEngine;
 use spiketail::file::settings::FileSettings;
-use spiketail::file::tail::Origin;
+use spiketail::file::tailer::FileOrigin;
+use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::RuleSpec;
 use spiketail::store::Limits;
 use spiketail::store::memory::MemoryStore;
@@ -48,17 +48,22 @@ fn count(over: u64) -> AlertSpec {
     }
 }
 
-struct Place {
+struct FileCheckpoint {
     folder: TempDir,
     clock: Arc<AtomicI64>,
     store: MemoryStore,
     alert: AlertSpec,
 }
 
-impl Place {
-    fn new(alert: AlertSpec) -> Place {
+impl FileCheckpoint {
+    fn new(alert: AlertSpec) -> FileCheckpoint {
         let clock = Arc::new(AtomicI64::new(BEGIN * 1_000_000));
-        Place { folder: TempDir::new().unwrap(), clock, store: MemoryStore::new(Limits::default()), alert }
+        FileCheckpoint {
+            folder: TempDir::new().unwrap(),
+            clock,
+            store: MemoryStore::new(Limits::default()),
+            alert,
+        }
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -83,19 +88,19 @@ impl Place {
             paths: String::new(),
         };
         let plan = Plan { watches: vec![watch], alerts: vec![self.alert.clone()] };
-        let world = World {
+        let world = Dependencies {
             filesystem: Arc::new(Disk),
-            clock: Clock::manual(Arc::clone(&self.clock)),
+            clock: EngineClock::manual(Arc::clone(&self.clock)),
             store: Some(Box::new(self.store.clone())),
             courier: None,
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
-        let mut engine = Stepper::new(settings, &Arc::new(Compiled::new(&plan).unwrap()), world);
+        let mut engine = TestEngine::new(settings, &Arc::new(CompiledPlan::new(&plan).unwrap()), world);
         let mut names: Vec<_> =
             std::fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
         names.sort();
         for path in names {
-            engine.add(0, &path, Origin::Existing);
+            engine.add(0, &path, FileOrigin::Existing);
         }
         engine.adopt(|_, _| true);
         let mut daemon = Daemon { place: self, engine };
@@ -122,8 +127,8 @@ impl Place {
 }
 
 struct Daemon<'a> {
-    place: &'a Place,
-    engine: Stepper,
+    place: &'a FileCheckpoint,
+    engine: TestEngine,
 }
 
 impl Daemon<'_> {
@@ -161,7 +166,7 @@ fn every(step: i64, from: i64, to: i64) -> impl Iterator<Item = i64> {
     (from..to).step_by(usize::try_from(step).unwrap())
 }
 
-fn jump(place: &Place, at: i64) {
+fn jump(place: &FileCheckpoint, at: i64) {
     place.clock.store((BEGIN + at) * 1_000_000, Ordering::Relaxed);
 }
 
@@ -172,7 +177,7 @@ fn a_burst_during_downtime_alerts_once_for_its_time() {
         ..count(0)
     };
     for alert in [count(50), AlertSpec { scope: Scope::Path, ..count(50) }, spike] {
-        let place = Place::new(alert);
+        let place = FileCheckpoint::new(alert);
         place.append("app.log", [], BEGIN);
         let mut daemon = place.start();
         place.append("app.log", stamped([10]), BEGIN + 10);
@@ -200,7 +205,7 @@ fn a_burst_during_downtime_alerts_once_for_its_time() {
 #[test]
 fn files_of_one_watch_are_put_together_by_time() {
     for names in [["a.log", "b.log"], ["b.log", "a.log"]] {
-        let place = Place::new(count(50));
+        let place = FileCheckpoint::new(count(50));
         names.iter().for_each(|name| place.append(name, [], BEGIN));
         drop(place.start());
         let [first, second] = names;
@@ -219,7 +224,7 @@ fn files_of_one_watch_are_put_together_by_time() {
 
 #[test]
 fn what_goes_on_until_now_fires_now() {
-    let place = Place::new(count(50));
+    let place = FileCheckpoint::new(count(50));
     place.append("app.log", [], BEGIN);
     drop(place.start());
     let to = 2 * HOUR;
@@ -237,7 +242,7 @@ fn what_goes_on_until_now_fires_now() {
 #[test]
 fn lines_without_a_stamp_were_written_at_one_pace_while_nobody_looked() {
     for (lines, alerts) in [(2_000, 0), (20_000, 2)] {
-        let place = Place::new(count(50));
+        let place = FileCheckpoint::new(count(50));
         place.append("app.log", [], BEGIN);
         let mut daemon = place.start();
         place.append("app.log", ["ERROR".to_owned()], BEGIN);
@@ -256,14 +261,14 @@ fn lines_without_a_stamp_were_written_at_one_pace_while_nobody_looked() {
 
 #[test]
 fn old_lines_that_turn_up_beside_new_ones_alert_apart_from_them() {
-    let place = Place::new(count(50));
+    let place = FileCheckpoint::new(count(50));
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     daemon.go_to(3 * HOUR);
     place.append("app.log", stamped(every(SECOND, 3 * HOUR - 10 * SECOND, 3 * HOUR)), BEGIN + 3 * HOUR);
     daemon.sweep();
     place.append("old.log", stamped(every(SECOND, HOUR, HOUR + 55 * SECOND)), BEGIN + HOUR);
-    daemon.engine.add(0, &place.log("old.log"), Origin::Appeared);
+    daemon.engine.add(0, &place.log("old.log"), FileOrigin::Appeared);
     daemon.work();
     daemon.go_to(3 * HOUR + 5 * MINUTE);
     let told = place.told();
@@ -274,7 +279,7 @@ fn old_lines_that_turn_up_beside_new_ones_alert_apart_from_them() {
 #[test]
 fn what_is_usual_is_known_after_a_restart() {
     let settings = SpikeSettings { learn_ms: 10 * MINUTE, ..SpikeSettings::default() };
-    let place = Place::new(AlertSpec { condition: Condition::Spike(settings), ..count(0) });
+    let place = FileCheckpoint::new(AlertSpec { condition: Condition::Spike(settings), ..count(0) });
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     for at in every(SECOND, 0, HOUR) {
@@ -301,7 +306,8 @@ fn what_is_usual_is_known_after_a_restart() {
 
 #[test]
 fn silence_and_the_first_line_ever_are_told_across_restarts() {
-    let place = Place::new(AlertSpec { condition: Condition::Silence { window_ms: HOUR }, ..count(0) });
+    let place =
+        FileCheckpoint::new(AlertSpec { condition: Condition::Silence { window_ms: HOUR }, ..count(0) });
     place.append("app.log", [], BEGIN);
     drop(place.start());
     jump(&place, 30 * MINUTE);
@@ -313,7 +319,7 @@ fn silence_and_the_first_line_ever_are_told_across_restarts() {
     daemon.go_to(63 * MINUTE);
     assert_eq!(place.told()[1..], [("resolved".to_owned(), HOUR, 62 * MINUTE, 0, false)]);
 
-    let place = Place::new(AlertSpec { condition: Condition::New { quiet_ms: None }, ..count(0) });
+    let place = FileCheckpoint::new(AlertSpec { condition: Condition::New { quiet_ms: None }, ..count(0) });
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     daemon.go_to(MINUTE);
@@ -331,7 +337,7 @@ fn silence_and_the_first_line_ever_are_told_across_restarts() {
 
 #[test]
 fn old_lines_do_not_end_an_alert_that_fires_now() {
-    let place = Place::new(count(50));
+    let place = FileCheckpoint::new(count(50));
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     let now = 3 * HOUR;
@@ -340,7 +346,7 @@ fn old_lines_do_not_end_an_alert_that_fires_now() {
     daemon.sweep();
     assert_eq!(place.told().len(), 1);
     place.append("old.log", stamped(every(SECOND, HOUR, HOUR + 55 * SECOND)), BEGIN + HOUR);
-    daemon.engine.add(0, &place.log("old.log"), Origin::Appeared);
+    daemon.engine.add(0, &place.log("old.log"), FileOrigin::Appeared);
     daemon.work();
     daemon.go_to(now + 30 * SECOND);
     assert_eq!(place.told().len(), 1, "{:?}", place.told());

@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use spiketail::alert::{Scope, Severity};
 use spiketail::config::{self, ConfigError};
 use spiketail::detect::condition::Condition;
-use spiketail::file::settings::{Reader, Start};
+use spiketail::event::EventKind;
+use spiketail::file::settings::{ReadMethod, Start};
+use spiketail::output::{Color, Destination, Format};
 use spiketail::scan::level::Level;
-use spiketail::telemetry::events::Kind;
-use spiketail::telemetry::{Color, Destination, Format};
 
 const MINIMAL: &str = "[watch.app]\npaths = [\"app.log\"]\n";
 
@@ -116,7 +116,7 @@ fn every_key_arrives() {
     assert_eq!(settings.finds[0].paths, [Path::new("/b/**/*.log"), Path::new("/etc/st/b.log")]);
     assert!(settings.finds[0].exclude.is_empty());
     let file = settings.plan.watches[0].file;
-    assert_eq!((file.start, file.reader), (Start::Beginning, Reader::Pread));
+    assert_eq!((file.start, file.reader), (Start::Beginning, ReadMethod::Pread));
     assert_eq!(
         (file.window_bytes, file.line_bytes_max, file.rotated_grace_ms),
         (65_536, 1_000_000, 5_400_000)
@@ -147,7 +147,7 @@ fn every_key_arrives() {
     let [file, tty] = settings.outputs.as_slice() else { panic!() };
     assert_eq!(file.destination, Destination::File("/etc/st/events.json".into()));
     assert_eq!((file.format, file.color), (Format::Json, Color::Never));
-    assert_eq!(file.kinds, [Kind::Alert, Kind::File]);
+    assert_eq!(file.kinds, [EventKind::Alert, EventKind::File]);
     assert_eq!((tty.format, &tty.destination), (Format::Console, &Destination::Stdout));
 }
 

@@ -8,10 +8,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::{Daemon, Place, append, lines};
+use common::{Daemon, FileCheckpoint, append, lines};
 use serde_json::Value;
 
-fn start(place: &Place, more: &str) -> (Daemon, String) {
+fn start(place: &FileCheckpoint, more: &str) -> (Daemon, String) {
     let mut daemon = place.resume_with("*.log", &format!("{more}\n[http]\nlisten = \"127.0.0.1:0\""));
     let address = daemon.address();
     (daemon, address)
@@ -29,7 +29,7 @@ fn value(metrics: &str, series: &str) -> Option<f64> {
 
 #[test]
 fn figures_begin_at_nought_and_go_on_after_a_restart() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let log = place.log("app.log");
     append(&log, "");
     let (daemon, address) = start(&place, "[alert.spike]\nover = 3\n");
@@ -67,7 +67,7 @@ fn figures_begin_at_nought_and_go_on_after_a_restart() {
 
 #[test]
 fn hostile_names_stay_within_their_label() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let (mut daemon, address) = start(&place, "");
     let log = place.log("a\"} 1\nspiketail_x 2 \\.log");
     append(&log, lines(0..2));
@@ -80,7 +80,7 @@ fn hostile_names_stay_within_their_label() {
 
 #[test]
 fn too_many_paths_share_a_label_and_nothing_is_lost() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let (mut daemon, address) = start(&place, "");
     (0..2_010).for_each(|n| append(&place.log(&format!("{n}.log")), lines(0..1)));
     daemon.wait_status_sum(2_010);
@@ -97,7 +97,7 @@ fn too_many_paths_share_a_label_and_nothing_is_lost() {
 
 #[test]
 fn clients_that_misbehave_are_endured() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let (daemon, address) = start(&place, "");
     let mut idle: Vec<TcpStream> = (0..1_000).filter_map(|_| TcpStream::connect(&address).ok()).collect();
     idle.iter_mut().take(50).for_each(|stream| drop(stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ")));

@@ -8,9 +8,9 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::{Daemon, Place, append, lines, until};
+use common::{Daemon, FileCheckpoint, append, lines, until};
 use serde_json::Value;
-use spiketail::telemetry::journald::message_id;
+use spiketail::output::journald::message_id;
 
 /// A journal apart from that of the system: a namespace of its own, see systemd-journald.service(8).
 struct Journal {
@@ -80,7 +80,7 @@ impl Drop for Journal {
 #[ignore = "needs systemd-journald and root"]
 fn the_journal_finds_everything_by_its_fields() {
     let mut journal = Journal::start();
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let log = place.log("app \"1\".log");
     append(&log, "");
     let config = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 3\nseverity = \"critical\"\n\

@@ -14,31 +14,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config",
-            "engine",
-            "file",
-            "scan",
-            "service",
-            "sys",
-            "telemetry",
-            "watch",
-            "alert",
-            "detect",
-            "store",
-            "delivery",
+            "config", "engine", "file", "scan", "serve", "sys", "output", "watch", "alert", "detect",
+            "store", "notify",
         ],
     ),
-    ("config", &["engine", "watch", "telemetry", "scan", "alert", "detect", "delivery", "file"]),
-    ("engine", &["file", "scan", "detect", "alert", "store", "telemetry::events"]),
+    ("config", &["engine", "watch", "output", "scan", "alert", "detect", "notify", "file"]),
+    ("engine", &["file", "scan", "detect", "alert", "store", "event"]),
     ("file", &["sys", "scan"]),
     ("store", &["file", "detect", "alert", "scan::lines"]),
     ("alert", &["detect"]),
-    ("telemetry", &["alert"]),
-    ("delivery", &["alert", "store", "telemetry::events"]),
+    ("output", &["alert"]),
+    ("notify", &["alert", "store", "event"]),
     ("detect", &[]),
     ("scan", &[]),
     ("watch", &[]),
-    ("service", &[]),
+    ("serve", &[]),
     ("sys", &[]),
 ];
 
@@ -46,7 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 #[derive(Debug, PartialEq, Eq)]
 struct Arrow {
     line: usize,
-    /// Such as `telemetry::events`.
+    /// Such as `event`.
     to: String,
 }
 
@@ -182,7 +172,7 @@ fn unsafe_code_is_in_sys_only() {
 fn arrows_are_seen_in_every_form() {
     let source = concat!(
         "//! See [`crate::config`].\n",
-        "use crate::file::tail::{Tail, Turn};\n",
+        "use crate::file::tailer::{Tail, Turn};\n",
         "use crate::{scan, sys::open::{self, Stat},\n    app::App};\n",
         "fn f() -> crate::watch::Key { \"crate::cli\"; crate::engine::run() } // crate::detect\n",
         "pub(crate) struct S;\n",
@@ -190,7 +180,7 @@ fn arrows_are_seen_in_every_form() {
     );
     let found: Vec<_> = arrows(source).into_iter().map(|arrow| (arrow.line, arrow.to)).collect();
     let wanted = [
-        (2, "file::tail"),
+        (2, "file::tailer"),
         (3, "scan"),
         (3, "sys::open"),
         (4, "app"),
@@ -199,6 +189,6 @@ fn arrows_are_seen_in_every_form() {
         (7, "cli::run"),
     ];
     assert_eq!(found, wanted.map(|(line, to)| (line, to.to_owned())));
-    assert!(is_allowed("engine", "telemetry::events") && !is_allowed("engine", "telemetry::json"));
+    assert!(is_allowed("engine", "event") && !is_allowed("engine", "output::json"));
     assert!(!is_allowed("scan", "scanner") && is_allowed("scan", "scan::rules"));
 }

@@ -9,17 +9,17 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{Place, append};
-use spiketail::file::filesystem::Disk;
-use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Common, Moment, Origin, Tail, Wants};
+use common::{FileCheckpoint, append};
+use spiketail::file::settings::{FileSettings, ReadMethod};
+use spiketail::file::tailer::{FileOrigin, Tailer, TurnOptions, TurnTime, WatchContext};
+use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 
 /// Enough to fill the head, which is the first 1,024 bytes.
 const HEAD_BYTES: usize = 1_100;
 
-const READERS: [Reader; 2] = [Reader::Mmap, Reader::Pread];
+const READERS: [ReadMethod; 2] = [ReadMethod::Mmap, ReadMethod::Pread];
 
 /// How a generation of the file begins.
 #[derive(Clone, Copy, Debug)]
@@ -57,19 +57,19 @@ fn regrow(path: &Path, bytes: &[u8]) {
 
 /// A tail and everything that it found.
 struct Follower {
-    tail: Tail,
+    tail: Tailer,
     scanner: Scanner,
     total: u64,
     seen: Vec<u64>,
 }
 
 impl Follower {
-    fn new(path: PathBuf, reader: Reader, window_bytes: usize) -> Follower {
+    fn new(path: PathBuf, reader: ReadMethod, window_bytes: usize) -> Follower {
         let settings = FileSettings { reader, window_bytes, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
-        let common = Common { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
+        let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
         Follower {
-            tail: Tail::new(1, path, Arc::new(common), Origin::Appeared),
+            tail: Tailer::new(1, path, Arc::new(common), FileOrigin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             seen: Vec::new(),
@@ -77,9 +77,9 @@ impl Follower {
     }
 
     fn turn(&mut self) {
-        let moment = Moment { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
+        let moment = TurnTime { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
         loop {
-            let wants = Wants { samples_max: 1 << 20, bytes_max: u64::MAX, ..Wants::default() };
+            let wants = TurnOptions { samples_max: 1 << 20, bytes_max: u64::MAX, ..TurnOptions::default() };
             let turn = self.tail.turn(&mut self.scanner, &wants, moment);
             self.total += turn.tally.matched[0];
             let number = |line: &[u8]| std::str::from_utf8(&line[..9]).unwrap().parse::<u64>().unwrap();
@@ -91,8 +91,8 @@ impl Follower {
     }
 }
 
-fn every_new_line_counts(beginning: Beginning, reader: Reader, window_bytes: usize) {
-    let place = Place::new();
+fn every_new_line_counts(beginning: Beginning, reader: ReadMethod, window_bytes: usize) {
+    let place = FileCheckpoint::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut follower = Follower::new(log.clone(), reader, window_bytes);
@@ -133,7 +133,7 @@ fn a_regrown_file_with_another_head_counts_whole() {
 #[test]
 fn a_file_that_grows_in_pieces_between_truncations_counts_whole() {
     for (reader, beginning) in READERS.into_iter().zip([Beginning::Same, Beginning::Own]) {
-        let place = Place::new();
+        let place = FileCheckpoint::new();
         let log = place.log("app.log");
         append(&log, "");
         let mut follower = Follower::new(log.clone(), reader, 4096);
@@ -156,7 +156,7 @@ fn a_file_that_grows_in_pieces_between_truncations_counts_whole() {
 }
 
 fn the_daemon_counts_every_new_line(beginning: Beginning) {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");

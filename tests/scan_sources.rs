@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use spiketail::cli::scan::{FileCount, News, ScanOptions, count};
-use spiketail::file::settings::Reader;
+use spiketail::file::settings::ReadMethod;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 
 const PAGE: usize = 4096;
@@ -152,7 +152,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let paths = write_all_forms(dir.path(), &content, members);
         let expected = naive::count(&chosen, &content, line_bytes_max).unwrap();
-        for reader in [Reader::Mmap, Reader::Pread] {
+        for reader in [ReadMethod::Mmap, ReadMethod::Pread] {
             let options = ScanOptions { threads, reader, window_bytes, chunk_bytes, line_bytes_max };
             let (counts, problems) = scan(&paths, &chosen, &options);
             prop_assert_eq!(&problems, &Vec::<String>::new());
@@ -181,7 +181,7 @@ fn a_file_that_is_truncated_meanwhile_is_counted_as_far_as_it_goes() {
                 truncating.set_len(rewound).unwrap();
             }
         });
-        for reader in [Reader::Mmap, Reader::Pread].repeat(100) {
+        for reader in [ReadMethod::Mmap, ReadMethod::Pread].repeat(100) {
             let options = ScanOptions { chunk_bytes: 1 << 18, ..ScanOptions::for_reader(reader) };
             let (counts, _) = scan(&path, &[RuleSpec::errors()], &options);
             assert!(counts[0].tally.bytes <= rewound);
@@ -201,7 +201,7 @@ fn broken_compressed_data_is_counted_up_to_the_break_and_told() {
         let whole = std::fs::read(path).unwrap();
         std::fs::write(path, &whole[..whole.len() - 5]).unwrap();
     }
-    let (counts, problems) = scan(&paths, &[RuleSpec::errors()], &ScanOptions::for_reader(Reader::Pread));
+    let (counts, problems) = scan(&paths, &[RuleSpec::errors()], &ScanOptions::for_reader(ReadMethod::Pread));
     assert_eq!(problems.len(), 4, "{problems:?}");
     assert!(problems.iter().all(|problem| problem.contains("cannot scan all of")), "{problems:?}");
     assert!(counts.iter().all(|count| count.failed && count.opened));

@@ -8,23 +8,27 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use spiketail::file::claims::Mark;
-use spiketail::file::identity::{Anchor, Head, Identity};
-use spiketail::file::record::{Place, TailRecord};
+use spiketail::file::checkpoint::{FileCheckpoint, TailCheckpoint};
+use spiketail::file::identity::{Anchor, Fingerprint, Identity};
+use spiketail::file::ownership::ReadPosition;
 use spiketail::scan::lines::LineCursor;
 use spiketail::store::sqlite::SqliteStore;
-use spiketail::store::{Batch, CheckpointStore, FileId, FileRecord, Limits, RuleTotal, StoreError};
+use spiketail::store::{Batch, CheckpointStore, FileRecord, Limits, PathId, RuleTotal, StoreError};
 
 /// Names the folder for the child that [`a_killed_process_leaves_whole_commits`] starts and kills.
 const FOLDER: &str = "SPIKETAIL_TEST_STORE_FOLDER";
 
 fn file(name: usize, n: u64) -> FileRecord {
     let identity = Identity { dev: 1, ino: n, born_ns: 2 };
-    let mark = Mark { cursor: LineCursor::at(n), head: Head::of(b"head"), anchor: Anchor::ending(b"line\n") };
-    let place = Place { identity, mark, size: n, modified_ns: 3, changed_ns: 4, is_settled: true };
+    let mark = ReadPosition {
+        cursor: LineCursor::at(n),
+        head: Fingerprint::of(b"head"),
+        anchor: Anchor::ending(b"line\n"),
+    };
+    let place = FileCheckpoint { identity, mark, size: n, modified_ns: 3, changed_ns: 4, is_settled: true };
     FileRecord {
-        id: FileId { watch: "w".into(), path: PathBuf::from(format!("/var/log/app/{name:05}.log")) },
-        tail: TailRecord { generation: 1, current: Some(place), ..TailRecord::default() },
+        id: PathId { watch: "w".into(), path: PathBuf::from(format!("/var/log/app/{name:05}.log")) },
+        tail: TailCheckpoint { generation: 1, current: Some(place), ..TailCheckpoint::default() },
         totals: vec![RuleTotal { rule: "errors".into(), matched: n, reported: 0 }],
         bytes_read: n,
         bytes_missed: 0,

@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Place, append, appender};
-use spiketail::file::filesystem::Disk;
-use spiketail::file::settings::{FileSettings, Reader};
-use spiketail::file::tail::{Common, Moment, News, Origin, Tail, Wants};
+use common::{FileCheckpoint, append, appender};
+use spiketail::file::settings::{FileSettings, ReadMethod};
+use spiketail::file::tailer::{FileOrigin, TailEvent, Tailer, TurnOptions, TurnTime, WatchContext};
 use spiketail::file::tally::Sample;
+use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 use spiketail::sys::sigbus::repaired;
@@ -140,21 +140,21 @@ impl Writer {
 
 /// A tail and everything that it found.
 struct Follower {
-    tail: Tail,
+    tail: Tailer,
     scanner: Scanner,
     total: u64,
     torn: u64,
-    news: Vec<News>,
+    news: Vec<TailEvent>,
     samples: Vec<Sample>,
 }
 
 impl Follower {
-    fn new(path: &Path, reader: Reader) -> Follower {
+    fn new(path: &Path, reader: ReadMethod) -> Follower {
         let settings = FileSettings { reader, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
-        let common = Common { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
+        let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
         Follower {
-            tail: Tail::new(1, path.to_owned(), Arc::new(common), Origin::Appeared),
+            tail: Tailer::new(1, path.to_owned(), Arc::new(common), FileOrigin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             torn: 0,
@@ -164,8 +164,8 @@ impl Follower {
     }
 
     fn turn(&mut self) {
-        let moment = Moment { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
-        let wants = Wants { samples_max: usize::MAX, bytes_max: u64::MAX, ..Wants::default() };
+        let moment = TurnTime { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
+        let wants = TurnOptions { samples_max: usize::MAX, bytes_max: u64::MAX, ..TurnOptions::default() };
         let mut turn = self.tail.turn(&mut self.scanner, &wants, moment);
         self.total += turn.tally.matched[0];
         self.torn += turn.torn;
@@ -202,10 +202,10 @@ fn check_samples(samples: &[Sample], lines: &[Written], cut: Cut) {
 }
 
 fn storm(cut: Cut, trust: Trust) {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let log = place.log("app.log");
     let mut writer = Writer::new(&log);
-    let mut follower = Follower::new(&log, Reader::Mmap);
+    let mut follower = Follower::new(&log, ReadMethod::Mmap);
     let repaired_before = repaired();
     let (done, torn) = (AtomicBool::new(false), AtomicU64::new(0));
     let writer = std::thread::scope(|scope| {
@@ -233,7 +233,7 @@ fn storm(cut: Cut, trust: Trust) {
     if trust == Trust::Whole {
         check_samples(&follower.samples, &writer.lines, cut);
     }
-    let truncated = |news: &&News| matches!(news, News::Truncated(_) | News::Rewritten(_));
+    let truncated = |news: &&TailEvent| matches!(news, TailEvent::Truncated(_) | TailEvent::Rewritten(_));
     let seen = follower.news.iter().filter(truncated).count();
     let (torn, faults) = (follower.torn, repaired() - repaired_before);
     println!(
@@ -250,7 +250,7 @@ fn storm(cut: Cut, trust: Trust) {
     let last: String = (0..5_000).map(line).collect();
     append(&log, format!("not a line to count\n{last}"));
     follower.turn_until_settled(last.len() as u64 + 20);
-    let mut oracle = Follower::new(&log, Reader::Pread);
+    let mut oracle = Follower::new(&log, ReadMethod::Pread);
     oracle.turn_until_settled(last.len() as u64 + 20);
     assert_eq!((follower.total - before, oracle.total), (5_000, 5_000));
 }
@@ -265,7 +265,7 @@ fn a_storm_of_truncations_that_leave_a_part_kills_nothing() {
     storm(Cut::Anywhere, Trust::AtRest);
 }
 
-/// What stays in place before a cut vouches for what followed it: see `Reading::revalidate`, which compares the
+/// What stays in place before a cut vouches for what followed it: see `FileReader::revalidate`, which compares the
 /// beginning and the end of a window, but nothing between them.
 #[test]
 fn a_storm_of_truncations_that_leave_a_part_does_not_deceive() {

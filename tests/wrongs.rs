@@ -1,7 +1,7 @@
 //! What users of other alerting tools complain of, tried here.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
-use spiketail::alert::alarm::{Alarm, Change};
+use spiketail::alert::instance::{AlertChange, AlertInstance};
 use spiketail::alert::lifecycle::Transition;
 use spiketail::alert::{AlertSpec, Scope, Severity};
 use spiketail::detect::condition::Condition;
@@ -36,8 +36,8 @@ fn count(over: u64) -> AlertSpec {
 }
 
 /// What is told when `events` says how many lines are written in each second, until `to_ms`.
-fn run(spec: &AlertSpec, to_ms: i64, events: impl Fn(i64) -> u64) -> Vec<Change> {
-    let mut alarm = Alarm::new(spec, Some(0));
+fn run(spec: &AlertSpec, to_ms: i64, events: impl Fn(i64) -> u64) -> Vec<AlertChange> {
+    let mut alarm = AlertInstance::new(spec, Some(0));
     let mut changes = Vec::new();
     for second in 0..to_ms / SECOND {
         let n = events(second);
@@ -49,8 +49,8 @@ fn run(spec: &AlertSpec, to_ms: i64, events: impl Fn(i64) -> u64) -> Vec<Change>
     changes
 }
 
-fn fired(changes: &[Change]) -> Vec<i64> {
-    let is_firing = |change: &&Change| matches!(change.transition, Transition::Fired { .. });
+fn fired(changes: &[AlertChange]) -> Vec<i64> {
+    let is_firing = |change: &&AlertChange| matches!(change.transition, Transition::Fired { .. });
     changes.iter().filter(is_firing).map(|change| change.at_ms).collect()
 }
 

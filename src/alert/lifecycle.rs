@@ -7,7 +7,7 @@ use crate::detect::Millis;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Phase {
+enum AlertPhase {
     Inactive,
     /// The condition holds, but not for long enough, or the cooldown is not over.
     Pending {
@@ -39,13 +39,13 @@ pub enum Transition {
 /// Where one alert stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifecycle {
-    phase: Phase,
+    phase: AlertPhase,
     quiet_until: Millis,
 }
 
 impl Default for Lifecycle {
     fn default() -> Lifecycle {
-        Lifecycle { phase: Phase::Inactive, quiet_until: Millis::MIN }
+        Lifecycle { phase: AlertPhase::Inactive, quiet_until: Millis::MIN }
     }
 }
 
@@ -54,23 +54,23 @@ impl Lifecycle {
     /// that still holds when the cooldown ends fires then.
     pub fn step(&mut self, spec: &AlertSpec, holds: bool, now: Millis) -> Option<Transition> {
         match self.phase {
-            Phase::Inactive if holds => self.may_fire(spec, now, now),
-            Phase::Pending { since } if holds => self.may_fire(spec, since, now),
-            Phase::Inactive | Phase::Pending { .. } => {
-                self.phase = Phase::Inactive;
+            AlertPhase::Inactive if holds => self.may_fire(spec, now, now),
+            AlertPhase::Pending { since } if holds => self.may_fire(spec, since, now),
+            AlertPhase::Inactive | AlertPhase::Pending { .. } => {
+                self.phase = AlertPhase::Inactive;
                 None
             }
-            Phase::Firing { since, .. } if holds => {
-                self.phase = Phase::Firing { since, released: None };
+            AlertPhase::Firing { since, .. } if holds => {
+                self.phase = AlertPhase::Firing { since, released: None };
                 None
             }
-            Phase::Firing { since, released } => {
+            AlertPhase::Firing { since, released } => {
                 let released = released.unwrap_or(now);
                 if now - released < spec.keep_firing_for_ms {
-                    self.phase = Phase::Firing { since, released: Some(released) };
+                    self.phase = AlertPhase::Firing { since, released: Some(released) };
                     return None;
                 }
-                self.phase = Phase::Inactive;
+                self.phase = AlertPhase::Inactive;
                 self.quiet_until = now + spec.cooldown_ms;
                 Some(Transition::Resolved { since })
             }
@@ -81,16 +81,18 @@ impl Lifecycle {
     #[must_use]
     pub fn next_change(&self, spec: &AlertSpec) -> Option<Millis> {
         match self.phase {
-            Phase::Inactive => None,
-            Phase::Pending { since } => Some(self.quiet_until.max(since + spec.for_ms)),
-            Phase::Firing { released, .. } => released.map(|released| released + spec.keep_firing_for_ms),
+            AlertPhase::Inactive => None,
+            AlertPhase::Pending { since } => Some(self.quiet_until.max(since + spec.for_ms)),
+            AlertPhase::Firing { released, .. } => {
+                released.map(|released| released + spec.keep_firing_for_ms)
+            }
         }
     }
 
     /// Whether time alone can change nothing.
     #[must_use]
     pub fn is_inactive(&self) -> bool {
-        self.phase == Phase::Inactive
+        self.phase == AlertPhase::Inactive
     }
 
     /// Whether a cooldown is running at `now`.
@@ -102,30 +104,30 @@ impl Lifecycle {
     /// Whether the alert is firing.
     #[must_use]
     pub fn is_firing(&self) -> bool {
-        matches!(self.phase, Phase::Firing { .. })
+        matches!(self.phase, AlertPhase::Firing { .. })
     }
 
     /// When the condition of a pending or firing alert began to hold.
     #[must_use]
     pub fn since(&self) -> Option<Millis> {
         match self.phase {
-            Phase::Inactive => None,
-            Phase::Pending { since } | Phase::Firing { since, .. } => Some(since),
+            AlertPhase::Inactive => None,
+            AlertPhase::Pending { since } | AlertPhase::Firing { since, .. } => Some(since),
         }
     }
 
     /// When the condition of a firing alert began to hold.
     #[must_use]
     pub fn firing_since(&self) -> Option<Millis> {
-        if let Phase::Firing { since, .. } = self.phase { Some(since) } else { None }
+        if let AlertPhase::Firing { since, .. } = self.phase { Some(since) } else { None }
     }
 
     fn may_fire(&mut self, spec: &AlertSpec, since: Millis, now: Millis) -> Option<Transition> {
         if now - since < spec.for_ms || now < self.quiet_until {
-            self.phase = Phase::Pending { since };
+            self.phase = AlertPhase::Pending { since };
             return None;
         }
-        self.phase = Phase::Firing { since, released: None };
+        self.phase = AlertPhase::Firing { since, released: None };
         Some(Transition::Fired { since })
     }
 }

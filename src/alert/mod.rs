@@ -1,11 +1,11 @@
 //! Alerts: what they are told about ([`AlertSpec`]), who they are ([`fingerprint`]), how they live
 //! ([`lifecycle`]), how they follow their counts ([`alarm`]) and the lines they carry ([`samples`]).
 
-pub mod alarm;
-mod backlog;
 mod describe;
 pub mod fingerprint;
+pub mod instance;
 pub mod lifecycle;
+mod reorder;
 pub mod samples;
 
 use std::fmt;

@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::delivery::desk::Desk;
-use crate::engine::view::{BOUNDS_US, Durations, View};
-use crate::service::http::Answer;
-use crate::telemetry::events::display_path;
-use crate::telemetry::output::Dropped;
-use crate::telemetry::prometheus::{Alert, Exposition, Figures, File, Times};
+use crate::engine::report::{BOUNDS_US, Durations, Reporter};
+use crate::event::display_path;
+use crate::notify::queue::NotificationQueue;
+use crate::output::subscriber::Dropped;
+use crate::serve::http::HttpResponse;
+use crate::serve::metrics::{AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics};
 
 /// A turn that takes longer than this is stuck.
 const STUCK: Duration = Duration::from_secs(30);
 
 /// Where figures come from.
 pub(super) struct Endpoint {
-    pub(super) view: View,
-    pub(super) desk: Arc<Desk>,
+    pub(super) view: Reporter,
+    pub(super) desk: Arc<NotificationQueue>,
     pub(super) dropped: Dropped,
     pub(super) overflows: Arc<AtomicU64>,
     pub(super) started: Timestamp,
@@ -29,23 +29,23 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// Answers a request for `path`.
-    pub(super) fn answer(&self, path: &str) -> Option<Answer> {
+    pub(super) fn answer(&self, path: &str) -> Option<HttpResponse> {
         match path {
             "/metrics" => {
                 let (content_type, body) = self.exposition.text(&self.figures());
-                Some(Answer { status: 200, content_type, body })
+                Some(HttpResponse { status: 200, content_type, body })
             }
             "/healthz" => Some(self.health()),
             "/status" => {
                 let body = format!("{:#}\n", self.status()).into_bytes();
-                Some(Answer { status: 200, content_type: "application/json".to_owned(), body })
+                Some(HttpResponse { status: 200, content_type: "application/json".to_owned(), body })
             }
             _ => None,
         }
     }
 
-    fn figures(&self) -> Figures {
-        let files = self.view.files().into_iter().map(|file| File {
+    fn figures(&self) -> Metrics {
+        let files = self.view.files().into_iter().map(|file| FileMetrics {
             watch: file.watch,
             path: file.path,
             matched: file.figures.totals,
@@ -54,14 +54,14 @@ impl Endpoint {
             lag_bytes: file.status.size.saturating_sub(file.status.offset),
             generations: file.status.generation,
         });
-        let alerts = self.view.alerts().into_iter().map(|alert| Alert {
+        let alerts = self.view.alerts().into_iter().map(|alert| AlertMetrics {
             alert: alert.alert,
             watch: alert.watch,
             path: alert.path,
             severity: alert.severity,
             state: alert.state,
         });
-        Figures {
+        Metrics {
             files: files.collect(),
             alerts: alerts.collect(),
             torn_scans: self.view.health().torn_scans,
@@ -80,7 +80,7 @@ impl Endpoint {
     }
 
     /// Whether the engine makes progress. Trouble that it gets over by itself is told, but is no illness.
-    fn health(&self) -> Answer {
+    fn health(&self) -> HttpResponse {
         let (status, text) = match (self.stuck(), self.view.state_trouble()) {
             (Some((path, took)), _) => {
                 let path = display_path(&path);
@@ -89,12 +89,12 @@ impl Endpoint {
             (_, Some(trouble)) => (200, format!("degraded: {trouble}\n")),
             _ => (200, "ok\n".to_owned()),
         };
-        Answer { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }
+        HttpResponse { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }
     }
 }
 
-fn times(durations: &Durations) -> Times {
+fn times(durations: &Durations) -> DurationMetrics {
     let (up_to, count, sum_s) = durations.cumulative();
     let buckets = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).zip(up_to).collect();
-    Times { buckets, count, sum_s }
+    DurationMetrics { buckets, count, sum_s }
 }

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
-use crate::delivery::desk::OutputReport;
 use crate::engine::FileReport;
-use crate::engine::view::AlertReport;
-use crate::service::systemd::Report;
-use crate::telemetry::events::display_path;
+use crate::engine::report::AlertReport;
+use crate::event::display_path;
+use crate::notify::queue::OutputReport;
+use crate::serve::systemd::SystemdStatus;
 
 impl Endpoint {
     /// What systemd is told.
-    pub(super) fn report(&self) -> Report {
+    pub(super) fn report(&self) -> SystemdStatus {
         let stuck = self.stuck();
         let sentence = match &stuck {
             Some((path, took)) => {
@@ -20,7 +20,7 @@ impl Endpoint {
             }
             None => self.sentence(),
         };
-        Report { sentence, is_alive: stuck.is_none() }
+        SystemdStatus { sentence, is_alive: stuck.is_none() }
     }
 
     fn sentence(&self) -> String {

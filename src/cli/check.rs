@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use crate::cli::EXIT_USAGE;
 use crate::config::{self, Settings};
-use crate::engine::plan::Compiled;
+use crate::engine::plan::CompiledPlan;
 use crate::engine::settings::WatchPlan;
+use crate::event::display_path;
 use crate::sys::open::open_regular;
-use crate::telemetry::events::display_path;
 use crate::watch::survey::{Findings, survey};
 
 /// How many files of a watch are listed, unless all are asked for.
@@ -28,7 +28,7 @@ pub struct CheckArgs {
 /// Checks a configuration. Gives the exit status of the process: 0 if it is right, else 2.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let checked = config::check(&args.config).map_err(|e| e.to_string()).and_then(|settings| {
-        Compiled::new(&settings.plan)
+        CompiledPlan::new(&settings.plan)
             .map_err(|e| format!("the rules of a watch are too much together: {e}"))?;
         let text = report(&settings, &args.config, if args.all { usize::MAX } else { LISTED_MAX })?;
         Ok(text)

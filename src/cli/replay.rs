@@ -23,7 +23,7 @@ use crate::cli::EXIT_USAGE;
 use crate::config::{self, Flags, Settings};
 use crate::detect::condition::Condition;
 use crate::detect::spike::SpikeSettings;
-use crate::engine::plan::Compiled;
+use crate::engine::plan::CompiledPlan;
 use crate::scan::timestamp;
 
 /// What `spiketail replay` takes.
@@ -96,7 +96,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// True if everything could be read.
 fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let settings = settings(args)?;
-    let compiled = Arc::new(Compiled::new(&settings.plan)?);
+    let compiled = Arc::new(CompiledPlan::new(&settings.plan)?);
     let (logs, mut problems) = inputs::find(&settings, &args.paths, args.watch.as_deref())?;
     if logs.is_empty() && problems.is_empty() {
         anyhow::bail!("there is nothing to replay; name logs, or a configuration whose watches match some");

@@ -9,17 +9,17 @@ use anyhow::Context;
 use clap::ValueEnum;
 use tokio::sync::Notify;
 
-use crate::app::{self, Surroundings};
+use crate::app::{self, AppContext};
 use crate::cli::EXIT_USAGE;
 use crate::cli::state::{self, Folder};
 use crate::config::{self, Flags};
-use crate::delivery::Delivery;
-use crate::service::signals;
+use crate::event::HealthEvent;
+use crate::notify::Delivery;
+use crate::output::{Color, Format, subscriber};
+use crate::serve::signals;
 use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CheckpointStore, Limits};
-use crate::telemetry::events::HealthEvent;
-use crate::telemetry::{Color, Format, output};
 
 /// How long the end waits for outputs to take what is queued.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
@@ -148,7 +148,7 @@ fn daemon(
     let closed = Arc::new(Notify::new());
     let on_closed = Arc::clone(&closed);
     let telemetry =
-        output::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
+        subscriber::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     let mut store = open_store(state)?;
@@ -160,7 +160,7 @@ fn daemon(
         .context("cannot start the thread for deliveries; raise the limit of tasks (TasksMax=)")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
-    let surroundings = Surroundings { telemetry: &telemetry, requests, socket };
+    let surroundings = AppContext { telemetry: &telemetry, requests, socket };
     let outcome = runtime.block_on(app::run(settings, store, delivery, load, surroundings, shutdown));
     telemetry.flush(FLUSH_LIMIT);
     Ok(outcome?)

@@ -14,7 +14,7 @@ pub use count::{FileCount, News, ScanOptions, count};
 
 use crate::config::flags::Flags;
 use crate::config::{ConfigError, rule_from_flags, rules_from_config};
-use crate::file::settings::Reader;
+use crate::file::settings::ReadMethod;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use progress::Progress;
 
@@ -135,8 +135,8 @@ fn rule_specs(args: &ScanArgs) -> Result<Vec<RuleSpec>, ConfigError> {
 
 fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> {
     let reader = match args.reader {
-        ReaderArg::Auto | ReaderArg::Pread => Reader::Pread,
-        ReaderArg::Mmap => Reader::Mmap,
+        ReaderArg::Auto | ReaderArg::Pread => ReadMethod::Pread,
+        ReaderArg::Mmap => ReadMethod::Mmap,
     };
     let mut options = ScanOptions::for_reader(reader);
     if let Some(threads) = args.threads {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::service::socket;
+use crate::serve::socket;
 
 /// The folder for the state, and who chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::alert::fingerprint::fingerprint;
 use crate::cli::EXIT_USAGE;
 use crate::config::{self, Settings};
-use crate::delivery::{Answer, Delivery, settings::DeliverySpec};
-use crate::telemetry::events::{AlertEvent, AlertState, Kind};
-use crate::telemetry::{OutputSpec, output};
+use crate::event::{AlertEvent, AlertState, EventKind};
+use crate::notify::{Delivery, TestDelivery, settings::DeliverySpec};
+use crate::output::{OutputSpec, subscriber};
 
 /// How long an output that is written to may take.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ fn try_run(args: &TestAlertArgs) -> anyhow::Result<bool> {
         answers.extend(events.iter().map(|event| write(spec, event)));
     }
     answers.extend(Delivery::new()?.try_out(&delivered, &events));
-    for Answer { output, state, result } in &answers {
+    for TestDelivery { output, state, result } in &answers {
         match result {
             Ok(said) => println!("{output}: {state} taken: {said}"),
             Err(why) => println!("{output}: {state} NOT taken: {why}"),
@@ -67,7 +67,7 @@ fn chosen<'a>(
 ) -> anyhow::Result<(Vec<&'a OutputSpec>, Vec<DeliverySpec>)> {
     // Several Alertmanagers of one output have its name before their own.
     let is_meant = |spec: &str| name.is_none_or(|name| spec.split(' ').next() == Some(name) || spec == name);
-    let carries = |spec: &&OutputSpec| spec.kinds.contains(&Kind::Alert) && is_meant(&spec.name);
+    let carries = |spec: &&OutputSpec| spec.kinds.contains(&EventKind::Alert) && is_meant(&spec.name);
     let written: Vec<_> = settings.outputs.iter().filter(carries).collect();
     let delivered: Vec<_> = settings.deliveries.iter().filter(|spec| is_meant(&spec.name)).cloned().collect();
     if written.is_empty() && delivered.is_empty() {
@@ -80,20 +80,20 @@ fn chosen<'a>(
 }
 
 /// Writes the alert as the daemon would.
-fn write(spec: &OutputSpec, event: &AlertEvent) -> Answer {
-    let result = output::subscriber(std::slice::from_ref(spec), "warn", Arc::new(|| {}))
+fn write(spec: &OutputSpec, event: &AlertEvent) -> TestDelivery {
+    let result = subscriber::subscriber(std::slice::from_ref(spec), "warn", Arc::new(|| {}))
         .map_err(|error| error.to_string())
         .and_then(|(subscriber, telemetry)| {
             tracing::subscriber::with_default(subscriber, || event.emit());
             let is_written = telemetry.flush(WRITE_LIMIT) && telemetry.dropped() == 0;
-            let place = output::destination_name(&spec.destination);
+            let place = subscriber::destination_name(&spec.destination);
             if is_written {
                 Ok(format!("written to {place}"))
             } else {
                 Err(format!("cannot write to {place}"))
             }
         });
-    Answer { output: spec.name.clone(), state: event.state.as_str().to_owned(), result }
+    TestDelivery { output: spec.name.clone(), state: event.state.as_str().to_owned(), result }
 }
 
 fn test_event(state: AlertState) -> AlertEvent {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::conditions;
 use super::engine::to_usize;
-use super::error::Report;
+use super::error::ErrorReport;
 use super::schema::Kind;
 use super::table::{Table, Text};
 use crate::alert::{AlertSpec, Scope, Severity};
@@ -21,7 +21,7 @@ const SEVERITIES: [(&str, Severity); 3] =
     [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
 
 /// An alert, its rule and watches not yet looked up.
-pub(super) struct Alert<'t> {
+pub(super) struct AlertTable<'t> {
     /// Complete but for `rule` and `watches`.
     pub(super) spec: AlertSpec,
     /// The header as it is written.
@@ -37,12 +37,12 @@ pub(super) struct Alert<'t> {
 }
 
 /// Reads every alert.
-pub(super) fn read<'t>(tables: &[Table<'t>], report: &mut Report<'_>) -> Vec<Alert<'t>> {
+pub(super) fn read<'t>(tables: &[Table<'t>], report: &mut ErrorReport<'_>) -> Vec<AlertTable<'t>> {
     let tables = tables.iter().filter(|table| table.kind() == Kind::Alert);
     tables.map(|table| read_alert(table, report)).collect()
 }
 
-fn read_alert<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Alert<'t> {
+fn read_alert<'t>(table: &Table<'t>, report: &mut ErrorReport<'_>) -> AlertTable<'t> {
     let spec = AlertSpec {
         name: table.name().to_owned(),
         rule: String::new(),
@@ -55,7 +55,7 @@ fn read_alert<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Alert<'t> {
         cooldown_ms: table.duration_ms(report, "cooldown", 0..=DAY_MS, MINUTE_MS),
         samples_max: table.integer(report, "samples", 0..=50).map_or(DEFAULT_SAMPLES, to_usize),
     };
-    Alert {
+    AlertTable {
         spec,
         label: table.label(),
         span: table.span(),

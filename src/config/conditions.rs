@@ -1,14 +1,14 @@
 //! The keys of an `[alert.NAME]` that say what must hold of a rule's lines.
 
 use super::alerts::{DAY_MS, MINUTE_MS};
-use super::error::Report;
+use super::error::ErrorReport;
 use super::table::Table;
 use crate::detect::Millis;
 use crate::detect::condition::Condition;
 use crate::detect::spike::SpikeSettings;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ConditionKind {
     Count,
     Rate,
     Share,
@@ -17,13 +17,13 @@ enum Kind {
     New,
 }
 
-const KINDS: [(&str, Kind); 6] = [
-    ("count", Kind::Count),
-    ("rate", Kind::Rate),
-    ("share", Kind::Share),
-    ("spike", Kind::Spike),
-    ("silence", Kind::Silence),
-    ("new", Kind::New),
+const KINDS: [(&str, ConditionKind); 6] = [
+    ("count", ConditionKind::Count),
+    ("rate", ConditionKind::Rate),
+    ("share", ConditionKind::Share),
+    ("spike", ConditionKind::Spike),
+    ("silence", ConditionKind::Silence),
+    ("new", ConditionKind::New),
 ];
 
 /// Keys that not every condition has.
@@ -34,73 +34,75 @@ const MONTH_MS: Millis = 31 * DAY_MS;
 /// A share means little if it is of a handful of lines.
 const SHARE_AT_LEAST: u64 = 20;
 
-impl Kind {
+impl ConditionKind {
     fn name(self) -> &'static str {
         KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 
     fn has(self, key: &str) -> bool {
         match self {
-            Kind::Count => matches!(key, "over" | "window" | "for"),
-            Kind::Rate | Kind::Share => matches!(key, "over" | "window" | "at_least" | "for"),
-            Kind::Spike => true,
-            Kind::Silence => matches!(key, "window" | "for"),
-            Kind::New => key == "window",
+            ConditionKind::Count => matches!(key, "over" | "window" | "for"),
+            ConditionKind::Rate | ConditionKind::Share => {
+                matches!(key, "over" | "window" | "at_least" | "for")
+            }
+            ConditionKind::Spike => true,
+            ConditionKind::Silence => matches!(key, "window" | "for"),
+            ConditionKind::New => key == "window",
         }
     }
 
     fn over_example(self) -> &'static str {
         match self {
-            Kind::Rate => {
+            ConditionKind::Rate => {
                 "write how many lines a second are still fine: `over = 2.5`, or `over = \"100/m\"` a minute"
             }
-            Kind::Share => "write which share of all lines is still fine: `over = \"5%\"`",
+            ConditionKind::Share => "write which share of all lines is still fine: `over = \"5%\"`",
             _ => "write how many lines within `window` are still fine: `over = 50`",
         }
     }
 }
 
 /// Reads the condition of an alert.
-pub(super) fn read(table: &Table<'_>, report: &mut Report<'_>) -> Condition {
-    let kind = table.choice(report, "when", &KINDS, Kind::Count);
+pub(super) fn read(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Condition {
+    let kind = table.choice(report, "when", &KINDS, ConditionKind::Count);
     for key in KEYS.into_iter().filter(|key| table.has(key) && !kind.has(key)) {
         table.refuse(report, key, &format!("means nothing with `when = \"{}\"`; take it out", kind.name()));
     }
-    let has_no_default = matches!(kind, Kind::Count | Kind::Rate | Kind::Share);
+    let has_no_default = matches!(kind, ConditionKind::Count | ConditionKind::Rate | ConditionKind::Share);
     if has_no_default && !table.has("over") {
         let label = table.label();
         report.refuse(table.span(), format!("{label} lacks `over`; {}", kind.over_example()));
     }
     let window_ms = window_ms(kind, table, report);
     match kind {
-        Kind::Count => Condition::Count {
+        ConditionKind::Count => Condition::Count {
             over: table.integer(report, "over", 0..=u64::MAX).unwrap_or_default(),
             window_ms,
         },
-        Kind::Rate => Condition::Rate {
+        ConditionKind::Rate => Condition::Rate {
             over: table.parsed(report, "over", rate, "write lines a second, such as 2.5, or \"100/m\""),
             at_least: at_least(table, report, 1),
             window_ms,
         },
-        Kind::Share => Condition::Share {
+        ConditionKind::Share => Condition::Share {
             over: table.parsed(report, "over", share, "write a share such as \"5%\" or 0.05"),
             at_least: at_least(table, report, SHARE_AT_LEAST),
             window_ms,
         },
-        Kind::Spike => Condition::Spike(read_spike(window_ms, table, report)),
-        Kind::Silence => Condition::Silence { window_ms },
-        Kind::New => Condition::New { quiet_ms: table.has("window").then_some(window_ms) },
+        ConditionKind::Spike => Condition::Spike(read_spike(window_ms, table, report)),
+        ConditionKind::Silence => Condition::Silence { window_ms },
+        ConditionKind::New => Condition::New { quiet_ms: table.has("window").then_some(window_ms) },
     }
 }
 
-fn window_ms(kind: Kind, table: &Table<'_>, report: &mut Report<'_>) -> Millis {
+fn window_ms(kind: ConditionKind, table: &Table<'_>, report: &mut ErrorReport<'_>) -> Millis {
     let (least, most, default) = match kind {
-        Kind::Count | Kind::Rate | Kind::Share => (1_000, DAY_MS, MINUTE_MS),
-        Kind::Spike => (10_000, DAY_MS, MINUTE_MS),
-        Kind::Silence => (1_000, MONTH_MS, 0),
-        Kind::New => (MINUTE_MS, 366 * DAY_MS, 0),
+        ConditionKind::Count | ConditionKind::Rate | ConditionKind::Share => (1_000, DAY_MS, MINUTE_MS),
+        ConditionKind::Spike => (10_000, DAY_MS, MINUTE_MS),
+        ConditionKind::Silence => (1_000, MONTH_MS, 0),
+        ConditionKind::New => (MINUTE_MS, 366 * DAY_MS, 0),
     };
-    if kind == Kind::Silence && !table.has("window") {
+    if kind == ConditionKind::Silence && !table.has("window") {
         let label = table.label();
         let example = "write after how long without a line to alert: `window = \"10m\"`";
         report.refuse(table.span(), format!("{label} lacks `window`; {example}"));
@@ -108,7 +110,7 @@ fn window_ms(kind: Kind, table: &Table<'_>, report: &mut Report<'_>) -> Millis {
     table.duration_ms(report, "window", least..=most, default)
 }
 
-fn read_spike(window_ms: Millis, table: &Table<'_>, report: &mut Report<'_>) -> SpikeSettings {
+fn read_spike(window_ms: Millis, table: &Table<'_>, report: &mut ErrorReport<'_>) -> SpikeSettings {
     let default = SpikeSettings { window_ms, ..SpikeSettings::default() };
     let factor = match table.has("over") {
         true => table.parsed(report, "over", factor, "write how many times the usual is still fine: 4"),
@@ -123,7 +125,7 @@ fn read_spike(window_ms: Millis, table: &Table<'_>, report: &mut Report<'_>) -> 
     }
 }
 
-fn at_least(table: &Table<'_>, report: &mut Report<'_>, default: u64) -> u64 {
+fn at_least(table: &Table<'_>, report: &mut ErrorReport<'_>, default: u64) -> u64 {
     table.integer(report, "at_least", 1..=u64::MAX).unwrap_or(default)
 }
 

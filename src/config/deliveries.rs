@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::error::{Report, quoted};
+use super::error::{ErrorReport, quoted};
 use super::table::Table;
 use super::watches::absolute;
-use crate::delivery::settings::{Body, DeliverySpec, HttpSpec, Receiver, Secret};
-use crate::delivery::template;
+use crate::notify::settings::{Body, DeliverySpec, HttpSpec, Receiver, Secret};
+use crate::notify::template;
 
 /// What kind of receiver an output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ReceiverKind {
     Webhook,
     Alertmanager,
     Command,
@@ -40,15 +40,15 @@ enum Preset {
     Ntfy,
 }
 
-impl Kind {
+impl ReceiverKind {
     pub(super) fn has(self, key: &str) -> bool {
         let is_common = matches!(key, "type" | "group_wait" | "timeout");
         let is_own = match self {
-            Kind::Webhook => HTTP_KEYS.contains(&key) || WEBHOOK_KEYS.contains(&key),
-            Kind::Alertmanager => {
+            ReceiverKind::Webhook => HTTP_KEYS.contains(&key) || WEBHOOK_KEYS.contains(&key),
+            ReceiverKind::Alertmanager => {
                 HTTP_KEYS.contains(&key) || matches!(key, "urls" | "labels" | "resend_interval")
             }
-            Kind::Command => key == "command",
+            ReceiverKind::Command => key == "command",
         };
         is_common || is_own
     }
@@ -56,18 +56,18 @@ impl Kind {
 
 /// Reads an output of `kind`: for several Alertmanagers one for each. Relative paths are resolved against `folder`.
 pub(super) fn read(
-    kind: Kind,
+    kind: ReceiverKind,
     table: &Table<'_>,
     folder: &Path,
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) -> Vec<DeliverySpec> {
     let group_wait = duration(table, report, "group_wait", 0..=600_000, 1_000);
-    let default_timeout = if kind == Kind::Command { 30_000 } else { 10_000 };
+    let default_timeout = if kind == ReceiverKind::Command { 30_000 } else { 10_000 };
     let timeout = duration(table, report, "timeout", 100..=600_000, default_timeout);
     let spec = |name: String, receiver| DeliverySpec { name, receiver, group_wait };
     let name = table.name().to_owned();
     match kind {
-        Kind::Command => {
+        ReceiverKind::Command => {
             let argv = table.filled_list(report, "command", "name the program and its arguments");
             let argv: Vec<String> =
                 argv.unwrap_or_default().iter().map(|text| (*text.get_ref()).to_owned()).collect();
@@ -76,7 +76,7 @@ pub(super) fn read(
             }
             vec![spec(name, Receiver::Command { argv, timeout })]
         }
-        Kind::Webhook => {
+        ReceiverKind::Webhook => {
             let Some(url) = one_url(table, folder, report) else { return Vec::new() };
             let http = http(url, timeout, table, folder, report);
             let receiver = Receiver::Webhook {
@@ -87,7 +87,7 @@ pub(super) fn read(
             };
             vec![spec(name, receiver)]
         }
-        Kind::Alertmanager => {
+        ReceiverKind::Alertmanager => {
             let labels = table.map(report, "labels");
             let resend = duration(table, report, "resend_interval", 1_000..=3_600_000, 60_000);
             let urls = urls(table, folder, report);
@@ -104,7 +104,7 @@ pub(super) fn read(
 
 fn duration(
     table: &Table<'_>,
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
     key: &str,
     bounds: std::ops::RangeInclusive<i64>,
     default: i64,
@@ -112,12 +112,12 @@ fn duration(
     Duration::from_millis(table.duration_ms(report, key, bounds, default).unsigned_abs())
 }
 
-fn lacks(table: &Table<'_>, report: &mut Report<'_>, key: &str, example: &str) {
+fn lacks(table: &Table<'_>, report: &mut ErrorReport<'_>, key: &str, example: &str) {
     let label = table.label();
     report.refuse(table.span(), format!("{label} lacks `{key}`; write {example}"));
 }
 
-fn one_url(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Option<Secret> {
+fn one_url(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Option<Secret> {
     match (table.text(report, "url"), secret_file(table, folder, report, "url_file")) {
         (Some(_), Some(_)) => {
             table.refuse(report, "url_file", "means nothing beside `url`; keep one of the two");
@@ -142,7 +142,7 @@ fn one_url(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Option<
 }
 
 /// The Alertmanagers, with a name for each.
-fn urls(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Vec<(String, Secret)> {
+fn urls(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Vec<(String, Secret)> {
     if !table.has("urls") {
         return one_url(table, folder, report).map(|url| (String::new(), url)).into_iter().collect();
     }
@@ -179,7 +179,7 @@ fn http(
     timeout: Duration,
     table: &Table<'_>,
     folder: &Path,
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) -> HttpSpec {
     let mut headers: BTreeMap<String, Secret> =
         table.map(report, "headers").into_iter().map(|(name, value)| (name, Secret::Plain(value))).collect();
@@ -198,7 +198,7 @@ fn http(
     HttpSpec { url, headers, ca_file, timeout }
 }
 
-fn secret_file(table: &Table<'_>, folder: &Path, report: &mut Report<'_>, key: &str) -> Option<Secret> {
+fn secret_file(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>, key: &str) -> Option<Secret> {
     table.text(report, key).map(|text| Secret::File(resolved(text.get_ref(), folder)))
 }
 
@@ -208,7 +208,7 @@ fn resolved(text: &str, folder: &Path) -> std::path::PathBuf {
     if is_credential { text.into() } else { folder.join(text) }
 }
 
-fn body(table: &Table<'_>, report: &mut Report<'_>) -> Body {
+fn body(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Body {
     if let Some(text) = table.text(report, "template") {
         if table.has("preset") {
             table.refuse(report, "preset", "means nothing beside `template`; keep one of the two");

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Report, quoted};
+use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
 use super::table::Table;
 use super::values::{hint, is_name};
@@ -15,7 +15,7 @@ use super::values::{hint, is_name};
 const TABLES_MAX: usize = 1_000;
 
 /// Parses `text`, or returns `None` if it is so broken that a look at its tables would mislead.
-pub(super) fn parse<'t>(text: &'t str, report: &mut Report<'_>) -> Option<DeTable<'t>> {
+pub(super) fn parse<'t>(text: &'t str, report: &mut ErrorReport<'_>) -> Option<DeTable<'t>> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut is_sound = true;
     for error in errors {
@@ -50,7 +50,7 @@ fn header_of(line: &str) -> Option<&str> {
 }
 
 /// The known tables of the document, in the order in which they stand there.
-pub(super) fn tables<'t>(root: &'t DeTable<'t>, report: &mut Report<'_>) -> Vec<Table<'t>> {
+pub(super) fn tables<'t>(root: &'t DeTable<'t>, report: &mut ErrorReport<'_>) -> Vec<Table<'t>> {
     let mut tables = Vec::new();
     for (key, value) in root {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == key.get_ref()) else {
@@ -76,7 +76,7 @@ fn named_tables<'t>(
     kind: Kind,
     entries: &'t DeTable<'t>,
     tables: &mut Vec<Table<'t>>,
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) {
     for (at, (key, value)) in entries.iter().enumerate() {
         let DeValue::Table(values) = value.get_ref() else {
@@ -112,7 +112,7 @@ fn how_to_write(kind: Kind, named: bool) -> String {
 fn refuse_kind(
     key: &Spanned<std::borrow::Cow<'_, str>>,
     value: &Spanned<DeValue<'_>>,
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) {
     let known = Kind::ALL.iter().map(|kind| kind.name());
     let hint = hint(key.get_ref(), known);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tracing_subscriber::EnvFilter;
 
 use super::deliveries::check_url;
-use super::error::{Report, quoted};
+use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
 use super::table::Table;
 use super::values::suggest;
@@ -40,7 +40,7 @@ impl Default for Basics {
 }
 
 /// Reads the unnamed tables; one that is not there leaves its defaults.
-pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Basics {
+pub(super) fn read(tables: &[Table<'_>], report: &mut ErrorReport<'_>) -> Basics {
     let mut basics = Basics::default();
     for table in tables {
         match table.kind() {
@@ -53,7 +53,7 @@ pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Basics {
     basics
 }
 
-fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {
+fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut ErrorReport<'_>) {
     let (engine, timing) = (&mut basics.engine, &mut basics.timing);
     if let Some(workers) = table.integer(report, "workers", 1..=64) {
         engine.workers = to_usize(workers);
@@ -72,7 +72,7 @@ fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) 
     timing.poll_interval_ms = interval("poll_interval", 100..=60_000, timing.poll_interval_ms);
 }
 
-fn read_http(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {
+fn read_http(table: &Table<'_>, basics: &mut Basics, report: &mut ErrorReport<'_>) {
     if let Some(listen) = table.text(report, "listen") {
         match parse_listen(listen.get_ref()) {
             Ok(address) => basics.listen = Some(address),
@@ -100,7 +100,7 @@ pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| right.to_owned())
 }
 
-fn read_log(table: &Table<'_>, basics: &mut Basics, report: &mut Report<'_>) {
+fn read_log(table: &Table<'_>, basics: &mut Basics, report: &mut ErrorReport<'_>) {
     let Some(filter) = table.text(report, "filter") else { return };
     match check_filter(filter.get_ref()) {
         Ok(()) => basics.log = (*filter.get_ref()).to_owned(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::alert::samples::escape;
-use crate::telemetry::events::display_path;
+use crate::event::display_path;
 
 /// How many problems are shown; of the others only the number is.
 pub const PROBLEMS_MAX: usize = 50;
@@ -74,16 +74,16 @@ fn paragraphs<T: fmt::Display>(problems: &[T], unshown: usize) -> String {
 }
 
 /// Collects problems, so that all of them can be told at once.
-pub(super) struct Report<'t> {
+pub(super) struct ErrorReport<'t> {
     text: &'t str,
     origin: &'t Path,
     problems: Vec<(usize, Problem)>,
     unshown: usize,
 }
 
-impl<'t> Report<'t> {
+impl<'t> ErrorReport<'t> {
     pub(super) fn new(text: &'t str, origin: &'t Path) -> Self {
-        Report { text, origin, problems: Vec::new(), unshown: 0 }
+        ErrorReport { text, origin, problems: Vec::new(), unshown: 0 }
     }
 
     /// Refuses what stands at `span` (in bytes of the text).
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn problem_at(text: &str, span: Range<usize>) -> String {
-        let mut report = Report::new(text, Path::new("conf.toml"));
+        let mut report = ErrorReport::new(text, Path::new("conf.toml"));
         report.refuse(span, "wrong");
         report.finish().unwrap_err().to_string()
     }
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_bound_is_shown() {
-        let mut report = Report::new("x", Path::new("conf.toml"));
+        let mut report = ErrorReport::new("x", Path::new("conf.toml"));
         for _ in 0..PROBLEMS_MAX + 7 {
             report.refuse(0..1, "wrong");
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::alerts::{DAY_MS, DEFAULT_SAMPLES, MINUTE_MS};
 use super::engine::{Basics, check_filter, parse_listen};
-use super::error::{ConfigError, Report, quoted};
+use super::error::{ConfigError, ErrorReport, quoted};
 use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
 use super::values::{parse_duration_ms, show_duration};
@@ -16,8 +16,8 @@ use crate::detect::Millis;
 use crate::detect::condition::Condition;
 use crate::engine::settings::{Plan, WatchPlan};
 use crate::file::settings::{FileSettings, Start};
+use crate::output::{Color, Destination, Format, OutputSpec};
 use crate::scan::rules::RuleSpec;
-use crate::telemetry::{Color, Destination, Format, OutputSpec};
 use crate::watch::spec::WatchSpec;
 
 /// The watch that paths without a configuration make.
@@ -102,7 +102,7 @@ pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
 }
 
 /// Adds the watch of the command line, with all rules, to the watches of a configuration.
-pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: &mut Report<'_>) {
+pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: &mut ErrorReport<'_>) {
     if let Some(span) = watches.iter().find(|w| w.name == ADDED_WATCH).and_then(|w| w.span.clone()) {
         report.refuse(
             span,

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::alerts::Alert;
-use super::error::{Report, quoted};
+use super::alerts::AlertTable;
+use super::error::{ErrorReport, quoted};
 use super::rules::Rule;
 use super::table::Text;
 use super::values::hint;
@@ -18,8 +18,8 @@ use crate::scan::rules::RuleSpec;
 pub(super) fn link(
     watches: &[Watch<'_>],
     rules: &[Rule],
-    alerts: &[Alert<'_>],
-    report: &mut Report<'_>,
+    alerts: &[AlertTable<'_>],
+    report: &mut ErrorReport<'_>,
 ) -> Plan {
     if watches.is_empty() {
         report.refuse_whole(
@@ -45,7 +45,7 @@ impl<'p> Use<'p> {
     }
 }
 
-fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut Report<'_>) -> Vec<WatchPlan> {
+fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut ErrorReport<'_>) -> Vec<WatchPlan> {
     let by_name: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.spec.name.as_str(), rule)).collect();
     let mut used = HashSet::new();
     let mut all_found = true;
@@ -89,7 +89,7 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut Report<'_>) 
     plans
 }
 
-fn refuse_too_many_records(watch: &Watch<'_>, rules: &[RuleSpec], report: &mut Report<'_>) {
+fn refuse_too_many_records(watch: &Watch<'_>, rules: &[RuleSpec], report: &mut ErrorReport<'_>) {
     let count = rules.iter().filter(|rule| rule.record_start.is_some()).count();
     if count > RECORD_RULES_MAX {
         let span = watch.span.clone().unwrap_or(0..0);
@@ -104,7 +104,7 @@ fn refuse_too_many_records(watch: &Watch<'_>, rules: &[RuleSpec], report: &mut R
     }
 }
 
-fn refuse_unused(rules: &[Rule], used: &HashSet<&str>, report: &mut Report<'_>) {
+fn refuse_unused(rules: &[Rule], used: &HashSet<&str>, report: &mut ErrorReport<'_>) {
     for rule in rules.iter().filter(|rule| !used.contains(rule.spec.name.as_str())) {
         let name = quoted(&rule.spec.name);
         let span = rule.span.clone().unwrap_or(0..0);
@@ -115,7 +115,7 @@ fn refuse_unused(rules: &[Rule], used: &HashSet<&str>, report: &mut Report<'_>) 
     }
 }
 
-fn refuse_rule(name: &Text<'_>, label: &str, rules: &[Rule], report: &mut Report<'_>) {
+fn refuse_rule(name: &Text<'_>, label: &str, rules: &[Rule], report: &mut ErrorReport<'_>) {
     let hint = hint(name.get_ref(), rules.iter().map(|rule| rule.spec.name.as_str()));
     let name_shown = quoted(name.get_ref());
     report.refuse(name.span(), format!("{label} names a rule that does not exist: {name_shown}{hint}"));
@@ -123,10 +123,10 @@ fn refuse_rule(name: &Text<'_>, label: &str, rules: &[Rule], report: &mut Report
 
 /// The complete alert, or `None` once something about it was refused.
 fn link_alert(
-    alert: &Alert<'_>,
+    alert: &AlertTable<'_>,
     rules: &[Rule],
     uses: &[Use<'_>],
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) -> Option<AlertSpec> {
     let rule = find_rule(alert, rules, report)?;
     let watches = match &alert.watches {
@@ -141,7 +141,7 @@ fn link_alert(
 }
 
 /// The alert's rule, or `None` once it was refused.
-fn find_rule<'r>(alert: &Alert<'_>, rules: &'r [Rule], report: &mut Report<'_>) -> Option<&'r str> {
+fn find_rule<'r>(alert: &AlertTable<'_>, rules: &'r [Rule], report: &mut ErrorReport<'_>) -> Option<&'r str> {
     let label = &alert.label;
     match (&alert.rule, rules) {
         (Some(name), _) => {
@@ -163,11 +163,11 @@ fn find_rule<'r>(alert: &Alert<'_>, rules: &'r [Rule], report: &mut Report<'_>) 
 
 /// The name of a watch that the alert names, or `None` once it was refused.
 fn find_watch(
-    alert: &Alert<'_>,
+    alert: &AlertTable<'_>,
     name: &Text<'_>,
     rule: &str,
     uses: &[Use<'_>],
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) -> Option<String> {
     let (label, shown) = (&alert.label, quoted(name.get_ref()));
     let Some(found) = uses.iter().find(|u| u.watch == *name.get_ref()) else {

@@ -32,7 +32,7 @@ pub use flags::{Flags, resolve, rule_from_flags};
 pub use settings::Settings;
 pub use source::CONFIG_BYTES_MAX;
 
-use error::Report;
+use error::ErrorReport;
 use table::Table;
 use watches::Watch;
 
@@ -65,7 +65,7 @@ pub fn parse(text: &str, origin: &Path) -> Result<Settings, ConfigError> {
 pub fn check(path: &Path) -> Result<Settings, ConfigError> {
     let text = source::read_text(path)?;
     let settings = parse(&text, path)?;
-    let mut report = Report::new(without_mark(&text), path);
+    let mut report = ErrorReport::new(without_mark(&text), path);
     let root = document::parse(without_mark(&text), &mut report);
     let tables = root.as_ref().map(|root| document::tables(root, &mut report)).unwrap_or_default();
     rules::read(&tables, &mut report).iter().for_each(|rule| samples::check(rule, &mut report));
@@ -80,7 +80,7 @@ pub fn check(path: &Path) -> Result<Settings, ConfigError> {
 pub fn rules_from_config(path: &Path) -> Result<Vec<RuleSpec>, ConfigError> {
     let text = source::read_text(path)?;
     let absolute = std::path::absolute(path).unwrap_or_default();
-    let mut report = Report::new(without_mark(&text), path);
+    let mut report = ErrorReport::new(without_mark(&text), path);
     let root = document::parse(without_mark(&text), &mut report);
     let tables = root.as_ref().map(|root| document::tables(root, &mut report)).unwrap_or_default();
     let parts = Parts::read(&tables, folder_of(&absolute), &mut report);
@@ -96,7 +96,7 @@ fn parse_with(
     further: Option<&WatchSpec>,
 ) -> Result<Settings, ConfigError> {
     let text = without_mark(text);
-    let mut report = Report::new(text, origin);
+    let mut report = ErrorReport::new(text, origin);
     let root = document::parse(text, &mut report);
     let Some(root) = root else {
         return Err(report.failed());
@@ -126,13 +126,13 @@ struct Parts<'t> {
     basics: engine::Basics,
     rules: Vec<rules::Rule>,
     watches: Vec<Watch<'t>>,
-    alerts: Vec<alerts::Alert<'t>>,
-    outputs: Vec<crate::telemetry::OutputSpec>,
-    deliveries: Vec<crate::delivery::settings::DeliverySpec>,
+    alerts: Vec<alerts::AlertTable<'t>>,
+    outputs: Vec<crate::output::OutputSpec>,
+    deliveries: Vec<crate::notify::settings::DeliverySpec>,
 }
 
 impl<'t> Parts<'t> {
-    fn read(tables: &[Table<'t>], folder: &Path, report: &mut Report<'_>) -> Self {
+    fn read(tables: &[Table<'t>], folder: &Path, report: &mut ErrorReport<'_>) -> Self {
         let (outputs, deliveries) = outputs::read(tables, folder, report);
         Parts {
             basics: engine::read(tables, report),

@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use super::deliveries;
-use super::error::{Report, quoted};
+use super::error::{ErrorReport, quoted};
 use super::schema::Kind as TableKind;
 use super::table::Table;
 use super::watches::absolute;
-use crate::delivery::settings::DeliverySpec;
-use crate::telemetry::events::Kind;
-use crate::telemetry::journald;
-use crate::telemetry::{Color, Destination, Format, OutputSpec};
+use crate::event::EventKind;
+use crate::notify::settings::DeliverySpec;
+use crate::output::journald;
+use crate::output::{Color, Destination, Format, OutputSpec};
 
 #[derive(Debug, Clone, Copy)]
 enum Type {
     Stream(Format),
     Journald,
-    Delivery(deliveries::Kind),
+    Delivery(deliveries::ReceiverKind),
 }
 
 const TYPES: [(&str, Type); 7] = [
@@ -24,9 +24,9 @@ const TYPES: [(&str, Type); 7] = [
     ("console", Type::Stream(Format::Console)),
     ("json", Type::Stream(Format::Json)),
     ("journald", Type::Journald),
-    ("webhook", Type::Delivery(deliveries::Kind::Webhook)),
-    ("alertmanager", Type::Delivery(deliveries::Kind::Alertmanager)),
-    ("command", Type::Delivery(deliveries::Kind::Command)),
+    ("webhook", Type::Delivery(deliveries::ReceiverKind::Webhook)),
+    ("alertmanager", Type::Delivery(deliveries::ReceiverKind::Alertmanager)),
+    ("command", Type::Delivery(deliveries::ReceiverKind::Command)),
 ];
 /// Keys of outputs that are written to.
 const STREAM_KEYS: [&str; 4] = ["type", "path", "color", "events"];
@@ -40,7 +40,7 @@ pub(super) fn default_output() -> OutputSpec {
         format: Format::Auto,
         destination: Destination::Stdout,
         color: Color::Auto,
-        kinds: Kind::ALL.to_vec(),
+        kinds: EventKind::ALL.to_vec(),
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn default_output() -> OutputSpec {
 pub(super) fn read(
     tables: &[Table<'_>],
     folder: &Path,
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) -> (Vec<OutputSpec>, Vec<DeliverySpec>) {
     let mut outputs: Vec<OutputSpec> = Vec::new();
     let mut delivered = Vec::new();
@@ -90,7 +90,7 @@ pub(super) fn read(
 }
 
 /// Two outputs with one destination would tell everything twice, and tear each other's lines.
-fn refuse_second(table: &Table<'_>, other: &OutputSpec, report: &mut Report<'_>) {
+fn refuse_second(table: &Table<'_>, other: &OutputSpec, report: &mut ErrorReport<'_>) {
     let (where_to, remedy) = match &other.destination {
         Destination::Stdout => ("standard output", "give it another `path`, or merge the two"),
         Destination::File(_) => ("the same file", "give it another `path`, or merge the two"),
@@ -113,7 +113,7 @@ fn read_output(
     table: &Table<'_>,
     format: Format,
     folder: &Path,
-    report: &mut Report<'_>,
+    report: &mut ErrorReport<'_>,
 ) -> Option<OutputSpec> {
     let color = table.choice(report, "color", &COLORS, Color::Auto);
     let kinds = read_events(table, report);
@@ -133,10 +133,10 @@ fn read_output(
     Some(OutputSpec { name: table.name().to_owned(), format, destination, color, kinds })
 }
 
-fn read_events(table: &Table<'_>, report: &mut Report<'_>) -> Vec<Kind> {
+fn read_events(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Vec<EventKind> {
     let all = "leave the key out for all events, or remove the output";
-    let Some(names) = table.filled_list(report, "events", all) else { return Kind::ALL.to_vec() };
-    let choices = Kind::ALL.map(|kind| (kind.as_str(), kind));
+    let Some(names) = table.filled_list(report, "events", all) else { return EventKind::ALL.to_vec() };
+    let choices = EventKind::ALL.map(|kind| (kind.as_str(), kind));
     let kinds = names.iter().filter_map(|name| table.choose(report, "events", name, &choices));
     kinds.collect()
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::error::{Report, quoted};
+use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
 use super::table::{Table, Text};
 use crate::scan::level::Level;
@@ -12,18 +12,18 @@ use crate::scan::rules::{RuleSpec, check_pattern};
 pub(super) struct Rule {
     pub(super) spec: RuleSpec,
     pub(super) span: Option<Range<usize>>,
-    pub(super) samples: Vec<Sample>,
+    pub(super) samples: Vec<RuleSample>,
 }
 
 /// A line that a rule is meant to match, or not to match.
-pub(super) struct Sample {
+pub(super) struct RuleSample {
     pub(super) line: String,
     pub(super) is_match: bool,
     pub(super) span: Range<usize>,
 }
 
 /// Reads every rule; never empty.
-pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Vec<Rule> {
+pub(super) fn read(tables: &[Table<'_>], report: &mut ErrorReport<'_>) -> Vec<Rule> {
     let mut rules = Vec::new();
     for table in tables.iter().filter(|table| table.kind() == Kind::Rule) {
         let (spec, samples) = (read_rule(table, report), read_samples(table, report));
@@ -35,7 +35,7 @@ pub(super) fn read(tables: &[Table<'_>], report: &mut Report<'_>) -> Vec<Rule> {
     rules
 }
 
-fn read_rule(table: &Table<'_>, report: &mut Report<'_>) -> RuleSpec {
+fn read_rule(table: &Table<'_>, report: &mut ErrorReport<'_>) -> RuleSpec {
     let ignore_case = table.switch(report, "ignore_case", false);
     let any = table.texts(report, "any");
     for literal in &any {
@@ -78,7 +78,7 @@ fn read_rule(table: &Table<'_>, report: &mut Report<'_>) -> RuleSpec {
     }
 }
 
-fn read_level(table: &Table<'_>, report: &mut Report<'_>) -> Option<Level> {
+fn read_level(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Option<Level> {
     let text = table.text(report, "level")?;
     let level = Level::parse(text.get_ref());
     if level.is_none() {
@@ -89,7 +89,7 @@ fn read_level(table: &Table<'_>, report: &mut Report<'_>) -> Option<Level> {
 }
 
 /// Reads the beginning of a record, which a rule and a watch can say.
-pub(super) fn read_record_start(table: &Table<'_>, report: &mut Report<'_>) -> Option<String> {
+pub(super) fn read_record_start(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Option<String> {
     let text = table.text(report, "record_start")?;
     if let Err(why_not) = check_regex(text.get_ref(), false) {
         refuse(table, report, &text, "record_start", &why_not);
@@ -97,20 +97,20 @@ pub(super) fn read_record_start(table: &Table<'_>, report: &mut Report<'_>) -> O
     Some((*text.get_ref()).to_owned())
 }
 
-fn read_samples(table: &Table<'_>, report: &mut Report<'_>) -> Vec<Sample> {
+fn read_samples(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Vec<RuleSample> {
     let mut samples = Vec::new();
     for (key, is_match) in [("match", true), ("no_match", false)] {
         for text in table.texts(report, key) {
             if text.get_ref().contains('\n') {
                 refuse(table, report, &text, key, "no line holds a line break; write one line a text");
             }
-            samples.push(Sample { line: (*text.get_ref()).to_owned(), is_match, span: text.span() });
+            samples.push(RuleSample { line: (*text.get_ref()).to_owned(), is_match, span: text.span() });
         }
     }
     samples
 }
 
-fn refuse(table: &Table<'_>, report: &mut Report<'_>, at: &Text<'_>, key: &str, why_not: &str) {
+fn refuse(table: &Table<'_>, report: &mut ErrorReport<'_>, at: &Text<'_>, key: &str, why_not: &str) {
     let shown = quoted(at.get_ref());
     report.refuse(at.span(), format!("`{key}` in {} holds {shown}: {why_not}", table.label()));
 }

@@ -1,12 +1,12 @@
 //! Tries the samples of a rule: lines that it must match, and lines that it must not.
 
-use super::error::{Report, quoted};
-use super::rules::{Rule, Sample};
+use super::error::{ErrorReport, quoted};
+use super::rules::{Rule, RuleSample};
 use crate::scan::rules::{Finding, explain};
 
 /// Refuses every sample that is not judged as it should be.
-pub(super) fn check(rule: &Rule, report: &mut Report<'_>) {
-    for Sample { line, is_match, span } in &rule.samples {
+pub(super) fn check(rule: &Rule, report: &mut ErrorReport<'_>) {
+    for RuleSample { line, is_match, span } in &rule.samples {
         let name = quoted(&rule.spec.name);
         let Ok(finding) = explain(&rule.spec, line.as_bytes()) else { continue };
         let why = match (finding, is_match) {

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::delivery::settings::DeliverySpec;
 use crate::engine::settings::{EngineSettings, Plan};
-use crate::telemetry::OutputSpec;
+use crate::notify::settings::DeliverySpec;
+use crate::output::OutputSpec;
 use crate::watch::spec::{WatchSpec, WatchTiming};
 
 /// Everything that a configuration says, validated and complete.

@@ -7,7 +7,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Report, quoted};
+use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
 use super::values::{
     EXPECTED_BYTES, EXPECTED_DURATION, hint, parse_bytes, parse_duration_ms, show_bytes, show_duration,
@@ -62,7 +62,7 @@ impl<'t> Table<'t> {
     /// The table at `key`, with no keys but `known` ones, or `None` if it is missing or was refused.
     pub(super) fn inner(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &'static str,
         known: &[&str],
         right: &str,
@@ -77,11 +77,11 @@ impl<'t> Table<'t> {
         Some(inner)
     }
 
-    pub(super) fn refuse_unknown_keys(&self, report: &mut Report<'_>) {
+    pub(super) fn refuse_unknown_keys(&self, report: &mut ErrorReport<'_>) {
         self.refuse_keys_but(self.kind.keys(), report);
     }
 
-    fn refuse_keys_but(&self, known: &[&str], report: &mut Report<'_>) {
+    fn refuse_keys_but(&self, known: &[&str], report: &mut ErrorReport<'_>) {
         for key in self.values.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let hint = hint(key.get_ref(), known.iter().copied());
             let name = quoted(key.get_ref());
@@ -95,16 +95,16 @@ impl<'t> Table<'t> {
     }
 
     /// Refuses the value of `key`: `what` it is and, after a semicolon, what would be right.
-    pub(super) fn refuse(&self, report: &mut Report<'_>, key: &str, what: &str) {
+    pub(super) fn refuse(&self, report: &mut ErrorReport<'_>, key: &str, what: &str) {
         report.refuse(self.span_of(key), format!("`{key}` in {} {what}", self.label()));
     }
 
-    fn refuse_type(&self, report: &mut Report<'_>, key: &str, found: &DeValue<'_>, right: &str) {
+    fn refuse_type(&self, report: &mut ErrorReport<'_>, key: &str, found: &DeValue<'_>, right: &str) {
         let found = with_article(found);
         self.refuse(report, key, &format!("is {found}; {right}"));
     }
 
-    pub(super) fn text(&self, report: &mut Report<'_>, key: &str) -> Option<Text<'t>> {
+    pub(super) fn text(&self, report: &mut ErrorReport<'_>, key: &str) -> Option<Text<'t>> {
         let value = self.values.get(key)?;
         let DeValue::String(text) = value.get_ref() else {
             self.refuse_type(report, key, value.get_ref(), "write a text in quotes");
@@ -113,7 +113,7 @@ impl<'t> Table<'t> {
         Some(Spanned::new(value.span(), text.as_ref()))
     }
 
-    pub(super) fn switch(&self, report: &mut Report<'_>, key: &str, default: bool) -> bool {
+    pub(super) fn switch(&self, report: &mut ErrorReport<'_>, key: &str, default: bool) -> bool {
         match self.values.get(key).map(Spanned::get_ref) {
             None => default,
             Some(DeValue::Boolean(value)) => *value,
@@ -126,7 +126,7 @@ impl<'t> Table<'t> {
 
     pub(super) fn choice<T: Copy>(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &str,
         choices: &[(&str, T)],
         default: T,
@@ -138,7 +138,7 @@ impl<'t> Table<'t> {
     /// One of `choices`, or `None` once the text was refused.
     pub(super) fn choose<T: Copy>(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &str,
         text: &Text<'_>,
         choices: &[(&str, T)],
@@ -155,7 +155,7 @@ impl<'t> Table<'t> {
     /// A number, or a text that `parse` takes for one; 0 once it was refused.
     pub(super) fn parsed(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &str,
         parse: impl Fn(&str) -> Option<f64>,
         right: &str,
@@ -179,7 +179,7 @@ impl<'t> Table<'t> {
     /// A whole number within `bounds`, or `None` if it is missing or was refused.
     pub(super) fn integer(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &str,
         bounds: RangeInclusive<u64>,
     ) -> Option<u64> {
@@ -203,7 +203,7 @@ impl<'t> Table<'t> {
     /// A size in bytes within `bounds`.
     pub(super) fn bytes(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &str,
         bounds: RangeInclusive<u64>,
         default: u64,
@@ -234,7 +234,7 @@ impl<'t> Table<'t> {
     /// A duration in milliseconds within `bounds`.
     pub(super) fn duration_ms(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &str,
         bounds: RangeInclusive<i64>,
         default: i64,
@@ -258,7 +258,7 @@ impl<'t> Table<'t> {
     }
 
     /// A list of different texts, or `None` if it is missing or was refused.
-    pub(super) fn list(&self, report: &mut Report<'_>, key: &str) -> Option<Vec<Text<'t>>> {
+    pub(super) fn list(&self, report: &mut ErrorReport<'_>, key: &str) -> Option<Vec<Text<'t>>> {
         let value = self.values.get(key)?;
         let right = "write a list of texts, such as [\"one\", \"two\"]";
         let DeValue::Array(items) = value.get_ref() else {
@@ -287,7 +287,7 @@ impl<'t> Table<'t> {
     /// Like [`Table::list`], and a list that is there must not be empty: `right` says what to do instead.
     pub(super) fn filled_list(
         &self,
-        report: &mut Report<'_>,
+        report: &mut ErrorReport<'_>,
         key: &str,
         right: &str,
     ) -> Option<Vec<Text<'t>>> {
@@ -301,7 +301,7 @@ impl<'t> Table<'t> {
     }
 
     /// A table of texts; empty if it is missing or was refused.
-    pub(super) fn map(&self, report: &mut Report<'_>, key: &str) -> BTreeMap<String, String> {
+    pub(super) fn map(&self, report: &mut ErrorReport<'_>, key: &str) -> BTreeMap<String, String> {
         let Some(value) = self.values.get(key) else { return BTreeMap::new() };
         let right = "write a table of texts, such as { name = \"value\" }";
         let DeValue::Table(entries) = value.get_ref() else {
@@ -321,7 +321,7 @@ impl<'t> Table<'t> {
     }
 
     /// A text, or a list of texts; empty if it is missing or was refused.
-    pub(super) fn texts(&self, report: &mut Report<'_>, key: &str) -> Vec<Text<'t>> {
+    pub(super) fn texts(&self, report: &mut ErrorReport<'_>, key: &str) -> Vec<Text<'t>> {
         match self.values.get(key).map(Spanned::get_ref) {
             Some(DeValue::String(_)) => self.text(report, key).into_iter().collect(),
             _ => self.filled_list(report, key, "name a text, or leave the key out").unwrap_or_default(),

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::error::Report;
+use super::error::ErrorReport;
 use super::schema::TIME_KEYS;
 use super::table::Table;
 use crate::scan::timestamp::{self, TimeSettings};
 
 /// Reads how the lines of a watch tell their time.
-pub(super) fn read(table: &Table<'_>, report: &mut Report<'_>) -> Arc<TimeSettings> {
+pub(super) fn read(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Arc<TimeSettings> {
     let right = "write `time.format = \"…\"` or `time.zone = \"…\"`";
     let Some(inner) = table.inner(report, "time", TIME_KEYS, right) else { return Arc::default() };
     let mut settings = TimeSettings::default();

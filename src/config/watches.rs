@@ -7,12 +7,12 @@ use std::sync::Arc;
 use globset::GlobBuilder;
 
 use super::engine::to_usize;
-use super::error::{Report, quoted};
+use super::error::{ErrorReport, quoted};
 use super::rules;
 use super::schema::Kind;
 use super::table::{Table, Text};
 use super::times;
-use crate::file::settings::{FileSettings, Reader, Start};
+use crate::file::settings::{FileSettings, ReadMethod, Start};
 use crate::scan::timestamp::TimeSettings;
 use crate::watch::spec::WatchSpec;
 
@@ -21,8 +21,8 @@ use crate::watch::spec::WatchSpec;
 pub(super) const DEFAULT_EXCLUDE: [&str; 7] = ["*.gz", "*.zst", "*.bz2", "*.xz", "*.zip", "*.Z", "*.lz4"];
 
 const STARTS: [(&str, Start); 2] = [("end", Start::End), ("beginning", Start::Beginning)];
-const READERS: [(&str, Reader); 3] =
-    [("auto", Reader::Auto), ("mmap", Reader::Mmap), ("pread", Reader::Pread)];
+const READERS: [(&str, ReadMethod); 3] =
+    [("auto", ReadMethod::Auto), ("mmap", ReadMethod::Mmap), ("pread", ReadMethod::Pread)];
 
 /// A watch, its rules not yet looked up.
 pub(super) struct Watch<'t> {
@@ -44,12 +44,12 @@ pub(super) fn default_exclude() -> Vec<String> {
 }
 
 /// Reads every watch; relative paths are resolved against `folder`.
-pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut Report<'_>) -> Vec<Watch<'t>> {
+pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorReport<'_>) -> Vec<Watch<'t>> {
     let tables = tables.iter().filter(|table| table.kind() == Kind::Watch);
     tables.map(|table| read_watch(table, folder, report)).collect()
 }
 
-fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut Report<'_>) -> Watch<'t> {
+fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut ErrorReport<'_>) -> Watch<'t> {
     let find = WatchSpec { paths: read_paths(table, folder, report), exclude: read_exclude(table, report) };
     let all = "leave the key out to use all rules";
     Watch {
@@ -63,7 +63,7 @@ fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut Report<'_>) -> 
     }
 }
 
-fn read_paths(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Vec<PathBuf> {
+fn read_paths(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Vec<PathBuf> {
     let example = "write where the logs are, such as `paths = [\"/var/log/app/*.log\"]`";
     if !table.has("paths") {
         report.refuse(table.span(), format!("{} lacks `paths`; {example}", table.label()));
@@ -79,7 +79,7 @@ fn read_paths(table: &Table<'_>, folder: &Path, report: &mut Report<'_>) -> Vec<
     paths
 }
 
-fn read_exclude(table: &Table<'_>, report: &mut Report<'_>) -> Vec<String> {
+fn read_exclude(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Vec<String> {
     let Some(globs) = table.list(report, "exclude") else { return default_exclude() };
     for glob in &globs {
         let checked = match glob.get_ref().is_empty() {
@@ -93,7 +93,7 @@ fn read_exclude(table: &Table<'_>, report: &mut Report<'_>) -> Vec<String> {
     globs.iter().map(|glob| (*glob.get_ref()).to_owned()).collect()
 }
 
-fn read_file(table: &Table<'_>, report: &mut Report<'_>) -> FileSettings {
+fn read_file(table: &Table<'_>, report: &mut ErrorReport<'_>) -> FileSettings {
     let default = FileSettings::default();
     let mut bytes = |key: &str, bounds, default: usize| {
         to_usize(table.bytes(report, key, bounds, u64::try_from(default).unwrap_or(u64::MAX)))
@@ -110,7 +110,7 @@ fn read_file(table: &Table<'_>, report: &mut Report<'_>) -> FileSettings {
     }
 }
 
-fn refuse(table: &Table<'_>, report: &mut Report<'_>, at: &Text<'_>, key: &str, why_not: &str) {
+fn refuse(table: &Table<'_>, report: &mut ErrorReport<'_>, at: &Text<'_>, key: &str, why_not: &str) {
     let shown = quoted(at.get_ref());
     report.refuse(at.span(), format!("`{key}` in {} holds {shown}: {why_not}", table.label()));
 }

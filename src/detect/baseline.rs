@@ -46,7 +46,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::dispersion::Dispersion;
-use self::level::Level;
+use self::level::SlowLevel;
 use self::rarity::{Rarity, RaritySettings};
 use self::rhythm::Rhythm;
 use crate::detect::Millis;
@@ -111,7 +111,7 @@ impl BaselineSettings {
 /// How a count compares with what is usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum BaselineState {
     /// Too little is known to tell.
     Learning,
     /// It is within the usual, or not far enough out of it.
@@ -134,7 +134,7 @@ pub struct Verdict {
     /// How rare the newest bucket is beside all that is remembered, in [0, 1); 0 where no bucket was closed.
     pub score: f64,
     /// What it comes to.
-    pub state: State,
+    pub state: BaselineState,
 }
 
 /// Why, in plain words: `57 where 4.1 are usual (13.9 times, p = 1e-41)`.
@@ -149,7 +149,7 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     settings: BaselineSettings,
-    level: Level,
+    level: SlowLevel,
     rhythm: Rhythm,
     dispersion: Dispersion,
     rarity: Rarity,
@@ -167,7 +167,7 @@ impl Baseline {
     pub fn new(settings: BaselineSettings) -> Baseline {
         Baseline {
             settings,
-            level: Level::new(),
+            level: SlowLevel::new(),
             rhythm: Rhythm::new(),
             dispersion: Dispersion::new(),
             rarity: Rarity::default(),
@@ -201,7 +201,7 @@ impl Baseline {
         let expected = self.expected(at_ms);
         let unlikely = tail::unlikeliness(count, expected, self.dispersion.get() + self.level.dispersion());
         let ratio = count as f64 / expected.max(RATIO_FLOOR);
-        let verdict = Verdict { count, expected, ratio, unlikely, score: 0.0, state: State::Normal };
+        let verdict = Verdict { count, expected, ratio, unlikely, score: 0.0, state: BaselineState::Normal };
         Verdict { state: self.state_of(&verdict), ..verdict }
     }
 
@@ -213,10 +213,10 @@ impl Baseline {
         self.recent.push_back(count);
         let window = self.recent.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
         let mut verdict = self.judge(start_ms, window);
-        if verdict.state != State::Learning {
+        if verdict.state != BaselineState::Learning {
             verdict.score = self.rarity.score(count, &RaritySettings::default());
         }
-        self.hold(verdict.state == State::Spike);
+        self.hold(verdict.state == BaselineState::Spike);
         self.learn(start_ms, count, &verdict, 1.0);
         verdict
     }
@@ -253,17 +253,17 @@ impl Baseline {
         self.level.expected(self.rhythm.at(at_ms), fall_max) * self.settings.window_buckets() as f64
     }
 
-    fn state_of(&self, verdict: &Verdict) -> State {
+    fn state_of(&self, verdict: &Verdict) -> BaselineState {
         let BaselineSettings { factor, at_least, unlikely, .. } = self.settings;
         if self.seen_ms() < self.settings.learn_ms {
-            return State::Learning;
+            return BaselineState::Learning;
         }
         let is_spike = if self.held > 0 {
             verdict.count >= at_least.div_ceil(2) && verdict.ratio >= 1.0 + (factor - 1.0) / 2.0
         } else {
             verdict.count >= at_least && verdict.ratio >= factor && verdict.unlikely >= unlikely
         };
-        if is_spike { State::Spike } else { State::Normal }
+        if is_spike { BaselineState::Spike } else { BaselineState::Normal }
     }
 
     fn seen_ms(&self) -> Millis {
@@ -277,8 +277,11 @@ impl Baseline {
         let day = keep(bucket_ms, DAY_HALF_LIFE_MS);
         if self.held > 0 {
             // The spike's own last bucket may have set it anew just now.
-            self.held =
-                if verdict.state == State::Spike { self.held } else { self.held.saturating_sub(n as u32) };
+            self.held = if verdict.state == BaselineState::Spike {
+                self.held
+            } else {
+                self.held.saturating_sub(n as u32)
+            };
             let per_bucket = RATIO_FLOOR / self.settings.window_buckets() as f64;
             self.level.raise(1.0 / keep(bucket_ms, self.settings.adopt_ms), per_bucket);
         } else {

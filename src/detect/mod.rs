@@ -3,7 +3,7 @@
 pub mod baseline;
 pub mod buckets;
 pub mod condition;
-pub mod gauge;
+pub mod condition_state;
 pub mod series;
 pub mod spike;
 

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
-use crate::detect::baseline::{Baseline, BaselineSettings, State};
+use crate::detect::baseline::{Baseline, BaselineSettings, BaselineState};
 use crate::detect::series::Series;
 
 /// A clock that goes back further than this has been set anew, and what comes then is not merely late.
@@ -118,11 +118,11 @@ impl Spike {
         let now_ms = self.advance(now_ms);
         let count = self.series.count(now_ms);
         let verdict = self.baseline.judge(now_ms, count);
-        let holds = verdict.state == State::Spike;
+        let holds = verdict.state == BaselineState::Spike;
         self.baseline.hold(holds);
         SpikeObservation {
             holds,
-            is_learning: verdict.state == State::Learning,
+            is_learning: verdict.state == BaselineState::Learning,
             count,
             expected: verdict.expected,
             ratio: verdict.ratio,

@@ -8,19 +8,19 @@ mod restore;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use crate::alert::alarm::{Alarm, Change};
+use crate::alert::instance::{AlertChange, AlertInstance};
 use crate::alert::lifecycle::Transition;
 use crate::alert::samples::sample;
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
 use crate::detect::condition::{Condition, Observation};
-use crate::engine::clock::Clock;
-use crate::engine::plan::Compiled;
-use crate::engine::slot::FileKey;
-use crate::engine::view::AlertReport;
+use crate::engine::clock::EngineClock;
+use crate::engine::entry::FileKey;
+use crate::engine::plan::CompiledPlan;
+use crate::engine::report::AlertReport;
+use crate::event::{AlertEvent, AlertState, HealthEvent};
 use crate::file::tally::{Sample, Tally};
 use crate::store::{AlertId, AlertRecord, TransitionRecord};
-use crate::telemetry::events::{AlertEvent, AlertState, HealthEvent};
 
 /// No longer than this are lines set aside after the start, in milliseconds.
 const SETTLE_MS_MAX: Millis = 5_000;
@@ -34,22 +34,22 @@ const SERIES_MAX: usize = 10_000;
 /// Which alert, over which watch, and over which path if it is by path.
 type AlertKey = (usize, usize, Option<FileKey>);
 
-struct Alert {
-    alarm: Alarm,
+struct AlertEntry {
+    alarm: AlertInstance,
     path: Option<PathBuf>,
     samples: VecDeque<String>,
 }
 
 /// What has changed among the alerts since it was last asked.
 #[derive(Default)]
-pub(super) struct Changes {
+pub(super) struct AlertChanges {
     pub(super) alerts: Vec<AlertRecord>,
     pub(super) ended: Vec<AlertId>,
     pub(super) transitions: Vec<TransitionRecord>,
 }
 
 /// What one turn counted.
-pub(super) struct Counted<'a> {
+pub(super) struct CountedTurn<'a> {
     pub(super) file: FileKey,
     pub(super) path: &'a Path,
     /// Since when the path has been watched, in milliseconds since the epoch.
@@ -59,9 +59,9 @@ pub(super) struct Counted<'a> {
 }
 
 /// All alerts of which something is known.
-pub(super) struct Alarms {
-    clock: Clock,
-    alerts: HashMap<AlertKey, Alert>,
+pub(super) struct AlertManager {
+    clock: EngineClock,
+    alerts: HashMap<AlertKey, AlertEntry>,
     /// Alerts by path from before the start, whose path was not found yet.
     waiting: HashMap<AlertId, AlertRecord>,
     /// What was told to be firing before the start, by fingerprint, as long as that is not known to be so.
@@ -77,10 +77,10 @@ pub(super) struct Alarms {
     due: Option<Millis>,
 }
 
-impl Alarms {
-    pub(super) fn new(clock: Clock) -> Alarms {
+impl AlertManager {
+    pub(super) fn new(clock: EngineClock) -> AlertManager {
         let settling = Some(clock.now() + SETTLE_MS_MAX);
-        Alarms {
+        AlertManager {
             clock,
             alerts: HashMap::new(),
             waiting: HashMap::new(),
@@ -109,7 +109,7 @@ impl Alarms {
     }
 
     /// Takes in what one turn counted.
-    pub(super) fn count(&mut self, plan: &Compiled, counted: &Counted<'_>) {
+    pub(super) fn count(&mut self, plan: &CompiledPlan, counted: &CountedTurn<'_>) {
         let shift_ms = self.clock.shift_ms();
         let in_engine_time =
             |times: &[(i64, u64)]| times.iter().map(|(at, n)| (at - shift_ms, *n)).collect::<Vec<_>>();
@@ -137,9 +137,9 @@ impl Alarms {
 
     fn count_for(
         &mut self,
-        plan: &Compiled,
+        plan: &CompiledPlan,
         number: usize,
-        counted: &Counted<'_>,
+        counted: &CountedTurn<'_>,
         times: &[(Millis, u64, u64)],
         samples: &VecDeque<Sample>,
     ) {
@@ -150,7 +150,7 @@ impl Alarms {
             self.make_room(plan, number);
             let first_ms = times.first().map_or(counted.since_ms, |(at_ms, ..)| *at_ms);
             let since_ms = (counted.since_ms <= first_ms).then_some(counted.since_ms);
-            self.alerts.insert(key, Alert::new(spec, since_ms, Some(counted.path)));
+            self.alerts.insert(key, AlertEntry::new(spec, since_ms, Some(counted.path)));
         }
         let Some(alert) = self.alerts.get_mut(&key) else { return };
         let newest = samples.len().saturating_sub(spec.samples_max);
@@ -182,13 +182,13 @@ impl Alarms {
     }
 
     /// Says that all files were looked at once.
-    pub(super) fn all_is_read(&mut self, plan: &Compiled) {
+    pub(super) fn all_is_read(&mut self, plan: &CompiledPlan) {
         if self.settling.take().is_some() {
             self.settle(plan);
         }
     }
 
-    fn settle(&mut self, plan: &Compiled) {
+    fn settle(&mut self, plan: &CompiledPlan) {
         self.aside = None;
         self.end_what_is_gone(plan);
         let now = self.clock.now();
@@ -209,7 +209,7 @@ impl Alarms {
     }
 
     /// Goes on to now. Alerts of which nothing is to be remembered are dropped.
-    pub(super) fn tick(&mut self, plan: &Compiled) {
+    pub(super) fn tick(&mut self, plan: &CompiledPlan) {
         let now = self.clock.now();
         if self.settling.is_some_and(|until| now >= until) {
             self.all_is_read(plan);
@@ -240,15 +240,15 @@ impl Alarms {
         self.due = self.due.into_iter().chain(due).min();
     }
 
-    fn drop_blank(&mut self, plan: &Compiled, now: Millis) {
-        let is_blank = |(key, alert): &(&AlertKey, &Alert)| key.2.is_some() && alert.alarm.is_blank(now);
+    fn drop_blank(&mut self, plan: &CompiledPlan, now: Millis) {
+        let is_blank = |(key, alert): &(&AlertKey, &AlertEntry)| key.2.is_some() && alert.alarm.is_blank(now);
         let blank: Vec<AlertKey> = self.alerts.iter().filter(is_blank).map(|(key, _)| *key).collect();
         for key in blank {
             self.remove(plan, key);
         }
     }
 
-    fn remove(&mut self, plan: &Compiled, key: AlertKey) {
+    fn remove(&mut self, plan: &CompiledPlan, key: AlertKey) {
         self.changed.remove(&key);
         if let Some(alert) = self.alerts.remove(&key) {
             self.ended.push(alert_id(plan, key, &alert));
@@ -256,11 +256,11 @@ impl Alarms {
     }
 
     /// Forgets a tenth of the series of an alert if it has too many.
-    fn make_room(&mut self, plan: &Compiled, number: usize) {
+    fn make_room(&mut self, plan: &CompiledPlan, number: usize) {
         if self.alerts.len() < SERIES_MAX {
             return;
         }
-        let of_alert = |(key, alert): (&AlertKey, &Alert)| {
+        let of_alert = |(key, alert): (&AlertKey, &AlertEntry)| {
             let is_at_rest = alert.alarm.lifecycle().is_inactive() && !alert.alarm.has_backlog();
             (key.0 == number && key.2.is_some()).then_some((alert.alarm.judged_ms(), *key, is_at_rest))
         };
@@ -284,7 +284,7 @@ impl Alarms {
     }
 
     /// Ends the alerts by the path of a file that is watched no longer.
-    pub(super) fn forget(&mut self, plan: &Compiled, file: FileKey) {
+    pub(super) fn forget(&mut self, plan: &CompiledPlan, file: FileKey) {
         let keys = self.alerts.keys().copied().filter(|key| key.2 == Some(file));
         for key in keys.collect::<Vec<_>>() {
             self.resolve(plan, key);
@@ -293,10 +293,10 @@ impl Alarms {
     }
 
     /// Says that an alert is over: nobody else ever would.
-    fn resolve(&mut self, plan: &Compiled, key: AlertKey) {
+    fn resolve(&mut self, plan: &CompiledPlan, key: AlertKey) {
         let Some(alert) = self.alerts.get(&key) else { return };
         let Some(since) = alert.alarm.lifecycle().firing_since() else { return };
-        let change = Change {
+        let change = AlertChange {
             transition: Transition::Resolved { since },
             at_ms: self.clock.now(),
             seen: Observation::default(),
@@ -304,7 +304,7 @@ impl Alarms {
         self.tell(plan, key, &[change]);
     }
 
-    fn tell(&mut self, plan: &Compiled, key: AlertKey, changes: &[Change]) {
+    fn tell(&mut self, plan: &CompiledPlan, key: AlertKey, changes: &[AlertChange]) {
         for change in changes {
             let Some(alert) = self.alerts.get_mut(&key) else { return };
             let late = self.clock.now() - change.at_ms > LATE_MS;
@@ -326,8 +326,8 @@ impl Alarms {
     /// Goes over to another plan: alerts go on by their name and definition. `gone` are files that are no longer watched.
     pub(super) fn replan(
         &mut self,
-        old: &Compiled,
-        new: &Compiled,
+        old: &CompiledPlan,
+        new: &CompiledPlan,
         renumbered: &[Option<usize>],
         gone: &HashSet<FileKey>,
     ) {
@@ -347,7 +347,7 @@ impl Alarms {
             if let Some(key) = goes_on(key) {
                 let alarm = state.alarm.resume(&new.alerts[key.0], self.clock.now());
                 self.changed.insert(key);
-                self.alerts.insert(key, Alert { alarm, ..state });
+                self.alerts.insert(key, AlertEntry { alarm, ..state });
             }
         }
         self.add_missing(new);
@@ -355,7 +355,7 @@ impl Alarms {
     }
 
     /// What has changed since the last call.
-    pub(super) fn take_changes(&mut self, plan: &Compiled) -> Changes {
+    pub(super) fn take_changes(&mut self, plan: &CompiledPlan) -> AlertChanges {
         let changed = std::mem::take(&mut self.changed);
         let record = |key: AlertKey| {
             let alert = self.alerts.get(&key)?;
@@ -365,7 +365,7 @@ impl Alarms {
                 samples: alert.samples.iter().cloned().collect(),
             })
         };
-        Changes {
+        AlertChanges {
             alerts: changed.into_iter().filter_map(record).collect(),
             ended: std::mem::take(&mut self.ended),
             transitions: std::mem::take(&mut self.transitions),
@@ -373,8 +373,8 @@ impl Alarms {
     }
 
     /// How every alert stands of which something is known.
-    pub(super) fn reports(&self, plan: &Compiled) -> Vec<AlertReport> {
-        let report = |((number, watch, _), alert): (&AlertKey, &Alert)| {
+    pub(super) fn reports(&self, plan: &CompiledPlan) -> Vec<AlertReport> {
+        let report = |((number, watch, _), alert): (&AlertKey, &AlertEntry)| {
             let (spec, life) = (&plan.alerts[*number], alert.alarm.lifecycle());
             AlertReport {
                 alert: spec.name.clone(),
@@ -393,15 +393,19 @@ impl Alarms {
         self.alerts.iter().map(report).collect()
     }
 
-    /// Has the next [`Alarms::take_changes`] give every alert.
+    /// Has the next [`AlertManager::take_changes`] give every alert.
     pub(super) fn change_all(&mut self) {
         self.changed = self.alerts.keys().copied().collect();
     }
 }
 
-impl Alert {
-    fn new(spec: &AlertSpec, since_ms: Option<Millis>, path: Option<&Path>) -> Alert {
-        Alert { alarm: Alarm::new(spec, since_ms), path: path.map(Path::to_owned), samples: VecDeque::new() }
+impl AlertEntry {
+    fn new(spec: &AlertSpec, since_ms: Option<Millis>, path: Option<&Path>) -> AlertEntry {
+        AlertEntry {
+            alarm: AlertInstance::new(spec, since_ms),
+            path: path.map(Path::to_owned),
+            samples: VecDeque::new(),
+        }
     }
 }
 
@@ -416,7 +420,7 @@ fn by_time(matched: &[(Millis, u64)], lines: &[(Millis, u64)]) -> Vec<(Millis, u
     times
 }
 
-fn alert_id(plan: &Compiled, (number, watch, _): AlertKey, alert: &Alert) -> AlertId {
+fn alert_id(plan: &CompiledPlan, (number, watch, _): AlertKey, alert: &AlertEntry) -> AlertId {
     AlertId {
         alert: plan.alerts[number].name.clone(),
         watch: plan.watches[watch].name.clone(),

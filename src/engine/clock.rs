@@ -7,14 +7,14 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::detect::Millis;
-use crate::file::tail::Moment;
+use crate::file::tailer::TurnTime;
 
 /// Anchored to the wall clock once, then carried on by the monotonic clock: a step of the wall clock neither empties
 /// nor stretches a window.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub struct EngineClock {
     begun_ms: Millis,
-    time: Time,
+    time: TimeSource,
     /// How far the wall clock is ahead of this one, in milliseconds.
     shift_ms: Arc<AtomicI64>,
 }
@@ -23,27 +23,27 @@ pub struct Clock {
 const SHIFT_MS_MIN: Millis = 1_000;
 
 #[derive(Debug, Clone)]
-enum Time {
+enum TimeSource {
     Real(Instant),
     /// Nanoseconds since the epoch, as someone else sets them.
     Manual(Arc<AtomicI64>),
 }
 
-impl Clock {
+impl EngineClock {
     /// A clock that is right now.
     #[must_use]
-    pub fn new() -> Clock {
-        Clock {
+    pub fn new() -> EngineClock {
+        EngineClock {
             begun_ms: Timestamp::now().as_millisecond(),
-            time: Time::Real(Instant::now()),
+            time: TimeSource::Real(Instant::now()),
             shift_ms: Arc::default(),
         }
     }
 
     /// A clock that says what `now_ns` holds: nanoseconds since the epoch, which never go back.
     #[must_use]
-    pub fn manual(now_ns: Arc<AtomicI64>) -> Clock {
-        Clock { begun_ms: 0, time: Time::Manual(now_ns), shift_ms: Arc::default() }
+    pub fn manual(now_ns: Arc<AtomicI64>) -> EngineClock {
+        EngineClock { begun_ms: 0, time: TimeSource::Manual(now_ns), shift_ms: Arc::default() }
     }
 
     /// Now, on the engine's time line.
@@ -56,15 +56,15 @@ impl Clock {
     #[must_use]
     pub fn wall_ns(&self) -> i64 {
         match &self.time {
-            Time::Real(_) => i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
-            Time::Manual(now_ns) => now_ns.load(Ordering::Relaxed),
+            TimeSource::Real(_) => i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
+            TimeSource::Manual(now_ns) => now_ns.load(Ordering::Relaxed),
         }
     }
 
     /// Now, as a turn of a file needs it.
     #[must_use]
-    pub fn moment(&self, is_prompt: bool) -> Moment {
-        Moment { monotonic_ms: self.elapsed_ms().unsigned_abs(), wall_ns: self.wall_ns(), is_prompt }
+    pub fn moment(&self, is_prompt: bool) -> TurnTime {
+        TurnTime { monotonic_ms: self.elapsed_ms().unsigned_abs(), wall_ns: self.wall_ns(), is_prompt }
     }
 
     /// How far the wall clock, which stamps lines, is ahead of this one, in milliseconds: 0 until someone sets it.
@@ -88,14 +88,14 @@ impl Clock {
 
     fn elapsed_ms(&self) -> Millis {
         match &self.time {
-            Time::Real(begun) => Millis::try_from(begun.elapsed().as_millis()).unwrap_or(Millis::MAX),
-            Time::Manual(now_ns) => now_ns.load(Ordering::Relaxed) / 1_000_000,
+            TimeSource::Real(begun) => Millis::try_from(begun.elapsed().as_millis()).unwrap_or(Millis::MAX),
+            TimeSource::Manual(now_ns) => now_ns.load(Ordering::Relaxed) / 1_000_000,
         }
     }
 }
 
-impl Default for Clock {
-    fn default() -> Clock {
-        Clock::new()
+impl Default for EngineClock {
+    fn default() -> EngineClock {
+        EngineClock::new()
     }
 }

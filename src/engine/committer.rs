@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::detect::Millis;
 use crate::engine::shared::{Shared, lock};
-use crate::store::{Batch, CheckpointStore, Courier, State, StoreError};
-use crate::telemetry::events::HealthEvent;
+use crate::event::HealthEvent;
+use crate::store::{Batch, CheckpointStore, Dispatcher, StoreError, StoredState};
 
 /// How long changes are gathered before they are committed.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -16,7 +16,7 @@ const PRUNE_INTERVAL_MS: Millis = 3_600_000;
 
 /// What the committer is asked to do.
 #[derive(Default)]
-pub(super) struct Commits {
+pub(super) struct CommitRequests {
     pub(super) due: bool,
     pub(super) urgent: bool,
     pub(super) stop: bool,
@@ -28,7 +28,7 @@ pub(super) struct Commits {
 /// Owns the store.
 pub(super) struct Committer {
     store: Box<dyn CheckpointStore>,
-    courier: Option<Arc<dyn Courier>>,
+    courier: Option<Arc<dyn Dispatcher>>,
     /// What could not be committed yet.
     unwritten: Option<Batch>,
     trouble: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn new(store: Box<dyn CheckpointStore>, courier: Option<Arc<dyn Courier>>) -> Committer {
+    pub(super) fn new(store: Box<dyn CheckpointStore>, courier: Option<Arc<dyn Dispatcher>>) -> Committer {
         Committer { store, courier, unwritten: None, trouble: None, pruned: 0 }
     }
 
@@ -109,12 +109,12 @@ impl Committer {
 }
 
 /// What the store remembers; if it cannot say, nothing, and that is told.
-pub(super) fn load(store: &mut dyn CheckpointStore) -> State {
+pub(super) fn load(store: &mut dyn CheckpointStore) -> StoredState {
     let state = store.load();
     tell_notices(store);
     state.unwrap_or_else(|error| {
         health("state_unreadable", format!("{error}; counting begins anew"), true);
-        State::default()
+        StoredState::default()
     })
 }
 

@@ -1,30 +1,30 @@
 //! Workers and turns: the only place where the steps of a turn meet.
 //!
 //! [`Engine`] keeps a slot per watched path and a queue of those that may have changed. Workers take a slot, let its
-//! [`Tail`](crate::file::tail::Tail) take one turn, and hand what it found to the [`book::Book`], which counts, evaluates
+//! [`Tailer`](crate::file::tailer::Tail) take one turn, and hand what it found to the [`book::Counters`], which counts, evaluates
 //! and emits. The ticker thread does what is due by time alone: late counts, resolving, former files.
 
+pub mod activity;
 mod alarms;
-pub mod book;
 pub mod clock;
 mod committer;
-pub mod counts;
-mod hints;
-mod odd_stamps;
+pub mod counters;
+pub mod dependencies;
+mod dormant;
+pub mod entry;
+mod handle;
 mod open_files;
+pub mod path_counters;
 pub mod plan;
-pub mod recent;
-pub mod registry;
+pub mod report;
+pub mod scheduler;
 pub mod settings;
 mod shared;
-mod shelf;
-pub mod slot;
-pub mod stepper;
+mod suspect_times;
 mod sweep;
+pub mod testing;
 mod ticker;
-pub mod view;
 mod worker;
-pub mod world;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -33,16 +33,16 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::engine::counts::Figures;
-use crate::engine::plan::Compiled;
+use crate::engine::dependencies::Dependencies;
+use crate::engine::entry::{FileKey, FileStatus};
+use crate::engine::path_counters::PathTotals;
+use crate::engine::plan::CompiledPlan;
+use crate::engine::report::Reporter;
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::engine::shared::{Shared, lock};
-use crate::engine::slot::{FileKey, Status};
-use crate::engine::view::View;
-use crate::engine::world::World;
-use crate::scan::rules::PatternError;
+use crate::scan::rules::RulePatternError;
 
-pub use hints::Hints;
+pub use handle::EngineHandle;
 pub use worker::Scanners;
 
 /// The running engine. Dropping it without [`Engine::stop`] leaves its threads running.
@@ -54,7 +54,7 @@ pub struct Engine {
 
 /// Figures about the engine as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Health {
+pub struct EngineTotals {
     /// Watched paths.
     pub files: usize,
     /// Scans that were thrown away because the file changed under them.
@@ -71,9 +71,9 @@ pub struct FileReport {
     /// The path.
     pub path: PathBuf,
     /// What was counted.
-    pub figures: Figures,
+    pub figures: PathTotals,
     /// Where reading stands.
-    pub status: Status,
+    pub status: FileStatus,
 }
 
 impl Engine {
@@ -81,9 +81,13 @@ impl Engine {
     ///
     /// # Errors
     /// If a rule of the plan cannot be compiled.
-    pub fn start(settings: EngineSettings, plan: &Plan, world: World) -> Result<Engine, PatternError> {
+    pub fn start(
+        settings: EngineSettings,
+        plan: &Plan,
+        world: Dependencies,
+    ) -> Result<Engine, RulePatternError> {
         let courier = world.courier.clone();
-        let (shared, committer) = Shared::new(settings, &Arc::new(Compiled::new(plan)?), world);
+        let (shared, committer) = Shared::new(settings, &Arc::new(CompiledPlan::new(plan)?), world);
         let shared = Arc::new(shared);
         if let Some(courier) = courier {
             let shared = Arc::downgrade(&shared);
@@ -109,8 +113,8 @@ impl Engine {
 
     /// A handle for whoever finds files and hears of changes.
     #[must_use]
-    pub fn hints(&self) -> Hints {
-        Hints(Arc::clone(&self.shared))
+    pub fn hints(&self) -> EngineHandle {
+        EngineHandle(Arc::clone(&self.shared))
     }
 
     /// Waits until everything that was known to be new has been read, at most for `limit`. True if it was.
@@ -148,8 +152,8 @@ impl Engine {
     ///
     /// # Errors
     /// If a rule cannot be compiled; then nothing changes.
-    pub fn reload(&self, plan: &Plan, renumbered: &[Option<usize>]) -> Result<(), PatternError> {
-        let compiled = Arc::new(Compiled::new(plan)?);
+    pub fn reload(&self, plan: &Plan, renumbered: &[Option<usize>]) -> Result<(), RulePatternError> {
+        let compiled = Arc::new(CompiledPlan::new(plan)?);
         let mut registry = self.shared.held();
         let removed = registry.replan(Arc::clone(&compiled), renumbered);
         let left =
@@ -187,8 +191,8 @@ impl Engine {
 
     /// What others may see.
     #[must_use]
-    pub fn view(&self) -> View {
-        View(Arc::clone(&self.shared))
+    pub fn view(&self) -> Reporter {
+        Reporter(Arc::clone(&self.shared))
     }
 
     /// Emits a status event for every file.
@@ -202,9 +206,9 @@ impl Engine {
 
     /// Figures about the engine as a whole.
     #[must_use]
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> EngineTotals {
         let files = self.shared.registry().len();
-        Health { files, torn_scans: self.shared.torn_scans.load(Ordering::Relaxed) }
+        EngineTotals { files, torn_scans: self.shared.torn_scans.load(Ordering::Relaxed) }
     }
 
     /// Looks at every file once more, finishes, emits what was not emitted yet, and stops. Takes at most about `limit`.

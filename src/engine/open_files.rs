@@ -3,14 +3,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::engine::slot::{FileKey, Slot};
+use crate::engine::entry::{FileEntry, FileKey};
 
 /// So many files are closed when the system has no descriptor left for another.
 const CLOSED_AT_ONCE: usize = 64;
 
 /// What of the open files a slot remembers.
 #[derive(Debug, Default)]
-pub(super) struct Openness {
+pub(super) struct OpenState {
     files: u32,
     /// Whether it had a turn since the hand of the clock came by.
     is_used: bool,
@@ -27,7 +27,7 @@ pub(super) struct OpenFiles {
 
 impl OpenFiles {
     /// Notes that a path holds so many `files` open after a turn.
-    pub(super) fn note(&mut self, key: FileKey, slot: &mut Openness, files: usize) {
+    pub(super) fn note(&mut self, key: FileKey, slot: &mut OpenState, files: usize) {
         self.count = self.count + files - slot.files as usize;
         (slot.files, slot.is_used) = (files as u32, true);
         if files > 0 && !slot.is_in_ring {
@@ -39,7 +39,7 @@ impl OpenFiles {
     /// Closes files until at most `files_max` are open, but none that a worker has. Gives how many.
     pub(super) fn close_surplus(
         &mut self,
-        slots: &mut HashMap<FileKey, Box<Slot>>,
+        slots: &mut HashMap<FileKey, Box<FileEntry>>,
         files_max: usize,
     ) -> usize {
         let before = self.count;
@@ -63,7 +63,7 @@ impl OpenFiles {
     }
 
     /// Closes some files, because the system has no descriptor left. Gives how many.
-    pub(super) fn close_some(&mut self, slots: &mut HashMap<FileKey, Box<Slot>>) -> usize {
+    pub(super) fn close_some(&mut self, slots: &mut HashMap<FileKey, Box<FileEntry>>) -> usize {
         self.close_surplus(slots, self.count.saturating_sub(CLOSED_AT_ONCE))
     }
 }

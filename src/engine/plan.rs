@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::alert::AlertSpec;
 use crate::engine::settings::Plan;
 use crate::file::settings::FileSettings;
-use crate::scan::rules::{PatternError, RuleSet};
+use crate::scan::rules::{RulePatternError, RuleSet};
 use crate::scan::timestamp::TimeSettings;
 
 /// One watch, compiled.
@@ -31,19 +31,19 @@ pub struct CompiledWatch {
 
 /// A plan, compiled.
 #[derive(Debug)]
-pub struct Compiled {
+pub struct CompiledPlan {
     /// The watches.
     pub watches: Vec<CompiledWatch>,
     /// The alerts.
     pub alerts: Vec<AlertSpec>,
 }
 
-impl Compiled {
+impl CompiledPlan {
     /// Compiles every rule of `plan`.
     ///
     /// # Errors
-    /// See [`PatternError`].
-    pub fn new(plan: &Plan) -> Result<Compiled, PatternError> {
+    /// See [`RulePatternError`].
+    pub fn new(plan: &Plan) -> Result<CompiledPlan, RulePatternError> {
         let watches = plan.watches.iter().map(|watch| {
             let rules = RuleSet::compile(&watch.rules)?;
             let counts =
@@ -72,6 +72,9 @@ impl Compiled {
                 counts_lines,
             })
         });
-        Ok(Compiled { watches: watches.collect::<Result<_, PatternError>>()?, alerts: plan.alerts.clone() })
+        Ok(CompiledPlan {
+            watches: watches.collect::<Result<_, RulePatternError>>()?,
+            alerts: plan.alerts.clone(),
+        })
     }
 }

@@ -6,23 +6,23 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::detect::Millis;
 use crate::engine::FileReport;
-use crate::engine::book::Book;
-use crate::engine::clock::Clock;
-use crate::engine::committer::{self, Commits, Committer};
-use crate::engine::plan::{Compiled, CompiledWatch};
-use crate::engine::registry::Registry;
+use crate::engine::clock::EngineClock;
+use crate::engine::committer::{self, CommitRequests, Committer};
+use crate::engine::counters::Counters;
+use crate::engine::dependencies::Dependencies;
+use crate::engine::entry::{FileEntry, FileKey};
+use crate::engine::plan::{CompiledPlan, CompiledWatch};
+use crate::engine::report::Durations;
+use crate::engine::scheduler::Scheduler;
 use crate::engine::settings::EngineSettings;
-use crate::engine::slot::{FileKey, Slot};
-use crate::engine::view::Durations;
 use crate::engine::worker;
-use crate::engine::world::World;
-use crate::file::tail::Origin;
-use crate::store::{Batch, FileId, State, WatchRecord};
+use crate::file::tailer::FileOrigin;
+use crate::store::{Batch, PathId, StoredState, WatchRecord};
 
 pub(super) struct Shared {
     pub(super) settings: EngineSettings,
-    pub(super) clock: Clock,
-    pub(super) registry: Mutex<Registry>,
+    pub(super) clock: EngineClock,
+    pub(super) registry: Mutex<Scheduler>,
     /// Since when each watch has had its paths, in nanoseconds since the epoch, if that was before the start.
     pub(super) watched_since: Mutex<Vec<WatchRecord>>,
     /// For the turns of whoever brings news from the kernel.
@@ -31,11 +31,11 @@ pub(super) struct Shared {
     pub(super) work: Condvar,
     /// Signalled when no worker is busy.
     pub(super) idle: Condvar,
-    pub(super) book: Mutex<Book>,
-    pub(super) ticks: Mutex<Ticks>,
+    pub(super) book: Mutex<Counters>,
+    pub(super) ticks: Mutex<TickRequests>,
     /// Signalled when the ticker has something to do.
     pub(super) tick: Condvar,
-    pub(super) commits: Mutex<Commits>,
+    pub(super) commits: Mutex<CommitRequests>,
     /// Signalled when the committer has something to do.
     pub(super) commit: Condvar,
     pub(super) torn_scans: AtomicU64,
@@ -51,7 +51,7 @@ pub(super) struct Shared {
 }
 
 #[derive(Default)]
-pub(super) struct Ticks {
+pub(super) struct TickRequests {
     /// When something has to be done next, in milliseconds on the engine's time line.
     pub(super) next: Option<Millis>,
     pub(super) stop: bool,
@@ -60,19 +60,20 @@ pub(super) struct Ticks {
 impl Shared {
     pub(super) fn new(
         settings: EngineSettings,
-        plan: &Arc<Compiled>,
-        world: World,
+        plan: &Arc<CompiledPlan>,
+        world: Dependencies,
     ) -> (Shared, Option<Committer>) {
-        let World { filesystem, clock, store, courier } = world;
+        let Dependencies { filesystem, clock, store, courier } = world;
         let is_kept = store.is_some();
         let mut store = store;
-        let mut state = store.as_mut().map_or_else(State::default, |store| committer::load(&mut **store));
+        let mut state =
+            store.as_mut().map_or_else(StoredState::default, |store| committer::load(&mut **store));
         if let Some(courier) = &courier {
             courier.restore(std::mem::take(&mut state.pending), state.firing.clone());
         }
-        let mut registry = Registry::new(Arc::clone(plan), filesystem);
+        let mut registry = Scheduler::new(Arc::clone(plan), filesystem);
         registry.restore(state.files, &state.marks);
-        let mut book = Book::new(Arc::clone(plan), settings.report_interval_ms, is_kept, clock.clone());
+        let mut book = Counters::new(Arc::clone(plan), settings.report_interval_ms, is_kept, clock.clone());
         book.restore_alerts(state.alerts, state.firing);
         let shared = Shared {
             settings,
@@ -83,7 +84,7 @@ impl Shared {
             work: Condvar::new(),
             idle: Condvar::new(),
             book: Mutex::new(book),
-            ticks: Mutex::new(Ticks { next: Some(Millis::MIN), stop: false }),
+            ticks: Mutex::new(TickRequests { next: Some(Millis::MIN), stop: false }),
             tick: Condvar::new(),
             commits: Mutex::default(),
             commit: Condvar::new(),
@@ -100,7 +101,7 @@ impl Shared {
     }
 
     /// Remembers since when the watches of `plan` have had their paths; `known` is what is known of that.
-    pub(super) fn note_watches(&self, plan: &Compiled, known: Vec<WatchRecord>) {
+    pub(super) fn note_watches(&self, plan: &CompiledPlan, known: Vec<WatchRecord>) {
         let is_known = |name: &str, paths: &str| known.iter().any(|w| w.watch == name && w.paths == paths);
         let fresh = plan.watches.iter().filter(|watch| !is_known(&watch.name, &watch.paths));
         let fresh: Vec<_> = fresh
@@ -119,10 +120,10 @@ impl Shared {
 
     /// What a file that is there at the start, and of which nothing is remembered, has to do with the time before: if the
     /// watch was kept then, the file came while no daemon ran. Whatever was there at the first start is remembered.
-    pub(super) fn came_meanwhile(&self, watch: usize) -> Origin {
+    pub(super) fn came_meanwhile(&self, watch: usize) -> FileOrigin {
         let registry = self.registry();
         let since = self.watched_since_ns(registry.watch(watch));
-        since.map_or(Origin::Existing, |since_ns| Origin::CameMeanwhile { since_ns })
+        since.map_or(FileOrigin::Existing, |since_ns| FileOrigin::CameMeanwhile { since_ns })
     }
 
     pub(super) fn watched_since_ns(&self, watch: &CompiledWatch) -> Option<i64> {
@@ -139,7 +140,7 @@ impl Shared {
     }
 
     /// Tells the book once that all files which were there at the start have been read.
-    pub(super) fn note_if_all_is_read(&self, registry: &Registry) {
+    pub(super) fn note_if_all_is_read(&self, registry: &Scheduler) {
         let is_first = self.is_discovered.load(Ordering::Relaxed)
             && registry.is_idle()
             && !self.was_read.swap(true, Ordering::Relaxed);
@@ -162,9 +163,9 @@ impl Shared {
     }
 
     /// Every path that is watched.
-    pub(super) fn watched(&self) -> HashSet<FileId> {
+    pub(super) fn watched(&self) -> HashSet<PathId> {
         let registry = self.registry();
-        let id = |(_, slot): (FileKey, &Slot)| FileId {
+        let id = |(_, slot): (FileKey, &FileEntry)| PathId {
             watch: registry.watch(slot.watch()).name.clone(),
             path: slot.path().to_owned(),
         };
@@ -174,7 +175,7 @@ impl Shared {
     pub(super) fn files(&self) -> Vec<FileReport> {
         let registry = self.registry();
         let book = self.book();
-        let report = |(key, slot): (FileKey, &Slot)| FileReport {
+        let report = |(key, slot): (FileKey, &FileEntry)| FileReport {
             key,
             watch: registry.watch(slot.watch()).name.clone(),
             path: slot.path().to_owned(),
@@ -185,13 +186,13 @@ impl Shared {
     }
 
     /// The registry, once no turn is running; none begins until it is released.
-    pub(super) fn held(&self) -> MutexGuard<'_, Registry> {
+    pub(super) fn held(&self) -> MutexGuard<'_, Scheduler> {
         let mut registry = self.registry();
         registry.hold(true);
         self.idle.wait_while(registry, |registry| registry.is_busy()).unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn release(&self, mut registry: MutexGuard<'_, Registry>) {
+    pub(super) fn release(&self, mut registry: MutexGuard<'_, Scheduler>) {
         registry.hold(false);
         drop(registry);
         self.work.notify_all();
@@ -206,11 +207,11 @@ impl Shared {
         }
     }
 
-    pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
+    pub(super) fn registry(&self) -> MutexGuard<'_, Scheduler> {
         lock(&self.registry)
     }
 
-    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+    pub(super) fn book(&self) -> MutexGuard<'_, Counters> {
         lock(&self.book)
     }
 

@@ -1,6 +1,6 @@
 //! How often a file is looked at although nobody gave a hint.
 
-use crate::engine::slot::FileKey;
+use crate::engine::entry::FileKey;
 
 /// Which files a sweep looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

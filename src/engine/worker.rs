@@ -7,23 +7,23 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::detect::Millis;
-use crate::engine::book::Due;
-use crate::engine::plan::Compiled;
-use crate::engine::registry::After;
+use crate::engine::counters::DueWork;
+use crate::engine::entry::{FileKey, TurnJob, WakeReason};
+use crate::engine::plan::CompiledPlan;
+use crate::engine::scheduler::TurnOutcome;
 use crate::engine::shared::Shared;
-use crate::engine::slot::{Cause, FileKey, Job};
-use crate::file::tail::{Moment, Tail, Turn, Wants};
+use crate::file::tailer::{Tailer, Turn, TurnOptions, TurnTime};
 use crate::scan::scanner::Scanner;
 
 /// A scanner per watch, as long as the plan stays.
 #[derive(Default)]
 pub struct Scanners {
-    plan: Option<Arc<Compiled>>,
+    plan: Option<Arc<CompiledPlan>>,
     by_watch: HashMap<usize, Scanner>,
 }
 
 impl Scanners {
-    fn of(&mut self, plan: &Arc<Compiled>, watch: usize) -> &mut Scanner {
+    fn of(&mut self, plan: &Arc<CompiledPlan>, watch: usize) -> &mut Scanner {
         if !self.plan.as_ref().is_some_and(|known| Arc::ptr_eq(known, plan)) {
             self.plan = Some(Arc::clone(plan));
             self.by_watch.clear();
@@ -70,19 +70,19 @@ pub(super) fn at_once(shared: &Shared, scanners: &mut Scanners, key: FileKey, no
         shared.work.notify_one();
     } else {
         shared.turns.note(begun.elapsed());
-        finish(shared, job, turn.flatten(), Tail::stands_at_path);
+        finish(shared, job, turn.flatten(), Tailer::stands_at_path);
     }
     true
 }
 
-fn work(shared: &Shared, scanners: &mut Scanners, mut job: Job) {
+fn work(shared: &Shared, scanners: &mut Scanners, mut job: TurnJob) {
     let begun = Instant::now();
     let turn = take_turn(shared, scanners, &mut job);
     shared.turns.note(begun.elapsed());
     finish(shared, job, turn, |_| true);
 }
 
-fn next(shared: &Shared) -> Option<Job> {
+fn next(shared: &Shared) -> Option<TurnJob> {
     let mut registry = shared.registry();
     loop {
         if registry.is_stopped() {
@@ -95,7 +95,7 @@ fn next(shared: &Shared) -> Option<Job> {
     }
 }
 
-fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut Job) -> Option<Turn> {
+fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut TurnJob) -> Option<Turn> {
     let bytes_max = shared.settings.turn_bytes_max;
     attempt(shared, scanners, job, bytes_max, |tail, scanner, wants, moment| {
         tail.turn(scanner, wants, moment)
@@ -106,12 +106,12 @@ fn take_turn(shared: &Shared, scanners: &mut Scanners, job: &mut Job) -> Option<
 fn attempt<T>(
     shared: &Shared,
     scanners: &mut Scanners,
-    job: &mut Job,
+    job: &mut TurnJob,
     bytes_max: u64,
-    turn: impl FnOnce(&mut Tail, &mut Scanner, &Wants, Moment) -> T,
+    turn: impl FnOnce(&mut Tailer, &mut Scanner, &TurnOptions, TurnTime) -> T,
 ) -> Option<T> {
     let watch = &job.plan.watches[job.watch];
-    let wants = Wants {
+    let wants = TurnOptions {
         samples_max: watch.samples_max,
         bytes_max,
         time: Arc::clone(&watch.time),
@@ -126,14 +126,14 @@ fn attempt<T>(
 }
 
 /// Hands over what a turn found. `is_all` looks, after everything was told, whether that was all.
-fn finish(shared: &Shared, job: Job, turn: Option<Turn>, is_all: impl FnOnce(&Tail) -> bool) {
+fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, is_all: impl FnOnce(&Tailer) -> bool) {
     let now = shared.clock.now();
-    let mut after = After {
+    let mut after = TurnOutcome {
         windows_max: shared.settings.windows_max,
         open_files_max: shared.settings.open_files_max,
-        ..After::default()
+        ..TurnOutcome::default()
     };
-    let mut due = Due::default();
+    let mut due = DueWork::default();
     let (mut read_by, mut released) = (None, Vec::new());
     if let Some(turn) = turn {
         shared.torn_scans.fetch_add(turn.torn, Ordering::Relaxed);
@@ -152,7 +152,7 @@ fn finish(shared: &Shared, job: Job, turn: Option<Turn>, is_all: impl FnOnce(&Ta
         released.into_iter().for_each(|(identity, mark)| claims.release(identity, mark));
     }
     // Whoever reads the file has a reason to look: its other name was touched.
-    let mut wake = read_by.is_some_and(|owner| registry.enqueue(owner, Cause::Other));
+    let mut wake = read_by.is_some_and(|owner| registry.enqueue(owner, WakeReason::Other));
     wake |= registry.give_back(job, &after, now);
     if !registry.is_busy() {
         shared.idle.notify_all();

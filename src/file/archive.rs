@@ -3,16 +3,16 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::file::claims::Mark;
-use crate::file::counter::Counter;
-use crate::file::decompressed::DecompressedSource;
-use crate::file::filesystem::Handle;
-use crate::file::identity::{ANCHOR_BYTES, Anchor, HEAD_BYTES, Head, Identity};
-use crate::file::line_clock::Unwatched;
-use crate::file::reading::Progress;
-use crate::file::record::Place;
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::decompress::DecompressSource;
+use crate::file::identity::{ANCHOR_BYTES, Anchor, Fingerprint, HEAD_BYTES, Identity};
+use crate::file::line_counter::LineCounter;
+use crate::file::line_time::UnwatchedSpan;
+use crate::file::ownership::ReadPosition;
+use crate::file::reader::ReadProgress;
 use crate::file::source::Source;
 use crate::file::tally::Tally;
+use crate::file::vfs::FileHandle;
 use crate::scan::lines::{LineCursor, Step};
 use crate::sys::open::Stat;
 
@@ -23,9 +23,9 @@ const WINDOW_BYTES: u64 = 256 << 10;
 
 /// A compressed file that is being read. Offsets are those of the bytes that were compressed.
 pub struct Archive {
-    source: DecompressedSource,
+    source: DecompressSource,
     stat: Stat,
-    mark: Mark,
+    mark: ReadPosition,
 }
 
 impl Archive {
@@ -33,11 +33,11 @@ impl Archive {
     ///
     /// # Errors
     /// If the file cannot be read or decompressed.
-    pub fn begin(file: Arc<dyn Handle>, stat: &Stat) -> io::Result<Archive> {
-        let mut source = DecompressedSource::new(Bytes { file, offset: 0 })?;
-        let mut head = Head::default();
-        let _ = source.show(0..HEAD_BYTES as u64, &mut |bytes| head = Head::of(bytes))?;
-        let mark = Mark { cursor: LineCursor::default(), head, anchor: Anchor::default() };
+    pub fn begin(file: Arc<dyn FileHandle>, stat: &Stat) -> io::Result<Archive> {
+        let mut source = DecompressSource::new(HandleBytes { file, offset: 0 })?;
+        let mut head = Fingerprint::default();
+        let _ = source.show(0..HEAD_BYTES as u64, &mut |bytes| head = Fingerprint::of(bytes))?;
+        let mark = ReadPosition { cursor: LineCursor::default(), head, anchor: Anchor::default() };
         Ok(Archive { source, stat: *stat, mark })
     }
 
@@ -45,8 +45,8 @@ impl Archive {
     ///
     /// # Errors
     /// If the file cannot be read or decompressed.
-    pub fn resume(file: Arc<dyn Handle>, stat: &Stat, mark: Mark) -> io::Result<Option<Archive>> {
-        let mut source = DecompressedSource::new(Bytes { file, offset: 0 })?;
+    pub fn resume(file: Arc<dyn FileHandle>, stat: &Stat, mark: ReadPosition) -> io::Result<Option<Archive>> {
+        let mut source = DecompressSource::new(HandleBytes { file, offset: 0 })?;
         let mut is_same = false;
         let _ = source.show(0..mark.head.len as u64, &mut |bytes| is_same = mark.head.matches(bytes))?;
         if !is_same {
@@ -55,7 +55,7 @@ impl Archive {
         let before = mark.cursor.offset - mark.anchor.len() as u64..mark.cursor.offset;
         let _ = source.show(before, &mut |bytes| is_same = bytes == mark.anchor.bytes())?;
         let cursor = LineCursor { searched: mark.cursor.offset, ..mark.cursor };
-        Ok(is_same.then_some(Archive { source, stat: *stat, mark: Mark { cursor, ..mark } }))
+        Ok(is_same.then_some(Archive { source, stat: *stat, mark: ReadPosition { cursor, ..mark } }))
     }
 
     /// Whether the bytes that were compressed are `size`, and no more. Nothing can be read any more after this.
@@ -75,14 +75,14 @@ impl Archive {
 
     /// How far it was read.
     #[must_use]
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> ReadPosition {
         self.mark
     }
 
     /// What is remembered of it.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place::of(&self.stat, self.mark)
+    pub fn place(&self) -> FileCheckpoint {
+        FileCheckpoint::of(&self.stat, self.mark)
     }
 
     /// Judges lines up to the end of the file, at most about `budget` bytes of them. A last line without a line feed
@@ -90,11 +90,15 @@ impl Archive {
     ///
     /// # Errors
     /// If the file cannot be read or decompressed. What was judged before stays.
-    pub(super) fn read(&mut self, counter: &mut Counter<'_>, tally: &mut Tally) -> io::Result<Progress> {
+    pub(super) fn read(
+        &mut self,
+        counter: &mut LineCounter<'_>,
+        tally: &mut Tally,
+    ) -> io::Result<ReadProgress> {
         let mut wanted = WINDOW_BYTES;
         // A compressor keeps the time of the last change.
         let (offset, at_ms) = (self.mark.cursor.offset, self.stat.modified_ns / 1_000_000);
-        let unwatched = Unwatched { from: offset, since_ms: at_ms, to: offset, until_ms: at_ms };
+        let unwatched = UnwatchedSpan { from: offset, since_ms: at_ms, to: offset, until_ms: at_ms };
         counter.clock.set_unwatched(Some(unwatched));
         loop {
             let (from, before) = (self.mark.cursor.offset, self.mark.anchor.len() as u64);
@@ -120,10 +124,10 @@ impl Archive {
             tally.merge(found);
             counter.budget = counter.budget.saturating_sub(cursor.offset - from);
             if is_end {
-                return Ok(Progress::Done);
+                return Ok(ReadProgress::Done);
             }
             if counter.budget == 0 {
-                return Ok(Progress::More);
+                return Ok(ReadProgress::More);
             }
             wanted = WINDOW_BYTES;
         }
@@ -131,12 +135,12 @@ impl Archive {
 }
 
 /// The bytes of a file, one after the other.
-struct Bytes {
-    file: Arc<dyn Handle>,
+struct HandleBytes {
+    file: Arc<dyn FileHandle>,
     offset: u64,
 }
 
-impl Read for Bytes {
+impl Read for HandleBytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.file.read_at(buffer, self.offset)?;
         self.offset += got as u64;

@@ -15,7 +15,7 @@ pub enum AtPath {
 
 /// How the bytes that were judged compare with those that stand in their place now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
+pub enum ContentCheck {
     /// Head and anchor are the same.
     Same,
     /// The bytes just before the offset differ.
@@ -26,7 +26,7 @@ pub enum Content {
 
 /// What was known of the open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownFile {
     /// Which file it is.
     pub identity: Identity,
     /// How far it was judged, in bytes.
@@ -37,18 +37,18 @@ pub struct Known {
 
 /// What a look sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenFile {
     /// What the path leads to.
     pub at_path: AtPath,
     /// Size of the open file in bytes.
     pub size: u64,
     /// Its bytes compared with the known ones. Only looked at if the size allows them to be the same.
-    pub content: Content,
+    pub content: ContentCheck,
 }
 
 /// Why a change is what it is said to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum ChangeReason {
     /// The size is below what was judged.
     SizeBelowOffset,
     /// The bytes before the offset are others: truncated, and grown past the offset between two looks.
@@ -63,36 +63,36 @@ pub enum Reason {
     NothingAtPath,
 }
 
-impl Reason {
+impl ChangeReason {
     /// The reason for people and for output.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Reason::SizeBelowOffset => "size below the offset",
-            Reason::AnchorDiffers => "bytes before the offset differ",
-            Reason::HeadDiffers => "first bytes differ",
-            Reason::OtherFileAtPath => "another file at the path",
-            Reason::InodeReused => "inode reused by a new file",
-            Reason::NothingAtPath => "nothing at the path",
+            ChangeReason::SizeBelowOffset => "size below the offset",
+            ChangeReason::AnchorDiffers => "bytes before the offset differ",
+            ChangeReason::HeadDiffers => "first bytes differ",
+            ChangeReason::OtherFileAtPath => "another file at the path",
+            ChangeReason::InodeReused => "inode reused by a new file",
+            ChangeReason::NothingAtPath => "nothing at the path",
         }
     }
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum FileChange {
     /// Nothing.
     Unchanged,
     /// Bytes were appended.
     Grew,
     /// The file became shorter than what was judged.
-    Truncated(Reason),
+    Truncated(ChangeReason),
     /// What was judged is no longer there, though the size would allow it.
-    Rewritten(Reason),
+    Rewritten(ChangeReason),
     /// The path leads to another file.
-    Rotated(Reason),
+    Rotated(ChangeReason),
     /// The path leads to nothing.
-    Removed(Reason),
+    Removed(ChangeReason),
 }
 
 /// Decides what happened.
@@ -100,23 +100,27 @@ pub enum Change {
 /// What happened to the open file comes before what happened to its path, since the open file has to be read to its
 /// end in any case: a file may be truncated and then renamed between two looks.
 #[must_use]
-pub fn classify(known: &Known, seen: &Seen) -> Change {
+pub fn classify(known: &KnownFile, seen: &SeenFile) -> FileChange {
     if seen.size < known.offset {
-        return Change::Truncated(Reason::SizeBelowOffset);
+        return FileChange::Truncated(ChangeReason::SizeBelowOffset);
     }
     match seen.content {
-        Content::Same => {}
-        Content::AnchorDiffers => return Change::Rewritten(Reason::AnchorDiffers),
-        Content::HeadDiffers => return Change::Rewritten(Reason::HeadDiffers),
+        ContentCheck::Same => {}
+        ContentCheck::AnchorDiffers => return FileChange::Rewritten(ChangeReason::AnchorDiffers),
+        ContentCheck::HeadDiffers => return FileChange::Rewritten(ChangeReason::HeadDiffers),
     }
     match seen.at_path {
         AtPath::Other(other) => {
             let reused = other.dev == known.identity.dev && other.ino == known.identity.ino;
-            Change::Rotated(if reused { Reason::InodeReused } else { Reason::OtherFileAtPath })
+            FileChange::Rotated(if reused {
+                ChangeReason::InodeReused
+            } else {
+                ChangeReason::OtherFileAtPath
+            })
         }
-        AtPath::Nothing => Change::Removed(Reason::NothingAtPath),
-        AtPath::Same if seen.size == known.size => Change::Unchanged,
-        AtPath::Same => Change::Grew,
+        AtPath::Nothing => FileChange::Removed(ChangeReason::NothingAtPath),
+        AtPath::Same if seen.size == known.size => FileChange::Unchanged,
+        AtPath::Same => FileChange::Grew,
     }
 }
 
@@ -126,8 +130,8 @@ mod tests {
 
     const ME: Identity = Identity { dev: 1, ino: 2, born_ns: 3 };
 
-    fn change(size: u64, at_path: AtPath, content: Content) -> Change {
-        classify(&Known { identity: ME, offset: 10, size: 12 }, &Seen { at_path, size, content })
+    fn change(size: u64, at_path: AtPath, content: ContentCheck) -> FileChange {
+        classify(&KnownFile { identity: ME, offset: 10, size: 12 }, &SeenFile { at_path, size, content })
     }
 
     #[test]
@@ -136,19 +140,19 @@ mod tests {
         let other = Other(Identity { ino: 9, ..ME });
         let reborn = Other(Identity { born_ns: 9, ..ME });
         for (size, at_path, content, expected) in [
-            (12, Same, Content::Same, Change::Unchanged),
-            (20, Same, Content::Same, Change::Grew),
+            (12, Same, ContentCheck::Same, FileChange::Unchanged),
+            (20, Same, ContentCheck::Same, FileChange::Grew),
             // An unfinished line was cut off: what was judged still stands.
-            (11, Same, Content::Same, Change::Grew),
-            (9, Same, Content::Same, Change::Truncated(Reason::SizeBelowOffset)),
-            (20, Same, Content::AnchorDiffers, Change::Rewritten(Reason::AnchorDiffers)),
-            (20, Same, Content::HeadDiffers, Change::Rewritten(Reason::HeadDiffers)),
-            (20, other, Content::Same, Change::Rotated(Reason::OtherFileAtPath)),
-            (12, reborn, Content::Same, Change::Rotated(Reason::InodeReused)),
-            (12, Nothing, Content::Same, Change::Removed(Reason::NothingAtPath)),
+            (11, Same, ContentCheck::Same, FileChange::Grew),
+            (9, Same, ContentCheck::Same, FileChange::Truncated(ChangeReason::SizeBelowOffset)),
+            (20, Same, ContentCheck::AnchorDiffers, FileChange::Rewritten(ChangeReason::AnchorDiffers)),
+            (20, Same, ContentCheck::HeadDiffers, FileChange::Rewritten(ChangeReason::HeadDiffers)),
+            (20, other, ContentCheck::Same, FileChange::Rotated(ChangeReason::OtherFileAtPath)),
+            (12, reborn, ContentCheck::Same, FileChange::Rotated(ChangeReason::InodeReused)),
+            (12, Nothing, ContentCheck::Same, FileChange::Removed(ChangeReason::NothingAtPath)),
             // Truncated and then renamed: the truncation comes first.
-            (0, other, Content::Same, Change::Truncated(Reason::SizeBelowOffset)),
-            (20, Nothing, Content::AnchorDiffers, Change::Rewritten(Reason::AnchorDiffers)),
+            (0, other, ContentCheck::Same, FileChange::Truncated(ChangeReason::SizeBelowOffset)),
+            (20, Nothing, ContentCheck::AnchorDiffers, FileChange::Rewritten(ChangeReason::AnchorDiffers)),
         ] {
             assert_eq!(change(size, at_path, content), expected, "{size} {at_path:?} {content:?}");
         }

@@ -26,25 +26,25 @@ pub const HEAD_BYTES: usize = 1024;
 
 /// A hash of the first bytes of a file: as many as were judged, up to [`HEAD_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Head {
+pub struct Fingerprint {
     /// How many bytes were hashed.
     pub len: usize,
     /// Their XXH3-64 hash.
     pub hash: u64,
 }
 
-impl Head {
+impl Fingerprint {
     /// The head of a file that begins with `bytes`, at most [`HEAD_BYTES`] of them.
     #[must_use]
-    pub fn of(bytes: &[u8]) -> Head {
+    pub fn of(bytes: &[u8]) -> Fingerprint {
         let bytes = &bytes[..bytes.len().min(HEAD_BYTES)];
-        Head { len: bytes.len(), hash: if bytes.is_empty() { 0 } else { xxh3_64(bytes) } }
+        Fingerprint { len: bytes.len(), hash: if bytes.is_empty() { 0 } else { xxh3_64(bytes) } }
     }
 
     /// Whether a file that begins with `bytes` may be the one that had this head.
     #[must_use]
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        bytes.len() >= self.len && Head::of(&bytes[..self.len]) == *self
+        bytes.len() >= self.len && Fingerprint::of(&bytes[..self.len]) == *self
     }
 }
 

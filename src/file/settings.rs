@@ -2,7 +2,7 @@
 
 /// Which way of reading a file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
+pub enum ReadMethod {
     /// Mapped on local filesystems, `pread` on network and FUSE ones.
     Auto,
     /// Always mapped.
@@ -24,7 +24,7 @@ pub enum Start {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileSettings {
     /// Which way of reading is used.
-    pub reader: Reader,
+    pub reader: ReadMethod,
     /// Where reading begins in files that were there before the daemon started.
     pub start: Start,
     /// Size of the window through which a file is read, in bytes; at least one page.
@@ -38,7 +38,7 @@ pub struct FileSettings {
 impl Default for FileSettings {
     fn default() -> Self {
         FileSettings {
-            reader: Reader::Auto,
+            reader: ReadMethod::Auto,
             start: Start::End,
             window_bytes: 1 << 20,
             line_bytes_max: 1 << 20,

@@ -8,9 +8,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::file::filesystem::Handle;
+use crate::file::vfs::FileHandle;
 use crate::sys::window::MappedWindow;
-pub use crate::sys::window::Sight;
+pub use crate::sys::window::WindowState;
 
 /// A file whose bytes can be looked at.
 pub trait Source: Send {
@@ -19,7 +19,7 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// What the system says when the bytes cannot be had.
-    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<Sight>;
+    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<WindowState>;
 
     /// Gives up the window or buffer until the next call of [`Source::show`].
     fn release(&mut self);
@@ -56,7 +56,7 @@ impl MappedSource {
 }
 
 impl Source for MappedSource {
-    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<Sight> {
+    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<WindowState> {
         if let Some(pread) = &mut self.fallback {
             return pread.show(range, look);
         }
@@ -76,7 +76,7 @@ impl Source for MappedSource {
             }
             Err(error) => return Err(error),
         };
-        if sight == Sight::Torn {
+        if sight == WindowState::Torn {
             self.window = None;
         }
         Ok(sight)
@@ -94,27 +94,27 @@ impl Source for MappedSource {
 
 /// Reads with `pread` into a buffer of its own: for filesystems that cannot map, and as the oracle in tests.
 pub struct PreadSource {
-    file: Arc<dyn Handle>,
+    file: Arc<dyn FileHandle>,
     buffer: Vec<u8>,
 }
 
 impl PreadSource {
     /// A source that reads `file`.
     #[must_use]
-    pub fn new(file: Arc<dyn Handle>) -> PreadSource {
+    pub fn new(file: Arc<dyn FileHandle>) -> PreadSource {
         PreadSource { file, buffer: Vec::new() }
     }
 }
 
 impl Source for PreadSource {
-    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<Sight> {
+    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<WindowState> {
         let wanted = (range.end - range.start) as usize;
         if self.buffer.len() < wanted {
             self.buffer.resize(wanted, 0);
         }
         let got = self.file.read_at(&mut self.buffer[..wanted], range.start)?;
         look(&self.buffer[..got]);
-        Ok(Sight::Whole)
+        Ok(WindowState::Whole)
     }
 
     fn release(&mut self) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::scan::timestamp::{EventTime, Source};
+use crate::scan::timestamp::{EventTime, TimeOrigin};
 
 /// Longest part of a line that is kept as a sample, in bytes.
 pub const SAMPLE_BYTES_MAX: usize = 2048;
@@ -138,11 +138,11 @@ impl Hits {
     pub(super) fn hit(&mut self, rule: usize, place: Range<usize>, time: EventTime) {
         self.matched[rule] += 1;
         match time.source {
-            Source::Late => self.late += 1,
-            Source::Future => self.future += 1,
-            Source::Stamped | Source::Arrived => {}
+            TimeOrigin::Late => self.late += 1,
+            TimeOrigin::Future => self.future += 1,
+            TimeOrigin::Stamped | TimeOrigin::Arrived => {}
         }
-        if time.source != Source::Late {
+        if time.source != TimeOrigin::Late {
             match self.times[rule].last_mut() {
                 Some((at_ms, count)) if *at_ms == time.at_ms => *count += 1,
                 _ => self.times[rule].push((time.at_ms, 1)),

@@ -4,17 +4,17 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::file::change::Reason;
-use crate::file::claims::{Mark, Owner};
-use crate::file::filesystem::Filesystem;
+use crate::file::change::ChangeReason;
+use crate::file::checkpoint::{FileCheckpoint, TailCheckpoint};
 use crate::file::identity::Identity;
-use crate::file::record::{Place, TailRecord};
+use crate::file::ownership::{Owner, ReadPosition};
 use crate::file::tally::Tally;
+use crate::file::vfs::Filesystem;
 use crate::scan::timestamp::TimeSettings;
 
 /// Whether a file was there when the daemon started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum FileOrigin {
     /// It was: [`FileSettings::start`] says where reading begins.
     Existing,
     /// It came later: reading begins at its first byte.
@@ -29,19 +29,19 @@ pub enum Origin {
 
 /// Something that happened to the file at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum TailEvent {
     /// A file at the path is being read now.
     Opened,
     /// Another file took the place of the one that was read.
-    Rotated(Reason),
+    Rotated(ChangeReason),
     /// The file became shorter than what had been judged.
-    Truncated(Reason),
+    Truncated(ChangeReason),
     /// What had been judged is no longer there.
-    Rewritten(Reason),
+    Rewritten(ChangeReason),
     /// Nothing is at the path.
-    Removed(Reason),
+    Removed(ChangeReason),
     /// Bytes were gone before they could be judged.
-    Missed(Missed),
+    Missed(MissedBytes),
     /// The file cannot be read, and why.
     Unreadable(String),
     /// It can be read again, or came back.
@@ -50,18 +50,18 @@ pub enum News {
 
 /// Bytes that nobody can judge any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missed {
+pub struct MissedBytes {
     /// How many there were at least.
     pub bytes: u64,
     /// Where they began in their file, in bytes.
     pub from: u64,
     /// Why they are gone.
-    pub reason: Loss,
+    pub reason: MissReason,
 }
 
 /// Why bytes are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
+pub enum MissReason {
     /// The file was truncated or rewritten, and no copy of it was found.
     NoCopy,
     /// The file is no longer at the path, and was not found under another name or compressed.
@@ -72,24 +72,24 @@ pub enum Loss {
     Unreadable,
 }
 
-impl Loss {
+impl MissReason {
     /// The reason for people and for output.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Loss::NoCopy => "truncated away since the last look, and no copy of them was found",
-            Loss::NotFound => {
+            MissReason::NoCopy => "truncated away since the last look, and no copy of them was found",
+            MissReason::NotFound => {
                 "their file is no longer at the path, and was found neither under another name nor compressed"
             }
-            Loss::ShortCopy => "truncated away, and the copy that was found ends before them",
-            Loss::Unreadable => "their file cannot be read to its end",
+            MissReason::ShortCopy => "truncated away, and the copy that was found ends before them",
+            MissReason::Unreadable => "their file cannot be read to its end",
         }
     }
 }
 
 /// The moment of a turn.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct TurnTime {
     /// On a clock that never goes back, in milliseconds.
     pub monotonic_ms: u64,
     /// On the clock that stamps files, in nanoseconds since the epoch.
@@ -100,7 +100,7 @@ pub struct Moment {
 
 /// What is wanted of a turn.
 #[derive(Debug, Clone, Default)]
-pub struct Wants {
+pub struct TurnOptions {
     /// How many of the newest matching lines of each rule.
     pub samples_max: usize,
     /// At most about so many bytes.
@@ -117,7 +117,7 @@ pub struct Turn {
     /// Matching lines.
     pub tally: Tally,
     /// What happened to the file, in order.
-    pub news: Vec<(News, u64)>,
+    pub news: Vec<(TailEvent, u64)>,
     /// Whether the budget ended before the file did.
     pub more: bool,
     /// Scans that were thrown away because the file changed under them.
@@ -127,9 +127,9 @@ pub struct Turn {
     /// The number of the tail that reads the file at this path, if that is another one.
     pub read_by: Option<Owner>,
     /// Files that nobody reads any longer. To be released once what was found in them is accounted for.
-    pub released: Vec<(Identity, Mark)>,
+    pub released: Vec<(Identity, ReadPosition)>,
     /// What is to be remembered, if it is not what was remembered before.
-    pub record: Option<TailRecord>,
+    pub record: Option<TailCheckpoint>,
     /// How many bytes were judged.
     pub bytes: u64,
     /// Whether no descriptor was left to open a file with.
@@ -162,12 +162,12 @@ impl Turn {
     /// How many bytes were gone before they could be judged.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        let missed = |news: &News| if let News::Missed(missed) = news { missed.bytes } else { 0 };
+        let missed = |news: &TailEvent| if let TailEvent::Missed(missed) = news { missed.bytes } else { 0 };
         self.news.iter().map(|(news, _)| missed(news)).sum()
     }
 
     /// Takes back a file that was let go in this same turn.
-    pub(super) fn take_released(&mut self, identity: Identity) -> Option<Mark> {
+    pub(super) fn take_released(&mut self, identity: Identity) -> Option<ReadPosition> {
         let at = self.released.iter().position(|(released, _)| *released == identity)?;
         Some(self.released.remove(at).1)
     }
@@ -177,7 +177,7 @@ impl Turn {
 pub struct Probe {
     pub(super) filesystem: Arc<dyn Filesystem>,
     pub(super) path: Arc<Path>,
-    pub(super) settled: Option<Place>,
+    pub(super) settled: Option<FileCheckpoint>,
     pub(super) is_gone: bool,
 }
 

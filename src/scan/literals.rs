@@ -19,7 +19,7 @@ const KEYS_MAX: usize = 128;
 
 /// A text that rules look for, and where its key is in it.
 #[derive(Debug)]
-struct Text {
+struct LiteralText {
     rule: usize,
     bytes: Box<[u8]>,
     key_at: usize,
@@ -30,12 +30,12 @@ struct Text {
 pub(super) struct Literals {
     searcher: Searcher,
     /// For each key, the texts that have it.
-    texts: Vec<Vec<Text>>,
+    texts: Vec<Vec<LiteralText>>,
     rules: usize,
 }
 
 /// What was found in the line at hand.
-struct Line {
+struct LineBounds {
     start: usize,
     /// Where its line feed is, or the end of the bytes.
     end: usize,
@@ -52,7 +52,7 @@ impl Literals {
             return None;
         }
         let mut keys: Vec<[u8; KEY_BYTES]> = Vec::new();
-        let mut texts: Vec<Vec<Text>> = Vec::new();
+        let mut texts: Vec<Vec<LiteralText>> = Vec::new();
         for (rule, text) in
             rules.iter().enumerate().flat_map(|(n, rule)| rule.any.iter().map(move |t| (n, t)))
         {
@@ -63,7 +63,7 @@ impl Literals {
                 texts.push(Vec::new());
                 keys.len() - 1
             });
-            texts[number].push(Text { rule, bytes: bytes.into(), key_at });
+            texts[number].push(LiteralText { rule, bytes: bytes.into(), key_at });
         }
         if keys.len() > KEYS_MAX {
             return None;
@@ -81,7 +81,7 @@ impl Literals {
     /// Calls `hit` with rule and place of every matching line in `bytes`, which are complete lines; of a line that is longer
     /// than `line_bytes_max` only the beginning is looked at.
     pub(super) fn scan(&self, bytes: &[u8], line_bytes_max: usize, hit: &mut dyn FnMut(usize, Range<usize>)) {
-        let mut line = Line { start: 0, end: 0, seen: 0..0, rules: Vec::new() };
+        let mut line = LineBounds { start: 0, end: 0, seen: 0..0, rules: Vec::new() };
         let mut from = 0;
         while let Some(found) = self.searcher.find_in(bytes, Span::from(from..bytes.len())) {
             let at = found.start();
@@ -112,7 +112,7 @@ impl Literals {
     }
 }
 
-impl Line {
+impl LineBounds {
     fn turn_to(&mut self, bytes: &[u8], at: usize, line_bytes_max: usize) {
         let before = self.end.min(at);
         self.start = memchr::memrchr(b'\n', &bytes[before..at]).map_or(before, |lf| before + lf + 1);

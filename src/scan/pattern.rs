@@ -12,7 +12,7 @@ use regex_syntax::hir::{
 
 /// Why a pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PatternError {
+pub enum RulePatternError {
     /// It is not a regular expression; the text shows it with a caret under the place.
     #[error("{0}")]
     Syntax(String),
@@ -32,40 +32,40 @@ pub enum PatternError {
 
 /// Where a pattern will be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum CaseScope {
     /// In one line, without its line end.
     Line,
-    /// In a window of whole lines. Finds at least every line that [`Scope::Line`] matches.
+    /// In a window of whole lines. Finds at least every line that [`CaseScope::Line`] matches.
     Window,
 }
 
 /// Parses a regular expression for `scope`.
 ///
 /// # Errors
-/// [`PatternError::Syntax`] or [`PatternError::LineFeed`].
-pub(super) fn parse(pattern: &str, ignore_case: bool, scope: Scope) -> Result<Hir, PatternError> {
+/// [`RulePatternError::Syntax`] or [`RulePatternError::LineFeed`].
+pub(super) fn parse(pattern: &str, ignore_case: bool, scope: CaseScope) -> Result<Hir, RulePatternError> {
     let hir = ParserBuilder::new()
         .case_insensitive(ignore_case)
         .multi_line(true)
         .utf8(false)
         .build()
         .parse(pattern)
-        .map_err(|e| PatternError::Syntax(e.to_string()))?;
+        .map_err(|e| RulePatternError::Syntax(e.to_string()))?;
     within_line(&hir, scope)
 }
 
 /// A literal text as an expression.
 ///
 /// # Errors
-/// [`PatternError::LineFeed`].
-pub(super) fn literal(text: &str, ignore_case: bool, scope: Scope) -> Result<Hir, PatternError> {
+/// [`RulePatternError::LineFeed`].
+pub(super) fn literal(text: &str, ignore_case: bool, scope: CaseScope) -> Result<Hir, RulePatternError> {
     parse(&regex_syntax::escape(text), ignore_case, scope)
 }
 
-fn within_line(hir: &Hir, scope: Scope) -> Result<Hir, PatternError> {
+fn within_line(hir: &Hir, scope: CaseScope) -> Result<Hir, RulePatternError> {
     Ok(match hir.kind() {
         HirKind::Empty => Hir::empty(),
-        HirKind::Literal(literal) if literal.0.contains(&b'\n') => return Err(PatternError::LineFeed),
+        HirKind::Literal(literal) if literal.0.contains(&b'\n') => return Err(RulePatternError::LineFeed),
         HirKind::Literal(literal) => Hir::literal(literal.0.clone()),
         HirKind::Class(class) => Hir::class(without_line_feed(class)),
         HirKind::Look(look) => anchored(*look, scope),
@@ -80,7 +80,7 @@ fn within_line(hir: &Hir, scope: Scope) -> Result<Hir, PatternError> {
     })
 }
 
-fn each(subs: &[Hir], scope: Scope) -> Result<Vec<Hir>, PatternError> {
+fn each(subs: &[Hir], scope: CaseScope) -> Result<Vec<Hir>, RulePatternError> {
     subs.iter().map(|sub| within_line(sub, scope)).collect()
 }
 
@@ -106,16 +106,16 @@ pub(super) fn as_words(hir: Hir) -> Hir {
 
 /// The ends of the text are the ends of the line, for every kind of anchor. In a window, NULs before a line and a CR
 /// after it are no part of it.
-fn anchored(look: Look, scope: Scope) -> Hir {
+fn anchored(look: Look, scope: CaseScope) -> Hir {
     match (scope, look) {
-        (Scope::Window, Look::Start | Look::StartLF | Look::StartCRLF) => {
+        (CaseScope::Window, Look::Start | Look::StartLF | Look::StartCRLF) => {
             Hir::concat(vec![Hir::look(Look::StartLF), repeated(*b"\0", None)])
         }
-        (Scope::Window, Look::End | Look::EndLF | Look::EndCRLF) => {
+        (CaseScope::Window, Look::End | Look::EndLF | Look::EndCRLF) => {
             Hir::concat(vec![repeated(*b"\r", Some(1)), Hir::look(Look::EndLF)])
         }
-        (Scope::Line, Look::Start | Look::StartLF | Look::StartCRLF) => Hir::look(Look::Start),
-        (Scope::Line, Look::End | Look::EndLF | Look::EndCRLF) => Hir::look(Look::End),
+        (CaseScope::Line, Look::Start | Look::StartLF | Look::StartCRLF) => Hir::look(Look::Start),
+        (CaseScope::Line, Look::End | Look::EndLF | Look::EndCRLF) => Hir::look(Look::End),
         _ => Hir::look(look),
     }
 }

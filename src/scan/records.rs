@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::scan::pattern::PatternError;
+use crate::scan::pattern::RulePatternError;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use crate::scan::scanner::Scanner;
 
@@ -27,14 +27,14 @@ impl Starts {
     /// `None` if no rule asks for any.
     ///
     /// # Errors
-    /// See [`PatternError`].
-    pub(super) fn compile(rules: &[RuleSpec]) -> Result<Option<Starts>, PatternError> {
+    /// See [`RulePatternError`].
+    pub(super) fn compile(rules: &[RuleSpec]) -> Result<Option<Starts>, RulePatternError> {
         let mut texts: Vec<&str> = rules.iter().filter_map(|rule| rule.record_start.as_deref()).collect();
         if texts.is_empty() {
             return Ok(None);
         }
         if texts.len() > RECORD_RULES_MAX {
-            return Err(PatternError::TooManyRecords);
+            return Err(RulePatternError::TooManyRecords);
         }
         texts.sort_unstable();
         texts.dedup();

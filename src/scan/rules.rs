@@ -12,8 +12,8 @@ use regex_syntax::hir::Hir;
 
 use crate::scan::level::{Level, candidates, level_of};
 use crate::scan::literals::Literals;
-pub use crate::scan::pattern::PatternError;
-use crate::scan::pattern::{Scope, as_words, literal, parse};
+pub use crate::scan::pattern::RulePatternError;
+use crate::scan::pattern::{CaseScope, as_words, literal, parse};
 use crate::scan::records::Starts;
 use crate::scan::scanner::Scanner;
 
@@ -46,10 +46,10 @@ impl RuleSpec {
     }
 
     /// What must be in a line; in a window, what may be more.
-    fn wanted(&self, scope: Scope) -> Result<Hir, PatternError> {
+    fn wanted(&self, scope: CaseScope) -> Result<Hir, RulePatternError> {
         if self.any.is_empty() && self.regex.is_empty() {
             return match (scope, self.level) {
-                (Scope::Window, Some(level)) => parse(&candidates(level), false, scope),
+                (CaseScope::Window, Some(level)) => parse(&candidates(level), false, scope),
                 // The level alone decides.
                 (_, level) => Ok(level.map_or_else(Hir::fail, |_| Hir::empty())),
             };
@@ -57,7 +57,7 @@ impl RuleSpec {
         let any = self.any.iter().map(|text| literal(text, self.ignore_case, scope));
         let regex = self.regex.iter().map(|pattern| parse(pattern, self.ignore_case, scope));
         let wanted = Hir::alternation(any.chain(regex).collect::<Result<_, _>>()?);
-        Ok(if self.word && scope == Scope::Line { as_words(wanted) } else { wanted })
+        Ok(if self.word && scope == CaseScope::Line { as_words(wanted) } else { wanted })
     }
 
     /// Whether a line that has what is wanted in it matches without further ado.
@@ -71,8 +71,8 @@ impl RuleSpec {
         self.any.is_empty() && self.regex.is_empty() && self.level.is_some_and(is_common)
     }
 
-    fn unwanted(&self) -> Result<Hir, PatternError> {
-        let not = self.not.iter().map(|pattern| parse(pattern, self.ignore_case, Scope::Line));
+    fn unwanted(&self) -> Result<Hir, RulePatternError> {
+        let not = self.not.iter().map(|pattern| parse(pattern, self.ignore_case, CaseScope::Line));
         // An alternation of nothing matches nothing.
         Ok(Hir::alternation(not.collect::<Result<_, _>>()?))
     }
@@ -94,8 +94,8 @@ pub enum Finding {
 /// Says what `rule` makes of `line`, and why. For people: compiles the rule anew.
 ///
 /// # Errors
-/// See [`PatternError`].
-pub fn explain(rule: &RuleSpec, line: &[u8]) -> Result<Finding, PatternError> {
+/// See [`RulePatternError`].
+pub fn explain(rule: &RuleSpec, line: &[u8]) -> Result<Finding, RulePatternError> {
     let matches = |rule: RuleSpec| {
         let rules = RuleSet::compile(&[rule])?;
         let mut is_match = false;
@@ -122,21 +122,21 @@ pub fn explain(rule: &RuleSpec, line: &[u8]) -> Result<Finding, PatternError> {
 /// Says whether `pattern` can be used as a regular expression in a rule.
 ///
 /// # Errors
-/// See [`PatternError`].
-pub fn check_pattern(pattern: &str, ignore_case: bool) -> Result<(), PatternError> {
-    build(&[parse(pattern, ignore_case, Scope::Window)?], MatchKind::LeftmostFirst).map(drop)
+/// See [`RulePatternError`].
+pub fn check_pattern(pattern: &str, ignore_case: bool) -> Result<(), RulePatternError> {
+    build(&[parse(pattern, ignore_case, CaseScope::Window)?], MatchKind::LeftmostFirst).map(drop)
 }
 
 /// How much memory one compiled search may take, in bytes.
 const COMPILED_BYTES_MAX: usize = 64 << 20;
 
-fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, PatternError> {
+fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, RulePatternError> {
     let config =
         meta::Config::new().utf8_empty(false).match_kind(kind).nfa_size_limit(Some(COMPILED_BYTES_MAX));
     Regex::builder()
         .configure(config)
         .build_many_from_hir(hirs)
-        .map_err(|e| PatternError::TooLarge(e.to_string()))
+        .map_err(|e| RulePatternError::TooLarge(e.to_string()))
 }
 
 #[derive(Debug)]
@@ -174,16 +174,17 @@ impl RuleSet {
     /// Compiles `rules`; their order is the order of every list of counts.
     ///
     /// # Errors
-    /// See [`PatternError`].
-    pub fn compile(rules: &[RuleSpec]) -> Result<Arc<RuleSet>, PatternError> {
+    /// See [`RulePatternError`].
+    pub fn compile(rules: &[RuleSpec]) -> Result<Arc<RuleSet>, RulePatternError> {
         let finder = match rules {
             _ if rules.iter().any(RuleSpec::is_anywhere) => Finder::All,
             [RuleSpec { any, regex, ignore_case: false, .. }] if regex.is_empty() && any.len() == 1 => {
-                literal(&any[0], false, Scope::Window)?;
+                literal(&any[0], false, CaseScope::Window)?;
                 Finder::Literal(Box::new(memmem::Finder::new(any[0].as_bytes()).into_owned()))
             }
             _ => {
-                let all = rules.iter().map(|rule| rule.wanted(Scope::Window)).collect::<Result<_, _>>()?;
+                let all =
+                    rules.iter().map(|rule| rule.wanted(CaseScope::Window)).collect::<Result<_, _>>()?;
                 Finder::Regex(build(&[Hir::alternation(all)], MatchKind::LeftmostFirst)?)
             }
         };
@@ -279,14 +280,14 @@ impl RuleSet {
     }
 }
 
-fn judge(rules: &[RuleSpec]) -> Result<Judge, PatternError> {
+fn judge(rules: &[RuleSpec]) -> Result<Judge, RulePatternError> {
     if let [rule] = rules
         && rule.not.is_empty()
         && rule.level.is_none()
     {
-        return Ok(Judge::Alone(build(&[rule.wanted(Scope::Line)?], MatchKind::LeftmostFirst)?));
+        return Ok(Judge::Alone(build(&[rule.wanted(CaseScope::Line)?], MatchKind::LeftmostFirst)?));
     }
-    let wanted = rules.iter().map(|rule| rule.wanted(Scope::Line));
+    let wanted = rules.iter().map(|rule| rule.wanted(CaseScope::Line));
     let unwanted = rules.iter().map(RuleSpec::unwanted);
     Ok(Judge::Each(build(&wanted.chain(unwanted).collect::<Result<Vec<_>, _>>()?, MatchKind::All)?))
 }
@@ -299,12 +300,12 @@ mod tests {
     fn a_bad_pattern_shows_its_place() {
         let error = check_pattern("foo(bar", false).unwrap_err().to_string();
         assert!(error.contains("foo(bar\n       ^"), "{error}");
-        assert_eq!(check_pattern(r"a\nb", false), Err(PatternError::LineFeed));
+        assert_eq!(check_pattern(r"a\nb", false), Err(RulePatternError::LineFeed));
         let literal = RuleSpec { any: vec!["a\nb".into()], ..RuleSpec::default() };
-        assert_eq!(RuleSet::compile(&[literal]).unwrap_err(), PatternError::LineFeed);
+        assert_eq!(RuleSet::compile(&[literal]).unwrap_err(), RulePatternError::LineFeed);
         assert!(matches!(
             check_pattern("(a{1000}){1000}{1000}", false),
-            Err(PatternError::TooLarge(_) | PatternError::Syntax(_))
+            Err(RulePatternError::TooLarge(_) | RulePatternError::Syntax(_))
         ));
     }
 }

@@ -22,18 +22,18 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-pub use crate::scan::timestamp::format::{Format, FormatError, zone};
+pub use crate::scan::timestamp::format::{FormatError, TimeFormat, zone};
 
-use crate::scan::timestamp::calendar::{Near, Reading, Zone};
-use crate::scan::timestamp::find::{Doubt, Found, Place};
-use crate::scan::timestamp::format::Kind;
+use crate::scan::timestamp::calendar::{Near, StampReading, Zone};
+use crate::scan::timestamp::find::{Doubt, Found, StampPlace};
+use crate::scan::timestamp::format::FormatKind;
 use crate::scan::timestamp::shape::Shape;
 
 /// What is known of a file's times beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeSettings {
     /// The format, if it need not be found out.
-    pub format: Option<Format>,
+    pub format: Option<TimeFormat>,
     /// The zone of stamps that name none.
     pub zone: TimeZone,
     /// A stamp that is further ahead of its arrival than this is not believed, in milliseconds.
@@ -56,7 +56,7 @@ impl Default for TimeSettings {
 
 /// What an event's time is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum TimeOrigin {
     /// The line's stamp.
     Stamped,
     /// The line's stamp, which is old.
@@ -73,7 +73,7 @@ pub struct EventTime {
     /// In milliseconds since 1970.
     pub at_ms: i64,
     /// Where that is from.
-    pub source: Source,
+    pub source: TimeOrigin,
 }
 
 /// After so many stamps in one place, another is looked for only near to it: a date in a message is no stamp.
@@ -125,13 +125,15 @@ impl Detector {
     /// When what `line` tells of happened, which arrived at `arrival_ms`.
     pub fn read(&mut self, line: &[u8], arrival_ms: i64) -> EventTime {
         let arrived = |source| EventTime { at_ms: arrival_ms, source };
-        let Some(at_ms) = self.stamp(line, Near::Before(arrival_ms)) else { return arrived(Source::Arrived) };
+        let Some(at_ms) = self.stamp(line, Near::Before(arrival_ms)) else {
+            return arrived(TimeOrigin::Arrived);
+        };
         if at_ms > arrival_ms.saturating_add(self.settings.future_ms_max) {
-            return arrived(Source::Future);
+            return arrived(TimeOrigin::Future);
         }
         self.last_ms = Some(at_ms);
         let is_late = at_ms < arrival_ms.saturating_sub(self.settings.late_ms_min);
-        EventTime { at_ms, source: if is_late { Source::Late } else { Source::Stamped } }
+        EventTime { at_ms, source: if is_late { TimeOrigin::Late } else { TimeOrigin::Stamped } }
     }
 
     /// The time of `line` in milliseconds since 1970, of a file that is read long after; it was changed last at
@@ -179,9 +181,9 @@ impl Detector {
         self.look(line, kind, near).or_else(|| self.doubtful(line, kind))
     }
 
-    fn look(&mut self, line: &[u8], kind: Option<&Kind>, near: Near) -> Option<i64> {
+    fn look(&mut self, line: &[u8], kind: Option<&FormatKind>, near: Near) -> Option<i64> {
         let words_max = match self.found {
-            Some(Found { place: Place::Word(word), .. }) if self.fits >= SETTLED => {
+            Some(Found { place: StampPlace::Word(word), .. }) if self.fits >= SETTLED => {
                 usize::from(word) + NEAR_WORDS
             }
             _ => usize::MAX,
@@ -219,7 +221,7 @@ impl Detector {
     }
 
     /// A number among the first words is a time if the line before had nearly the same one there.
-    fn doubtful(&mut self, line: &[u8], kind: Option<&Kind>) -> Option<i64> {
+    fn doubtful(&mut self, line: &[u8], kind: Option<&FormatKind>) -> Option<i64> {
         if kind.is_some() || self.found.is_some() {
             return None;
         }
@@ -229,14 +231,14 @@ impl Detector {
         if word != word_before || (at_ms - before_ms).abs() > DOUBT_MS_MAX {
             return None;
         }
-        self.found = Some(Found { place: Place::Word(word), shape: Some(Shape::Epoch(None)) });
+        self.found = Some(Found { place: StampPlace::Word(word), shape: Some(Shape::Epoch(None)) });
         Some(at_ms)
     }
 
-    fn instant(&mut self, reading: Reading, near: Near) -> Option<i64> {
+    fn instant(&mut self, reading: StampReading, near: Near) -> Option<i64> {
         match reading {
-            Reading::At(ms) => Some(ms),
-            Reading::Civil(stamp) => self.zone.resolve(stamp, near, self.last_ms),
+            StampReading::At(ms) => Some(ms),
+            StampReading::Civil(stamp) => self.zone.resolve(stamp, near, self.last_ms),
         }
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::migrations::{MIGRATIONS, Was, migrate};
 use super::read::{self, Loaded};
-use super::rows::Bits;
-use super::{Batch, FileId, Limits, StoreError, prune, write};
+use super::schema::{MIGRATIONS, Was, migrate};
+use super::sql_types::Bits;
+use super::{Batch, Limits, PathId, StoreError, prune, write};
 use crate::detect::Millis;
 
 /// Name of the database in the state folder. SQLite keeps `-wal` and `-shm` beside it.
@@ -113,7 +113,7 @@ impl Database {
     /// See [`prune::unwatched`].
     pub(super) fn prune(
         &mut self,
-        watched: &HashSet<FileId>,
+        watched: &HashSet<PathId>,
         now_ms: Millis,
         limits: &Limits,
     ) -> Result<(), Fault> {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{AlertRecord, Batch, CheckpointStore, FileId, FileRecord, Limits, RuleTotal, State, StoreError};
+use super::{
+    AlertRecord, Batch, CheckpointStore, FileRecord, Limits, PathId, RuleTotal, StoreError, StoredState,
+};
 use super::{TransitionRecord, WatchRecord};
 use crate::detect::Millis;
 
@@ -12,12 +14,12 @@ use crate::detect::Millis;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
     /// What `load` gives.
-    pub state: State,
+    pub state: StoredState,
     /// Matching lines by minute, path and rule. Nothing is pruned from it.
-    pub minutes: BTreeMap<(i64, FileId, String), u64>,
+    pub minutes: BTreeMap<(i64, PathId, String), u64>,
     /// The transitions, in order.
     pub outbox: Vec<TransitionRecord>,
-    unwatched_since: HashMap<FileId, Millis>,
+    unwatched_since: HashMap<PathId, Millis>,
     is_lost: bool,
 }
 
@@ -53,7 +55,7 @@ impl MemoryStore {
 }
 
 impl CheckpointStore for MemoryStore {
-    fn load(&mut self) -> Result<State, StoreError> {
+    fn load(&mut self) -> Result<StoredState, StoreError> {
         let mut memory = self.locked();
         memory.is_lost = false;
         Ok(memory.state.clone())
@@ -68,7 +70,7 @@ impl CheckpointStore for MemoryStore {
         Ok(())
     }
 
-    fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
         self.locked().prune(watched, now_ms, Millis::from(self.limits.unwatched_days) * 86_400_000);
         Ok(())
     }
@@ -128,7 +130,7 @@ impl Memory {
         state.firing = firing.map(|(_, t)| t.clone()).collect();
     }
 
-    fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis, longest_ms: Millis) {
+    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis, longest_ms: Millis) {
         let Memory { state, unwatched_since, .. } = self;
         let mut gone = HashSet::new();
         for id in state.files.iter().map(|file| &file.id) {
@@ -145,7 +147,7 @@ impl Memory {
         unwatched_since.retain(|id, _| !gone.contains(id));
         state.files.retain(|file| !gone.contains(&file.id));
         let is_gone = |alert: &AlertRecord| {
-            let of = alert.id.path.clone().map(|path| FileId { watch: alert.id.watch.clone(), path });
+            let of = alert.id.path.clone().map(|path| PathId { watch: alert.id.watch.clone(), path });
             of.is_some_and(|id| gone.contains(&id))
         };
         state.alerts.retain(|alert| !is_gone(alert));
@@ -216,7 +218,7 @@ impl<S: CheckpointStore> FailingStore<S> {
 }
 
 impl<S: CheckpointStore> CheckpointStore for FailingStore<S> {
-    fn load(&mut self) -> Result<State, StoreError> {
+    fn load(&mut self) -> Result<StoredState, StoreError> {
         self.call(S::load)
     }
 
@@ -224,7 +226,7 @@ impl<S: CheckpointStore> CheckpointStore for FailingStore<S> {
         self.call(|inner| inner.commit(batch))
     }
 
-    fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
         self.inner.prune(watched, now_ms)
     }
 

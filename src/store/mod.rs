@@ -4,14 +4,14 @@
 //! going through whatever befalls its `database`, which `read` and `write` fill and `prune` keeps small.
 //! [`MemoryStore`](memory::MemoryStore) is its double for tests.
 
-mod aside;
 mod database;
 mod lock;
 pub mod memory;
-mod migrations;
 mod prune;
 mod read;
-mod rows;
+mod recover;
+mod schema;
+mod sql_types;
 pub mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -20,11 +20,11 @@ mod write;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::alert::alarm::Alarm;
+use crate::alert::instance::AlertInstance;
 use crate::detect::Millis;
-use crate::file::claims::Mark;
+use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
-use crate::file::record::TailRecord;
+use crate::file::ownership::ReadPosition;
 
 /// Keeps what must survive a restart.
 pub trait CheckpointStore: Send {
@@ -32,7 +32,7 @@ pub trait CheckpointStore: Send {
     ///
     /// # Errors
     /// See [`StoreError`].
-    fn load(&mut self) -> Result<State, StoreError>;
+    fn load(&mut self) -> Result<StoredState, StoreError>;
 
     /// Makes all of `batch` durable, or nothing of it.
     ///
@@ -50,7 +50,7 @@ pub trait CheckpointStore: Send {
     ///
     /// # Errors
     /// See [`StoreError`]. The next call does what this one did not.
-    fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
         let _ = (watched, now_ms);
         Ok(())
     }
@@ -63,7 +63,7 @@ pub trait CheckpointStore: Send {
 }
 
 /// Carries alerts to outputs that answer, from the outbox. Never waits.
-pub trait Courier: Send + Sync {
+pub trait Dispatcher: Send + Sync {
     /// Names of the outputs.
     fn outputs(&self) -> Vec<String>;
 
@@ -76,7 +76,7 @@ pub trait Courier: Send + Sync {
     /// What was delivered since the last call.
     fn delivered(&self) -> Vec<Delivered>;
 
-    /// Has `wake` called, from any thread, when there is something to tell by [`Courier::delivered`].
+    /// Has `wake` called, from any thread, when there is something to tell by [`Dispatcher::delivered`].
     fn on_delivered(&self, wake: Box<dyn Fn() + Send + Sync>);
 }
 
@@ -110,7 +110,7 @@ impl Default for Limits {
 
 /// A watched path: the name of its watch, and the path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileId {
+pub struct PathId {
     /// Name of the watch.
     pub watch: String,
     /// The path.
@@ -121,9 +121,9 @@ pub struct FileId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRecord {
     /// Which path.
-    pub id: FileId,
+    pub id: PathId,
     /// Where reading stands.
-    pub tail: TailRecord,
+    pub tail: TailCheckpoint,
     /// Matching lines so far, one entry per rule. Loaded in the order of names, each once.
     pub totals: Vec<RuleTotal>,
     /// Bytes that were judged so far.
@@ -160,7 +160,7 @@ pub struct AlertRecord {
     /// Which alert.
     pub id: AlertId,
     /// Its counts, and whether it is pending, firing or cooling down.
-    pub alarm: Alarm,
+    pub alarm: AlertInstance,
     /// The newest matching lines, oldest first.
     pub samples: Vec<String>,
 }
@@ -171,7 +171,7 @@ pub struct MinuteCount {
     /// The minute, in minutes since the epoch.
     pub minute: i64,
     /// Which path.
-    pub file: FileId,
+    pub file: PathId,
     /// Name of the rule.
     pub rule: String,
     /// Matching lines to add.
@@ -225,13 +225,13 @@ pub struct WatchRecord {
 
 /// How far a file was read that nobody reads any longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MarkRecord {
+pub struct PositionRecord {
     /// Name of the watch that read it.
     pub watch: String,
     /// Which file.
     pub identity: Identity,
     /// How far it was read.
-    pub mark: Mark,
+    pub mark: ReadPosition,
 }
 
 /// What has changed since the last commit. What is removed is removed first, so that what is set as well stays.
@@ -242,9 +242,9 @@ pub struct Batch {
     /// Files that changed: these records replace the former ones.
     pub files: Vec<FileRecord>,
     /// Files that are gone for good.
-    pub forgotten: Vec<FileId>,
+    pub forgotten: Vec<PathId>,
     /// Files that nobody reads any longer, and how far they were read: replace the former ones.
-    pub marks: Vec<MarkRecord>,
+    pub marks: Vec<PositionRecord>,
     /// Alerts that changed: these records replace the former ones.
     pub alerts: Vec<AlertRecord>,
     /// Alerts of which nothing is left to remember.
@@ -271,7 +271,7 @@ impl Batch {
     /// This batch and then a `newer` one, as one.
     #[must_use]
     pub fn followed_by(mut self, newer: Batch) -> Batch {
-        let files: HashSet<&FileId> =
+        let files: HashSet<&PathId> =
             newer.files.iter().map(|file| &file.id).chain(&newer.forgotten).collect();
         self.files.retain(|file| !files.contains(&file.id));
         self.forgotten.retain(|id| !files.contains(id));
@@ -311,11 +311,11 @@ const UNWRITTEN_MAX: usize = 100_000;
 
 /// What a store remembers, each list in the order of its names if nothing else is said.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct State {
+pub struct StoredState {
     /// Watched paths.
     pub files: Vec<FileRecord>,
     /// Files that nobody reads any longer, and how far they were read, oldest first.
-    pub marks: Vec<MarkRecord>,
+    pub marks: Vec<PositionRecord>,
     /// Alerts.
     pub alerts: Vec<AlertRecord>,
     /// Watches.

@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
-use super::rows;
+use super::sql_types;
 use super::{
-    AlertId, AlertRecord, FileId, FileRecord, MarkRecord, RuleTotal, State, TransitionRecord, WatchRecord,
+    AlertId, AlertRecord, FileRecord, PathId, PositionRecord, RuleTotal, StoredState, TransitionRecord,
+    WatchRecord,
 };
-use crate::file::record::TailRecord;
+use crate::file::checkpoint::TailCheckpoint;
 
 /// What a database remembers, and what in it was of no use.
 pub(super) struct Loaded {
-    pub(super) state: State,
+    pub(super) state: StoredState,
     /// Alerts whose state cannot be understood, and why.
     pub(super) dropped: Vec<(AlertId, String)>,
 }
@@ -21,11 +22,12 @@ pub(super) struct Loaded {
 /// Reads everything.
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     let mut dropped = Vec::new();
-    let mut state = State {
+    let mut state = StoredState {
         files: files(connection)?,
         marks: query(connection, "SELECT * FROM marks ORDER BY age", |row| {
-            let (watch, identity, mark) = (row.get("watch")?, rows::identity(row)?, rows::mark(row)?);
-            Ok(MarkRecord { watch, identity, mark })
+            let (watch, identity, mark) =
+                (row.get("watch")?, sql_types::identity(row)?, sql_types::mark(row)?);
+            Ok(PositionRecord { watch, identity, mark })
         })?,
         alerts: Vec::new(),
         pending: query(
@@ -65,19 +67,19 @@ fn query<T>(
     connection.prepare(sql)?.query_map([], read)?.collect()
 }
 
-fn file_id(row: &Row<'_>) -> rusqlite::Result<FileId> {
-    Ok(FileId { watch: row.get("watch")?, path: rows::path(row)? })
+fn file_id(row: &Row<'_>) -> rusqlite::Result<PathId> {
+    Ok(PathId { watch: row.get("watch")?, path: sql_types::path(row)? })
 }
 
 fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
-    let mut files: HashMap<FileId, FileRecord> = HashMap::new();
+    let mut files: HashMap<PathId, FileRecord> = HashMap::new();
     for file in query(connection, "SELECT * FROM files", file)? {
         files.insert(file.id.clone(), file);
     }
     let places = "SELECT * FROM places ORDER BY watch, path, role, position";
     query(connection, places, |row| {
         let Some(file) = files.get_mut(&file_id(row)?) else { return Ok(()) };
-        let place = rows::place(row)?;
+        let place = sql_types::place(row)?;
         match row.get::<_, String>("role")?.as_str() {
             "current" => file.tail.current = Some(place),
             "former" => file.tail.former.push(place),
@@ -88,7 +90,7 @@ fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
     })?;
     query(connection, "SELECT * FROM totals ORDER BY watch, path, rule", |row| {
         let Some(file) = files.get_mut(&file_id(row)?) else { return Ok(()) };
-        let (matched, reported) = (rows::bits(row, "matched")?, rows::bits(row, "reported")?);
+        let (matched, reported) = (sql_types::bits(row, "matched")?, sql_types::bits(row, "reported")?);
         file.totals.push(RuleTotal { rule: row.get("rule")?, matched, reported });
         Ok(())
     })?;
@@ -100,19 +102,19 @@ fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
 fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     Ok(FileRecord {
         id: file_id(row)?,
-        tail: TailRecord {
-            generation: rows::bits(row, "generation")?,
+        tail: TailCheckpoint {
+            generation: sql_types::bits(row, "generation")?,
             since_ns: row.get("since_ns")?,
-            ..TailRecord::default()
+            ..TailCheckpoint::default()
         },
         totals: Vec::new(),
-        bytes_read: rows::bits(row, "bytes_read")?,
-        bytes_missed: rows::bits(row, "bytes_missed")?,
+        bytes_read: sql_types::bits(row, "bytes_read")?,
+        bytes_missed: sql_types::bits(row, "bytes_missed")?,
     })
 }
 
 fn transition(row: &Row<'_>) -> rusqlite::Result<TransitionRecord> {
-    let path = row.get::<_, Option<rows::OwnedPath>>("path")?.map(|path| path.0);
+    let path = row.get::<_, Option<sql_types::OwnedPath>>("path")?.map(|path| path.0);
     Ok(TransitionRecord {
         at_ms: row.get("at_ms")?,
         alert: AlertId { alert: row.get("alert")?, watch: row.get("watch")?, path },
@@ -120,7 +122,7 @@ fn transition(row: &Row<'_>) -> rusqlite::Result<TransitionRecord> {
         state: row.get("state")?,
         severity: row.get("severity")?,
         fingerprint: row.get("fingerprint")?,
-        count: rows::bits(row, "count")?,
+        count: sql_types::bits(row, "count")?,
         payload: row.get("payload")?,
     })
 }
@@ -128,7 +130,7 @@ fn transition(row: &Row<'_>) -> rusqlite::Result<TransitionRecord> {
 /// An alert, or which one it would be and why it is of no use. One that begins afresh does less harm than a database
 /// that is given up.
 fn alert(row: &Row<'_>) -> rusqlite::Result<Result<AlertRecord, (AlertId, String)>> {
-    let path = row.get::<_, Option<rows::OwnedPath>>("path")?.map(|path| path.0);
+    let path = row.get::<_, Option<sql_types::OwnedPath>>("path")?.map(|path| path.0);
     let id = AlertId { alert: row.get("alert")?, watch: row.get("watch")?, path };
     let parsed =
         (|| Ok(AlertRecord { id: id.clone(), alarm: json(row, "alarm")?, samples: json(row, "samples")? }))();

@@ -8,15 +8,15 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::aside;
 use super::database::{Damage, Database, Fault, NAME, io_trouble};
 use super::lock::{Lock, LockError};
-use super::{Batch, CheckpointStore, FileId, Limits, State, StoreError};
+use super::recover;
+use super::{Batch, CheckpointStore, Limits, PathId, StoreError, StoredState};
 use crate::detect::Millis;
 
 /// Whether the database holds what the owner of the store believes it to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Content {
+enum DatabaseContent {
     /// Nothing was loaded or committed yet.
     Unknown,
     /// It does.
@@ -32,7 +32,7 @@ pub struct SqliteStore {
     database: Option<Database>,
     // After the database, so that it is let go of last.
     lock: Option<Lock>,
-    content: Content,
+    content: DatabaseContent,
     trouble: Option<StoreError>,
     notices: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl SqliteStore {
             limits,
             database: None,
             lock: None,
-            content: Content::Unknown,
+            content: DatabaseContent::Unknown,
             trouble: None,
             notices: Vec::new(),
         };
@@ -131,17 +131,17 @@ impl SqliteStore {
         if let Some(database) = self.database.take() {
             database.close_untouched();
         }
-        let path = aside::set_aside(&self.folder, damage)
+        let path = recover::set_aside(&self.folder, damage)
             .map_err(|error| io_trouble(&self.folder, "set aside", &error))?;
         self.lose(format!("the damaged database is kept as {}", path.display()));
-        self.notices.push(aside::notice(damage, &path));
+        self.notices.push(recover::notice(damage, &path));
         Ok(())
     }
 
     /// Notes that the database no longer holds what it held, and the first reason for it.
     fn lose(&mut self, why: String) {
-        if self.content == Content::Kept {
-            self.content = Content::Lost(why);
+        if self.content == DatabaseContent::Kept {
+            self.content = DatabaseContent::Lost(why);
         }
     }
 
@@ -164,7 +164,7 @@ impl SqliteStore {
 
     /// Says that everything has to be committed again.
     fn begun_anew(&self, otherwise: &str) -> StoreError {
-        let reason = if let Content::Lost(why) = &self.content { why } else { otherwise };
+        let reason = if let DatabaseContent::Lost(why) = &self.content { why } else { otherwise };
         StoreError::BegunAnew { folder: self.folder.clone(), reason: reason.to_owned() }
     }
 
@@ -174,26 +174,26 @@ impl SqliteStore {
         work: impl FnOnce(&mut Database, &Limits) -> Result<(), Fault>,
     ) -> Result<(), StoreError> {
         self.prepare()?;
-        if let Content::Lost(why) = &self.content {
+        if let DatabaseContent::Lost(why) = &self.content {
             return Err(self.begun_anew(why));
         }
         let Some(database) = &mut self.database else { return Ok(()) };
         work(database, &self.limits).map_err(|fault| self.give_up(fault))
     }
 
-    fn read(&mut self) -> Result<State, StoreError> {
+    fn read(&mut self) -> Result<StoredState, StoreError> {
         self.trouble = None;
         let loaded = match self.prepare() {
             Err(error @ StoreError::InUse { .. }) => return Err(error),
             Err(trouble) => {
                 self.trouble = Some(trouble.clone());
-                aside::read_copy(&self.folder).ok_or(trouble)?
+                recover::read_copy(&self.folder).ok_or(trouble)?
             }
             Ok(()) => match self.database.as_ref().map(Database::load) {
-                None => return Ok(State::default()),
+                None => return Ok(StoredState::default()),
                 Some(Ok(loaded)) => loaded,
                 Some(Err(fault)) => match self.give_up(fault) {
-                    StoreError::BegunAnew { .. } => return Ok(State::default()),
+                    StoreError::BegunAnew { .. } => return Ok(StoredState::default()),
                     error => return Err(error),
                 },
             },
@@ -211,12 +211,12 @@ impl SqliteStore {
 impl CheckpointStore for SqliteStore {
     /// What was committed. A damaged database is set aside, and then there is nothing (see
     /// [`notices`](CheckpointStore::notices)). One that cannot be written is read as a copy.
-    fn load(&mut self) -> Result<State, StoreError> {
+    fn load(&mut self) -> Result<StoredState, StoreError> {
         let outcome = self.read();
         if let Err(error) = &outcome {
             self.trouble = Some(error.clone());
         }
-        self.content = if outcome.is_ok() { Content::Kept } else { Content::Unknown };
+        self.content = if outcome.is_ok() { DatabaseContent::Kept } else { DatabaseContent::Unknown };
         outcome
     }
 
@@ -225,12 +225,12 @@ impl CheckpointStore for SqliteStore {
         self.trouble = outcome.as_ref().err().cloned();
         // Once it was said that all was lost, the next batch is believed to hold everything.
         if matches!(outcome, Ok(()) | Err(StoreError::BegunAnew { .. })) {
-            self.content = Content::Kept;
+            self.content = DatabaseContent::Kept;
         }
         outcome
     }
 
-    fn prune(&mut self, watched: &HashSet<FileId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
         // That all was lost is for the next commit to say: nothing is to be pruned then.
         match self.with_database(|database, limits| database.prune(watched, now_ms, limits)) {
             Err(StoreError::BegunAnew { .. }) => Ok(()),

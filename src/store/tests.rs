@@ -14,8 +14,8 @@ use super::sqlite::SqliteStore;
 use super::*;
 use crate::alert::{AlertSpec, Scope, Severity};
 use crate::detect::condition::Condition;
-use crate::file::identity::{Anchor, Head};
-use crate::file::record::Place;
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::identity::{Anchor, Fingerprint};
 use crate::scan::lines::LineCursor;
 
 fn small() -> Limits {
@@ -28,16 +28,19 @@ fn open(folder: &Path) -> SqliteStore {
     store
 }
 
-fn file_id(path: &[u8]) -> FileId {
-    FileId { watch: "w".into(), path: OsStr::from_bytes(path).into() }
+fn file_id(path: &[u8]) -> PathId {
+    PathId { watch: "w".into(), path: OsStr::from_bytes(path).into() }
 }
 
-fn place(n: u64) -> Place {
+fn place(n: u64) -> FileCheckpoint {
     let identity = Identity { dev: u64::MAX - n, ino: n, born_ns: -1 };
     let cursor = LineCursor { offset: n, searched: n + 3, inside_long_line: n % 2 == 1, counted: n };
-    let mark =
-        Mark { cursor, head: Head { len: 9, hash: u64::MAX - n }, anchor: Anchor::ending(b"\xff\0\n") };
-    Place {
+    let mark = ReadPosition {
+        cursor,
+        head: Fingerprint { len: 9, hash: u64::MAX - n },
+        anchor: Anchor::ending(b"\xff\0\n"),
+    };
+    FileCheckpoint {
         identity,
         mark,
         size: 1 << 63,
@@ -47,15 +50,15 @@ fn place(n: u64) -> Place {
     }
 }
 
-fn mark(n: u64) -> MarkRecord {
+fn mark(n: u64) -> PositionRecord {
     let place = place(n);
-    MarkRecord { watch: "w".into(), identity: place.identity, mark: place.mark }
+    PositionRecord { watch: "w".into(), identity: place.identity, mark: place.mark }
 }
 
 fn file(path: &[u8], n: u64) -> FileRecord {
     let former = (0..n % 3).map(|k| place(n + k)).collect();
     let last = (n.is_multiple_of(2)).then(|| place(n + 9));
-    let tail = TailRecord {
+    let tail = TailCheckpoint {
         generation: n,
         current: Some(place(n)),
         former,
@@ -81,7 +84,7 @@ fn alert(name: &str, path: Option<&[u8]>, n: u64) -> AlertRecord {
         cooldown_ms: 0,
         samples_max: 1,
     };
-    let mut alarm = Alarm::new(&spec, None);
+    let mut alarm = AlertInstance::new(&spec, None);
     alarm.add(&spec, 1_000, n.min(1 << 60), 0, &mut |_| {});
     let path = path.map(|path| OsStr::from_bytes(path).into());
     let id = AlertId { alert: name.into(), watch: "w".into(), path };
@@ -136,7 +139,7 @@ fn everything_comes_back() {
     let batch_firing = transitions[1].clone();
     let firing = vec![batch_firing];
     let pending = transitions.iter().map(|t| ("pager".to_owned(), t.clone())).collect();
-    assert_eq!(state, State { files, marks, alerts, watches, pending, firing });
+    assert_eq!(state, StoredState { files, marks, alerts, watches, pending, firing });
     assert_eq!(count(&folder, "SELECT count(*) FROM outbox WHERE delivered_ms IS NULL"), 2);
     assert_eq!(count(&folder, "SELECT count(*) FROM files WHERE typeof(path) = 'blob'"), 1);
 }
@@ -215,7 +218,7 @@ fn a_database_that_is_none_is_set_aside() {
     let garbage = b"this is not a database ".repeat(500);
     fs::write(dir.path().join("state.db"), &garbage).unwrap();
     let mut store = open(dir.path());
-    assert_eq!(store.load().unwrap(), State::default());
+    assert_eq!(store.load().unwrap(), StoredState::default());
     let [aside] = &beginning_with(dir.path(), "state.db.corrupt-")[..] else { panic!("not set aside") };
     assert_eq!(fs::read(dir.path().join(aside)).unwrap(), garbage);
     let notices = store.notices();
@@ -240,7 +243,7 @@ fn malformed_pages_are_found_at_the_start() {
     open(dir.path()).commit(&full()).unwrap();
     damage(dir.path());
     let mut store = open(dir.path());
-    assert_eq!(store.load().unwrap(), State::default());
+    assert_eq!(store.load().unwrap(), StoredState::default());
     assert_eq!(store.notices().len(), 1);
     assert_eq!(beginning_with(dir.path(), "state.db.corrupt-").len(), 1);
 }
@@ -283,7 +286,7 @@ fn a_newer_database_is_set_aside_whole() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     let mut store = open(dir.path());
-    assert_eq!(store.load().unwrap(), State::default());
+    assert_eq!(store.load().unwrap(), StoredState::default());
     let aside = beginning_with(dir.path(), "state.db.newer-99-");
     assert!(store.notices()[0].contains(&aside[0]));
     let old = Connection::open(dir.path().join(&aside[0])).unwrap();
@@ -349,7 +352,7 @@ fn files_that_are_not_watched_for_long_are_forgotten() {
     for store in &mut stores {
         store.commit(&full()).unwrap();
         let watched = HashSet::from([file_id(b"/not utf-8 \xff\xfe")]);
-        let mut left = |watched: &HashSet<FileId>, days: i64| {
+        let mut left = |watched: &HashSet<PathId>, days: i64| {
             store.prune(watched, days * DAY).unwrap();
             let state = store.load().unwrap();
             (state.files.len(), state.alerts.len())
@@ -370,7 +373,7 @@ fn a_store_fails_when_it_is_told_to() {
     let memory = MemoryStore::new(small());
     let failures = [(2, Failure::Before), (3, Failure::After)];
     let mut store = FailingStore::new(memory.clone(), failures);
-    assert_eq!(store.load().unwrap(), State::default());
+    assert_eq!(store.load().unwrap(), StoredState::default());
     assert!(store.commit(&full()).is_err());
     assert_eq!(memory.memory().outbox.len(), 0);
     assert!(store.commit(&full()).is_err());

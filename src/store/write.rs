@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{Bits, SqlPath};
+use super::sql_types::{Bits, SqlPath};
 use super::{
-    AlertId, AlertRecord, Batch, Delivered, FileId, FileRecord, MarkRecord, MinuteCount, RuleTotal,
+    AlertId, AlertRecord, Batch, Delivered, FileRecord, MinuteCount, PathId, PositionRecord, RuleTotal,
     TransitionRecord, WatchRecord,
 };
 use crate::detect::Millis;
-use crate::file::record::Place;
+use crate::file::checkpoint::FileCheckpoint;
 
 /// Writes all of `batch`. Gives how many rows were added to the history.
 pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<u64> {
@@ -46,7 +46,7 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
 }
 
 /// Removes a file and what belongs to it. Its history stays.
-pub(super) fn forget_file(connection: &Connection, id: &FileId) -> rusqlite::Result<()> {
+pub(super) fn forget_file(connection: &Connection, id: &PathId) -> rusqlite::Result<()> {
     let key = params![id.watch, SqlPath(&id.path)];
     connection.prepare_cached("DELETE FROM files WHERE watch = ?1 AND path = ?2")?.execute(key)?;
     connection.prepare_cached("DELETE FROM places WHERE watch = ?1 AND path = ?2")?.execute(key)?;
@@ -99,12 +99,12 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
 
 fn put_place(
     connection: &Connection,
-    id: &FileId,
+    id: &PathId,
     role: &str,
     position: usize,
-    place: &Place,
+    place: &FileCheckpoint,
 ) -> rusqlite::Result<()> {
-    let Place { identity, mark, .. } = place;
+    let FileCheckpoint { identity, mark, .. } = place;
     connection
         .prepare_cached(
             "INSERT INTO places (watch, path, role, position, dev, ino, born_ns, offset, searched,
@@ -135,8 +135,8 @@ fn put_place(
 }
 
 /// The new row gets the greatest age, so a mark that is set anew is the newest.
-fn put_mark(connection: &Connection, record: &MarkRecord) -> rusqlite::Result<()> {
-    let MarkRecord { watch, identity, mark } = record;
+fn put_mark(connection: &Connection, record: &PositionRecord) -> rusqlite::Result<()> {
+    let PositionRecord { watch, identity, mark } = record;
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO marks

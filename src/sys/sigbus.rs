@@ -16,14 +16,14 @@ pub const SLOTS: usize = 2048;
 /// `start` of a slot that no window uses.
 const FREE: usize = usize::MAX;
 
-struct Entry {
+struct WindowSlot {
     start: AtomicUsize,
     end: AtomicUsize,
     torn: AtomicBool,
 }
 
-static TABLE: [Entry; SLOTS] = [const {
-    Entry { start: AtomicUsize::new(FREE), end: AtomicUsize::new(0), torn: AtomicBool::new(false) }
+static TABLE: [WindowSlot; SLOTS] = [const {
+    WindowSlot { start: AtomicUsize::new(FREE), end: AtomicUsize::new(0), torn: AtomicBool::new(false) }
 }; SLOTS];
 
 /// Indices of unused entries. The handler never touches it.
@@ -41,14 +41,14 @@ pub fn repaired() -> u64 {
 
 /// One entry of the table, held while its window is mapped.
 #[derive(Debug)]
-pub(super) struct Slot(usize);
+pub(super) struct SlotIndex(usize);
 
-impl Slot {
+impl SlotIndex {
     /// Registers the addresses `start..end` for repair.
     ///
     /// # Errors
     /// If the handler cannot be installed, or [`SLOTS`] windows are mapped already (`ErrorKind::QuotaExceeded`).
-    pub(super) fn register(start: usize, end: usize) -> io::Result<Slot> {
+    pub(super) fn register(start: usize, end: usize) -> io::Result<SlotIndex> {
         install()?;
         let free = FREE_LIST.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let index =
@@ -58,7 +58,7 @@ impl Slot {
         entry.end.store(end, Ordering::Relaxed);
         // Publishes `end`: a handler that sees this start sees an end that belongs to it.
         entry.start.store(start, Ordering::Release);
-        Ok(Slot(index))
+        Ok(SlotIndex(index))
     }
 
     /// Whether a fault in the window was repaired: some of its bytes are not the file's.
@@ -67,7 +67,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for SlotIndex {
     fn drop(&mut self) {
         TABLE[self.0].start.store(FREE, Ordering::Release);
         FREE_LIST.lock().unwrap_or_else(PoisonError::into_inner).push(self.0);

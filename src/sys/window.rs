@@ -11,12 +11,12 @@ use std::ops::Range;
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::sys::sigbus::Slot;
+use crate::sys::sigbus::SlotIndex;
 
 /// Whether the bytes that were shown were the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Sight {
+pub enum WindowState {
     /// They were, as far as the kernel told us.
     Whole,
     /// The file was truncated meanwhile, and zeros stood in for what was gone.
@@ -27,7 +27,7 @@ pub enum Sight {
 #[derive(Debug)]
 pub struct MappedWindow {
     // Dropped before the mapping, so that the handler never repairs addresses that are someone else's.
-    slot: Slot,
+    slot: SlotIndex,
     map: MmapRaw,
     start: u64,
 }
@@ -45,7 +45,7 @@ impl MappedWindow {
         let len = (bytes.max(1) + lead).next_multiple_of(page);
         let map = MmapOptions::new().offset(start).len(len).map_raw_read_only(file)?;
         let address = map.as_ptr() as usize;
-        let slot = Slot::register(address, address + len)?;
+        let slot = SlotIndex::register(address, address + len)?;
         Ok(MappedWindow { slot, map, start })
     }
 
@@ -71,18 +71,18 @@ impl MappedWindow {
     ///
     /// # Panics
     /// If the window does not cover `range`.
-    pub fn with_bytes(&self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> Sight {
+    pub fn with_bytes(&self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> WindowState {
         assert!(self.covers(&range), "a window shows only what it spans");
         let from = (range.start - self.start) as usize;
         let len = (range.end - range.start) as usize;
         // SAFETY: from..from + len lies within the mapping, which lives as long as `self` and is never written through.
-        // A page that the file no longer backs is replaced by zeros by the SIGBUS handler, which `Slot::register`
+        // A page that the file no longer backs is replaced by zeros by the SIGBUS handler, which `SlotIndex::register`
         // has installed. Concurrent writers: see the residual risk above.
         let bytes = unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(from), len) };
         look(bytes);
         // The compiler must not move reads of the mapping beyond the look at the flag that judges them.
         std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
-        if self.slot.is_torn() { Sight::Torn } else { Sight::Whole }
+        if self.slot.is_torn() { WindowState::Torn } else { WindowState::Whole }
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    fn sum(window: &MappedWindow, range: Range<u64>) -> (u64, Sight) {
+    fn sum(window: &MappedWindow, range: Range<u64>) -> (u64, WindowState) {
         let mut sum = 0;
         let sight = window.with_bytes(range, &mut |bytes| sum = bytes.iter().map(|b| u64::from(*b)).sum());
         (sum, sight)
@@ -103,9 +103,9 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"\x01\x02").unwrap();
         let window = MappedWindow::map(&file, 0, 1 << 20).unwrap();
-        assert_eq!(sum(&window, 0..2), (3, Sight::Whole));
+        assert_eq!(sum(&window, 0..2), (3, WindowState::Whole));
         file.write_all(&[1; 100_000]).unwrap();
-        assert_eq!(sum(&window, 0..100_002), (100_003, Sight::Whole));
+        assert_eq!(sum(&window, 0..100_002), (100_003, WindowState::Whole));
     }
 
     #[test]
@@ -116,9 +116,9 @@ mod tests {
             let file = tempfile::tempfile().unwrap();
             file.set_len(page * 4).unwrap();
             let window = MappedWindow::map(&file, 0, (page * 4) as usize).unwrap();
-            assert_eq!(sum(&window, 0..page * 4), (0, Sight::Whole));
+            assert_eq!(sum(&window, 0..page * 4), (0, WindowState::Whole));
             file.set_len(page).unwrap();
-            assert_eq!(sum(&window, 0..page * 4), (0, Sight::Torn));
+            assert_eq!(sum(&window, 0..page * 4), (0, WindowState::Torn));
         }
         assert!(crate::sys::sigbus::repaired() >= before + 50);
     }

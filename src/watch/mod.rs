@@ -4,15 +4,15 @@
 //! links; [`hints`] turns what `notify` reports into hints, and naps under a flood; [`sweep`] is the thread that brings
 //! them together and looks at everything from time to time, because events get lost.
 
-pub mod discover;
-pub mod hints;
+mod directories;
+pub mod discovery;
+mod incidents;
+pub mod inotify;
 pub mod links;
-pub mod pattern;
+pub mod patterns;
 pub mod spec;
 pub mod survey;
 pub mod sweep;
-mod troubles;
-mod watches;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub type Key = u64;
 
 /// Receives hints.
-pub trait Sink: Send + Sync {
+pub trait HintSink: Send + Sync {
     /// A file was found for watch number `watch`. `existing` says that it was there before watching began. Gives the
     /// number by which it is known from now on; asked again for the same file, the same number. `None` if the file is not
     /// wanted.
@@ -38,12 +38,12 @@ pub trait Sink: Send + Sync {
     fn sweep(&self, everything: bool) -> Vec<Key>;
 
     /// Something is wrong with watching itself.
-    fn trouble(&self, trouble: Trouble);
+    fn trouble(&self, trouble: Incident);
 }
 
 /// What can be wrong with watching.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Trouble {
+pub enum Incident {
     /// A directory cannot be watched, and why. It is polled instead.
     Polled(String),
     /// Nothing is at a path that was named outright.

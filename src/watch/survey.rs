@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::watch::discover::{Discovery, Visitor};
-use crate::watch::pattern::{Exclusions, Pattern, PatternError};
+use crate::watch::discovery::{Discovery, Visitor};
+use crate::watch::patterns::{Exclusions, PathPatternError, Pattern};
 use crate::watch::spec::WatchSpec;
 
 /// What was found for one watch, in the order of the paths.
@@ -35,7 +35,7 @@ struct Surveyor {
 ///
 /// # Errors
 /// If a path or an exclusion is malformed.
-pub fn survey(specs: &[WatchSpec]) -> Result<Survey, PatternError> {
+pub fn survey(specs: &[WatchSpec]) -> Result<Survey, PathPatternError> {
     let mut discovery = Discovery::new(specs)?;
     let exclusions = specs.iter().map(Exclusions::new).collect::<Result<_, _>>()?;
     let watches = vec![Findings::default(); specs.len()];
@@ -57,7 +57,7 @@ pub fn survey(specs: &[WatchSpec]) -> Result<Survey, PatternError> {
 ///
 /// # Errors
 /// If a path or an exclusion is malformed.
-pub fn left_out(spec: &WatchSpec, path: &Path) -> Result<Option<String>, PatternError> {
+pub fn left_out(spec: &WatchSpec, path: &Path) -> Result<Option<String>, PathPatternError> {
     let exclusions = Exclusions::new(spec)?;
     for pattern in &spec.paths {
         if let Some(in_directory) = Pattern::new(0, pattern)?.means(path) {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::watch::discover::Discovery;
-use crate::watch::hints::Inbox;
-use crate::watch::pattern::PatternError;
+use crate::watch::directories::DirectoryWatches;
+use crate::watch::discovery::Discovery;
+use crate::watch::inotify::Inbox;
+use crate::watch::patterns::PathPatternError;
 use crate::watch::spec::{WatchSpec, WatchTiming};
-use crate::watch::watches::Watches;
-use crate::watch::{Key, Sink, Trouble};
+use crate::watch::{HintSink, Incident, Key};
 
 /// Tells whether events of a directory cannot be relied on, so that it has to be polled besides.
 pub type IsRemote = fn(&Path) -> bool;
@@ -34,11 +34,11 @@ impl Watching {
         specs: &[WatchSpec],
         timing: WatchTiming,
         is_remote: IsRemote,
-        sink: Arc<dyn Sink>,
-    ) -> Result<Watching, PatternError> {
+        sink: Arc<dyn HintSink>,
+    ) -> Result<Watching, PathPatternError> {
         let inbox = Arc::new(Inbox::default());
         let discovery = Discovery::new(specs)?;
-        let state = Watches::new(sink, Arc::clone(&inbox), is_remote);
+        let state = DirectoryWatches::new(sink, Arc::clone(&inbox), is_remote);
         let mut sweeper =
             Sweeper { discovery, state, timing, inbox: Arc::clone(&inbox), overflow_told_at: None };
         sweeper.reconcile(true);
@@ -63,7 +63,7 @@ const OVERFLOW_TELL_INTERVAL: Duration = Duration::from_secs(60);
 
 struct Sweeper {
     discovery: Discovery,
-    state: Watches,
+    state: DirectoryWatches,
     timing: WatchTiming,
     inbox: Arc<Inbox>,
     overflow_told_at: Option<Instant>,
@@ -83,7 +83,7 @@ impl Sweeper {
             }
             if queue.lost {
                 if self.overflow_told_at.is_none_or(|at| at.elapsed() >= OVERFLOW_TELL_INTERVAL) {
-                    self.state.sink.trouble(Trouble::Overflow);
+                    self.state.sink.trouble(Incident::Overflow);
                     self.overflow_told_at = Some(Instant::now());
                 }
                 self.discovery.distrust();
@@ -116,7 +116,7 @@ impl Sweeper {
             for path in self.discovery.missing() {
                 self.state
                     .sink
-                    .trouble(Trouble::Waiting(format!("{path} does not exist yet; waiting for it")));
+                    .trouble(Incident::Waiting(format!("{path} does not exist yet; waiting for it")));
             }
         }
     }

@@ -22,23 +22,23 @@ use tempfile::TempDir;
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder for logs and a configuration beside it.
-pub struct Place {
+pub struct FileCheckpoint {
     dir: TempDir,
     /// Sweeps are so rare that they cannot hide a lost hint, unless a test is about them.
     pub sweep_interval: &'static str,
     is_kept_on_failure: bool,
 }
 
-impl Place {
-    pub fn new() -> Place {
+impl FileCheckpoint {
+    pub fn new() -> FileCheckpoint {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("logs")).unwrap();
-        Place { dir, sweep_interval: "1h", is_kept_on_failure: false }
+        FileCheckpoint { dir, sweep_interval: "1h", is_kept_on_failure: false }
     }
 
     /// A place that stays, and whose path is printed, if its test fails.
-    pub fn kept_on_failure() -> Place {
-        let mut place = Place::new();
+    pub fn kept_on_failure() -> FileCheckpoint {
+        let mut place = FileCheckpoint::new();
         place.is_kept_on_failure = true;
         place
     }
@@ -102,7 +102,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for FileCheckpoint {
     fn drop(&mut self) {
         if self.is_kept_on_failure && std::thread::panicking() {
             self.dir.disable_cleanup(true);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use spiketail::config::{self, ConfigError, Flags};
 use spiketail::detect::condition::Condition;
 use spiketail::file::settings::Start;
+use spiketail::output::{Color, Destination, Format};
 use spiketail::scan::rules::check_pattern;
-use spiketail::telemetry::{Color, Destination, Format};
 
 use super::MINIMAL;
 

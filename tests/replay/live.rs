@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::Value;
 use spiketail::config;
-use spiketail::engine::clock::Clock;
-use spiketail::engine::plan::Compiled;
+use spiketail::engine::clock::EngineClock;
+use spiketail::engine::dependencies::Dependencies;
+use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::EngineSettings;
-use spiketail::engine::stepper::Stepper;
-use spiketail::engine::world::World;
-use spiketail::file::filesystem::Disk;
-use spiketail::file::tail::Origin;
+use spiketail::engine::testing::TestEngine;
+use spiketail::file::tailer::FileOrigin;
+use spiketail::file::vfs::Disk;
 use spiketail::store::Limits;
 use spiketail::store::memory::MemoryStore;
 use tempfile::TempDir;
@@ -98,17 +98,17 @@ fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<To
     std::fs::write(&log, "").unwrap();
     let now = Arc::new(AtomicI64::new(BEGIN * 1_000_000));
     let store = MemoryStore::new(Limits::default());
-    let plan = Arc::new(Compiled::new(&settings.plan).unwrap());
+    let plan = Arc::new(CompiledPlan::new(&settings.plan).unwrap());
     let start = || {
-        let world = World {
+        let world = Dependencies {
             filesystem: Arc::new(Disk),
-            clock: Clock::manual(Arc::clone(&now)),
+            clock: EngineClock::manual(Arc::clone(&now)),
             store: Some(Box::new(store.clone())),
             courier: None,
         };
         let mut engine =
-            Stepper::new(EngineSettings { workers: 0, ..EngineSettings::default() }, &plan, world);
-        engine.add(0, &log, Origin::Existing);
+            TestEngine::new(EngineSettings { workers: 0, ..EngineSettings::default() }, &plan, world);
+        engine.add(0, &log, FileOrigin::Existing);
         engine.adopt(|_, _| true);
         while engine.turn() {}
         engine

@@ -9,12 +9,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use spiketail::file::filesystem::{Filesystem, Handle};
-use spiketail::file::settings::Reader;
-use spiketail::file::source::{Sight, Source};
+use spiketail::file::settings::ReadMethod;
+use spiketail::file::source::{Source, WindowState};
+use spiketail::file::vfs::{FileHandle, Filesystem};
 use spiketail::sys::open::{OpenError, Stat};
 
-use crate::world::World;
+use crate::world::Dependencies;
 
 /// Stamps are as coarse as the kernel's tick, in nanoseconds.
 const TICK_NS: i64 = 4_000_000;
@@ -124,10 +124,10 @@ fn stamp(now_ns: i64) -> i64 {
 }
 
 /// The filesystem as the program under test sees it.
-pub struct Seen(pub Arc<Mutex<World>>);
+pub struct Seen(pub Arc<Mutex<Dependencies>>);
 
 struct Open {
-    world: Arc<Mutex<World>>,
+    world: Arc<Mutex<Dependencies>>,
     id: usize,
 }
 
@@ -135,7 +135,7 @@ struct Bytes {
     file: Arc<Open>,
 }
 
-fn step(world: &Mutex<World>) -> io::Result<std::sync::MutexGuard<'_, World>> {
+fn step(world: &Mutex<Dependencies>) -> io::Result<std::sync::MutexGuard<'_, Dependencies>> {
     let mut world = world.lock().unwrap();
     world.step();
     if world.has_crashed { Err(io::Error::other("the machine is off")) } else { Ok(world) }
@@ -153,7 +153,7 @@ impl Filesystem for Seen {
         Ok(world.disk.stat(*id))
     }
 
-    fn open(&self, path: &Path) -> Result<(Arc<dyn Handle>, Stat), OpenError> {
+    fn open(&self, path: &Path) -> Result<(Arc<dyn FileHandle>, Stat), OpenError> {
         let mut world = step(&self.0).map_err(OpenError::Io)?;
         world.say(|| format!("    open {}", path.display()));
         let id = *world.disk.names.get(path).ok_or(OpenError::Missing)?;
@@ -182,7 +182,7 @@ impl Drop for Open {
     }
 }
 
-impl Handle for Open {
+impl FileHandle for Open {
     fn stat(&self) -> io::Result<Stat> {
         Ok(step(&self.world)?.disk.stat(self.id))
     }
@@ -210,13 +210,13 @@ impl Handle for Open {
         false
     }
 
-    fn source(self: Arc<Self>, _: Reader, _: usize) -> Box<dyn Source> {
+    fn source(self: Arc<Self>, _: ReadMethod, _: usize) -> Box<dyn Source> {
         Box::new(Bytes { file: self })
     }
 }
 
 impl Source for Bytes {
-    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<Sight> {
+    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<WindowState> {
         let mut shown = Vec::new();
         let middle = range.start + (range.end - range.start) / 2;
         let mut is_torn = false;
@@ -234,7 +234,7 @@ impl Source for Bytes {
             }
         }
         look(&shown);
-        Ok(if is_torn { Sight::Torn } else { Sight::Whole })
+        Ok(if is_torn { WindowState::Torn } else { WindowState::Whole })
     }
 
     fn release(&mut self) {}

@@ -6,21 +6,21 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use fastrand::Rng;
 use spiketail::engine::Scanners;
-use spiketail::engine::clock::Clock;
-use spiketail::engine::plan::Compiled;
+use spiketail::engine::clock::EngineClock;
+use spiketail::engine::dependencies::Dependencies as AppContext;
+use spiketail::engine::entry::FileKey;
+use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
-use spiketail::engine::slot::FileKey;
-use spiketail::engine::stepper::Stepper;
-use spiketail::engine::world::World as Surroundings;
-use spiketail::file::settings::{FileSettings, Reader, Start};
-use spiketail::file::tail::Origin;
+use spiketail::engine::testing::TestEngine;
+use spiketail::file::settings::{FileSettings, ReadMethod, Start};
+use spiketail::file::tailer::FileOrigin;
 use spiketail::scan::rules::RuleSpec;
-use spiketail::store::State;
+use spiketail::store::StoredState;
 
 use crate::disk::Seen;
 use crate::oracle::Expected;
 use crate::store::{Failure, Store};
-use crate::world::{LOG, World};
+use crate::world::{Dependencies, LOG};
 
 const MS: i64 = 1_000_000;
 
@@ -52,19 +52,19 @@ pub enum Fault {
     NeverQuiet,
 }
 
-static PLAN: LazyLock<Arc<Compiled>> = LazyLock::new(|| {
-    let file = FileSettings { reader: Reader::Pread, start: Start::Beginning, ..FileSettings::default() };
+static PLAN: LazyLock<Arc<CompiledPlan>> = LazyLock::new(|| {
+    let file = FileSettings { reader: ReadMethod::Pread, start: Start::Beginning, ..FileSettings::default() };
     let rules = vec![RuleSpec::errors()];
     let watch =
         WatchPlan { name: "logs".to_owned(), rules, file, time: Arc::default(), paths: String::new() };
-    Arc::new(Compiled::new(&Plan { watches: vec![watch], alerts: Vec::new() }).unwrap())
+    Arc::new(CompiledPlan::new(&Plan { watches: vec![watch], alerts: Vec::new() }).unwrap())
 });
 
 struct Life {
-    world: Arc<Mutex<World>>,
-    engine: Option<Stepper>,
+    world: Arc<Mutex<Dependencies>>,
+    engine: Option<TestEngine>,
     keys: HashMap<PathBuf, FileKey>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<StoredState>>,
     failure: Arc<Mutex<Failure>>,
     sound: Sound,
     /// Whether rotated names are watched as well.
@@ -76,8 +76,8 @@ struct Life {
 
 pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>) -> Result<(), Fault> {
     let mut rng = Rng::with_seed(seed);
-    let state = Arc::new(Mutex::new(State::default()));
-    let world = World::new(rng.fork(), Arc::clone(&state), trace);
+    let state = Arc::new(Mutex::new(StoredState::default()));
+    let world = Dependencies::new(rng.fork(), Arc::clone(&state), trace);
     let is_glob = rng.bool();
     world.say(|| {
         let (naming, crashes, haste) = (world.naming, world.crashes, world.haste);
@@ -107,23 +107,23 @@ pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>
         }
     }
     let outcome = life.judge(scanners);
-    *scanners = life.engine.take().map(Stepper::into_scanners);
+    *scanners = life.engine.take().map(TestEngine::into_scanners);
     outcome
 }
 
 impl Life {
-    fn world(&self) -> MutexGuard<'_, World> {
+    fn world(&self) -> MutexGuard<'_, Dependencies> {
         self.world.lock().unwrap()
     }
 
-    fn engine(&mut self) -> &mut Stepper {
+    fn engine(&mut self) -> &mut TestEngine {
         self.engine.as_mut().unwrap()
     }
 
     fn start(&mut self, scanners: &mut Option<Scanners>) {
-        let world = Surroundings {
+        let world = AppContext {
             filesystem: Arc::new(Seen(Arc::clone(&self.world))),
-            clock: Clock::manual(Arc::clone(&self.world().clock)),
+            clock: EngineClock::manual(Arc::clone(&self.world().clock)),
             store: Some(Box::new(Store {
                 state: Arc::clone(&self.state),
                 failure: Arc::clone(&self.failure),
@@ -132,16 +132,16 @@ impl Life {
             courier: None,
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
-        let engine = Stepper::new(settings, &PLAN, world);
+        let engine = TestEngine::new(settings, &PLAN, world);
         self.engine = Some(engine.with_scanners(scanners.take().unwrap_or_default()));
         self.keys.clear();
-        self.discover(Origin::Existing);
+        self.discover(FileOrigin::Existing);
         let is_glob = self.is_glob;
         self.engine().adopt(|_, path| is_watched(is_glob, path));
     }
 
     fn crash(&mut self, scanners: &mut Option<Scanners>) {
-        *scanners = self.engine.take().map(Stepper::into_scanners);
+        *scanners = self.engine.take().map(TestEngine::into_scanners);
         for _ in 0..self.rng.u32(..4) {
             self.world().act();
         }
@@ -154,14 +154,14 @@ impl Life {
         self.start(scanners);
     }
 
-    fn discover(&mut self, origin: Origin) {
+    fn discover(&mut self, origin: FileOrigin) {
         let there: Vec<PathBuf> = self.world().disk.names.keys().cloned().collect();
         for path in there {
             self.find(&path, origin);
         }
     }
 
-    fn find(&mut self, path: &Path, origin: Origin) {
+    fn find(&mut self, path: &Path, origin: FileOrigin) {
         if is_watched(self.is_glob, path) && self.world().disk.names.contains_key(path) {
             let key = self.engine().add(0, path, origin);
             self.keys.insert(path.to_owned(), key);
@@ -209,7 +209,7 @@ impl Life {
             world.pass(150 * MS);
             world.events.swap_remove(at)
         };
-        self.find(&path, Origin::Appeared);
+        self.find(&path, FileOrigin::Appeared);
         if let Some(key) = self.keys.get(&path).copied() {
             let is_alone = self.alone.bool();
             self.engine().heard(&[key], is_alone);
@@ -242,7 +242,7 @@ impl Life {
     }
 
     fn sweep(&mut self) {
-        self.discover(Origin::Appeared);
+        self.discover(FileOrigin::Appeared);
         self.engine().sweep();
     }
 

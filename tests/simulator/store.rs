@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use spiketail::store::{Batch, CheckpointStore, State, StoreError};
+use spiketail::store::{Batch, CheckpointStore, StoreError, StoredState};
 
 /// When a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,14 +16,14 @@ pub enum Failure {
 }
 
 pub struct Store {
-    pub state: Arc<Mutex<State>>,
+    pub state: Arc<Mutex<StoredState>>,
     pub failure: Arc<Mutex<Failure>>,
     /// Keeps counts but no places, to show that it would be found out.
     pub forgets_places: bool,
 }
 
 impl CheckpointStore for Store {
-    fn load(&mut self) -> Result<State, StoreError> {
+    fn load(&mut self) -> Result<StoredState, StoreError> {
         Ok(self.state.lock().unwrap().clone())
     }
 

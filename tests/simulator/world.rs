@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
-use spiketail::file::identity::{Anchor, Head};
-use spiketail::store::State;
+use spiketail::file::identity::{Anchor, Fingerprint};
+use spiketail::store::StoredState;
 
 use crate::disk::Disk;
 use crate::oracle::Oracle;
@@ -42,13 +42,13 @@ pub enum Underway {
     Compressed(PathBuf),
 }
 
-pub struct World {
+pub struct Dependencies {
     pub disk: Disk,
     pub oracle: Oracle,
     pub rng: Rng,
     pub clock: Arc<AtomicI64>,
     /// What the store holds at this moment.
-    pub store: Arc<Mutex<State>>,
+    pub store: Arc<Mutex<StoredState>>,
     pub naming: Naming,
     pub is_mapped: bool,
     pub has_crashed: bool,
@@ -69,9 +69,9 @@ pub struct World {
     pub lines: u32,
 }
 
-impl World {
-    pub fn new(mut rng: Rng, store: Arc<Mutex<State>>, trace: bool) -> World {
-        let mut world = World {
+impl Dependencies {
+    pub fn new(mut rng: Rng, store: Arc<Mutex<StoredState>>, trace: bool) -> Dependencies {
+        let mut world = Dependencies {
             disk: Disk::default(),
             oracle: Oracle::default(),
             clock: Arc::new(AtomicI64::new(1_795_000_000_000 * MS)),
@@ -363,7 +363,7 @@ impl World {
 }
 
 /// How far the store says that this content was read.
-fn committed(state: &State, content: &[u8]) -> u64 {
+fn committed(state: &StoredState, content: &[u8]) -> u64 {
     let marks = state.marks.iter().map(|record| record.mark);
     let places = state.files.iter().flat_map(|file| {
         let tail = &file.tail;
@@ -374,12 +374,12 @@ fn committed(state: &State, content: &[u8]) -> u64 {
             .chain(tail.last.as_deref())
             .map(|place| place.mark)
     });
-    let holds = |mark: &spiketail::file::claims::Mark| {
+    let holds = |mark: &spiketail::file::ownership::ReadPosition| {
         let offset = mark.cursor.offset as usize;
         mark.head.len > 0
             && offset <= content.len()
             && mark.head.len <= content.len()
-            && mark.head == Head::of(&content[..mark.head.len])
+            && mark.head == Fingerprint::of(&content[..mark.head.len])
             && mark.anchor == Anchor::ending(&content[..offset])
     };
     marks.chain(places).filter(holds).map(|mark| mark.cursor.offset).max().unwrap_or(0)

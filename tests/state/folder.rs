@@ -7,12 +7,12 @@ use std::process::Stdio;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::common::{Place, append, lines};
+use crate::common::{FileCheckpoint, append, lines};
 use crate::{ENDS, End, Log, each, goes_on_exactly, read_before};
 
 #[test]
 fn a_second_daemon_is_refused_and_the_first_goes_on() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let mut log = Log::new(&place, "app.log");
     let mut daemon = place.resume("app.log");
     let mut second = place.resuming(&place.state(), "app.log", "");
@@ -31,7 +31,7 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
 
 #[test]
 fn the_folder_is_free_as_soon_as_its_daemon_is_killed() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     for _ in 0..5 {
         place.resume("app.log").kill();
     }
@@ -39,7 +39,7 @@ fn the_folder_is_free_as_soon_as_its_daemon_is_killed() {
 
 #[test]
 fn nobody_else_may_read_the_state() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let daemon = place.resume("app.log");
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(place.state()), 0o700);
@@ -50,7 +50,7 @@ fn nobody_else_may_read_the_state() {
 }
 
 /// Files in the folder that were not there before, besides those that belong to a running daemon.
-fn aside(place: &Place) -> Vec<String> {
+fn aside(place: &FileCheckpoint) -> Vec<String> {
     let names =
         fs::read_dir(place.state()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let is_ours = |name: &String| {
@@ -65,7 +65,7 @@ fn warnings(events: &[Value]) -> Vec<&Value> {
 
 /// Starts a daemon over a database that is of no use, and asserts that it is kept, told of, and replaced.
 #[track_caller]
-fn sets_aside(place: &Place, log: &mut Log, says: &str) {
+fn sets_aside(place: &FileCheckpoint, log: &mut Log, says: &str) {
     let useless = fs::read(place.state().join("state.db")).unwrap();
     let mut daemon = place.resume("app.log");
     let names = aside(place);
@@ -88,7 +88,7 @@ fn sets_aside(place: &Place, log: &mut Log, says: &str) {
 fn a_corrupt_database_is_set_aside() {
     let garbage = [vec![0xa5; 40_000], b"SQLite format 3\0 and then something else".to_vec(), vec![0; 4_096]];
     each(garbage, |garbage| {
-        let place = Place::new();
+        let place = FileCheckpoint::new();
         let mut log = read_before(&place, "app.log", End::Sigterm);
         fs::write(place.state().join("state.db"), garbage).unwrap();
         sets_aside(&place, &mut log, "");
@@ -97,7 +97,7 @@ fn a_corrupt_database_is_set_aside() {
 
 #[test]
 fn a_database_with_damaged_pages_is_set_aside() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     let path = place.state().join("state.db");
     let mut bytes = fs::read(&path).unwrap();
@@ -109,7 +109,7 @@ fn a_database_with_damaged_pages_is_set_aside() {
 
 #[test]
 fn a_database_of_a_newer_version_is_set_aside() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     let database = Connection::open(place.state().join("state.db")).unwrap();
     database.pragma_update(None, "user_version", 9_999).unwrap();
@@ -119,7 +119,7 @@ fn a_database_of_a_newer_version_is_set_aside() {
 
 #[test]
 fn an_empty_database_is_begun() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     fs::write(place.state().join("state.db"), "").unwrap();
     log.written = 0;
@@ -133,7 +133,7 @@ fn an_empty_database_is_begun() {
 #[test]
 fn a_database_that_is_removed_under_the_daemon_is_written_again() {
     each(ENDS, |end| {
-        let place = Place::new();
+        let place = FileCheckpoint::new();
         let mut log = read_before(&place, "app.log", End::Sigterm);
         let mut daemon = place.resume("app.log");
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
@@ -151,7 +151,7 @@ fn a_database_that_is_removed_under_the_daemon_is_written_again() {
 
 #[test]
 fn the_state_can_be_read_while_the_daemon_runs() {
-    let place = Place::new();
+    let place = FileCheckpoint::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.resume("app.log");

@@ -10,21 +10,21 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::alert::AlertSpec;
-use crate::alert::alarm::Change;
+use crate::alert::instance::AlertChange;
 use crate::alert::lifecycle::Lifecycle;
-use crate::cli::replay::merge::{Counted, Replayed, Told};
+use crate::cli::replay::merge::{CountedLines, Replayed, Told};
 use crate::cli::replay::{ReplayArgs, report, unusual, width, zone};
 use crate::config;
 use crate::detect::Millis;
-use crate::detect::baseline::{BaselineSettings, State, Verdict};
+use crate::detect::baseline::{BaselineSettings, BaselineState, Verdict};
 use crate::detect::buckets::{bucket_ms, judge};
 use crate::detect::condition::{Condition, Observation};
-use crate::telemetry::events::{AlertEvent, display_path};
+use crate::event::{AlertEvent, display_path};
 
 /// A series longer than this is refused: a second a row for a year.
 const ROWS_MAX: usize = 40_000_000;
 
-struct Series {
+struct CountSeries {
     /// Times as they are written.
     times: Vec<String>,
     starts_ms: Vec<Millis>,
@@ -88,11 +88,11 @@ fn settings(spec: &AlertSpec, bucket_ms: Millis) -> BaselineSettings {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the file is named by who runs the command")]
-fn read(path: &Path) -> anyhow::Result<Series> {
+fn read(path: &Path) -> anyhow::Result<CountSeries> {
     let shown = display_path(path);
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut series = Series { times: Vec::new(), starts_ms: Vec::new(), counts: Vec::new() };
+    let mut series = CountSeries { times: Vec::new(), starts_ms: Vec::new(), counts: Vec::new() };
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let right = "write a row as `timestamp,value`, such as `2026-11-22 10:00:00,57`";
         let row = line.split_once(',').and_then(|(time, value)| {
@@ -138,13 +138,13 @@ fn time_ms(text: &str) -> Option<Millis> {
     Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
-fn write_scores(out: &mut impl Write, series: &Series, verdicts: &[Verdict]) -> anyhow::Result<()> {
+fn write_scores(out: &mut impl Write, series: &CountSeries, verdicts: &[Verdict]) -> anyhow::Result<()> {
     writeln!(out, "timestamp,value,expected,score,state")?;
     for ((time, count), verdict) in series.times.iter().zip(&series.counts).zip(verdicts) {
         let state = match verdict.state {
-            State::Learning => "learning",
-            State::Normal => "normal",
-            State::Spike => "spike",
+            BaselineState::Learning => "learning",
+            BaselineState::Normal => "normal",
+            BaselineState::Spike => "spike",
         };
         writeln!(out, "{time},{count},{:.3},{:.6},{state}", verdict.expected, verdict.score)?;
     }
@@ -155,26 +155,26 @@ fn write_scores(out: &mut impl Write, series: &Series, verdicts: &[Verdict]) -> 
 fn alerts(
     path: &Path,
     spec: &AlertSpec,
-    series: &Series,
+    series: &CountSeries,
     verdicts: &[Verdict],
     bucket_ms: Millis,
 ) -> Replayed {
     let mut replayed = Replayed { logs: 1, ..Replayed::default() };
     let mut life = Lifecycle::default();
-    let counted: &mut Counted = replayed.counted.entry((0, 0)).or_default();
+    let counted: &mut CountedLines = replayed.counted.entry((0, 0)).or_default();
     for ((start_ms, count), verdict) in series.starts_ms.iter().zip(&series.counts).zip(verdicts) {
         counted.total += count;
         counted.rate.add(*start_ms, *count);
         let at_ms = start_ms + bucket_ms;
         let seen = Observation {
-            holds: verdict.state == State::Spike,
+            holds: verdict.state == BaselineState::Spike,
             count: *count,
             expected: Some(verdict.expected),
             unlikely: Some(verdict.unlikely),
             lines: None,
         };
         if let Some(transition) = life.step(spec, seen.holds, at_ms) {
-            let change = Change { transition, at_ms, seen };
+            let change = AlertChange { transition, at_ms, seen };
             let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
             let mut event = AlertEvent::new(spec, "counts", Some(path), &change, &VecDeque::new(), time);
             event.window_s = bucket_ms as f64 / 1_000.0;

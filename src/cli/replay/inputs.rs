@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::cli::replay::stream::{self, File};
+use crate::cli::replay::stream::{self, LogFile};
 use crate::config::Settings;
+use crate::event::display_path;
 use crate::file::identity::Identity;
-use crate::file::rotation;
+use crate::file::rotation::names;
 use crate::sys::open::stat_path;
-use crate::telemetry::events::display_path;
-use crate::watch::discover::Discovery;
+use crate::watch::discovery::Discovery;
 use crate::watch::survey::survey;
 
 /// A log: the files that rotation made of it, oldest first.
@@ -19,7 +19,7 @@ pub(super) struct Log {
     pub(super) watch: usize,
     /// The path that all of them stood at once.
     pub(super) path: PathBuf,
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<LogFile>,
 }
 
 /// Standard input.
@@ -33,9 +33,9 @@ pub(super) fn find(
 ) -> anyhow::Result<(Vec<Log>, Vec<String>)> {
     let mut problems = Vec::new();
     let files = if paths.is_empty() { matched(settings)? } else { named(paths, &mut problems) };
-    let finder = Finder::new(settings, watch)?;
+    let finder = LogFinder::new(settings, watch)?;
     let names: HashSet<PathBuf> = files.iter().cloned().collect();
-    let mut logs: BTreeMap<(usize, PathBuf), Vec<File>> = BTreeMap::new();
+    let mut logs: BTreeMap<(usize, PathBuf), Vec<LogFile>> = BTreeMap::new();
     let mut seen = HashSet::new();
     for path in files {
         if let Ok(stat) = stat_path(&path)
@@ -50,7 +50,7 @@ pub(super) fn find(
             Err(why_not) => problems.push(format!("cannot replay {}: {why_not}", display_path(&path))),
         }
     }
-    let log = |((watch, path), mut files): ((usize, PathBuf), Vec<File>)| {
+    let log = |((watch, path), mut files): ((usize, PathBuf), Vec<LogFile>)| {
         files.sort_by(|a, b| (a.first_ms, &a.path).cmp(&(b.first_ms, &b.path)));
         Log { watch, path, files }
     };
@@ -97,7 +97,7 @@ fn named(paths: &[PathBuf], problems: &mut Vec<String>) -> Vec<PathBuf> {
 /// The paths that `path` may have had before it was rotated.
 fn bases(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    rotation::bases(name).into_iter().map(|base| path.with_file_name(base)).collect()
+    names::bases(name).into_iter().map(|base| path.with_file_name(base)).collect()
 }
 
 /// The path at which the log of `path` is written: the one of the `names` that it was rotated from, or else its name without
@@ -113,15 +113,15 @@ fn base_of(path: &Path, names: &HashSet<PathBuf>) -> PathBuf {
 }
 
 /// Finds the watch of a path.
-struct Finder<'s> {
+struct LogFinder<'s> {
     discovery: Discovery,
     settings: &'s Settings,
     named: Option<usize>,
     cwd: PathBuf,
 }
 
-impl<'s> Finder<'s> {
-    fn new(settings: &'s Settings, watch: Option<&str>) -> anyhow::Result<Finder<'s>> {
+impl<'s> LogFinder<'s> {
+    fn new(settings: &'s Settings, watch: Option<&str>) -> anyhow::Result<LogFinder<'s>> {
         let watches = &settings.plan.watches;
         let number = |name: &str| watches.iter().position(|watch| watch.name == name);
         let named = match watch {
@@ -133,7 +133,7 @@ impl<'s> Finder<'s> {
             None => None,
         };
         let cwd = std::env::current_dir().unwrap_or_default();
-        Ok(Finder { discovery: Discovery::new(&settings.finds)?, settings, named, cwd })
+        Ok(LogFinder { discovery: Discovery::new(&settings.finds)?, settings, named, cwd })
     }
 
     fn watch_of(&self, path: &Path, base: &Path) -> anyhow::Result<usize> {

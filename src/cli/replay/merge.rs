@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::alert::Scope;
-use crate::alert::alarm::{Alarm, Change};
+use crate::alert::instance::{AlertChange, AlertInstance};
 use crate::alert::samples::sample;
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::inputs::Log;
-use crate::cli::replay::stream::{Event, Stream, What};
+use crate::cli::replay::stream::{LogEvent, LogStream, What};
 use crate::detect::Millis;
-use crate::engine::plan::Compiled;
-use crate::telemetry::events::AlertEvent;
+use crate::engine::plan::CompiledPlan;
+use crate::event::AlertEvent;
 
 /// An alert that fired or resolved.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Told {
 
 /// What a rule counted in a watch.
 #[derive(Debug, Default)]
-pub(super) struct Counted {
+pub(super) struct CountedLines {
     pub(super) total: u64,
     pub(super) rate: Histogram,
 }
@@ -35,7 +35,7 @@ pub(super) struct Replayed {
     /// In the order of time.
     pub(super) told: Vec<Told>,
     /// By watch and rule.
-    pub(super) counted: BTreeMap<(usize, usize), Counted>,
+    pub(super) counted: BTreeMap<(usize, usize), CountedLines>,
     /// The first and the last time that was read, in milliseconds since the epoch.
     pub(super) range_ms: Option<(Millis, Millis)>,
     pub(super) bytes: u64,
@@ -43,31 +43,31 @@ pub(super) struct Replayed {
 }
 
 /// Which alert, over which watch, and over which path if it is by path.
-type AlertKey = (usize, usize, Option<PathBuf>);
+type ReplayAlertKey = (usize, usize, Option<PathBuf>);
 
-struct Alert {
-    alarm: Alarm,
+struct ReplayAlert {
+    alarm: AlertInstance,
     samples: VecDeque<String>,
 }
 
 struct Replay<'p> {
-    plan: &'p Compiled,
-    alerts: BTreeMap<AlertKey, Alert>,
+    plan: &'p CompiledPlan,
+    alerts: BTreeMap<ReplayAlertKey, ReplayAlert>,
     begin_ms: Millis,
     replayed: Replayed,
 }
 
 /// Runs the alerts of `plan` over `logs`. What cannot be read is told and left out.
-pub(super) fn replay(plan: &Compiled, logs: Vec<Log>, problems: &mut Vec<String>) -> Replayed {
+pub(super) fn replay(plan: &CompiledPlan, logs: Vec<Log>, problems: &mut Vec<String>) -> Replayed {
     let replayed = Replayed { logs: logs.len(), ..Replayed::default() };
     let of_stamps = logs.iter().filter_map(|log| log.files.first()).map(|file| file.first_ms);
     let begin_ms = of_stamps.min().unwrap_or(Millis::MIN);
     let mut replay = Replay { plan, alerts: BTreeMap::new(), begin_ms, replayed };
-    let mut streams: Vec<Stream> = logs
+    let mut streams: Vec<LogStream> = logs
         .into_iter()
         .map(|log| {
             let watch = log.watch;
-            Stream::new(log, &plan.watches[watch])
+            LogStream::new(log, &plan.watches[watch])
         })
         .collect();
     let mut next: Vec<Option<Millis>> = streams.iter_mut().map(|stream| stream.next_ms(problems)).collect();
@@ -100,15 +100,16 @@ impl Replay<'_> {
         self.replayed.range_ms = Some((self.begin_ms, self.begin_ms));
     }
 
-    fn have(&mut self, key: AlertKey) -> &mut Alert {
+    fn have(&mut self, key: ReplayAlertKey) -> &mut ReplayAlert {
         let spec = &self.plan.alerts[key.0];
         let begin_ms = self.begin_ms;
-        self.alerts
-            .entry(key)
-            .or_insert_with(|| Alert { alarm: Alarm::new(spec, Some(begin_ms)), samples: VecDeque::new() })
+        self.alerts.entry(key).or_insert_with(|| ReplayAlert {
+            alarm: AlertInstance::new(spec, Some(begin_ms)),
+            samples: VecDeque::new(),
+        })
     }
 
-    fn take(&mut self, watch: usize, path: &std::path::Path, event: Event) {
+    fn take(&mut self, watch: usize, path: &std::path::Path, event: LogEvent) {
         let at_ms = event.at_ms;
         if let Some((first, last)) = &mut self.replayed.range_ms {
             (*first, *last) = ((*first).min(at_ms), (*last).max(at_ms));
@@ -163,7 +164,7 @@ impl Replay<'_> {
         self.tell(&key, &changes);
     }
 
-    fn tell(&mut self, key: &AlertKey, changes: &[Change]) {
+    fn tell(&mut self, key: &ReplayAlertKey, changes: &[AlertChange]) {
         for change in changes {
             let Some(alert) = self.alerts.get_mut(key) else { return };
             let (spec, watch) = (&self.plan.alerts[key.0], &self.plan.watches[key.1].name);

@@ -11,10 +11,10 @@ use crate::cli::replay::merge::{Replayed, Told};
 use crate::cli::replay::plot;
 use crate::detect::Millis;
 use crate::detect::condition::Span;
-use crate::engine::plan::Compiled;
-use crate::telemetry::events::{AlertEvent, AlertState, Record, display_path};
-use crate::telemetry::form::{Form, printable};
-use crate::telemetry::json::Json;
+use crate::engine::plan::CompiledPlan;
+use crate::event::{AlertEvent, AlertState, Event, display_path};
+use crate::output::json::Json;
+use crate::output::line_format::{LineFormat, printable};
 
 /// How it is printed.
 pub(super) struct Style {
@@ -65,7 +65,7 @@ pub(super) fn episodes(told: &[Told]) -> Vec<Episode<'_>> {
 /// Writes the table of alerts, the totals and the plot.
 pub(super) fn write_text(
     out: &mut impl Write,
-    plan: &Compiled,
+    plan: &CompiledPlan,
     replayed: &Replayed,
     style: &Style,
 ) -> io::Result<()> {
@@ -168,7 +168,7 @@ pub(super) fn write_json(out: &mut impl Write, replayed: &Replayed) -> io::Resul
     for Told { at_ms, event } in &replayed.told {
         let level = if event.state == AlertState::Firing { Level::ERROR } else { Level::INFO };
         let at = Timestamp::from_millisecond(*at_ms).unwrap_or_default();
-        out.write_all(Json.text(&Record::Alert(event.clone()), level, at).as_bytes())?;
+        out.write_all(Json.text(&Event::Alert(event.clone()), level, at).as_bytes())?;
     }
     let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
     let total: u64 = replayed.counted.values().map(|counted| counted.total).sum();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::cli::replay::inputs::{Log, STDIN};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
-use crate::file::decompressed::DecompressedSource;
+use crate::file::decompress::DecompressSource;
 use crate::file::source::Source;
 use crate::scan::lines::{LineCursor, Step};
 use crate::scan::scanner::Scanner;
@@ -26,7 +26,7 @@ const SAMPLE_BYTES_MAX: usize = 2_048;
 
 /// A file of a log.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct LogFile {
     pub(super) path: PathBuf,
     /// The first stamp in it, in milliseconds since the epoch.
     pub(super) first_ms: Millis,
@@ -34,7 +34,7 @@ pub(super) struct File {
 
 /// Something that was read: when it was written, and what it is.
 #[derive(Debug)]
-pub(super) struct Event {
+pub(super) struct LogEvent {
     pub(super) at_ms: Millis,
     pub(super) what: What,
 }
@@ -49,11 +49,11 @@ pub(super) enum What {
 }
 
 /// Looks for the first stamp of the file at `path`. The error says why it cannot be replayed.
-pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<File, String> {
+pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile, String> {
     let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
     if path.as_os_str() == STDIN {
         // It can be read once only.
-        return Ok(File { path: path.to_owned(), first_ms: Millis::MIN });
+        return Ok(LogFile { path: path.to_owned(), first_ms: Millis::MIN });
     }
     let mut first_ms = None;
     let mut detector = Detector::new(Arc::clone(settings));
@@ -65,9 +65,9 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<File, S
     });
     match (shown, first_ms) {
         (Err(error), _) => Err(error.to_string()),
-        (Ok(_), Some(first_ms)) => Ok(File { path: path.to_owned(), first_ms }),
+        (Ok(_), Some(first_ms)) => Ok(LogFile { path: path.to_owned(), first_ms }),
         (Ok(_), None) if is_empty => {
-            Ok(File { path: path.to_owned(), first_ms: modified_ms })
+            Ok(LogFile { path: path.to_owned(), first_ms: modified_ms })
         }
         (Ok(_), None) => Err(
             "no time can be read from its lines; if they have one, say how it is written with `time.format` of the watch"
@@ -76,48 +76,48 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<File, S
     }
 }
 
-fn open(path: &Path) -> io::Result<(DecompressedSource, Millis)> {
+fn open(path: &Path) -> io::Result<(DecompressSource, Millis)> {
     if path.as_os_str() == STDIN {
         let now_ms = jiff::Timestamp::now().as_millisecond();
-        return Ok((DecompressedSource::new(io::stdin())?, now_ms));
+        return Ok((DecompressSource::new(io::stdin())?, now_ms));
     }
     let (file, _) = open_regular(path).map_err(io::Error::other)?;
     let modified_ms = stat_file(&file)?.modified_ns / 1_000_000;
-    Ok((DecompressedSource::new(file)?, modified_ms))
+    Ok((DecompressSource::new(file)?, modified_ms))
 }
 
 /// Reads a log.
-pub(super) struct Stream {
+pub(super) struct LogStream {
     /// Number of its watch.
     pub(super) watch: usize,
     pub(super) path: PathBuf,
-    files: VecDeque<File>,
+    files: VecDeque<LogFile>,
     scanner: Scanner,
-    times: Times,
-    open: Option<(DecompressedSource, LineCursor)>,
+    times: LogTimes,
+    open: Option<(DecompressSource, LineCursor)>,
     /// What was read and not asked for yet.
-    events: VecDeque<Event>,
+    events: VecDeque<LogEvent>,
     /// The latest time of all that was asked for.
     reached_ms: Millis,
     pub(super) bytes: u64,
 }
 
 /// Tells the time of lines.
-struct Times {
+struct LogTimes {
     detector: Detector,
     reference_ms: Millis,
     counts_lines: bool,
 }
 
-impl Stream {
-    pub(super) fn new(log: Log, watch: &CompiledWatch) -> Stream {
+impl LogStream {
+    pub(super) fn new(log: Log, watch: &CompiledWatch) -> LogStream {
         let detector = Detector::new(Arc::clone(&watch.time));
-        Stream {
+        LogStream {
             watch: log.watch,
             path: log.path,
             files: log.files.into(),
             scanner: Scanner::new(Arc::clone(&watch.rules), watch.file.line_bytes_max),
-            times: Times { detector, reference_ms: 0, counts_lines: watch.counts_lines },
+            times: LogTimes { detector, reference_ms: 0, counts_lines: watch.counts_lines },
             open: None,
             events: VecDeque::new(),
             reached_ms: Millis::MIN,
@@ -146,7 +146,7 @@ impl Stream {
         self.events.front().map(|event| event.at_ms.max(self.reached_ms))
     }
 
-    pub(super) fn next(&mut self) -> Option<Event> {
+    pub(super) fn next(&mut self) -> Option<LogEvent> {
         let event = self.events.pop_front()?;
         self.reached_ms = self.reached_ms.max(event.at_ms);
         Some(event)
@@ -155,7 +155,7 @@ impl Stream {
     fn give_up(&mut self, error: &io::Error, problems: &mut Vec<String>) {
         self.open = None;
         if let Some(file) = self.files.pop_front() {
-            let path = crate::telemetry::events::display_path(&file.path);
+            let path = crate::event::display_path(&file.path);
             problems.push(format!("cannot replay all of {path}: {error}"));
         }
     }
@@ -196,13 +196,13 @@ impl Stream {
     }
 }
 
-impl Times {
+impl LogTimes {
     /// Puts the matching lines of `bytes`, and all lines if they are counted, into the order in which they stand there.
     fn put(
         &mut self,
         bytes: &[u8],
         found: Vec<(usize, std::ops::Range<usize>)>,
-        events: &mut VecDeque<Event>,
+        events: &mut VecDeque<LogEvent>,
     ) {
         let mut known: Option<(usize, Millis)> = None;
         let mut counted = 0;
@@ -221,22 +221,22 @@ impl Times {
             known = Some((place.start, at_ms));
             let line = &bytes[place];
             let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
-            events.push_back(Event { at_ms, what: What::Match(rule, line) });
+            events.push_back(LogEvent { at_ms, what: What::Match(rule, line) });
         }
         if self.counts_lines {
             self.count(bytes, counted, bytes.len(), events);
         }
     }
 
-    fn count(&mut self, bytes: &[u8], from: usize, to: usize, events: &mut VecDeque<Event>) {
+    fn count(&mut self, bytes: &[u8], from: usize, to: usize, events: &mut VecDeque<LogEvent>) {
         let mut start = from;
         while start < to {
             let end = memchr::memchr(b'\n', &bytes[start..to]).map_or(to, |lf| start + lf);
             let at_ms = self.detector.recall(&bytes[start..end], self.reference_ms);
             if let Some(at_ms) = at_ms.or(self.detector.last_ms()) {
                 match events.back_mut() {
-                    Some(Event { at_ms: same, what: What::Lines(n) }) if *same == at_ms => *n += 1,
-                    _ => events.push_back(Event { at_ms, what: What::Lines(1) }),
+                    Some(LogEvent { at_ms: same, what: What::Lines(n) }) if *same == at_ms => *n += 1,
+                    _ => events.push_back(LogEvent { at_ms, what: What::Lines(1) }),
                 }
             }
             start = end + 1;

@@ -10,16 +10,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::input::{Counted, Input, is_stdin, open};
-use crate::file::decompressed::DecompressedSource;
-use crate::file::filesystem::Handle;
-use crate::file::settings::Reader;
-use crate::file::source::{PreadSource, Sight, Source};
+use super::input::{CountedInput, Input, is_stdin, open};
+use crate::event::display_path;
+use crate::file::decompress::DecompressSource;
+use crate::file::settings::ReadMethod;
+use crate::file::source::{PreadSource, Source, WindowState};
+use crate::file::vfs::FileHandle;
 use crate::scan::bulk::{BulkTally, BulkWalk, END_UNKNOWN, Walked};
 use crate::scan::rules::RuleSet;
 use crate::scan::scanner::Scanner;
 use crate::sys::open::{open_again, stat_file, stat_path};
-use crate::telemetry::events::display_path;
 
 /// Small enough to keep all threads busy to the end, large enough that cutting costs nothing, in bytes.
 const CHUNK_BYTES: u64 = 16 << 20;
@@ -38,7 +38,7 @@ pub struct ScanOptions {
     /// How many threads scan at most.
     pub threads: usize,
     /// How plain files are read.
-    pub reader: Reader,
+    pub reader: ReadMethod,
     /// How much of a file is shown at once, in bytes.
     pub window_bytes: usize,
     /// How much of a plain file one thread takes at once, in bytes.
@@ -50,11 +50,11 @@ pub struct ScanOptions {
 impl ScanOptions {
     /// What is fastest with `reader`, on every processor.
     #[must_use]
-    pub fn for_reader(reader: Reader) -> ScanOptions {
+    pub fn for_reader(reader: ReadMethod) -> ScanOptions {
         ScanOptions {
             threads: thread::available_parallelism().map_or(1, usize::from),
             reader,
-            window_bytes: if reader == Reader::Pread { BUFFER_BYTES } else { WINDOW_BYTES },
+            window_bytes: if reader == ReadMethod::Pread { BUFFER_BYTES } else { WINDOW_BYTES },
             chunk_bytes: CHUNK_BYTES,
             line_bytes_max: LINE_BYTES_MAX,
         }
@@ -103,7 +103,7 @@ pub fn count(
         truncated: false,
     };
     let (problems, told) = mpsc::channel();
-    let shared = Shared {
+    let shared = ScanShared {
         options,
         paths,
         jobs: Mutex::default(),
@@ -175,7 +175,7 @@ impl Chunk {
     }
 }
 
-enum Job {
+enum ScanJob {
     Chunk(Chunk),
     Stream(usize, File),
     Unreadable(usize, String),
@@ -183,18 +183,18 @@ enum Job {
 
 impl Jobs {
     /// Cuts off the chunk that follows `done`, and keeps the rest for whoever comes next.
-    fn cut(&mut self, done: Chunk, chunk_bytes: u64) -> Job {
+    fn cut(&mut self, done: Chunk, chunk_bytes: u64) -> ScanJob {
         let start = done.own.end;
         let end = start.saturating_add(chunk_bytes.max(1)).min(done.size);
         let chunk = Chunk { own: start..end, ..done };
         if end < chunk.size {
             self.unfinished.push(chunk.clone());
         }
-        Job::Chunk(chunk)
+        ScanJob::Chunk(chunk)
     }
 }
 
-struct Shared<'p> {
+struct ScanShared<'p> {
     options: &'p ScanOptions,
     paths: &'p [PathBuf],
     jobs: Mutex<Jobs>,
@@ -210,22 +210,22 @@ enum Broken {
     Io(io::Error),
 }
 
-impl Shared<'_> {
+impl ScanShared<'_> {
     fn work(&self, mut scanner: Scanner, problems: &Sender<String>) {
         // Nobody listens any more only if the scan is over.
         let tell = |problem: String| drop(problems.send(problem));
         while let Some(job) = self.next_job() {
             match job {
-                Job::Unreadable(index, why_not) => {
+                ScanJob::Unreadable(index, why_not) => {
                     self.with_count(index, |count| count.failed = true);
                     tell(why_not);
                 }
-                Job::Chunk(chunk) => {
+                ScanJob::Chunk(chunk) => {
                     let (tally, error) = self.scan_chunk(&chunk, &mut scanner);
                     let truncated = is_truncated(&chunk, &tally);
                     self.settle(chunk.index, &tally, error, truncated, &tell);
                 }
-                Job::Stream(index, stream) => {
+                ScanJob::Stream(index, stream) => {
                     let (tally, error) = self.scan_stream(stream, &mut scanner);
                     self.settle(index, &tally, error, false, &tell);
                 }
@@ -237,7 +237,7 @@ impl Shared<'_> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next_job(&self) -> Option<Job> {
+    fn next_job(&self) -> Option<ScanJob> {
         let chunk_bytes = self.options.chunk_bytes;
         let mut jobs = self.jobs();
         let index = loop {
@@ -266,8 +266,8 @@ impl Shared<'_> {
         }
         Some(match input {
             Ok(Input::Plain(file, size)) => jobs.cut(Chunk { index, file, size, own: 0..0 }, chunk_bytes),
-            Ok(Input::Stream(stream)) => Job::Stream(index, stream),
-            Err(why_not) => Job::Unreadable(index, why_not),
+            Ok(Input::Stream(stream)) => ScanJob::Stream(index, stream),
+            Err(why_not) => ScanJob::Unreadable(index, why_not),
         })
     }
 
@@ -307,8 +307,8 @@ impl Shared<'_> {
         loop {
             let before = walk.tally().bytes;
             let walked = walk.step(&mut |range, look| match source.show(range, look) {
-                Ok(Sight::Whole) => Ok(()),
-                Ok(Sight::Torn) => Err(Broken::Torn),
+                Ok(WindowState::Whole) => Ok(()),
+                Ok(WindowState::Torn) => Err(Broken::Torn),
                 Err(error) => Err(Broken::Io(error)),
             });
             self.bytes.fetch_add(walk.tally().bytes - before, Ordering::Relaxed);
@@ -327,7 +327,7 @@ impl Shared<'_> {
         let count = move |got| {
             bytes.fetch_add(got, Ordering::Relaxed);
         };
-        let mut source = match DecompressedSource::new(Counted { reader: stream, count }) {
+        let mut source = match DecompressSource::new(CountedInput { reader: stream, count }) {
             Ok(source) => source,
             Err(error) => return (BulkTally::new(scanner.rules().len()), Some(error)),
         };

@@ -6,10 +6,10 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::file::decompressed::{Compression, MAGIC_BYTES};
+use crate::event::display_path;
+use crate::file::decompress::{Compression, MAGIC_BYTES};
 use crate::file::source::read_at;
 use crate::sys::open::{OpenError, open_regular, stat_file};
-use crate::telemetry::events::display_path;
 
 /// The path that stands for standard input.
 const STDIN: &str = "-";
@@ -76,12 +76,12 @@ fn plain_or_stream(file: File, size: u64) -> io::Result<Input> {
 }
 
 /// Counts what is read through it.
-pub(super) struct Counted<R, F> {
+pub(super) struct CountedInput<R, F> {
     pub(super) reader: R,
     pub(super) count: F,
 }
 
-impl<R: Read, F: FnMut(u64)> Read for Counted<R, F> {
+impl<R: Read, F: FnMut(u64)> Read for CountedInput<R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.reader.read(buffer)?;
         (self.count)(got as u64);

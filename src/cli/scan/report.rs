@@ -6,8 +6,8 @@ use indicatif::{BinaryBytes, HumanCount};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::count::FileCount;
+use crate::event::display_path;
 use crate::scan::bulk::BulkTally;
-use crate::telemetry::events::display_path;
 
 /// Writes a line for each file that was read, and one for all of them if there are several.
 pub(super) fn write_table(out: &mut impl Write, names: &[String], files: &[FileCount]) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cli::state;
-use crate::service::socket;
+use crate::serve::socket;
 
 /// Where the socket of the service is.
 const OF_SERVICE: &str = "/run/spiketail";

@@ -14,16 +14,16 @@ const PRIOR_EVENTS: f64 = 0.5;
 /// whose shape is the number of events remembered, so that the next count is negative binomial with a dispersion of one over
 /// that number. Little known is thus little trusted, and no events are no certainty of none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Level {
+pub(super) struct SlowLevel {
     events: f64,
     buckets: f64,
     /// The sum of what the daily rhythm gave for the buckets.
     rhythm: f64,
 }
 
-impl Level {
-    pub(super) fn new() -> Level {
-        Level { events: 0.0, buckets: 0.0, rhythm: 0.0 }
+impl SlowLevel {
+    pub(super) fn new() -> SlowLevel {
+        SlowLevel { events: 0.0, buckets: 0.0, rhythm: 0.0 }
     }
 
     /// Takes in `n` buckets in a row of `count` each, of which each forgets all but `keep`.
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn many_buckets_at_once_are_as_many_in_turn() {
-        let mut one_by_one = Level::new();
+        let mut one_by_one = SlowLevel::new();
         one_by_one.learn(40.0, 1.0, 0.99, 1.0);
         let mut at_once = one_by_one;
         for _ in 0..500 {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn nothing_seen_is_not_nothing_expected() {
-        let mut level = Level::new();
+        let mut level = SlowLevel::new();
         assert!(level.expected(1.0, 0.6) > 0.0);
         level.learn(0.0, 1.0, 0.99, 100.0);
         assert!(level.expected(1.0, 0.6) > 0.0 && level.expected(1.0, 0.6) < 0.1);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_rhythm_raises_the_level_and_lowers_it_to_a_bound() {
-        let mut level = Level::new();
+        let mut level = SlowLevel::new();
         level.learn(10.0, 1.0, 0.99, 400.0);
         let usual = level.expected(1.0, 0.6);
         assert!((level.expected(2.0, 0.6) / usual - 2.0).abs() < 1e-9);

@@ -19,9 +19,9 @@ fn too_little_known_judges_nothing() {
     let mut baseline = by_the_minute();
     feed(&mut baseline, 0, 30, 5);
     let verdict = baseline.judge(30 * MINUTE_MS, 1_000);
-    assert_eq!(verdict.state, State::Learning);
+    assert_eq!(verdict.state, BaselineState::Learning);
     feed(&mut baseline, 30, 30, 5);
-    assert_eq!(baseline.judge(60 * MINUTE_MS, 1_000).state, State::Spike);
+    assert_eq!(baseline.judge(60 * MINUTE_MS, 1_000).state, BaselineState::Spike);
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_verdict_says_why() {
     let mut baseline = by_the_minute();
     feed(&mut baseline, 0, 600, 4);
     let verdict = baseline.judge(600 * MINUTE_MS, 57);
-    assert_eq!(verdict.state, State::Spike);
+    assert_eq!(verdict.state, BaselineState::Spike);
     assert!((verdict.expected - 4.0).abs() < 0.1 && (verdict.ratio - 14.2).abs() < 0.5, "{verdict:?}");
     let why = verdict.to_string();
     assert!(why.starts_with("57 where 4.0 are usual (14.2 times, p = 1e-"), "{why}");
@@ -39,10 +39,10 @@ fn a_verdict_says_why() {
 fn nothing_to_nothing_and_nothing_to_one_are_normal() {
     let mut baseline = by_the_minute();
     let verdict = feed(&mut baseline, 0, 3_000, 0);
-    assert_eq!((verdict.state, verdict.unlikely), (State::Normal, 0.0));
+    assert_eq!((verdict.state, verdict.unlikely), (BaselineState::Normal, 0.0));
     let one = baseline.judge(3_000 * MINUTE_MS, 1);
-    assert_eq!((one.state, one.ratio), (State::Normal, 1.0));
-    assert_eq!(baseline.judge(3_000 * MINUTE_MS, 20).state, State::Spike);
+    assert_eq!((one.state, one.ratio), (BaselineState::Normal, 1.0));
+    assert_eq!(baseline.judge(3_000 * MINUTE_MS, 20).state, BaselineState::Spike);
 }
 
 #[test]
@@ -50,12 +50,12 @@ fn a_spike_is_not_learned_while_it_lasts_but_in_the_end() {
     let mut baseline = by_the_minute();
     feed(&mut baseline, 0, 600, 100);
     let day = feed(&mut baseline, 600, 1_440, 400);
-    assert_eq!(day.state, State::Spike);
+    assert_eq!(day.state, BaselineState::Spike);
     assert!(day.expected < 130.0, "{day}");
     let third = feed(&mut baseline, 600 + 1_440, 2 * 1_440, 400);
-    assert_eq!(third.state, State::Spike);
+    assert_eq!(third.state, BaselineState::Spike);
     let fourth = feed(&mut baseline, 600 + 3 * 1_440, 1_440, 400);
-    assert_eq!(fourth.state, State::Normal, "{fourth}");
+    assert_eq!(fourth.state, BaselineState::Normal, "{fourth}");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_ramp_is_followed() {
         let count = (50.0 * ((minute % 720) as f64 / 120.0).exp2()) as u64;
         let count = if minute / 720 % 2 == 0 { count } else { 3_200 };
         let verdict = baseline.observe(minute * MINUTE_MS, count);
-        assert_ne!(verdict.state, State::Spike, "{minute}: {verdict}");
+        assert_ne!(verdict.state, BaselineState::Spike, "{minute}: {verdict}");
     }
 }
 
@@ -145,5 +145,5 @@ fn it_is_small_and_survives_being_written() {
     assert_eq!(read.judge(0, 100), baseline.judge(0, 100));
     let settings = BaselineSettings { factor: 9.0, ..*baseline.settings() };
     assert_eq!(read.clone().resume(settings).judge(0, 100).expected, baseline.judge(0, 100).expected);
-    assert_eq!(read.resume(BaselineSettings::new(1_000, 6_000)).judge(0, 100).state, State::Learning);
+    assert_eq!(read.resume(BaselineSettings::new(1_000, 6_000)).judge(0, 100).state, BaselineState::Learning);
 }

@@ -5,19 +5,19 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Alarms, Alert, transition};
+use super::{AlertEntry, AlertManager, transition};
 use crate::alert::fingerprint::fingerprint;
 use crate::alert::{AlertSpec, Scope};
-use crate::engine::plan::Compiled;
-use crate::engine::slot::FileKey;
+use crate::engine::entry::FileKey;
+use crate::engine::plan::CompiledPlan;
+use crate::event::{AlertEvent, AlertState};
 use crate::store::{AlertId, AlertRecord, TransitionRecord};
-use crate::telemetry::events::{AlertEvent, AlertState};
 
-impl Alarms {
-    /// Takes up what was remembered. Alerts by path follow their path, see [`Alarms::restore_path`].
+impl AlertManager {
+    /// Takes up what was remembered. Alerts by path follow their path, see [`AlertManager::restore_path`].
     pub(in crate::engine) fn restore(
         &mut self,
-        plan: &Compiled,
+        plan: &CompiledPlan,
         records: Vec<AlertRecord>,
         firing: Vec<TransitionRecord>,
     ) {
@@ -33,12 +33,14 @@ impl Alarms {
     }
 
     /// Alerts over a whole watch are there from the beginning: what is usual is learned from silence too.
-    pub(super) fn add_missing(&mut self, plan: &Compiled) {
+    pub(super) fn add_missing(&mut self, plan: &CompiledPlan) {
         for (watch, compiled) in plan.watches.iter().enumerate() {
             for number in compiled.alerts_by_rule.iter().flatten().copied() {
                 let spec = &plan.alerts[number];
                 if spec.scope == Scope::Watch {
-                    self.alerts.entry((number, watch, None)).or_insert_with(|| Alert::new(spec, None, None));
+                    self.alerts
+                        .entry((number, watch, None))
+                        .or_insert_with(|| AlertEntry::new(spec, None, None));
                 }
             }
         }
@@ -47,7 +49,7 @@ impl Alarms {
     /// Takes up what was remembered of the alerts by the path of `file`.
     pub(in crate::engine) fn restore_path(
         &mut self,
-        plan: &Compiled,
+        plan: &CompiledPlan,
         watch: usize,
         file: FileKey,
         path: &Path,
@@ -67,7 +69,7 @@ impl Alarms {
     /// Silence can be told only of what is known to be there.
     pub(in crate::engine) fn watch_path(
         &mut self,
-        plan: &Compiled,
+        plan: &CompiledPlan,
         watch: usize,
         file: FileKey,
         path: &Path,
@@ -75,13 +77,13 @@ impl Alarms {
         for number in plan.watches[watch].alerts_by_rule.iter().flatten().copied() {
             let spec = &plan.alerts[number];
             if spec.scope == Scope::Path && spec.condition.expects_lines() {
-                let new = || Alert::new(spec, None, Some(path));
+                let new = || AlertEntry::new(spec, None, Some(path));
                 self.alerts.entry((number, watch, Some(file))).or_insert_with(new);
             }
         }
     }
 
-    fn take_up(&mut self, plan: &Compiled, record: AlertRecord, file: Option<FileKey>) {
+    fn take_up(&mut self, plan: &CompiledPlan, record: AlertRecord, file: Option<FileKey>) {
         let number = plan.alerts.iter().position(|alert| alert.name == record.id.alert);
         let watch = plan.watches.iter().position(|watch| watch.name == record.id.watch);
         let (Some(number), Some(watch)) = (number, watch) else {
@@ -89,7 +91,7 @@ impl Alarms {
             self.ended.push(record.id);
             return;
         };
-        let alert = Alert {
+        let alert = AlertEntry {
             alarm: record.alarm.resume(&plan.alerts[number], self.clock.now()),
             path: record.id.path,
             samples: record.samples.into(),
@@ -98,7 +100,7 @@ impl Alarms {
     }
 
     /// Resolves what was told to be firing and can resolve no more: its alert is defined no longer, or otherwise.
-    pub(super) fn end_what_is_gone(&mut self, plan: &Compiled) {
+    pub(super) fn end_what_is_gone(&mut self, plan: &CompiledPlan) {
         let is_defined = |id: &AlertId| {
             plan.alerts.iter().any(|alert| alert.name == id.alert)
                 && plan.watches.iter().any(|watch| watch.name == id.watch)

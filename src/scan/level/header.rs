@@ -62,7 +62,7 @@ struct Word<'a> {
     is_enclosed: bool,
 }
 
-enum Step {
+enum HeaderStep {
     Found(Level),
     Next,
     End,
@@ -116,9 +116,9 @@ pub(super) fn level(line: &[u8], is_message: bool, of_json: Option<OfJson<'_>>) 
             continue;
         }
         match judge(&word(line, at, end), &mut seen) {
-            Step::Found(level) => return Some(level),
-            Step::Next => at = end,
-            Step::End => return None,
+            HeaderStep::Found(level) => return Some(level),
+            HeaderStep::Next => at = end,
+            HeaderStep::End => return None,
         }
     }
 }
@@ -187,41 +187,41 @@ fn pair(line: &[u8], at: usize, end: usize) -> (Option<Level>, usize) {
     (found.flatten(), end + 1 + taken)
 }
 
-fn judge(word: &Word<'_>, seen: &mut Seen) -> Step {
+fn judge(word: &Word<'_>, seen: &mut Seen) -> HeaderStep {
     if let Some(level) = word_level(word, seen) {
-        return Step::Found(level);
+        return HeaderStep::Found(level);
     }
     let (text, is_tag) = (word.text, word.after == b':' && word.next <= b' ');
     if is_tag && matches!(text, b"STATEMENT" | b"DETAIL" | b"HINT" | b"CONTEXT" | b"QUERY" | b"LOCATION") {
         // PostgreSQL explains the line before.
-        return Step::End;
+        return HeaderStep::End;
     }
     if text == b"PHP" {
         seen.is_php = true;
-        return Step::Next;
+        return HeaderStep::Next;
     }
     let is_time = is_time(text);
     if is_time && seen.prose == 0 {
         seen.is_at_time = true;
         seen.is_redis |=
             word.after == b':' && word.before <= b' ' && matches!(word.next, b'M' | b'S' | b'C' | b'X');
-        return Step::Next;
+        return HeaderStep::Next;
     }
     if seen.is_redis && text.len() == 1 {
-        return Step::Next;
+        return HeaderStep::Next;
     }
     seen.is_at_time = is_time;
     if is_tag && text.iter().any(u8::is_ascii_alphabetic) {
         seen.is_after_tag = true;
-        return Step::Next;
+        return HeaderStep::Next;
     }
     if seen.depth == 0 && is_prose(text) && word.after <= b' ' {
         seen.prose += 1;
         if seen.is_after_tag || seen.prose > PROSE_MAX {
-            return Step::End;
+            return HeaderStep::End;
         }
     }
-    Step::Next
+    HeaderStep::Next
 }
 
 fn word_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use regex_automata::meta::Regex;
 
 use super::*;
-use crate::scan::pattern::{Scope, parse};
+use crate::scan::pattern::{CaseScope, parse};
 
 const C: Option<Level> = Some(Level::Critical);
 const E: Option<Level> = Some(Level::Error);
@@ -159,13 +159,15 @@ fn lines_of_many_programs() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn finder(level: Level, scope: Scope) -> Regex {
+fn finder(level: Level, scope: CaseScope) -> Regex {
     let hir = parse(&candidates(level), false, scope).unwrap();
     Regex::builder().configure(Regex::config().utf8_empty(false)).build_from_hir(&hir).unwrap()
 }
 
 static FINDERS: LazyLock<Vec<(Level, [Regex; 2])>> = LazyLock::new(|| {
-    Level::ALL.map(|level| (level, [Scope::Line, Scope::Window].map(|scope| finder(level, scope)))).into()
+    Level::ALL
+        .map(|level| (level, [CaseScope::Line, CaseScope::Window].map(|scope| finder(level, scope))))
+        .into()
 });
 
 fn is_found(line: &[u8]) -> Result<(), TestCaseError> {
@@ -187,7 +189,7 @@ fn every_line_is_a_candidate_for_its_level() {
 
 #[test]
 fn few_other_lines_are_candidates() {
-    let finder = finder(Level::Error, Scope::Window);
+    let finder = finder(Level::Error, CaseScope::Window);
     let others = LINES.iter().filter(|(level, line)| *level < E && finder.is_match(line.as_bytes()));
     let others: Vec<_> =
         others.map(|(_, line)| line).filter(|line| !line.to_lowercase().contains("err")).collect();

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use crate::scan::timestamp::clock::Clock;
+use crate::scan::timestamp::clock::TimeOfDay;
 
 const DAY_MS: i64 = 86_400_000;
 /// How far lines may be out of order in an hour that comes twice.
@@ -12,7 +12,7 @@ const BACK_MS_MAX: i64 = 300_000;
 
 /// What was read from a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum StampReading {
     /// An instant, in milliseconds since 1970.
     At(i64),
     /// What a calendar and a clock show.
@@ -33,13 +33,13 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub(super) fn new(year: Option<u32>, month: u32, day: u32, clock: Clock) -> Stamp {
+    pub(super) fn new(year: Option<u32>, month: u32, day: u32, clock: TimeOfDay) -> Stamp {
         let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
         let year = year.map(|year| i16::try_from(year).unwrap_or(0));
         Stamp { year, month: small(month), day: small(day), ms: clock.ms, offset_s: clock.offset_s }
     }
 
-    pub(super) fn of_time(clock: Clock) -> Stamp {
+    pub(super) fn of_time(clock: TimeOfDay) -> Stamp {
         Stamp { year: None, month: 0, day: 0, ms: clock.ms, offset_s: clock.offset_s }
     }
 

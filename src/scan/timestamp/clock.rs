@@ -4,7 +4,7 @@ use crate::scan::timestamp::cursor::Cursor;
 
 /// A time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Clock {
+pub(super) struct TimeOfDay {
     /// Since midnight.
     pub(super) ms: u32,
     /// East of Greenwich, in seconds, if it says so.
@@ -14,7 +14,7 @@ pub(super) struct Clock {
 }
 
 /// Takes `10:00[:00[.123]] [AM] [zone]`; dots may stand for colons.
-pub(super) fn read(c: &mut Cursor<'_>) -> Option<Clock> {
+pub(super) fn read(c: &mut Cursor<'_>) -> Option<TimeOfDay> {
     let hour = c.one_or_two()?;
     let separator = c.one_of(b":.")?;
     // HealthApp writes single digits where others write two.
@@ -31,19 +31,19 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Option<Clock> {
 }
 
 /// Takes `100000[.123] [zone]`.
-pub(super) fn read_basic(c: &mut Cursor<'_>) -> Option<Clock> {
+pub(super) fn read_basic(c: &mut Cursor<'_>) -> Option<TimeOfDay> {
     let (hour, minute, second) = (c.digits(2)?, c.digits(2)?, c.digits(2)?);
     finish(c, hour, minute, Some(second))
 }
 
-fn finish(c: &mut Cursor<'_>, hour: u32, minute: u32, second: Option<u32>) -> Option<Clock> {
+fn finish(c: &mut Cursor<'_>, hour: u32, minute: u32, second: Option<u32>) -> Option<TimeOfDay> {
     let ms = if second.is_some() { fraction(c) } else { 0 };
     let hour = half_of_day(c, hour)?;
     let offset_s = zone(c);
     // A leap second is the next minute's first.
     let is_valid = hour < 24 && minute < 60 && second.unwrap_or(0) <= 60;
     let of_day = (hour * 3_600 + minute * 60 + second.unwrap_or(0)) * 1_000 + ms;
-    is_valid.then_some(Clock { ms: of_day, offset_s, has_seconds: second.is_some() })
+    is_valid.then_some(TimeOfDay { ms: of_day, offset_s, has_seconds: second.is_some() })
 }
 
 fn fraction(c: &mut Cursor<'_>) -> u32 {

@@ -1,9 +1,9 @@
 //! Where in a line its stamp stands, and in which shape.
 
 use crate::scan::json::{Members, Value};
-use crate::scan::timestamp::calendar::Reading;
+use crate::scan::timestamp::calendar::StampReading;
 use crate::scan::timestamp::format;
-use crate::scan::timestamp::format::Kind;
+use crate::scan::timestamp::format::FormatKind;
 use crate::scan::timestamp::shape::{OF_DIGITS, OF_LETTERS, Shape};
 
 /// How far into a line a stamp may begin, in bytes.
@@ -39,7 +39,7 @@ const KEYS: [&[u8]; 20] = [
 
 /// Where a stamp stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum StampPlace {
     /// At the beginning of this word, counted from 0.
     Word(u8),
     /// In this member of a JSON object, by its number in `KEYS`.
@@ -49,7 +49,7 @@ pub(super) enum Place {
 /// Where a stamp was found, and in which shape; `None` for one that a pattern describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
-    pub(super) place: Place,
+    pub(super) place: StampPlace,
     pub(super) shape: Option<Shape>,
 }
 
@@ -57,13 +57,13 @@ pub(super) struct Found {
 pub(super) type Doubt = (u8, i64);
 
 /// Reads the stamp at a place where one was found before.
-pub(super) fn at(line: &[u8], found: Found, kind: Option<&Kind>) -> Option<Reading> {
+pub(super) fn at(line: &[u8], found: Found, kind: Option<&FormatKind>) -> Option<StampReading> {
     match found.place {
-        Place::Word(word) => {
-            let start = Starts::new(line).nth(usize::from(word))?;
+        StampPlace::Word(word) => {
+            let start = WordStarts::new(line).nth(usize::from(word))?;
             read_one(line, start, found.shape, kind)
         }
-        Place::Member(key) => {
+        StampPlace::Member(key) => {
             let key = KEYS[usize::from(key)];
             let of_key = |(name, value): (&[u8], Value<'_>)| {
                 name.eq_ignore_ascii_case(key).then(|| member(value, found.shape, kind))?
@@ -73,10 +73,15 @@ pub(super) fn at(line: &[u8], found: Found, kind: Option<&Kind>) -> Option<Readi
     }
 }
 
-fn read_one(line: &[u8], start: usize, shape: Option<Shape>, kind: Option<&Kind>) -> Option<Reading> {
+fn read_one(
+    line: &[u8],
+    start: usize,
+    shape: Option<Shape>,
+    kind: Option<&FormatKind>,
+) -> Option<StampReading> {
     match (shape, kind) {
         (Some(shape), _) => shape.read(line, start),
-        (None, Some(Kind::Strptime(pattern))) => format::read(pattern, line, start),
+        (None, Some(FormatKind::Strptime(pattern))) => format::read(pattern, line, start),
         _ => None,
     }
 }
@@ -85,7 +90,7 @@ fn read_one(line: &[u8], start: usize, shape: Option<Shape>, kind: Option<&Kind>
 /// several shapes, that read the same bytes differently, is right.
 pub(super) fn anywhere(
     line: &[u8],
-    kind: Option<&Kind>,
+    kind: Option<&FormatKind>,
     words_max: usize,
     choose: &mut dyn FnMut(Shape, usize) -> Shape,
 ) -> Option<(Found, usize)> {
@@ -93,23 +98,23 @@ pub(super) fn anywhere(
     if line[trimmed..].starts_with(b"{")
         && let Some((key, shape)) = in_members(&line[trimmed..], kind)
     {
-        return Some((Found { place: Place::Member(key), shape }, 0));
+        return Some((Found { place: StampPlace::Member(key), shape }, 0));
     }
-    for (word, start) in Starts::new(line).enumerate().take(words_max.min(WORDS_MAX)) {
+    for (word, start) in WordStarts::new(line).enumerate().take(words_max.min(WORDS_MAX)) {
         if let Some(shape) = shape_at(line, word, start, kind) {
             let shape = shape.map(|shape| if kind.is_none() { choose(shape, start) } else { shape });
-            return Some((Found { place: Place::Word(word as u8), shape }, start));
+            return Some((Found { place: StampPlace::Word(word as u8), shape }, start));
         }
     }
     None
 }
 
 /// The shape that fits at `start`: none, one, or the pattern's.
-fn shape_at(line: &[u8], word: usize, start: usize, kind: Option<&Kind>) -> Option<Option<Shape>> {
+fn shape_at(line: &[u8], word: usize, start: usize, kind: Option<&FormatKind>) -> Option<Option<Shape>> {
     match kind {
-        Some(Kind::None) => None,
-        Some(Kind::Strptime(pattern)) => format::read(pattern, line, start).map(|_| None),
-        Some(Kind::Shapes(shapes)) => {
+        Some(FormatKind::None) => None,
+        Some(FormatKind::Strptime(pattern)) => format::read(pattern, line, start).map(|_| None),
+        Some(FormatKind::Shapes(shapes)) => {
             shapes.iter().find(|shape| shape.read(line, start).is_some()).map(|shape| Some(*shape))
         }
         None => {
@@ -150,13 +155,13 @@ fn has_time_key(before: &[u8]) -> bool {
     }
 }
 
-fn in_members(json: &[u8], kind: Option<&Kind>) -> Option<(u8, Option<Shape>)> {
+fn in_members(json: &[u8], kind: Option<&FormatKind>) -> Option<(u8, Option<Shape>)> {
     Members::new(json).find_map(|(name, value)| {
         let key = KEYS.iter().position(|key| key.eq_ignore_ascii_case(name))?;
         let shapes: Vec<Option<Shape>> = match kind {
-            Some(Kind::None) => return None,
-            Some(Kind::Strptime(_)) => vec![None],
-            Some(Kind::Shapes(shapes)) => shapes.iter().map(|shape| Some(*shape)).collect(),
+            Some(FormatKind::None) => return None,
+            Some(FormatKind::Strptime(_)) => vec![None],
+            Some(FormatKind::Shapes(shapes)) => shapes.iter().map(|shape| Some(*shape)).collect(),
             None => OF_DIGITS.iter().chain(OF_LETTERS).map(|shape| Some(*shape)).collect(),
         };
         let (shape, _) = shapes.into_iter().find_map(|shape| member(value, shape, kind))?;
@@ -165,7 +170,11 @@ fn in_members(json: &[u8], kind: Option<&Kind>) -> Option<(u8, Option<Shape>)> {
 }
 
 /// The time that a member holds: a text, a number, or what MongoDB and Log4j wrap it into.
-fn member(value: Value<'_>, shape: Option<Shape>, kind: Option<&Kind>) -> Option<(Option<Shape>, Reading)> {
+fn member(
+    value: Value<'_>,
+    shape: Option<Shape>,
+    kind: Option<&FormatKind>,
+) -> Option<(Option<Shape>, StampReading)> {
     match value {
         Value::Text(text) => read_one(text, 0, shape, kind).map(|reading| (shape, reading)),
         Value::Other(number) => {
@@ -184,7 +193,7 @@ fn member(value: Value<'_>, shape: Option<Shape>, kind: Option<&Kind>) -> Option
 
 /// A number of ten digits somewhere among the first words.
 pub(super) fn doubtful(line: &[u8]) -> Option<Doubt> {
-    Starts::new(line).enumerate().take(WORDS_MAX).find_map(|(word, start)| {
+    WordStarts::new(line).enumerate().take(WORDS_MAX).find_map(|(word, start)| {
         let is_apart = start == 0 || matches!(line[start - 1], b' ' | b'\t');
         let digits = line[start..].iter().take_while(|b| b.is_ascii_digit()).count();
         let ends = matches!(line.get(start + digits), Some(b' ' | b'\t'));
@@ -192,22 +201,22 @@ pub(super) fn doubtful(line: &[u8]) -> Option<Doubt> {
             return None;
         }
         match Shape::Epoch(None).read(line, start)? {
-            Reading::At(ms) => Some((word as u8, ms)),
-            Reading::Civil(_) => None,
+            StampReading::At(ms) => Some((word as u8, ms)),
+            StampReading::Civil(_) => None,
         }
     })
 }
 
 /// The places in the header of a line at which words begin.
-struct Starts<'a> {
+struct WordStarts<'a> {
     line: &'a [u8],
     at: usize,
 }
 
-impl<'a> Starts<'a> {
-    fn new(line: &'a [u8]) -> Starts<'a> {
+impl<'a> WordStarts<'a> {
+    fn new(line: &'a [u8]) -> WordStarts<'a> {
         let at = if line.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Starts { line: &line[..line.len().min(HEADER_BYTES_MAX + 64)], at }
+        WordStarts { line: &line[..line.len().min(HEADER_BYTES_MAX + 64)], at }
     }
 }
 
@@ -237,7 +246,7 @@ fn is_after_colour(line: &[u8], at: usize) -> bool {
     before.next() == Some(&b'[') && before.next() == Some(&b'\x1B')
 }
 
-impl Iterator for Starts<'_> {
+impl Iterator for WordStarts<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {

@@ -5,16 +5,16 @@ use std::str::FromStr;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{Offset, TimeZone};
 
-use crate::scan::timestamp::calendar::{Reading, Stamp};
+use crate::scan::timestamp::calendar::{Stamp, StampReading};
 use crate::scan::timestamp::epoch::Unit;
 use crate::scan::timestamp::shape::Shape;
 
 /// How a file writes its times, where that is not to be found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Format(pub(super) Kind);
+pub struct TimeFormat(pub(super) FormatKind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FormatKind {
     /// Lines are as old as their arrival.
     None,
     Shapes(&'static [Shape]),
@@ -71,26 +71,26 @@ fn names() -> String {
     format!("{}, \"arrival\"", names.join(", "))
 }
 
-impl FromStr for Format {
+impl FromStr for TimeFormat {
     type Err = FormatError;
 
     /// A name, `arrival` for no format at all, or a pattern with per cent signs.
-    fn from_str(text: &str) -> Result<Format, FormatError> {
+    fn from_str(text: &str) -> Result<TimeFormat, FormatError> {
         if text.contains('%') {
             return pattern(text);
         }
         if text == "arrival" {
-            return Ok(Format(Kind::None));
+            return Ok(TimeFormat(FormatKind::None));
         }
         let named = NAMED.iter().find(|(name, _)| *name == text);
         named
-            .map(|(_, shapes)| Format(Kind::Shapes(shapes)))
+            .map(|(_, shapes)| TimeFormat(FormatKind::Shapes(shapes)))
             .ok_or_else(|| FormatError::Unknown(text.to_owned()))
     }
 }
 
 /// Writes a time with the pattern and reads it again: what is wrong with it shows here, not at the first line.
-fn pattern(text: &str) -> Result<Format, FormatError> {
+fn pattern(text: &str) -> Result<TimeFormat, FormatError> {
     let wrong = |e: jiff::Error| FormatError::Pattern(text.to_owned(), e.to_string());
     let sample =
         jiff::civil::date(2026, 11, 22).at(10, 1, 2, 345_000_000).to_zoned(TimeZone::UTC).map_err(wrong)?;
@@ -99,18 +99,18 @@ fn pattern(text: &str) -> Result<Format, FormatError> {
     if broken_down(&read).is_none() {
         return Err(FormatError::NoTime(text.to_owned()));
     }
-    Ok(Format(Kind::Strptime(text.into())))
+    Ok(TimeFormat(FormatKind::Strptime(text.into())))
 }
 
 /// Reads the time that begins at `at` with a pattern.
-pub(super) fn read(pattern: &str, line: &[u8], at: usize) -> Option<Reading> {
+pub(super) fn read(pattern: &str, line: &[u8], at: usize) -> Option<StampReading> {
     let (time, _) = BrokenDownTime::parse_prefix(pattern, line.get(at..)?).ok()?;
     broken_down(&time)
 }
 
-fn broken_down(time: &BrokenDownTime) -> Option<Reading> {
+fn broken_down(time: &BrokenDownTime) -> Option<StampReading> {
     if let Some(instant) = time.timestamp() {
-        return Some(Reading::At(instant.as_millisecond()));
+        return Some(StampReading::At(instant.as_millisecond()));
     }
     let part = |part: Option<i8>| part.and_then(|part| u8::try_from(part).ok());
     let date = time.to_date().ok();
@@ -125,7 +125,7 @@ fn broken_down(time: &BrokenDownTime) -> Option<Reading> {
         ms: (hour * 3_600 + minute * 60 + second) * 1_000 + nanosecond / 1_000_000,
         offset_s: time.offset().map(Offset::seconds),
     };
-    stamp.is_valid().then_some(Reading::Civil(stamp))
+    stamp.is_valid().then_some(StampReading::Civil(stamp))
 }
 
 /// The zone that a configuration names: `local`, `UTC`, `+02:00` or `Europe/Berlin`.
@@ -153,16 +153,16 @@ mod tests {
     #[test]
     fn names_and_patterns() {
         for (name, _) in NAMED {
-            name.parse::<Format>().unwrap();
+            name.parse::<TimeFormat>().unwrap();
         }
         for pattern in ["%Y-%m-%d %H:%M:%S", "%d.%m.%y %T%.f", "%s", "%b %e %T", "%Y%m%d %I:%M %p", "%H:%M"] {
-            assert!(pattern.parse::<Format>().is_ok(), "{pattern}");
+            assert!(pattern.parse::<TimeFormat>().is_ok(), "{pattern}");
         }
     }
 
     #[test]
     fn what_cannot_be_used_says_why() {
-        let error = |text: &str| text.parse::<Format>().unwrap_err().to_string();
+        let error = |text: &str| text.parse::<TimeFormat>().unwrap_err().to_string();
         assert!(error("rfc").contains("\"rfc3339\""), "{}", error("rfc"));
         assert!(error("%Y-%m-%d").contains("add %H:%M:%S"), "{}", error("%Y-%m-%d"));
         assert!(error("%Y %&").contains("cannot be used"), "{}", error("%Y %&"));

@@ -3,7 +3,7 @@
 //! A shape fixes the order of the date's parts. Separators, fraction, zone and the half of the day are read as they come,
 //! so one shape stands for a dozen layouts.
 
-use crate::scan::timestamp::calendar::{Reading, Stamp};
+use crate::scan::timestamp::calendar::{Stamp, StampReading};
 use crate::scan::timestamp::clock;
 use crate::scan::timestamp::cursor::Cursor;
 use crate::scan::timestamp::epoch;
@@ -80,11 +80,11 @@ impl Shape {
     }
 
     /// Reads the stamp of this shape that begins at `at`.
-    pub(super) fn read(self, line: &[u8], at: usize) -> Option<Reading> {
+    pub(super) fn read(self, line: &[u8], at: usize) -> Option<StampReading> {
         let mut cursor = Cursor::new(line, at);
         let c = &mut cursor;
         let stamp = match self {
-            Shape::Epoch(unit) => return epoch::read(c, unit).map(Reading::At),
+            Shape::Epoch(unit) => return epoch::read(c, unit).map(StampReading::At),
             Shape::YearMonthDay => year_month_day(c),
             Shape::Basic => basic(c),
             Shape::ShortBasic => short_basic(c),
@@ -99,7 +99,7 @@ impl Shape {
             Shape::Klog => klog(c),
             Shape::TimeOfDay => time_of_day(c),
         }?;
-        (c.is_at_end_of_word() && stamp.is_valid()).then_some(Reading::Civil(stamp))
+        (c.is_at_end_of_word() && stamp.is_valid()).then_some(StampReading::Civil(stamp))
     }
 }
 

@@ -31,7 +31,8 @@ fn lines_of_many_programs() {
         let mut detector = detector(None, "UTC");
         for turn in 0..3 {
             let read = detector.read(line.as_bytes(), arrival);
-            let is_near = read.source == Source::Stamped && read.at_ms.div_euclid(1_000) == wanted / 1_000;
+            let is_near =
+                read.source == TimeOrigin::Stamped && read.at_ms.div_euclid(1_000) == wanted / 1_000;
             if !is_near {
                 wrong.push(format!("{:?} {} in turn {turn}: {line}", read.source, shown(read.at_ms)));
                 break;
@@ -61,7 +62,7 @@ fn lines_without_a_stamp() {
         "abc1122 10:00:00",
     ] {
         let read = detector(None, "UTC").read(line.as_bytes(), ms(ARRIVAL));
-        assert_eq!(read, EventTime { at_ms: ms(ARRIVAL), source: Source::Arrived }, "{line}");
+        assert_eq!(read, EventTime { at_ms: ms(ARRIVAL), source: TimeOrigin::Arrived }, "{line}");
     }
 }
 
@@ -103,15 +104,15 @@ fn a_format_may_be_set() {
             let read = detector.read(line.as_bytes(), ms(ARRIVAL));
             assert_eq!(
                 (shown(read.at_ms), read.source),
-                (shown(wanted), Source::Stamped),
+                (shown(wanted), TimeOrigin::Stamped),
                 "{format}: {line}"
             );
         }
     }
     let none = detector(Some("arrival"), "UTC").read(b"2026-11-22T09:00:00Z x", ms(ARRIVAL));
-    assert_eq!(none.source, Source::Arrived);
+    assert_eq!(none.source, TimeOrigin::Arrived);
     let other = detector(Some("epoch"), "UTC").read(b"2026-11-22T09:00:00Z x", ms(ARRIVAL));
-    assert_eq!(other.source, Source::Arrived);
+    assert_eq!(other.source, TimeOrigin::Arrived);
 }
 
 #[test]
@@ -154,12 +155,12 @@ fn late_and_future_stamps_are_told() {
     let mut detector = detector(None, "UTC");
     let arrival = ms(ARRIVAL);
     let mut source = |line: &str| detector.read(line.as_bytes(), arrival);
-    assert_eq!(source("2026-11-22T10:04:59Z").source, Source::Stamped);
+    assert_eq!(source("2026-11-22T10:04:59Z").source, TimeOrigin::Stamped);
     let future = source("2026-11-22T10:06:00Z");
-    assert_eq!(future, EventTime { at_ms: arrival, source: Source::Future });
-    assert_eq!(source("2026-11-16T10:00:00Z").source, Source::Stamped);
+    assert_eq!(future, EventTime { at_ms: arrival, source: TimeOrigin::Future });
+    assert_eq!(source("2026-11-16T10:00:00Z").source, TimeOrigin::Stamped);
     let late = source("2026-11-15T10:00:00Z");
-    assert_eq!(late, EventTime { at_ms: ms("2026-11-15T10:00:00Z"), source: Source::Late });
+    assert_eq!(late, EventTime { at_ms: ms("2026-11-15T10:00:00Z"), source: TimeOrigin::Late });
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn a_date_in_a_message_is_no_stamp_of_a_settled_file() {
         detector.read(b"2026-11-22T10:00:00Z host app x", ms(ARRIVAL));
     }
     let read = detector.read(b"  the certificate of a host expired at 2020-01-01 00:00:00 UTC", ms(ARRIVAL));
-    assert_eq!(read.source, Source::Arrived);
+    assert_eq!(read.source, TimeOrigin::Arrived);
     // A second format in one file is.
     let read = detector.read(b"[22/Nov/2026:09:59:00 +0000] x", ms(ARRIVAL));
     assert_eq!(shown(read.at_ms), "2026-11-22T09:59:00Z");
@@ -296,8 +297,8 @@ fn a_file_whose_lines_get_stamps_late_is_understood_in_the_end() {
     let (arrival, line) = (ms(ARRIVAL), b"2026-11-22T09:00:00Z ERROR");
     let mut detector = detector(None, "UTC");
     for _ in 0..1_000 {
-        assert_eq!(detector.read(b"no stamp", arrival).source, Source::Arrived);
+        assert_eq!(detector.read(b"no stamp", arrival).source, TimeOrigin::Arrived);
     }
-    assert!((0..64).any(|_| detector.read(line, arrival).source == Source::Stamped));
-    assert_eq!(detector.read(line, arrival).source, Source::Stamped);
+    assert!((0..64).any(|_| detector.read(line, arrival).source == TimeOrigin::Stamped));
+    assert_eq!(detector.read(line, arrival).source, TimeOrigin::Stamped);
 }

@@ -1,0 +1,218 @@
+//! What is known of one series of matching lines, as far as a condition needs it. It is persisted whole.
+//!
+//! | condition | what is kept | bytes at most |
+//! |---|---|---|
+//! | `count`, `rate` | 62 buckets | 1,000 |
+//! | `share` | twice that | 2,000 |
+//! | `spike` | 62 buckets and the baseline | 4,000 |
+//! | `silence`, `new` | when the newest line was written | 32 |
+
+use serde::{Deserialize, Serialize};
+
+use crate::detect::Millis;
+use crate::detect::condition::{Condition, Observation, per_second, share};
+use crate::detect::series::Series;
+use crate::detect::spike::Spike;
+
+/// See the [module](self).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConditionState {
+    /// Counts within a sliding window.
+    Window(Series),
+    /// The same for matching lines and for all lines.
+    Share {
+        /// Matching lines.
+        matched: Series,
+        /// All lines.
+        lines: Series,
+    },
+    /// Counts within a sliding window, and what is usual.
+    Spike(Box<Spike>),
+    /// When the newest matching line was written, or since when there was none.
+    Silence {
+        /// In milliseconds since the epoch.
+        last_ms: Millis,
+    },
+    /// When the newest matching line was written, if there ever was one.
+    New {
+        /// In milliseconds since the epoch.
+        last_ms: Option<Millis>,
+        /// How many lines were written at that time if they were new, else 0.
+        fresh: u64,
+    },
+}
+
+impl ConditionState {
+    /// What is known of a series that has been watched since `since_ms` and of which nothing came yet.
+    #[must_use]
+    pub fn new(condition: &Condition, since_ms: Millis) -> ConditionState {
+        match condition {
+            Condition::Count { window_ms, .. } | Condition::Rate { window_ms, .. } => {
+                ConditionState::Window(Series::new(*window_ms))
+            }
+            Condition::Share { window_ms, .. } => {
+                ConditionState::Share { matched: Series::new(*window_ms), lines: Series::new(*window_ms) }
+            }
+            Condition::Spike(settings) => {
+                let mut spike = Spike::new(*settings);
+                spike.add(since_ms, 0);
+                ConditionState::Spike(Box::new(spike))
+            }
+            Condition::Silence { .. } => ConditionState::Silence { last_ms: since_ms },
+            Condition::New { .. } => ConditionState::New { last_ms: None, fresh: 0 },
+        }
+    }
+
+    /// What is known, under a condition that may have changed at `now_ms`. What does not fit it begins anew.
+    #[must_use]
+    pub fn resume(self, condition: &Condition, now_ms: Millis) -> ConditionState {
+        let window_ms = condition.window_ms();
+        match (self, condition) {
+            (ConditionState::Spike(spike), Condition::Spike(settings)) => {
+                ConditionState::Spike(Box::new(spike.resume(*settings)))
+            }
+            (gauge @ ConditionState::Window(_), Condition::Count { .. } | Condition::Rate { .. })
+            | (gauge @ ConditionState::Share { .. }, Condition::Share { .. })
+                if gauge.window_ms() == window_ms =>
+            {
+                gauge
+            }
+            (gauge @ ConditionState::Silence { .. }, Condition::Silence { .. })
+            | (gauge @ ConditionState::New { .. }, Condition::New { .. }) => gauge,
+            _ => ConditionState::new(condition, now_ms),
+        }
+    }
+
+    /// The same, to judge what was written at `at_ms` and after, long before what it has seen: only what is usual is kept.
+    #[must_use]
+    pub fn rewound(&self, condition: &Condition, at_ms: Millis) -> ConditionState {
+        match self {
+            ConditionState::Spike(spike) => ConditionState::Spike(Box::new(spike.rewound(at_ms))),
+            _ => ConditionState::new(condition, at_ms),
+        }
+    }
+
+    /// Adds `matched` matching lines, of `lines` lines in all, that were written at `at_ms`, to what was evaluated up to
+    /// `judged_ms`.
+    pub fn add(&mut self, condition: &Condition, at_ms: Millis, judged_ms: Millis, matched: u64, lines: u64) {
+        let now_ms = at_ms.max(judged_ms);
+        match self {
+            ConditionState::Window(series) => series.add(at_ms, matched),
+            ConditionState::Share { matched: series, lines: all } => {
+                series.add(at_ms, matched);
+                all.add(at_ms, lines);
+            }
+            ConditionState::Spike(spike) => spike.add(at_ms, matched),
+            ConditionState::Silence { last_ms } if matched > 0 => *last_ms = at_ms.max(*last_ms),
+            ConditionState::New { last_ms, fresh } if matched > 0 => {
+                let quiet_ms = if let Condition::New { quiet_ms } = condition { *quiet_ms } else { None };
+                let is_quiet = |last: Millis| quiet_ms.is_some_and(|quiet| now_ms - last > quiet);
+                *fresh = match *last_ms {
+                    Some(last) if last == now_ms && *fresh > 0 => *fresh + matched,
+                    last if last.is_none_or(is_quiet) => matched,
+                    _ => 0,
+                };
+                *last_ms = Some(now_ms);
+            }
+            ConditionState::Silence { .. } | ConditionState::New { .. } => {}
+        }
+    }
+
+    /// Evaluates `condition` as of `at_ms`.
+    pub fn observe(&mut self, condition: &Condition, at_ms: Millis) -> Observation {
+        match (self, condition) {
+            (ConditionState::Window(series), Condition::Count { over, .. }) => {
+                let count = series.count(at_ms);
+                Observation { holds: count > *over, count, ..Observation::default() }
+            }
+            (ConditionState::Window(series), Condition::Rate { over, at_least, window_ms }) => {
+                let count = series.count(at_ms);
+                let holds = count >= *at_least && per_second(count, *window_ms) > *over;
+                Observation { holds, count, ..Observation::default() }
+            }
+            (ConditionState::Share { matched, lines }, Condition::Share { over, at_least, .. }) => {
+                let (count, lines) = (matched.count(at_ms), lines.count(at_ms));
+                let holds = count >= *at_least && share(count, lines) > *over;
+                Observation { holds, count, lines: Some(lines.max(count)), ..Observation::default() }
+            }
+            (ConditionState::Spike(spike), Condition::Spike(_)) => {
+                let seen = spike.observe(at_ms);
+                let is_known = !seen.is_learning;
+                Observation {
+                    holds: seen.holds,
+                    count: seen.count,
+                    expected: is_known.then_some(seen.expected),
+                    unlikely: is_known.then_some(seen.unlikely),
+                    lines: None,
+                }
+            }
+            (ConditionState::Silence { last_ms }, Condition::Silence { window_ms }) => {
+                Observation { holds: at_ms - *last_ms >= *window_ms, ..Observation::default() }
+            }
+            (ConditionState::New { last_ms, fresh }, Condition::New { .. }) => {
+                let holds = *fresh > 0 && *last_ms == Some(at_ms);
+                Observation { holds, count: *fresh, ..Observation::default() }
+            }
+            // A gauge is made for its condition.
+            _ => Observation::default(),
+        }
+    }
+
+    /// When the observation may next change after `at_ms` although nothing is added, in milliseconds since the epoch.
+    #[must_use]
+    pub fn next_change(&self, condition: &Condition, at_ms: Millis) -> Option<Millis> {
+        match self {
+            ConditionState::Window(series) => series.next_expiry(),
+            // Without a match the share is nothing of however many.
+            ConditionState::Share { matched, .. } if matched.is_empty() => None,
+            ConditionState::Share { matched, lines } => {
+                matched.next_expiry().into_iter().chain(lines.next_expiry()).min()
+            }
+            ConditionState::Spike(spike) => spike.next_change(),
+            ConditionState::Silence { last_ms } => {
+                let silent = last_ms.saturating_add(condition.window_ms());
+                (silent > at_ms).then_some(silent)
+            }
+            ConditionState::New { last_ms, fresh } => last_ms.filter(|_| *fresh > 0).map(|last| last + 1),
+        }
+        .map(|change| change.max(at_ms + 1))
+    }
+
+    /// Whether it says no more than a new one would.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match self {
+            ConditionState::Window(series) => series.is_empty(),
+            ConditionState::Share { matched, lines } => matched.is_empty() && lines.is_empty(),
+            ConditionState::Spike(_) | ConditionState::Silence { .. } => false,
+            ConditionState::New { last_ms, .. } => last_ms.is_none(),
+        }
+    }
+
+    /// Matching lines within the window, as of when it was evaluated last.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self {
+            ConditionState::Window(series) | ConditionState::Share { matched: series, .. } => series.sum(),
+            ConditionState::Spike(spike) => spike.count(),
+            ConditionState::Silence { .. } => 0,
+            ConditionState::New { fresh, .. } => *fresh,
+        }
+    }
+
+    /// Whether what was written long ago can be told apart from what is written now.
+    #[must_use]
+    pub fn has_window(&self) -> bool {
+        !matches!(self, ConditionState::Silence { .. } | ConditionState::New { .. })
+    }
+
+    fn window_ms(&self) -> Millis {
+        match self {
+            ConditionState::Window(series) | ConditionState::Share { matched: series, .. } => {
+                series.window_ms()
+            }
+            _ => 0,
+        }
+    }
+}

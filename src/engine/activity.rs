@@ -1,0 +1,127 @@
+//! What happened to each path lately: matching lines by minute over the last hour, and the last few changes of the file.
+//!
+//! Only paths at which something happened have an entry, and each entry is bounded.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::detect::Millis;
+use crate::engine::entry::FileKey;
+use crate::event::FileEventKind;
+
+/// How many minutes are kept.
+pub const MINUTES: i64 = 60;
+/// How many changes are kept.
+const CHANGES_MAX: usize = 8;
+/// A reason is cut to so many characters.
+const REASON_CHARS_MAX: usize = 200;
+
+/// Something that happened to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastChange {
+    /// When, in milliseconds since the epoch.
+    pub at_ms: Millis,
+    /// What.
+    pub change: FileEventKind,
+    /// How that was found out.
+    pub reason: String,
+}
+
+/// What happened at one path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PathActivity {
+    /// Matching lines of all rules by minute since the epoch, oldest first; minutes without any are not there.
+    minutes: VecDeque<(i64, u64)>,
+    /// The last changes, oldest first.
+    pub changes: VecDeque<PastChange>,
+}
+
+impl PathActivity {
+    /// Matching lines in each of the last [`MINUTES`] minutes up to `now_ms`, oldest first.
+    #[must_use]
+    pub fn per_minute(&self, now_ms: Millis) -> Vec<u64> {
+        let first = now_ms.div_euclid(60_000) - MINUTES + 1;
+        let mut counts = vec![0; MINUTES as usize];
+        for (minute, n) in &self.minutes {
+            if let Some(count) = usize::try_from(minute - first).ok().and_then(|at| counts.get_mut(at)) {
+                *count += n;
+            }
+        }
+        counts
+    }
+
+    /// Matching lines a second over this minute and the one before it.
+    #[must_use]
+    pub fn rate(&self, now_ms: Millis) -> f64 {
+        let counts = self.per_minute(now_ms);
+        let lines: u64 = counts.iter().rev().take(2).sum();
+        lines as f64 / (60.0 + now_ms.rem_euclid(60_000) as f64 / 1e3)
+    }
+
+    fn add(&mut self, minute: i64, n: u64) {
+        match self.minutes.iter_mut().find(|(known, _)| *known == minute) {
+            Some((_, count)) => *count += n,
+            None => {
+                let at = self.minutes.partition_point(|(known, _)| *known < minute);
+                self.minutes.insert(at, (minute, n));
+                if self.minutes.len() as i64 > MINUTES {
+                    self.minutes.pop_front();
+                }
+            }
+        }
+    }
+}
+
+/// What happened at all paths.
+#[derive(Debug, Default)]
+pub(super) struct Activity(HashMap<FileKey, PathActivity>);
+
+impl Activity {
+    /// Takes in that `n` lines matched at each of `times`, in milliseconds since the epoch.
+    pub(super) fn count(&mut self, key: FileKey, times: impl Iterator<Item = (Millis, u64)>, now_ms: Millis) {
+        let first = now_ms.div_euclid(60_000) - MINUTES + 1;
+        for (at_ms, n) in times {
+            let minute = at_ms.div_euclid(60_000);
+            if minute >= first {
+                self.0.entry(key).or_default().add(minute, n);
+            }
+        }
+    }
+
+    pub(super) fn happened(&mut self, key: FileKey, at_ms: Millis, change: FileEventKind, reason: &str) {
+        let changes = &mut self.0.entry(key).or_default().changes;
+        if changes.len() == CHANGES_MAX {
+            changes.pop_front();
+        }
+        let reason = reason.chars().take(REASON_CHARS_MAX).collect();
+        changes.push_back(PastChange { at_ms, change, reason });
+    }
+
+    pub(super) fn forget(&mut self, key: FileKey) {
+        self.0.remove(&key);
+    }
+
+    pub(super) fn all(&self) -> Vec<PathActivity> {
+        self.0.values().cloned().collect()
+    }
+
+    pub(super) fn get(&self, key: FileKey) -> Option<&PathActivity> {
+        self.0.get(&key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes_are_kept_for_an_hour() {
+        let mut recent = PathActivity::default();
+        (0..100).for_each(|minute| recent.add(minute, 2));
+        recent.add(99, 1);
+        let now_ms = 99 * 60_000 + 30_000;
+        let counts = recent.per_minute(now_ms);
+        assert_eq!((counts.len(), counts[0], counts[59]), (60, 2, 3));
+        assert!((recent.rate(now_ms) - 5.0 / 90.0).abs() < 1e-9);
+        assert_eq!(recent.per_minute(now_ms + 59 * 60_000).iter().sum::<u64>(), 3);
+    }
+}

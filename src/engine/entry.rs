@@ -1,0 +1,129 @@
+//! A watched path, between its turns and during one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::detect::Millis;
+use crate::engine::open_files::OpenState;
+use crate::engine::plan::CompiledPlan;
+use crate::file::checkpoint::TailCheckpoint;
+use crate::file::identity::Identity;
+use crate::file::ownership::ReadPosition;
+use crate::file::tailer::Tailer;
+
+/// The number of a watched path, never used again for another.
+pub type FileKey = u64;
+
+/// A turn that begins this soon after its event, in milliseconds, was prompt: nothing else can have happened meanwhile
+/// that would not have been looked at.
+const PROMPT_MS: Millis = 100;
+
+/// What a status event says of a file: offset and size in bytes, how many files have stood at the path, and why it
+/// cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileStatus {
+    /// Judged up to here.
+    pub offset: u64,
+    /// Size at the last look.
+    pub size: u64,
+    /// How many files have stood at the path.
+    pub generation: u64,
+    /// Why the file cannot be read.
+    pub trouble: Option<String>,
+}
+
+impl FileStatus {
+    /// How `tail` stands between two turns.
+    pub(super) fn of(tail: &Tailer) -> FileStatus {
+        let (offset, size) = tail.position().unwrap_or_default();
+        let trouble = tail.trouble().map(str::to_owned);
+        FileStatus { offset, size, generation: tail.generation(), trouble }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TurnPhase {
+    Idle,
+    Queued,
+    Running,
+    /// A hint came while its turn was running: another turn follows.
+    RunningAgain,
+}
+
+/// Why a file is put into the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeReason {
+    /// The kernel told of a change at this time.
+    Event(Millis),
+    /// Anything else.
+    Other,
+}
+
+/// A watched path.
+pub struct FileEntry {
+    pub(super) watch: usize,
+    pub(super) path: Arc<Path>,
+    pub(super) phase: TurnPhase,
+    /// Taken out while a worker runs its turn.
+    pub(super) tail: Option<Box<Tailer>>,
+    pub(super) gone_since: Option<Millis>,
+    pub(super) used: Millis,
+    /// How many sweeps in a row have found nothing new.
+    pub(super) quiet_sweeps: u8,
+    /// When the event came that the next turn is for; `None` if it is for anything else.
+    pub(super) event_at: Option<Millis>,
+    pub(super) open: OpenState,
+}
+
+impl FileEntry {
+    /// Number of its watch.
+    #[must_use]
+    pub fn watch(&self) -> usize {
+        self.watch
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins a turn.
+    pub(super) fn begin(&mut self, key: FileKey, plan: &Arc<CompiledPlan>, now: Millis) -> Option<TurnJob> {
+        let tail = self.tail.take()?;
+        self.phase = TurnPhase::Running;
+        let is_prompt = self.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
+        Some(TurnJob { key, watch: self.watch, tail, plan: Arc::clone(plan), is_prompt })
+    }
+}
+
+/// What is known of a file while a worker has its tail.
+pub(super) struct InProgress {
+    pub(super) status: FileStatus,
+    /// When the turn began.
+    pub(super) began: Millis,
+}
+
+/// A turn to be taken.
+pub struct TurnJob {
+    /// Which file.
+    pub key: FileKey,
+    /// Number of its watch.
+    pub watch: usize,
+    /// The file's tail; to be given back.
+    pub tail: Box<Tailer>,
+    /// The plan to work by.
+    pub plan: Arc<CompiledPlan>,
+    /// Whether the turn comes right after the event that it was asked for by.
+    pub is_prompt: bool,
+}
+
+/// What is left of a file that is no longer watched.
+pub struct RemovedFile {
+    /// Which file it was.
+    pub key: FileKey,
+    /// Where reading stopped.
+    pub tail: TailCheckpoint,
+    /// The files that were read, each with how far.
+    pub marks: Vec<(Identity, ReadPosition)>,
+}

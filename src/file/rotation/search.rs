@@ -1,0 +1,421 @@
+//! Finds what rotation did with a file that is no longer where it was: renamed, copied or compressed, and which files
+//! stood at the path between it and the one that stands there now.
+//!
+//! A name only makes a file a candidate. What it is, its inode says, or its head and the bytes before the offset.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::file::archive::Archive;
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::identity::{Fingerprint, HEAD_BYTES, Identity};
+use crate::file::ownership::{Owner, Ownership};
+use crate::file::rotation::names::{self, is_rotated, uncompressed};
+use crate::file::vfs::{FileHandle, Filesystem};
+use crate::sys::open::{OpenError, Stat, classify};
+
+/// Stamps that are further ahead of the clock than this, in nanoseconds, were made before someone set it back. A turn may
+/// last a while.
+const AHEAD_NS: i64 = 600_000_000_000;
+
+/// At most this many directories below a path's own are looked into for rotated files.
+const SUBDIRECTORIES_MAX: usize = 64;
+
+/// At most this many files of a directory are examined by inode alone, without a name that rotation gives.
+const STRANGERS_MAX: usize = 4_096;
+
+/// So often is a search made again because rotation moved files meanwhile.
+const ROUNDS_MAX: u32 = 8;
+
+/// At most this many files that stood at a path unseen are read; more would mean that names mislead us.
+const UNSEEN_MAX: usize = 256;
+
+/// A file beside the path that rotation may have put there.
+#[derive(Debug, Clone)]
+struct Sibling {
+    path: PathBuf,
+    /// Whether its name is one that rotation gives.
+    is_rotated: bool,
+    is_compressed: bool,
+    /// Its stat, if its name is one that rotation gives and it is a regular file.
+    stat: Option<Stat>,
+}
+
+impl Sibling {
+    fn identity(&self) -> Option<Identity> {
+        self.stat.as_ref().map(Identity::from)
+    }
+}
+
+/// Which names may belong to the former files of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NameSet {
+    /// Those that rotation makes of its own.
+    Rotated,
+    /// Those as well that rotation makes of a name from which its own was made: `app.log.1` becomes `app.log.2.gz`.
+    Related,
+}
+
+/// A file of a path, found under another name.
+pub struct FoundFile {
+    /// The open file.
+    pub file: Arc<dyn FileHandle>,
+    /// Its stat when it was opened.
+    pub stat: Stat,
+    /// Whether it is compressed.
+    pub is_compressed: bool,
+}
+
+impl FoundFile {
+    /// Which file it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::from(&self.stat)
+    }
+}
+
+impl FoundFile {
+    /// The same, as it is now.
+    fn again(&self) -> Option<FoundFile> {
+        let (file, is_compressed) = (Arc::clone(&self.file), self.is_compressed);
+        Some(FoundFile { stat: file.stat().ok()?, file, is_compressed })
+    }
+}
+
+/// What became of a file.
+pub enum SearchResult {
+    /// Here it is, or a copy that holds at least what was judged.
+    Found(FoundFile),
+    /// Here it is, but what was judged is no longer in it.
+    Rewritten(FoundFile),
+    /// It is being read already, by this path or another.
+    ReadElsewhere,
+    /// It may be in a file that cannot be opened, and why that is.
+    Obstructed(SearchObstacle),
+    /// It is nowhere to be found.
+    Lost,
+}
+
+/// Why a file or directory could not be looked into.
+#[derive(Debug)]
+pub struct SearchObstacle {
+    /// For people.
+    pub text: String,
+    /// Whether it was for want of a descriptor.
+    pub is_starved: bool,
+}
+
+/// Looks for the former files of one path.
+pub struct RotationSearch<'a> {
+    /// Where to look.
+    pub filesystem: &'a dyn Filesystem,
+    /// Who reads which file.
+    pub claims: &'a Ownership,
+    /// For whom.
+    pub owner: Owner,
+    /// The path that the files stood at.
+    pub path: &'a Path,
+    /// What time it is, on the clock that stamps files, in nanoseconds since the epoch.
+    pub now_ns: i64,
+    /// What was in the way, if anything was.
+    pub obstacle: RefCell<Option<SearchObstacle>>,
+}
+
+impl RotationSearch<'_> {
+    /// Looks for the file that `place` remembers: by its inode, or else for a copy by its contents. `is_gone` says that
+    /// the inode itself does not hold the contents any longer.
+    #[must_use]
+    pub fn locate(&self, place: &FileCheckpoint, is_gone: bool) -> SearchResult {
+        self.while_still(NameSet::Related, |siblings| self.locate_among(siblings, place, is_gone))
+    }
+
+    fn locate_among(&self, siblings: &[Sibling], place: &FileCheckpoint, is_gone: bool) -> SearchResult {
+        if !is_gone && let Some(found) = self.by_identity(siblings, place.identity) {
+            let is_unread = place.mark.head.len == 0;
+            return match self.unless_read_elsewhere(found) {
+                SearchResult::Found(found) if !is_unread && !holds(&found, place) => {
+                    SearchResult::Rewritten(found)
+                }
+                whereabouts => whereabouts,
+            };
+        }
+        let mut copies: Vec<FoundFile> =
+            complete(siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
+        // The first of equal ones is the oldest. What this path reads already is hardly the copy of another file.
+        let is_own = |copy: &FoundFile| self.claims.is_read_by(copy.identity(), self.owner);
+        copies.sort_by_key(|copy| (is_own(copy), copy.stat.modified_ns, copy.stat.born_ns));
+        match copies.into_iter().next() {
+            Some(found) if is_own(&found) => SearchResult::ReadElsewhere,
+            Some(found) => self.unless_read_elsewhere(found),
+            None => self.obstacle.take().map_or(SearchResult::Lost, SearchResult::Obstructed),
+        }
+    }
+
+    /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` gives the
+    /// ends of files of this path that are open or were read, `now` is what was read of the one that stands at the path. Nothing that was
+    /// last written before `since_ns` is among them.
+    #[must_use]
+    pub fn unseen(
+        &self,
+        last: &FileCheckpoint,
+        known: &dyn Fn() -> Vec<FileCheckpoint>,
+        now: Option<&FileCheckpoint>,
+        since_ns: i64,
+    ) -> Vec<FoundFile> {
+        let Some(horizon) = self.horizon(last).map(|horizon| horizon.max(since_ns)) else {
+            return Vec::new();
+        };
+        let is_unseen = |stat: &Stat| {
+            let identity = Identity::from(stat);
+            let is_known = now.is_some_and(|now| identity == now.identity)
+                || identity == last.identity
+                || self.claims.knows(identity);
+            // An empty file may be a copy that is about to be made, unless it was there before the file at the path.
+            let may_grow = now.is_none_or(|now| {
+                last.identity.born_ns <= stat.born_ns && stat.born_ns <= now.identity.born_ns
+            });
+            !is_known && stat.modified_ns >= horizon && (stat.size > 0 || may_grow)
+        };
+        let mut unseen = self.while_still(NameSet::Rotated, |siblings| {
+            let unseen = complete(siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
+            let opened = unseen.filter_map(|sibling| self.open(sibling));
+            let is_new = |found: &FoundFile| {
+                // First this: if the file at the path was truncated already, its copy is complete when it is compared.
+                if self.is_copy_of_current(found) {
+                    return false;
+                }
+                let Some(found) = found.again() else { return false };
+                // What was read just now may have been copied and truncated just now.
+                let is_late =
+                    |now: &FileCheckpoint| found.stat.modified_ns >= now.modified_ns && holds(&found, now);
+                // Only now: whatever was copied or compressed was written before.
+                let is_known = known().iter().any(|place| is_equal(&found, place));
+                !is_known && !now.is_some_and(is_late)
+            };
+            opened.filter(is_new).take(UNSEEN_MAX).collect::<Vec<FoundFile>>()
+        });
+        unseen.sort_by_key(|found| (found.stat.modified_ns, found.stat.born_ns));
+        unseen.dedup_by_key(|found| found.identity());
+        unseen
+    }
+
+    /// Whether a compressed file bears the stamp of the file that `place` remembers, so that it holds what was seen then:
+    /// compressors keep it.
+    #[must_use]
+    pub fn is_archived(&self, place: &FileCheckpoint) -> bool {
+        let has_stamp = |stat: &Stat| stat.modified_ns == place.modified_ns;
+        self.siblings(NameSet::Related)
+            .iter()
+            .any(|sibling| sibling.is_compressed && sibling.stat.as_ref().is_some_and(has_stamp))
+    }
+
+    /// Whatever came after `place` was last written at this time or later, in nanoseconds since the epoch. `None` if the
+    /// stamps of the file lie in the future, so that they tell nothing.
+    fn horizon(&self, place: &FileCheckpoint) -> Option<i64> {
+        (place.modified_ns <= self.now_ns + AHEAD_NS).then_some(place.modified_ns)
+    }
+
+    fn unless_read_elsewhere(&self, found: FoundFile) -> SearchResult {
+        if self.claims.is_read_by_another(found.identity(), self.owner) {
+            SearchResult::ReadElsewhere
+        } else {
+            SearchResult::Found(found)
+        }
+    }
+
+    fn by_identity(&self, siblings: &[Sibling], identity: Identity) -> Option<FoundFile> {
+        let is_it = |sibling: &&Sibling| sibling.identity() == Some(identity);
+        let strangers = siblings.iter().filter(|sibling| !sibling.is_rotated).take(STRANGERS_MAX);
+        let is_stranger = |sibling: &&Sibling| {
+            self.filesystem.stat(&sibling.path).is_ok_and(|stat| Identity::from(&stat) == identity)
+        };
+        let sibling = rotated(siblings).find(is_it).or_else(|| strangers.into_iter().find(is_stranger))?;
+        self.open(sibling).filter(|found| found.identity() == identity)
+    }
+
+    fn open_if_copy(&self, sibling: &Sibling, place: &FileCheckpoint) -> Option<FoundFile> {
+        // A copy is made, or its original last written, after the last look at the original.
+        let horizon = self.horizon(place).unwrap_or(i64::MIN);
+        let stat = sibling.stat.as_ref().filter(|stat| stat.modified_ns >= horizon)?;
+        if Identity::from(stat) == place.identity {
+            return None;
+        }
+        self.open(sibling).filter(|found| holds(found, place))
+    }
+
+    /// Opens a sibling, if it is still the file that it was when it was listed.
+    fn open(&self, sibling: &Sibling) -> Option<FoundFile> {
+        match self.filesystem.open(&sibling.path) {
+            Ok((_, stat)) if sibling.stat.is_some() && sibling.identity() != Some(Identity::from(&stat)) => {
+                None
+            }
+            Ok((file, stat)) => Some(FoundFile { file, stat, is_compressed: sibling.is_compressed }),
+            Err(OpenError::Missing | OpenError::NotRegular(_)) => None,
+            Err(error) => {
+                let is_starved = matches!(error, OpenError::TooManyOpen);
+                let path = sibling.path.display();
+                let text = format!("cannot open {path}, which may be its former file: {error}");
+                self.obstacle.replace(Some(SearchObstacle { text, is_starved }));
+                None
+            }
+        }
+    }
+
+    /// Whether `found` begins as the file that stands at the path now: then rotation is copying that one.
+    fn is_copy_of_current(&self, found: &FoundFile) -> bool {
+        !found.is_compressed
+            && self
+                .filesystem
+                .open(self.path)
+                .is_ok_and(|(current, stat)| is_copy((&*found.file, &found.stat), (&*current, &stat)))
+    }
+
+    /// Searches among the siblings until they stayed as they are for the whole of a search: while rotation moves them, one
+    /// may be seen twice or not at all.
+    fn while_still<T>(&self, names: NameSet, search: impl Fn(&[Sibling]) -> T) -> T {
+        let mut siblings = self.siblings(names);
+        let mut rounds = 0;
+        loop {
+            self.obstacle.replace(None);
+            let found = search(&siblings);
+            let now = self.siblings(names);
+            rounds += 1;
+            let is_same = |(before, now): (&Sibling, &Sibling)| {
+                before.path == now.path && before.identity() == now.identity()
+            };
+            let is_still = siblings.len() == now.len() && siblings.iter().zip(&now).all(is_same);
+            if is_still || rounds == ROUNDS_MAX {
+                return found;
+            }
+            siblings = now;
+        }
+    }
+
+    /// Files in the path's directory and in those below it: `olddir` is often one of them.
+    fn siblings(&self, names: NameSet) -> Vec<Sibling> {
+        let (Some(dir), Some(name)) =
+            (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Vec::new();
+        };
+        let mut bases = vec![name.to_owned()];
+        if names == NameSet::Related {
+            bases.extend(names::bases(name));
+        }
+        let mut siblings = Vec::new();
+        let mut below = Vec::new();
+        self.list(dir, &bases, &mut siblings, &mut below);
+        for dir in below.iter().take(SUBDIRECTORIES_MAX) {
+            self.list(dir, &bases, &mut siblings, &mut Vec::new());
+        }
+        siblings.sort_by(|a, b| a.path.cmp(&b.path));
+        siblings
+    }
+
+    fn list(&self, dir: &Path, bases: &[String], siblings: &mut Vec<Sibling>, below: &mut Vec<PathBuf>) {
+        let entries = match self.filesystem.list(dir) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let error = classify(error, dir);
+                // A directory below that is closed to us is no place for the logs that we read.
+                let is_own = self.path.parent() == Some(dir) && !matches!(error, OpenError::Missing);
+                let is_starved = matches!(error, OpenError::TooManyOpen);
+                if is_own || is_starved {
+                    let text =
+                        format!("cannot list {}, where its former file may be: {error}", dir.display());
+                    self.obstacle.replace(Some(SearchObstacle { text, is_starved }));
+                }
+                return;
+            }
+        };
+        for (entry, is_dir) in entries {
+            if is_dir {
+                below.push(dir.join(&entry));
+                continue;
+            }
+            let name = entry.to_str().unwrap_or_default();
+            if name == bases[0] && self.path.parent() == Some(dir) {
+                continue;
+            }
+            let is_rotated = bases.iter().any(|base| is_rotated(base, name));
+            let path = dir.join(&entry);
+            let stat = || self.filesystem.stat(&path).ok().filter(Stat::is_regular);
+            let stat = if is_rotated { stat() } else { None };
+            siblings.push(Sibling { path, is_rotated, is_compressed: uncompressed(name).is_some(), stat });
+        }
+    }
+}
+
+/// Whether `file` looks like a copy of `original`, complete or not: it is no longer, and begins with the same bytes.
+#[must_use]
+pub fn is_copy(file: (&dyn FileHandle, &Stat), original: (&dyn FileHandle, &Stat)) -> bool {
+    let (mut a, mut b) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
+    match (file.0.read_at(&mut a, 0), original.0.read_at(&mut b, 0)) {
+        (Ok(len), Ok(original_len)) => {
+            len > 0 && len <= original_len && file.1.size <= original.1.size && a[..len] == b[..len]
+        }
+        _ => false,
+    }
+}
+
+fn rotated(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
+    siblings.iter().filter(|sibling| sibling.is_rotated)
+}
+
+/// Rotated files without those that a compressor is still at work on: their source is there as well.
+fn complete(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
+    let has_source = |sibling: &Sibling| siblings.iter().any(|other| is_source(other, sibling));
+    rotated(siblings).filter(move |sibling| !sibling.is_compressed || !has_source(sibling))
+}
+
+/// Whether `plain` is what `compressed` is being made from. A compressor stamps its work with the time of now, and at last
+/// with that of its source; an older one was made from another file, which had this name before.
+fn is_source(plain: &Sibling, compressed: &Sibling) -> bool {
+    let modified = |sibling: &Sibling| sibling.stat.as_ref().map(|stat| stat.modified_ns);
+    if modified(compressed) < modified(plain) {
+        return false;
+    }
+    let name = |sibling: &Sibling| sibling.path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let stem = name(compressed).and_then(|name| uncompressed(&name).map(str::to_owned));
+    plain.path.parent() == compressed.path.parent() && stem.is_some() && name(plain) == stem
+}
+
+/// Whether `found` holds what was judged of the file that `place` remembers.
+fn holds(found: &FoundFile, place: &FileCheckpoint) -> bool {
+    place.mark.head.len > 0
+        && if found.is_compressed {
+            archive(found, place).is_some()
+        } else {
+            holds_plain(found, place).unwrap_or(false)
+        }
+}
+
+/// Whether `found` holds the same as a file of which `place` remembers the end, and nothing more.
+fn is_equal(found: &FoundFile, place: &FileCheckpoint) -> bool {
+    if place.mark.head.len == 0 || place.mark.cursor.offset != place.size {
+        return false;
+    }
+    if found.is_compressed {
+        archive(found, place).is_some_and(|mut archive| archive.ends_at(place.size))
+    } else {
+        found.stat.size == place.size && holds_plain(found, place).unwrap_or(false)
+    }
+}
+
+fn archive(found: &FoundFile, place: &FileCheckpoint) -> Option<Archive> {
+    Archive::resume(Arc::clone(&found.file), &found.stat, place.mark).ok().flatten()
+}
+
+fn holds_plain(found: &FoundFile, place: &FileCheckpoint) -> io::Result<bool> {
+    let mark = &place.mark;
+    let mut head = vec![0; mark.head.len];
+    let mut anchor = vec![0; mark.anchor.len()];
+    let got = found.file.read_at(&mut head, 0)?;
+    if found.stat.size < mark.cursor.offset || got < head.len() || Fingerprint::of(&head) != mark.head {
+        return Ok(false);
+    }
+    found.file.read_at(&mut anchor, mark.cursor.offset - mark.anchor.len() as u64)?;
+    Ok(anchor == mark.anchor.bytes())
+}

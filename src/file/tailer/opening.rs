@@ -1,0 +1,231 @@
+//! The way to the file at a path: a new one, or one that was closed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::file::change::{AtPath, ChangeReason};
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::decompress::{Compression, MAGIC_BYTES};
+use crate::file::identity::Identity;
+use crate::file::ownership::Claim;
+use crate::file::reader::FileReader;
+use crate::file::rotation::names::uncompressed;
+use crate::file::rotation::search::is_copy;
+use crate::file::settings::Start;
+use crate::file::vfs::FileHandle;
+use crate::sys::open::{OpenError, Stat};
+
+use super::{CurrentFile, FileOrigin, NextStep, TailEvent, Tailer, TurnContext, Unopened};
+
+/// What the path that a rotated name comes from has to do with the file.
+enum BaseVerdict {
+    /// Nothing.
+    None,
+    /// It has to look first.
+    Wait,
+    /// It has the same contents: this is a copy.
+    Copied,
+}
+
+impl Tailer {
+    /// Opens the file that stands at the path now.
+    pub(super) fn open(&mut self, there: &Stat, hands: &mut TurnContext<'_>) -> NextStep {
+        let identity = Identity::from(there);
+        if let Some(reading) = self.take_back(identity) {
+            // It was moved away and back.
+            self.current = CurrentFile::Open(reading);
+            self.announce(TailEvent::Recovered, hands);
+            return NextStep::LookAgain;
+        }
+        if !self.common.claims.knows(identity) {
+            match self.ask_base(there, hands) {
+                BaseVerdict::None => {}
+                BaseVerdict::Wait => return NextStep::Settled,
+                BaseVerdict::Copied => {
+                    self.unopened().copied = Some(identity);
+                    return NextStep::Settled;
+                }
+            }
+        }
+        let opened = self.common.filesystem.open(&self.path);
+        if opened.as_ref().is_ok_and(|(_, stat)| Identity::from(stat) != identity) {
+            // Another file took the name meanwhile, of which nobody asked anything.
+            return NextStep::LookAgain;
+        }
+        match opened.and_then(|(file, stat)| self.reading_of(file, &stat, hands)) {
+            Ok(Some(reading)) => {
+                self.find_unseen_before(&reading, hands);
+                self.current = CurrentFile::Open(reading);
+                self.origin = FileOrigin::Appeared;
+                self.unopened = None;
+                self.generation += 1;
+                self.well_again(hands);
+                self.announce(TailEvent::Opened, hands);
+                NextStep::LookAgain
+            }
+            Ok(None) => NextStep::Settled,
+            Err(OpenError::Missing) => NextStep::LookAgain,
+            Err(error) => {
+                if matches!(error, OpenError::NotRegular(_)) {
+                    // Whatever file takes its place was not there before.
+                    self.origin = FileOrigin::Appeared;
+                } else {
+                    self.unopened().refused_size.get_or_insert(there.size);
+                }
+                hands.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                self.in_trouble(error.to_string(), hands)
+            }
+        }
+    }
+
+    /// `None` if another path reads the file.
+    fn reading_of(
+        &mut self,
+        file: Arc<dyn FileHandle>,
+        stat: &Stat,
+        hands: &mut TurnContext<'_>,
+    ) -> Result<Option<FileReader>, OpenError> {
+        if let Some(compression) = self.compression(&*file) {
+            let text = format!(
+                "it is compressed ({compression}), so nothing is appended to it; `spiketail scan` counts it, `exclude` leaves it out"
+            );
+            return Err(OpenError::Io(std::io::Error::other(text)));
+        }
+        let identity = Identity::from(stat);
+        if let Some(mark) = hands.turn.take_released(identity) {
+            return Ok(Some(FileReader::resume(file, stat, &self.common.settings, mark)));
+        }
+        Ok(match self.common.claims.claim(identity, self.id) {
+            Claim::Taken(owner) => {
+                hands.turn.read_by = Some(owner);
+                None
+            }
+            Claim::Resume(mark) => Some(FileReader::resume(file, stat, &self.common.settings, mark)),
+            Claim::Fresh if self.unopened().copied == Some(identity) => {
+                Some(FileReader::at_end(file, stat, stat.size, &self.common.settings)?)
+            }
+            Claim::Fresh
+                if self.origin == FileOrigin::Existing && self.common.settings.start == Start::End =>
+            {
+                let size = self.unopened().refused_size.map_or(stat.size, |size| size.min(stat.size));
+                Some(FileReader::at_end(file, stat, size, &self.common.settings)?)
+            }
+            Claim::Fresh => Some(FileReader::begin(file, stat, &self.common.settings)),
+        })
+    }
+
+    /// Opens a file that was closed, or was read before the daemon started.
+    pub(super) fn unpark(&mut self, hands: &mut TurnContext<'_>) -> NextStep {
+        let CurrentFile::Parked(place) = self.current else { return NextStep::Settled };
+        match self.common.filesystem.open(&self.path) {
+            Ok((file, stat)) if Identity::from(&stat) == place.identity => {
+                let mut reading = FileReader::resume(file, &stat, &self.common.settings, place.mark);
+                reading.remember(&place);
+                if self.is_caught_up {
+                    reading.was_watched();
+                }
+                if place.mark.cursor.offset == 0 {
+                    // Next to nothing tells whether it is the first generation still.
+                    self.find_unseen(&place, Some(&reading), hands);
+                }
+                self.current = CurrentFile::Open(reading);
+                NextStep::LookAgain
+            }
+            // Replaced or removed at this moment.
+            Ok(_) | Err(OpenError::Missing) => NextStep::LookAgain,
+            Err(error) => {
+                hands.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                self.in_trouble(error.to_string(), hands)
+            }
+        }
+    }
+
+    /// The file that was closed no longer stands at the path.
+    pub(super) fn lose_sight(&mut self, at_path: AtPath, hands: &mut TurnContext<'_>) -> NextStep {
+        let CurrentFile::Parked(place) = std::mem::replace(&mut self.current, CurrentFile::None) else {
+            return NextStep::Settled;
+        };
+        self.announce(
+            match at_path {
+                AtPath::Nothing => TailEvent::Removed(ChangeReason::NothingAtPath),
+                _ => TailEvent::Rotated(ChangeReason::OtherFileAtPath),
+            },
+            hands,
+        );
+        self.last = Some(Box::new(place));
+        self.lose(place, false);
+        self.find_lost(hands);
+        if at_path == AtPath::Nothing {
+            self.find_unseen_before_nothing(hands);
+            return NextStep::Settled;
+        }
+        NextStep::LookAgain
+    }
+
+    /// Asks what the path that this name comes from has to do with the file.
+    ///
+    /// A copy is made before its original is truncated. So a file that is not like its original now is either no copy, or
+    /// the original was truncated before, which the next turn of that path sees; then it looks for the copy, and finds it.
+    fn ask_base(&mut self, there: &Stat, hands: &mut TurnContext<'_>) -> BaseVerdict {
+        let Some((path, base)) = self.common.claims.base_of(&self.path) else { return BaseVerdict::None };
+        let identity = Identity::from(there);
+        match self.unopened().asked.filter(|(asked, _)| *asked == identity) {
+            Some((_, begun)) if base.ended > begun => BaseVerdict::None,
+            Some(_) => {
+                (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+                BaseVerdict::Wait
+            }
+            // Copying may be about to begin.
+            None if there.size == 0 => BaseVerdict::Wait,
+            None if self.is_copy_of(&path) => BaseVerdict::Copied,
+            None => {
+                self.unopened().asked = Some((identity, base.begun));
+                self.common.claims.ask(&path);
+                (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+                BaseVerdict::Wait
+            }
+        }
+    }
+
+    fn is_copy_of(&self, path: &Path) -> bool {
+        let open = |path| self.common.filesystem.open(path).ok();
+        let files = open(&self.path).zip(open(path));
+        files.is_some_and(|((file, stat), (original, of_original))| {
+            is_copy((&*file, &stat), (&*original, &of_original))
+        })
+    }
+
+    fn unopened(&mut self) -> &mut Unopened {
+        self.unopened.get_or_insert_default()
+    }
+
+    /// The name of what compressed the file, if anything did.
+    fn compression(&self, file: &dyn FileHandle) -> Option<&'static str> {
+        let mut magic = [0; MAGIC_BYTES];
+        let got = file.read_at(&mut magic, 0).unwrap_or(0);
+        let by_name = || self.path.file_name()?.to_str().and_then(uncompressed);
+        match Compression::of(&magic[..got]) {
+            Some(compression) => Some(compression.name()),
+            // A compressor begins with an empty file.
+            None if got == 0 && by_name().is_some() => Some("by its name"),
+            None => None,
+        }
+    }
+
+    /// Searches for the files that stood at the path before `new`, without our seeing them there.
+    fn find_unseen_before(&mut self, new: &FileReader, hands: &mut TurnContext<'_>) {
+        if let Some(last) = self.last.take() {
+            self.find_unseen(&last, Some(new), hands);
+        } else if let FileOrigin::CameMeanwhile { since_ns } = self.origin {
+            self.since_ns = since_ns;
+            let nobody = Identity { dev: 0, ino: 0, born_ns: 0 };
+            self.find_unseen(&FileCheckpoint::unread(nobody, since_ns), Some(new), hands);
+        }
+    }
+
+    pub(super) fn find_unseen_before_nothing(&mut self, hands: &mut TurnContext<'_>) {
+        if let Some(last) = self.last.as_deref().copied() {
+            self.find_unseen(&last, None, hands);
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! The former files of a path: read on while someone may still write to them, found again after they were renamed,
+//! copied or compressed out of sight, and missed if they are nowhere.
+
+use std::cell::RefCell;
+use std::io;
+
+use crate::file::archive::Archive;
+use crate::file::change::AtPath;
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::identity::Identity;
+use crate::file::reader::{FileReader, ReadProgress};
+use crate::file::rotation::search::{FoundFile, RotationSearch, SearchResult};
+
+use super::{MissReason, MissedBytes, NextStep, ReadPosition, TailEvent, Tailer, TurnContext, TurnTime};
+
+/// At most this many former files of a path are read on. The oldest is given up first.
+const DRAINING_MAX: usize = 64;
+
+/// At most this many files are remembered after they were read to their end.
+const ENDED_MAX: usize = 16;
+
+/// A file that had not changed for this long before it was truncated, in nanoseconds, was read to its end before, if the
+/// daemon took its turn at once.
+const QUIET_NS: i64 = 1_000_000_000;
+
+/// A former file.
+enum RotatedFile {
+    Plain(FileReader),
+    Compressed(Archive),
+}
+
+/// A former file that is being read.
+pub(super) struct DrainingFile {
+    former: RotatedFile,
+    /// When it last grew, on the monotonic clock, in milliseconds.
+    grew_ms: u64,
+    /// Whether it was found later, and is still to be read for the first time.
+    is_backlog: bool,
+    /// Whether nobody writes to it: a copy.
+    is_ended: bool,
+    /// The size that was seen of its original, in bytes.
+    expected_size: u64,
+}
+
+/// A former file that is to be found again.
+pub(super) struct MissingFile {
+    pub(super) place: FileCheckpoint,
+    /// Whether the file itself does not hold the contents any longer, only a copy can.
+    pub(super) is_gone: bool,
+}
+
+impl DrainingFile {
+    pub(super) fn place(&self) -> FileCheckpoint {
+        match &self.former {
+            RotatedFile::Plain(reading) => reading.place(),
+            RotatedFile::Compressed(archive) => archive.place(),
+        }
+    }
+
+    pub(super) fn reading(&self) -> Option<&FileReader> {
+        if let RotatedFile::Plain(reading) = &self.former { Some(reading) } else { None }
+    }
+
+    pub(super) fn release(&mut self) {
+        if let RotatedFile::Plain(reading) = &mut self.former {
+            reading.release();
+        }
+    }
+}
+
+impl Tailer {
+    /// Reads on in a file that no longer stands at the path.
+    pub(super) fn retire(&mut self, reading: FileReader, moment: TurnTime) {
+        self.last = Some(Box::new(reading.place()));
+        self.push(RotatedFile::Plain(reading), moment, false, false, 0);
+    }
+
+    /// Takes back a former file that stands at the path again.
+    pub(super) fn take_back(&mut self, identity: Identity) -> Option<FileReader> {
+        let is_it = |d: &DrainingFile| d.reading().is_some_and(|reading| reading.identity() == identity);
+        let at = self.draining.iter().position(is_it)?;
+        match self.draining.remove(at).former {
+            RotatedFile::Plain(reading) => Some(reading),
+            RotatedFile::Compressed(_) => None,
+        }
+    }
+
+    pub(super) fn has_backlog(&self) -> bool {
+        self.draining.iter().any(|draining| draining.is_backlog)
+    }
+
+    pub(super) fn lose(&mut self, place: FileCheckpoint, is_gone: bool) {
+        self.lost.push(MissingFile { place, is_gone });
+    }
+
+    /// What was judged is gone from the file. A copy may hold what followed it.
+    pub(super) fn start_over(
+        &mut self,
+        reading: &mut FileReader,
+        news: TailEvent,
+        is_current: bool,
+        hands: &mut TurnContext<'_>,
+    ) {
+        let place = reading.place();
+        self.announce(news, hands);
+        self.lose(place, true);
+        self.find_lost(hands);
+        self.generation += 1;
+        if is_current {
+            self.find_unseen(&place, Some(reading), hands);
+        }
+        reading.restart();
+    }
+
+    /// Searches for every former file that is out of sight.
+    pub(super) fn find_lost(&mut self, hands: &mut TurnContext<'_>) {
+        while !self.lost.is_empty() {
+            let lost = self.lost.remove(0);
+            match self.search(hands.moment).locate(&lost.place, lost.is_gone) {
+                SearchResult::Found(found) => self.read_on(found, &lost, hands),
+                SearchResult::Rewritten(found) => {
+                    // A copy may have what was in it; what is in it now came later.
+                    self.lost.insert(0, MissingFile { is_gone: true, ..lost });
+                    self.find_lost(hands);
+                    self.read_from_beginning(found, hands);
+                }
+                SearchResult::ReadElsewhere => {}
+                SearchResult::Obstructed(obstacle) => {
+                    // The next look searches again.
+                    self.lost.insert(0, lost);
+                    hands.turn.starved |= obstacle.is_starved;
+                    self.in_trouble(obstacle.text, hands);
+                    return;
+                }
+                SearchResult::Lost => {
+                    self.give_up(&lost, hands);
+                    let reason = if lost.is_gone { MissReason::NoCopy } else { MissReason::NotFound };
+                    let is_quiet = hands.moment.wall_ns - lost.place.modified_ns > QUIET_NS;
+                    let was_read = hands.moment.is_prompt && is_quiet;
+                    // Nothing is known of a file of which nothing was seen: it is among those that nobody saw.
+                    let is_unseen = lost.place.mark.head.len == 0
+                        && (self.search(hands.moment).is_archived(&lost.place)
+                            || !self.unseen(&lost.place, None, hands.moment).is_empty());
+                    self.miss(&lost.place, was_read || is_unseen, reason, hands);
+                }
+            }
+        }
+    }
+
+    /// Reads the tail of a file that was found.
+    fn read_on(&mut self, found: FoundFile, lost: &MissingFile, hands: &mut TurnContext<'_>) {
+        let (place, identity) = (&lost.place, found.identity());
+        let is_copy = identity != place.identity;
+        if is_copy {
+            self.common.claims.reserve(identity, self.id);
+            self.give_up(lost, hands);
+        }
+        let former = if found.is_compressed {
+            Archive::resume(found.file, &found.stat, place.mark)
+                .map(|archive| archive.map(RotatedFile::Compressed))
+        } else {
+            let mut reading = FileReader::resume(found.file, &found.stat, &self.common.settings, place.mark);
+            if !is_copy {
+                reading.remember(place);
+            }
+            Ok(Some(RotatedFile::Plain(reading)))
+        };
+        match former {
+            Ok(Some(former)) => self.push(former, hands.moment, true, is_copy, place.size),
+            Ok(None) => self.miss(place, false, MissReason::NotFound, hands),
+            Err(error) => self.cannot_read(place, &error, hands),
+        }
+    }
+
+    /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there.
+    pub(super) fn find_unseen(
+        &mut self,
+        last: &FileCheckpoint,
+        now: Option<&FileReader>,
+        hands: &mut TurnContext<'_>,
+    ) {
+        // A name that looks rotated has its history told by the path that it comes from.
+        if self.common.claims.base_of(&self.path).is_some() {
+            return;
+        }
+        for found in self.unseen(last, now, hands.moment) {
+            let identity = found.identity();
+            if self.common.claims.knows(identity) || !self.common.claims.reserve(identity, self.id) {
+                continue;
+            }
+            self.read_from_beginning(found, hands);
+            if now.is_none() {
+                self.last = self.draining.last().map(|draining| Box::new(draining.place()));
+            }
+        }
+    }
+
+    fn unseen(&self, last: &FileCheckpoint, now: Option<&FileReader>, moment: TurnTime) -> Vec<FoundFile> {
+        let known = || {
+            let open = self.draining.iter().filter_map(DrainingFile::reading).chain(now);
+            open.filter_map(FileReader::end_now).chain(self.ended.iter().copied()).collect()
+        };
+        // What was read of it before it was truncated tells nothing of what is in it now.
+        let judged = now.map(FileReader::place).map(|now| {
+            let is_other = now.mark != last.mark;
+            FileCheckpoint { mark: if is_other { now.mark } else { ReadPosition::default() }, ..now }
+        });
+        self.search(moment).unseen(last, &known, judged.as_ref(), self.since_ns)
+    }
+
+    fn read_from_beginning(&mut self, found: FoundFile, hands: &mut TurnContext<'_>) {
+        self.generation += 1;
+        self.announce(TailEvent::Opened, hands);
+        let stat = found.stat;
+        let former = if found.is_compressed {
+            Archive::begin(found.file, &stat).map(RotatedFile::Compressed)
+        } else {
+            Ok(RotatedFile::Plain(FileReader::begin(found.file, &stat, &self.common.settings)))
+        };
+        match former {
+            Ok(former) => self.push(former, hands.moment, true, false, 0),
+            Err(error) => {
+                self.cannot_read(&FileCheckpoint::of(&stat, ReadPosition::default()), &error, hands)
+            }
+        }
+    }
+
+    pub(super) fn drain(&mut self, hands: &mut TurnContext<'_>) {
+        let mut surplus = self.draining.len().saturating_sub(DRAINING_MAX);
+        for _ in 0..self.draining.len() {
+            if self.draining.is_empty() {
+                break;
+            }
+            let mut draining = self.draining.remove(0);
+            let offset = draining.place().mark.cursor.offset;
+            let outcome = self.follow_former(&mut draining.former, hands);
+            if draining.place().mark.cursor.offset == offset {
+                draining.release();
+            } else {
+                draining.grew_ms = hands.moment.monotonic_ms;
+            }
+            let waited_ms = hands.moment.monotonic_ms.saturating_sub(draining.grew_ms);
+            let is_compressed = matches!(draining.former, RotatedFile::Compressed(_));
+            let is_over = waited_ms >= self.common.settings.rotated_grace_ms;
+            let is_ended = draining.is_ended || is_compressed || is_over || surplus > 0;
+            match outcome {
+                Ok(NextStep::Settled) if !hands.turn.more => {
+                    draining.is_backlog = false;
+                    if is_ended {
+                        surplus = surplus.saturating_sub(1);
+                        self.end(draining, hands);
+                        continue;
+                    }
+                }
+                Err(error) if is_over || !is_compressed => {
+                    let place = draining.place();
+                    self.cannot_read(&place, &error, hands);
+                    hands.turn.released.push((place.identity, place.mark));
+                    continue;
+                }
+                // A compressor may still be at work.
+                _ => {}
+            }
+            self.draining.push(draining);
+        }
+    }
+
+    fn follow_former(
+        &mut self,
+        former: &mut RotatedFile,
+        hands: &mut TurnContext<'_>,
+    ) -> io::Result<NextStep> {
+        match former {
+            RotatedFile::Plain(reading) => {
+                self.follow_open(reading, AtPath::Same, false, hands).map(|(_, next)| next)
+            }
+            RotatedFile::Compressed(archive) => {
+                let progress = archive.read(&mut hands.counter, &mut hands.turn.tally)?;
+                hands.turn.more |= progress == ReadProgress::More;
+                Ok(NextStep::Settled)
+            }
+        }
+    }
+
+    /// Ends a former file: its last line counts even without a line feed.
+    fn end(&mut self, mut draining: DrainingFile, hands: &mut TurnContext<'_>) {
+        if let RotatedFile::Plain(reading) = &mut draining.former
+            && let Err(error) = reading.finish(&mut hands.counter, &mut hands.turn.tally)
+        {
+            let place = reading.place();
+            self.cannot_read(&place, &error, hands);
+        }
+        let place = draining.place();
+        let offset = place.mark.cursor.offset;
+        if offset < draining.expected_size {
+            let missed = MissedBytes {
+                bytes: draining.expected_size - offset,
+                from: offset,
+                reason: MissReason::ShortCopy,
+            };
+            self.announce(TailEvent::Missed(missed), hands);
+        }
+        self.ended.push(FileCheckpoint { size: offset, ..place });
+        if self.ended.len() > ENDED_MAX {
+            self.ended.remove(0);
+        }
+        hands.turn.released.push((place.identity, place.mark));
+    }
+
+    fn cannot_read(&mut self, place: &FileCheckpoint, error: &io::Error, hands: &mut TurnContext<'_>) {
+        self.announce(
+            TailEvent::Unreadable(format!("its former file cannot be read to the end: {error}")),
+            hands,
+        );
+        self.miss(place, false, MissReason::Unreadable, hands);
+    }
+
+    /// Says what is missing of a file. What may have been appended after the last look, nobody knows: at least one byte,
+    /// unless the file `was_read` to its end for certain.
+    fn miss(
+        &mut self,
+        place: &FileCheckpoint,
+        was_read: bool,
+        reason: MissReason,
+        hands: &mut TurnContext<'_>,
+    ) {
+        let from = place.mark.cursor.offset;
+        let bytes = place.size.saturating_sub(from).max(u64::from(!was_read));
+        if bytes > 0 {
+            self.announce(TailEvent::Missed(MissedBytes { bytes, from, reason }), hands);
+        }
+    }
+
+    /// Lets go of an inode that is out of sight for good, unless it goes on at the path with other contents.
+    fn give_up(&mut self, lost: &MissingFile, hands: &mut TurnContext<'_>) {
+        if !lost.is_gone {
+            hands.turn.released.push((lost.place.identity, lost.place.mark));
+        }
+    }
+
+    fn push(
+        &mut self,
+        former: RotatedFile,
+        moment: TurnTime,
+        is_backlog: bool,
+        is_ended: bool,
+        expected_size: u64,
+    ) {
+        let grew_ms = moment.monotonic_ms;
+        self.draining.push(DrainingFile { former, grew_ms, is_backlog, is_ended, expected_size });
+    }
+
+    fn search(&self, moment: TurnTime) -> RotationSearch<'_> {
+        RotationSearch {
+            filesystem: &*self.common.filesystem,
+            claims: &self.common.claims,
+            owner: self.id,
+            path: &self.path,
+            now_ns: moment.wall_ns,
+            obstacle: RefCell::new(None),
+        }
+    }
+}

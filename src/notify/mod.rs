@@ -1,0 +1,156 @@
+//! Brings alerts to receivers that answer: webhooks, Alertmanagers, programs.
+//!
+//! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The [`desk::NotificationQueue`] has a tray for
+//! each output, which the committer fills and a task of its own empties: it gathers alerts of one name, sends them as one message, and
+//! tries again until the receiver has taken it. Then the row is settled. So each alert arrives at least once, also across restarts, and
+//! nobody waits for a receiver.
+
+mod command;
+mod http;
+mod message;
+mod presets;
+pub mod queue;
+mod secret;
+pub mod settings;
+mod task;
+pub mod template;
+
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::event::AlertEvent;
+use crate::notify::message::MessageOrigin;
+use crate::notify::queue::NotificationQueue;
+use crate::notify::settings::DeliverySpec;
+use crate::notify::task::Notifier;
+use crate::store::{AlertId, TransitionRecord};
+
+/// The running delivery: a thread of its own, on which a task for each output works.
+pub struct Delivery {
+    runtime: Runtime,
+    desk: Arc<NotificationQueue>,
+    specs: Vec<DeliverySpec>,
+    external_url: String,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Delivery {
+    /// Makes a desk with a tray for each of `specs`. Nothing is sent before [`Delivery::start`].
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn new() -> std::io::Result<Delivery> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(4)
+            .thread_name("delivery")
+            .enable_all()
+            .build()?;
+        let desk = Arc::new(NotificationQueue::default());
+        Ok(Delivery { runtime, desk, specs: Vec::new(), external_url: String::new(), tasks: Vec::new() })
+    }
+
+    /// For others who have something to do in the background.
+    #[must_use]
+    pub fn handle(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
+
+    /// Where alerts are handed in.
+    #[must_use]
+    pub fn desk(&self) -> Arc<NotificationQueue> {
+        Arc::clone(&self.desk)
+    }
+
+    /// Delivers by `specs` from now on. Messages say that the daemon is reached at `external_url`, if it is not empty.
+    ///
+    /// # Errors
+    /// If one of them cannot be used: its name, and why. Then nothing changes.
+    pub fn replace(&mut self, specs: &[DeliverySpec], external_url: &str) -> Result<(), String> {
+        if self.specs == specs && self.external_url == external_url {
+            return Ok(());
+        }
+        let origin = MessageOrigin { host: host(), url: external_url.to_owned() };
+        let sender = |spec: &DeliverySpec| {
+            Notifier::new(spec.clone(), &origin).map_err(|why| format!("the output {}: {why}", spec.name))
+        };
+        let senders: Vec<Notifier> = specs.iter().map(sender).collect::<Result<_, _>>()?;
+        self.tasks.drain(..).for_each(|task| task.abort());
+        self.desk.replace(specs.iter().map(|spec| spec.name.clone()));
+        let start = |sender| self.runtime.spawn(task::run(Arc::clone(&self.desk), sender));
+        self.tasks = senders.into_iter().map(start).collect();
+        self.specs = specs.to_vec();
+        external_url.clone_into(&mut self.external_url);
+        Ok(())
+    }
+
+    /// Waits until all is delivered, at most for `limit`, and ends.
+    pub fn stop(self, limit: std::time::Duration) {
+        self.desk.wait_until_empty(limit);
+        self.runtime.shutdown_background();
+    }
+}
+
+/// What a receiver answered to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestDelivery {
+    /// Name of the output.
+    pub output: String,
+    /// `firing` or `resolved`.
+    pub state: String,
+    /// What it said, or why it did not.
+    pub result: Result<String, String>,
+}
+
+/// The name of this machine.
+#[must_use]
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+impl Delivery {
+    /// Sends each of `events` through each of `specs`, and gives what came back.
+    #[must_use]
+    pub fn try_out(&self, specs: &[DeliverySpec], events: &[AlertEvent]) -> Vec<TestDelivery> {
+        let origin = MessageOrigin { host: host(), url: String::new() };
+        let mut answers = Vec::new();
+        for spec in specs {
+            for event in events {
+                let result = match Notifier::new(spec.clone(), &origin) {
+                    Ok(sender) => self.runtime.block_on(sender.send(&message_of(event))),
+                    Err(why) => http::SendOutcome::Refused(why),
+                };
+                let result = match result {
+                    http::SendOutcome::Accepted(said) => Ok(said),
+                    http::SendOutcome::Later(why, _) | http::SendOutcome::Refused(why) => Err(why),
+                };
+                answers.push(TestDelivery {
+                    output: spec.name.clone(),
+                    state: event.state.as_str().to_owned(),
+                    result,
+                });
+            }
+        }
+        answers
+    }
+}
+
+fn message_of(event: &AlertEvent) -> queue::NotificationGroup {
+    let transition = TransitionRecord {
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        alert: AlertId { alert: event.alert.clone(), watch: event.watch.clone(), path: event.path.clone() },
+        rule: event.rule.clone(),
+        state: event.state.as_str().to_owned(),
+        severity: event.severity.clone(),
+        fingerprint: event.fingerprint.clone(),
+        count: event.count,
+        payload: event.to_json(),
+    };
+    queue::NotificationGroup {
+        alert: event.alert.clone(),
+        transitions: vec![Arc::new(transition)],
+        truncated: 0,
+    }
+}

@@ -1,0 +1,273 @@
+//! Events for people: a line each, with the time of day in front; alerts stand out and show their sample lines.
+
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tracing::Level;
+
+use super::line_format::{LineFormat, printable};
+use crate::event::{
+    AlertEvent, AlertState, CountEvent, Event, FileEvent, FileEventKind, HealthEvent, display_path,
+};
+
+/// Under the text that follows `10:00:00 `.
+const INDENT: &str = "         ";
+
+/// The form for people.
+#[derive(Debug, Clone)]
+pub struct Console {
+    palette: Palette,
+    zone: Option<TimeZone>,
+}
+
+/// A style for each thing that is not plain; all of them are empty without colour.
+#[derive(Debug, Clone, Copy, Default)]
+struct Palette {
+    dim: Style,
+    firing: Style,
+    resolved: Style,
+    caution: Style,
+}
+
+impl Console {
+    /// Writes times of day in the zone of the system, and escape sequences only if `color` is set.
+    #[must_use]
+    pub fn new(color: bool) -> Console {
+        let ansi = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+        let palette = if color {
+            Palette {
+                dim: Style::new().dimmed(),
+                firing: ansi(AnsiColor::Red).bold(),
+                resolved: ansi(AnsiColor::Green),
+                caution: ansi(AnsiColor::Yellow),
+            }
+        } else {
+            Palette::default()
+        };
+        Console { palette, zone: None }
+    }
+
+    /// Uses `zone` instead of the zone of the system.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> Console {
+        Console { zone: Some(zone), ..self }
+    }
+
+    fn count(event: &CountEvent) -> String {
+        let (path, rule) = (display_path(&event.path), printable(&event.rule));
+        format!("{path}  {rule} +{} ({})\n", event.delta, event.total)
+    }
+
+    fn alert(&self, event: &AlertEvent, now: Timestamp) -> String {
+        let place = place(event.path.as_deref(), &event.watch);
+        let (name, severity) = (printable(&event.alert), printable(&event.severity));
+        if event.state == AlertState::Resolved {
+            let style = self.palette.resolved;
+            let ended = if event.late { event.at.parse().unwrap_or(now) } else { now };
+            let after =
+                fired_for(&event.since, ended).map(|time| format!(" after {time}")).unwrap_or_default();
+            let late = if event.late { format!(" (late: {})", printable(&event.at)) } else { String::new() };
+            return format!("{style}RESOLVED{style:#} {severity} {name}{after}{late}  {place}\n");
+        }
+        let style = self.palette.firing;
+        let late = if event.late { format!(" (late: {})", printable(&event.at)) } else { String::new() };
+        let said = said(event);
+        let mut text =
+            format!("{style}FIRING{style:#} {severity} {style}{name}{style:#}: {said}{late}  {place}\n");
+        for sample in &event.samples {
+            text.push_str(INDENT);
+            text.push_str(&printable(sample));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn file(&self, event: &FileEvent) -> String {
+        let style = match event.event {
+            FileEventKind::Missed | FileEventKind::Unreadable => self.palette.caution,
+            FileEventKind::Recovered | FileEventKind::Status => Style::new(),
+            FileEventKind::Opened
+            | FileEventKind::Rotated
+            | FileEventKind::Truncated
+            | FileEventKind::Rewritten
+            | FileEventKind::Removed => self.palette.dim,
+        };
+        let mut text = format!("{}  {}", display_path(&event.path), event.event.as_str());
+        if let Some(bytes) = event.bytes {
+            text.push_str(&format!(" {bytes} bytes"));
+        }
+        if let (Some(offset), Some(size)) = (event.offset, event.size) {
+            text.push_str(&format!(" at {offset} of {size} bytes"));
+        }
+        if let Some(total) = event.total {
+            text.push_str(&format!(" ({total})"));
+        }
+        if !event.reason.is_empty() {
+            text.push_str(": ");
+            text.push_str(&printable(&event.reason));
+        }
+        format!("{style}{text}{style:#}\n")
+    }
+
+    fn health(event: &HealthEvent) -> String {
+        let said = if event.message.is_empty() { &event.event } else { &event.message };
+        format!("{}\n", printable(said))
+    }
+}
+
+impl LineFormat for Console {
+    fn text(&self, record: &Event, _level: Level, now: Timestamp) -> String {
+        let zone = self.zone.clone().unwrap_or_else(TimeZone::system);
+        let time = now.to_zoned(zone).strftime("%H:%M:%S").to_string();
+        let rest = match record {
+            Event::Count(event) => Console::count(event),
+            Event::Alert(event) => self.alert(event, now),
+            Event::File(event) => self.file(event),
+            Event::Health(event) => Console::health(event),
+        };
+        let dim = self.palette.dim;
+        format!("{dim}{time}{dim:#} {rest}")
+    }
+}
+
+/// What an alert saw: `57 errors in 60s (threshold 50)`.
+fn said(event: &AlertEvent) -> String {
+    let (rule, why) = (printable(&event.rule), printable(&event.why));
+    match event.condition.as_str() {
+        "silence" => format!("no {rule} for {}", span(event.window_s)),
+        "new" => format!("{} {rule} ({why})", event.count),
+        _ => format!("{} {rule} in {} ({why})", event.count, span(event.window_s)),
+    }
+}
+
+fn place(path: Option<&Path>, watch: &str) -> String {
+    match path {
+        Some(path) => display_path(path),
+        None => format!("watch {}", printable(watch)),
+    }
+}
+
+/// How long ago `since` was, or `None` if it cannot be told.
+fn fired_for(since: &str, now: Timestamp) -> Option<String> {
+    let since: Timestamp = since.parse().ok()?;
+    let seconds = now.as_second().checked_sub(since.as_second())?;
+    let seconds = u64::try_from(seconds).ok()?;
+    Some(match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds / 60 % 60),
+    })
+}
+
+/// A length of time in the largest unit that keeps it whole.
+fn span(seconds: f64) -> String {
+    if seconds >= 3600.0 && seconds % 3600.0 == 0.0 {
+        format!("{}h", seconds / 3600.0)
+    } else if seconds > 60.0 && seconds % 60.0 == 0.0 {
+        format!("{}m", seconds / 60.0)
+    } else {
+        format!("{seconds}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(color: bool, record: &Event) -> String {
+        let now: Timestamp = "2026-11-22T10:05:03.9Z".parse().unwrap();
+        Console::new(color).in_zone(TimeZone::UTC).text(record, Level::INFO, now)
+    }
+
+    fn alert(state: AlertState) -> Event {
+        Event::Alert(AlertEvent {
+            alert: "error-spike".into(),
+            state,
+            severity: "critical".into(),
+            watch: "app".into(),
+            rule: "errors".into(),
+            path: None,
+            condition: "count".into(),
+            count: 57,
+            window_s: 60.0,
+            threshold: 50.0,
+            why: "threshold 50".into(),
+            since: "2026-11-22T10:00:00Z".into(),
+            fingerprint: "0123456789abcdef".into(),
+            samples: vec!["ERROR a".into(), "ERROR \u{1b}]0;x\u{7}\nb".into()],
+            ..AlertEvent::default()
+        })
+    }
+
+    fn file(event: FileEventKind, reason: &str) -> FileEvent {
+        FileEvent { event, path: "/l".into(), reason: reason.into(), ..FileEvent::default() }
+    }
+
+    #[test]
+    fn without_colour_every_kind_is_plain_text() {
+        let count = CountEvent {
+            rule: "errors".into(),
+            path: "/var/log/app.log".into(),
+            delta: 3,
+            total: 120,
+            ..CountEvent::default()
+        };
+        let missed = FileEvent { bytes: Some(9), ..file(FileEventKind::Missed, "no copy\rfound") };
+        let status =
+            FileEvent { offset: Some(1), size: Some(2), total: Some(3), ..file(FileEventKind::Status, "") };
+        let health =
+            HealthEvent { event: "started".into(), message: "reads\n2 files".into(), ..Default::default() };
+        let all: String = [
+            Event::Count(count),
+            alert(AlertState::Firing),
+            alert(AlertState::Resolved),
+            Event::File(file(FileEventKind::Rotated, "another file stands there")),
+            Event::File(missed),
+            Event::File(status),
+            Event::Health(health),
+        ]
+        .iter()
+        .map(|record| text(false, record))
+        .collect();
+        assert_eq!(
+            all,
+            "10:05:03 /var/log/app.log  errors +3 (120)\n\
+             10:05:03 FIRING critical error-spike: 57 errors in 60s (threshold 50)  watch app\n\
+             \x20        ERROR a\n\
+             \x20        ERROR \\x1b]0;x\\x07\\x0ab\n\
+             10:05:03 RESOLVED critical error-spike after 5m 3s  watch app\n\
+             10:05:03 /l  rotated: another file stands there\n\
+             10:05:03 /l  missed 9 bytes: no copy\\x0dfound\n\
+             10:05:03 /l  status at 1 of 2 bytes (3)\n\
+             10:05:03 reads\\x0a2 files\n"
+        );
+    }
+
+    #[test]
+    fn colour_marks_what_matters_and_is_always_reset() {
+        let firing = text(true, &alert(AlertState::Firing));
+        assert!(firing.contains("\x1b[1m\x1b[31mFIRING\x1b[0m critical"), "{firing:?}");
+        assert!(text(true, &alert(AlertState::Resolved)).contains("\x1b[32mRESOLVED\x1b[0m"));
+        assert!(
+            text(true, &Event::File(file(FileEventKind::Missed, "x")))
+                .contains("\x1b[33m/l  missed: x\x1b[0m\n")
+        );
+        assert!(
+            text(true, &Event::File(file(FileEventKind::Opened, ""))).contains("\x1b[2m/l  opened\x1b[0m\n")
+        );
+    }
+
+    #[test]
+    fn lengths_of_time_are_short() {
+        assert_eq!(
+            [span(0.5), span(60.0), span(90.0), span(300.0), span(7200.0)],
+            ["0.5s", "60s", "90s", "5m", "2h"]
+        );
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        assert_eq!(fired_for("2026-11-22T07:59:00Z", now).as_deref(), Some("2h 1m"));
+        assert_eq!(fired_for("soon", now), None);
+        assert_eq!(fired_for("2026-11-22T10:00:01Z", now), None);
+    }
+}

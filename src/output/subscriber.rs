@@ -1,0 +1,387 @@
+//! Outputs: one `tracing` layer per definition, put together with the log into one subscriber that can be changed
+//! while the daemon runs.
+//!
+//! Every output filters on the kinds in its definition and on nothing else: no log filter can keep an alert or a
+//! count from it. Outputs with the same destination share one queue, so their lines never run into each other.
+
+use std::cell::Cell;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+
+use super::bounded_lines::{LinePriority, QueueLimits};
+use super::console::Console;
+use super::journald::Journal;
+use super::json::Json;
+use super::line_format::LineFormat;
+use super::log::{self, FilterError, LogControl};
+use super::queue::{DropReport, LineQueue, OnClosed};
+use super::sink::{Sink, SinkError};
+use super::{Color, Destination, Format, OutputSpec};
+use crate::event::{Event, EventKind, HealthEvent, decode, display_path};
+
+/// How long the end of the program waits for lines that are queued.
+const END_WAIT: Duration = Duration::from_secs(1);
+
+/// Why outputs cannot be started or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The destination of an output cannot be opened.
+    #[error("output {name}: {source}")]
+    Open {
+        /// Name of the output.
+        name: String,
+        /// What is wrong with its destination.
+        source: SinkError,
+    },
+    /// The system starts no more threads.
+    #[error(
+        "output {name}: cannot start its writer thread: {source}; raise the limit of tasks (TasksMax=, ulimit -u)"
+    )]
+    Thread {
+        /// Name of the output.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The log filter is not valid.
+    #[error(transparent)]
+    LogFilter(#[from] FilterError),
+    /// Another subscriber is installed in this process.
+    #[error("cannot install the outputs: this process has a tracing subscriber already; start them once")]
+    AlreadyStarted,
+}
+
+/// One output: a layer that turns the events of its kinds into text and queues it for its destination.
+pub struct Output {
+    spec: OutputSpec,
+    form: Arc<dyn LineFormat>,
+    carrier: Carrier,
+}
+
+/// What takes events to where they go.
+#[derive(Clone)]
+enum Carrier {
+    Lines(Arc<LineQueue>),
+    Journal(Arc<Journal>),
+}
+
+impl Carrier {
+    fn flush(&self, timeout: Duration) -> bool {
+        match self {
+            Carrier::Lines(queue) => queue.flush(timeout),
+            Carrier::Journal(journal) => journal.flush(timeout),
+        }
+    }
+}
+
+impl Output {
+    /// An output that writes what `spec` says through `queue`, which belongs to the destination in `spec`.
+    pub fn new(spec: OutputSpec, queue: Arc<LineQueue>) -> Output {
+        Output::carried(spec, Carrier::Lines(queue))
+    }
+
+    fn carried(spec: OutputSpec, carrier: Carrier) -> Output {
+        let form = form_of(&spec);
+        Output { spec, form, carrier }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Output {
+    fn on_event(&self, event: &tracing::Event<'_>, _ctx: Context<'_, S>) {
+        let metadata = event.metadata();
+        let wanted =
+            EventKind::from_target(metadata.target()).is_some_and(|kind| self.spec.kinds.contains(&kind));
+        if !wanted {
+            return;
+        }
+        let Some(record) = decode(event) else { return };
+        let class =
+            if record.kind() == EventKind::Alert { LinePriority::Alert } else { LinePriority::Ordinary };
+        match &self.carrier {
+            Carrier::Lines(queue) => {
+                queue.push(class, self.form.text(&record, *metadata.level(), Timestamp::now()));
+            }
+            Carrier::Journal(journal) => journal.push(&record, *metadata.level()),
+        }
+    }
+}
+
+/// The outputs of the moment, as one layer.
+#[derive(Clone)]
+struct Outputs {
+    // A lock rather than a shared snapshot: the last user of a snapshot could be an emitting thread, which would then
+    // wait for the queues that it drops.
+    current: Arc<RwLock<Vec<Output>>>,
+}
+
+thread_local! {
+    /// Whether this thread is inside an output. An event from there would go round in circles.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks that this thread is inside an output until it is dropped, also by a panic.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Option<Inside> {
+        // A thread at its very end has no locals any more, and nothing that could go round in circles.
+        let was_inside = INSIDE.try_with(|inside| inside.replace(true)).unwrap_or(false);
+        (!was_inside).then_some(Inside)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = INSIDE.try_with(|inside| inside.set(false));
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Outputs {
+    fn on_event(&self, event: &tracing::Event<'_>, ctx: Context<'_, S>) {
+        let Some(_inside) = Inside::enter() else { return };
+        for output in self.current.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            output.on_event(event, ctx.clone());
+        }
+    }
+}
+
+/// How many lines all outputs together have dropped since the start.
+#[derive(Debug, Clone, Default)]
+pub struct Dropped(Arc<AtomicU64>);
+
+impl Dropped {
+    /// As of now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Holds the outputs and the log while the daemon runs. Dropping it waits up to a second for queued lines.
+pub struct Telemetry {
+    outputs: Outputs,
+    log: LogControl,
+    on_closed: OnClosed,
+    dropped: Arc<AtomicU64>,
+    reloading: Mutex<()>,
+}
+
+/// Builds the outputs in `specs` and the log on stderr, and installs them for the whole process.
+///
+/// `on_closed` is called once, from another thread, when the reader of standard output has gone.
+///
+/// # Errors
+/// Fails if a destination cannot be opened, if `log_filter` is not valid, or if there is a subscriber already.
+pub fn start(specs: &[OutputSpec], log_filter: &str, on_closed: OnClosed) -> Result<Telemetry, OutputError> {
+    let (subscriber, telemetry) = subscriber(specs, log_filter, on_closed)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| OutputError::AlreadyStarted)?;
+    Ok(telemetry)
+}
+
+/// Like [`start`], but leaves it to the caller where the subscriber is used.
+///
+/// # Errors
+/// Fails if a destination cannot be opened or if `log_filter` is not valid.
+pub fn subscriber(
+    specs: &[OutputSpec],
+    log_filter: &str,
+    on_closed: OnClosed,
+) -> Result<(impl Subscriber + Send + Sync + use<>, Telemetry), OutputError> {
+    let (log_layer, log) = log::layer(log::parse(log_filter)?);
+    let outputs = Outputs { current: Arc::default() };
+    let dropped = Arc::new(AtomicU64::new(0));
+    let telemetry =
+        Telemetry { outputs: outputs.clone(), log, on_closed, dropped, reloading: Mutex::new(()) };
+    telemetry.replace(specs)?;
+    // Nothing of ours is below INFO; the hint spares the rest of the process its debug! and trace!.
+    let ours = filter_fn(|metadata| EventKind::from_target(metadata.target()).is_some())
+        .with_max_level_hint(LevelFilter::INFO);
+    Ok((Registry::default().with(log_layer).with(outputs.with_filter(ours)), telemetry))
+}
+
+impl Telemetry {
+    /// Uses `specs` and `log_filter` from now on. An output whose definition is unchanged goes on as it is, but a file
+    /// that was moved away meanwhile is opened anew. Lines queued before are still written.
+    ///
+    /// Waits up to a second for each destination that is no longer used.
+    ///
+    /// # Errors
+    /// Fails if a new destination cannot be opened or if `log_filter` is not valid. Everything stays as it was then.
+    pub fn reload(&self, specs: &[OutputSpec], log_filter: &str) -> Result<(), OutputError> {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let filter = log::parse(log_filter)?;
+        self.replace(specs)?;
+        // This also makes tracing ask all layers anew which callsites they want.
+        self.log.set(filter);
+        Ok(())
+    }
+
+    /// Waits up to `timeout`, over all outputs, until everything queued is written; returns whether it is.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        // The queues are waited for without the lock, so that events flow meanwhile.
+        let carriers: Vec<Carrier> = self.read(|outputs| outputs.iter().map(|o| o.carrier.clone()).collect());
+        let left = || deadline.saturating_duration_since(Instant::now());
+        carriers.iter().filter(|carrier| !carrier.flush(left())).count() == 0
+    }
+
+    /// How many lines all outputs together have dropped since the start.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// The same, for whoever asks now and then.
+    #[must_use]
+    pub fn dropped_counter(&self) -> Dropped {
+        Dropped(Arc::clone(&self.dropped))
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&[Output]) -> T) -> T {
+        look(&self.outputs.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens what is new, and only if all of that succeeded puts it in place.
+    fn replace(&self, specs: &[OutputSpec]) -> Result<(), OutputError> {
+        let mut open: Vec<(Destination, Carrier)> = self.read(|outputs| {
+            outputs.iter().map(|o| (o.spec.destination.clone(), o.carrier.clone())).collect()
+        });
+        let moved = self.reopen_moved(specs)?;
+        let mut next = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let known = open.iter().find(|(destination, _)| *destination == spec.destination);
+            let carrier = match known {
+                Some((_, carrier)) => carrier.clone(),
+                None => self.carrier_for(spec)?,
+            };
+            open.push((spec.destination.clone(), carrier.clone()));
+            next.push(Output::carried(spec.clone(), carrier));
+        }
+        for (queue, sink) in moved {
+            queue.replace_sink(sink);
+        }
+        for output in &next {
+            if let Carrier::Lines(queue) = &output.carrier {
+                queue.replace_report(drop_report(&output.spec, &output.form));
+            }
+        }
+        let mut current = self.outputs.current.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, next);
+        drop(current);
+        // Queues that nobody uses any more are waited for here, where no emitting thread is held up.
+        drop((old, open));
+        Ok(())
+    }
+
+    /// Opens those files in `specs` anew that are in use but were moved away or removed, as log rotation does.
+    fn reopen_moved(&self, specs: &[OutputSpec]) -> Result<Vec<(Arc<LineQueue>, Sink)>, OutputError> {
+        let in_use: Vec<(String, PathBuf, Arc<LineQueue>)> = self.read(|outputs| {
+            let of = |output: &Output| match (&output.spec.destination, &output.carrier) {
+                (Destination::File(path), Carrier::Lines(queue))
+                    if specs.iter().any(|s| s.destination == output.spec.destination) =>
+                {
+                    Some((output.spec.name.clone(), path.clone(), Arc::clone(queue)))
+                }
+                _ => None,
+            };
+            outputs.iter().filter_map(of).collect()
+        });
+        let moved = in_use.into_iter().filter(|(_, path, queue)| !queue.stands_at(path));
+        moved
+            .map(|(name, path, queue)| {
+                let sink = Sink::file(&path).map_err(|source| OutputError::Open { name, source })?;
+                Ok((queue, sink))
+            })
+            .collect()
+    }
+
+    fn carrier_for(&self, spec: &OutputSpec) -> Result<Carrier, OutputError> {
+        let thread = |source| OutputError::Thread { name: spec.name.clone(), source };
+        let opened = match &spec.destination {
+            Destination::Stdout => Sink::stdout(),
+            Destination::File(path) => Sink::file(path),
+            Destination::Journal(socket) => {
+                let journal = Journal::start(socket, Arc::clone(&self.dropped)).map_err(thread)?;
+                return Ok(Carrier::Journal(Arc::new(journal)));
+            }
+        };
+        let sink = opened.map_err(|source| OutputError::Open { name: spec.name.clone(), source })?;
+        LineQueue::start(
+            &destination_name(&spec.destination),
+            sink,
+            QueueLimits::default(),
+            drop_report(spec, &form_of(spec)),
+            Arc::clone(&self.on_closed),
+            Arc::clone(&self.dropped),
+        )
+        .map(|queue| Carrier::Lines(Arc::new(queue)))
+        .map_err(thread)
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        // A subscriber for the whole process is never dropped, so its queues are not either.
+        self.flush(END_WAIT);
+    }
+}
+
+/// The form that `spec` asks for, given where it writes.
+fn form_of(spec: &OutputSpec) -> Arc<dyn LineFormat> {
+    let terminal = spec.destination == Destination::Stdout && io::stdout().is_terminal();
+    let for_people = match spec.format {
+        Format::Auto => terminal,
+        Format::Console => true,
+        Format::Json => false,
+    };
+    if for_people { Arc::new(Console::new(wants_color(spec.color, terminal))) } else { Arc::new(Json) }
+}
+
+/// Whether to use colour on something that is or is not a terminal.
+pub(super) fn wants_color(color: Color, terminal: bool) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            terminal && !refused && !dumb
+        }
+    }
+}
+
+/// What people call a destination.
+#[must_use]
+pub fn destination_name(destination: &Destination) -> String {
+    match destination {
+        Destination::Stdout => "standard output".to_owned(),
+        Destination::File(path) => display_path(path),
+        Destination::Journal(_) => "the journal".to_owned(),
+    }
+}
+
+/// Makes the line about dropped lines in the form of the output that they were dropped from.
+fn drop_report(spec: &OutputSpec, form: &Arc<dyn LineFormat>) -> DropReport {
+    let form = Arc::clone(form);
+    let place = destination_name(&spec.destination);
+    Arc::new(move |count| {
+        let record = Event::Health(HealthEvent {
+            event: "output_dropped".to_owned(),
+            message: format!(
+                "{count} events were dropped because {place} could not take them fast enough; read it faster, or narrow the kinds that it carries"
+            ),
+            count: Some(count),
+            warning: true,
+        });
+        form.text(&record, Level::WARN, Timestamp::now())
+    })
+}

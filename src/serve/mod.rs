@@ -1,0 +1,8 @@
+//! How the daemon meets the system that runs it.
+
+pub mod http;
+pub mod metrics;
+mod path_labels;
+pub mod signals;
+pub mod socket;
+pub mod systemd;

@@ -1,6 +1,0 @@
-//! How the daemon meets the system that runs it.
-
-pub mod http;
-pub mod signals;
-pub mod socket;
-pub mod systemd;

@@ -1,0 +1,72 @@
+//! What is wrong with watching, told once while it lasts, and again if it comes back. Pure.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+/// What a trouble is about: the same concern is the same trouble, however it is worded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum IncidentKey {
+    /// The kernel gives no inotify instance.
+    Instance,
+    /// The kernel gives no more watches.
+    WatchLimit,
+    /// This directory cannot be watched.
+    Unwatched(PathBuf),
+    /// This directory cannot be listed.
+    Unlisted(PathBuf),
+    /// The `**` of this pattern ends before the directories do.
+    Depth(String),
+}
+
+/// The troubles that last. Whoever meets one says so in each pass; what is not met again has ended.
+#[derive(Debug, Default)]
+pub(super) struct Incidents {
+    told: HashSet<IncidentKey>,
+    met: HashSet<IncidentKey>,
+}
+
+impl Incidents {
+    /// Notes a trouble. True if it is new, and so to be told.
+    pub(super) fn meet(&mut self, concern: IncidentKey) -> bool {
+        self.met.insert(concern.clone());
+        self.told.insert(concern)
+    }
+
+    /// Whether it was met in this pass.
+    pub(super) fn is_met(&self, concern: &IncidentKey) -> bool {
+        self.met.contains(concern)
+    }
+
+    /// A pass begins.
+    pub(super) fn begin_pass(&mut self) {
+        self.met.clear();
+    }
+
+    /// A pass ends. Gives the troubles that it did not meet.
+    pub(super) fn end_pass(&mut self) -> Vec<IncidentKey> {
+        let ended: Vec<IncidentKey> = self.told.difference(&self.met).cloned().collect();
+        self.told.retain(|concern| self.met.contains(concern));
+        ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_is_told_once_while_it_lasts_and_again_when_it_comes_back() {
+        let mut troubles = Incidents::default();
+        assert!(troubles.meet(IncidentKey::Instance));
+        for _ in 0..2 {
+            troubles.begin_pass();
+            assert!(!troubles.meet(IncidentKey::Instance));
+            assert_eq!(troubles.end_pass(), []);
+        }
+        troubles.begin_pass();
+        assert_eq!(troubles.end_pass(), [IncidentKey::Instance]);
+        troubles.begin_pass();
+        assert_eq!(troubles.end_pass(), []);
+        assert!(troubles.meet(IncidentKey::Instance));
+    }
+}
