@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use spiketail::file::checkpoint::{FileCheckpoint, TailCheckpoint};
 use spiketail::file::identity::{Anchor, Fingerprint, Identity};
 use spiketail::file::ownership::ReadPosition;
-use spiketail::scan::lines::LineCursor;
+use spiketail::scan::cursor::LineCursor;
 use spiketail::store::sqlite::SqliteStore;
 use spiketail::store::{Batch, CheckpointStore, FileRecord, Limits, PathId, RuleTotal, StoreError};
 

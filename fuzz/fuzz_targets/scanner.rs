@@ -8,7 +8,8 @@ use std::convert::Infallible;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use spiketail::scan::bulk::{BulkTally, BulkWalk, END_UNKNOWN, Walked, chunks};
+use spiketail::scan::bulk::{BulkTally, BulkWalk, chunk_at};
+use spiketail::scan::feed::Fed;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 
@@ -124,12 +125,13 @@ fuzz_target!(|case: Case| {
     let mut scanner = Scanner::new(rules, line_bytes_max);
     let size = stream.len() as u64;
     let mut sum = BulkTally::new(specs.len());
-    for own in chunks(size, chunk_bytes) {
+    while sum.bytes < size {
+        let own = chunk_at(sum.bytes, size, chunk_bytes);
         sum.add(&walk(BulkWalk::new(&mut scanner, own, size, window_bytes), stream));
     }
     assert_eq!(sum.lines_matched, expected, "in chunks");
     assert_eq!(sum.bytes, size);
-    let streamed = walk(BulkWalk::new(&mut scanner, 0..END_UNKNOWN, END_UNKNOWN, window_bytes), stream);
+    let streamed = walk(BulkWalk::whole(&mut scanner, window_bytes), stream);
     assert_eq!(streamed, sum, "as one stream");
 });
 
@@ -166,12 +168,12 @@ fn has_crlf_flag(text: &str) -> bool {
 
 fn walk(mut walk: BulkWalk<'_>, stream: &[u8]) -> BulkTally {
     loop {
-        let walked = walk.step::<Infallible>(&mut |range, look| {
+        let fed = walk.step::<Infallible>(&mut |range, look| {
             let end = range.end.min(stream.len() as u64);
             look(&stream[range.start.min(end) as usize..end as usize]);
             Ok(())
         });
-        if walked == Ok(Walked::Done) {
+        if fed == Ok(Fed::Done) {
             return walk.tally().clone();
         }
     }

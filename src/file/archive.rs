@@ -13,7 +13,8 @@ use crate::file::reader::ReadProgress;
 use crate::file::source::Source;
 use crate::file::tally::Tally;
 use crate::file::vfs::FileHandle;
-use crate::scan::lines::{LineCursor, Step};
+use crate::scan::cursor::LineCursor;
+use crate::scan::feed::{Fed, Feed};
 use crate::sys::open::Stat;
 
 // A stream is never torn, so what `show` says of that is not looked at.
@@ -95,41 +96,30 @@ impl Archive {
         counter: &mut LineCounter<'_>,
         tally: &mut Tally,
     ) -> io::Result<ReadProgress> {
-        let mut wanted = WINDOW_BYTES;
         // A compressor keeps the time of the last change.
         let (offset, at_ms) = (self.mark.cursor.offset, self.stat.modified_ns / 1_000_000);
         let unwatched = UnwatchedSpan { from: offset, since_ms: at_ms, to: offset, until_ms: at_ms };
         counter.clock.set_unwatched(Some(unwatched));
+        let mut feed = Feed::to_end(WINDOW_BYTES);
         loop {
-            let (from, before) = (self.mark.cursor.offset, self.mark.anchor.len() as u64);
-            let (mut cursor, mut anchor) = (self.mark.cursor, self.mark.anchor);
-            let (mut step, mut is_end) = (Step::Done, false);
-            let mut found = Tally::new(tally.matched.len(), tally.samples_max());
-            let _ = self.source.show(from - before..from + wanted, &mut |bytes| {
-                let fresh = &bytes[(before as usize).min(bytes.len())..];
-                is_end = (fresh.len() as u64) < wanted;
-                step = counter.advance(&mut cursor, fresh, is_end, &mut found);
-                if is_end {
-                    let rest = &fresh[(cursor.offset - from) as usize..];
-                    counter.finish(&mut cursor, rest, &mut found);
-                }
-                let judged = (before + cursor.offset - from) as usize;
-                anchor = Anchor::ending(&bytes[judged.saturating_sub(ANCHOR_BYTES)..judged]);
+            let (from, known) = (self.mark.cursor.offset, self.mark.anchor.len());
+            let ReadPosition { cursor, anchor, .. } = &mut self.mark;
+            let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
+                counter.advance(cursor, bytes, follows, tally)
+            };
+            let fed = feed.step(cursor, &mut judge, &mut |range, look| {
+                let shown = self.source.show(range.start - known as u64..range.end, &mut |bytes| {
+                    let judged = known + look(&bytes[known.min(bytes.len())..]);
+                    *anchor = Anchor::ending(&bytes[judged.saturating_sub(ANCHOR_BYTES)..judged]);
+                });
+                shown.map(drop)
             })?;
-            if step == Step::Widen {
-                wanted *= 2;
-                continue;
+            counter.budget = counter.budget.saturating_sub(self.mark.cursor.offset - from);
+            match fed {
+                Fed::Done => return Ok(ReadProgress::Done),
+                Fed::More if counter.budget == 0 => return Ok(ReadProgress::More),
+                Fed::More | Fed::Widen => {}
             }
-            (self.mark.cursor, self.mark.anchor) = (cursor, anchor);
-            tally.merge(found);
-            counter.budget = counter.budget.saturating_sub(cursor.offset - from);
-            if is_end {
-                return Ok(ReadProgress::Done);
-            }
-            if counter.budget == 0 {
-                return Ok(ReadProgress::More);
-            }
-            wanted = WINDOW_BYTES;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::file::line_time::LineTimer;
 use crate::file::tally::{Hits, Tally};
-use crate::scan::lines::{LineCursor, Step};
+use crate::scan::cursor::{Follows, LineCursor, Step};
 use crate::scan::scanner::Scanner;
 
 /// See the [module](self).
@@ -20,30 +20,18 @@ impl LineCounter<'_> {
         &mut self,
         cursor: &mut LineCursor,
         bytes: &[u8],
-        at_end: bool,
+        follows: Follows,
         tally: &mut Tally,
     ) -> Step {
         let offset = cursor.offset;
         let mut hits = Hits::new(tally.matched.len(), tally.samples_max());
         let LineCounter { scanner, clock, .. } = self;
-        let step = cursor.advance(bytes, at_end, scanner, &mut |rule, place| {
+        let step = cursor.advance(bytes, follows, scanner, &mut |rule, place| {
             let time = clock.time_of(&bytes[place.clone()], offset + place.end as u64);
             hits.hit(rule, place, time);
         });
         hits.lines = clock.lines(&bytes[..(cursor.offset - offset) as usize], offset);
         tally.add(hits, bytes, offset);
         step
-    }
-
-    /// Judges a last line without a line feed, all of it in `bytes`. See [`LineCursor::finish`].
-    pub(super) fn finish(&mut self, cursor: &mut LineCursor, bytes: &[u8], tally: &mut Tally) {
-        let offset = cursor.offset;
-        let mut hits = Hits::new(tally.matched.len(), tally.samples_max());
-        let LineCounter { scanner, clock, .. } = self;
-        cursor.finish(bytes, scanner, &mut |rule, place| {
-            let time = clock.time_of(&bytes[place.clone()], offset + place.end as u64);
-            hits.hit(rule, place, time);
-        });
-        tally.add(hits, bytes, offset);
     }
 }

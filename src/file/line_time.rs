@@ -1,12 +1,13 @@
 //! When the lines of a file were written: by their stamps where they have any, else by when they came.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::scan::scanner::leading_nuls;
 use crate::scan::timestamp::{Detector, EventTime, TimeOrigin, TimeSettings};
 
 /// All lines are looked at for their time once in so many.
-const BLOCK_LINES: usize = 64;
+const BLOCK_LINES: u64 = 64;
 /// Zones differ by multiples of this, in milliseconds.
 const ZONE_STEP_MS: i64 = 15 * 60_000;
 /// And never by more than this, in milliseconds.
@@ -132,22 +133,29 @@ impl LineTimer {
         time
     }
 
-    /// When the lines in `bytes`, which are whole and begin at `offset` of their file, were written, and how many; nothing
+    /// When the complete lines in `bytes`, which begin at `offset` of their file, were written, and how many; nothing
     /// unless they are counted.
     pub(super) fn lines(&mut self, bytes: &[u8], offset: u64) -> Vec<(i64, u64)> {
         let mut lines = Vec::new();
         if !self.counts_lines {
             return lines;
         }
-        let (mut count, mut start) = (0, 0);
+        let (mut count, mut last) = (0, 0..0);
+        let mut push = |last: Range<usize>, count| {
+            let time = self.time_of(&bytes[last.clone()], offset + last.end as u64);
+            lines.push((time.at_ms, count));
+        };
+        let mut start = 0;
         for lf in memchr::memchr_iter(b'\n', bytes) {
             count += 1;
-            if count == BLOCK_LINES || lf + 1 == bytes.len() {
-                let time = self.time_of(&bytes[start..lf], offset + lf as u64);
-                lines.push((time.at_ms, count as u64));
-                count = 0;
-            }
+            last = start..lf;
             start = lf + 1;
+            if count == BLOCK_LINES {
+                push(last.clone(), std::mem::take(&mut count));
+            }
+        }
+        if count > 0 {
+            push(last, count);
         }
         lines
     }

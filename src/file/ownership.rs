@@ -15,7 +15,7 @@ use lru::LruCache;
 
 use crate::file::identity::{Anchor, Fingerprint, Identity};
 use crate::file::rotation::names;
-use crate::scan::lines::LineCursor;
+use crate::scan::cursor::LineCursor;
 
 /// How far a file was read, and how to recognise it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -16,7 +16,8 @@ use crate::file::settings::{FileSettings, ReadMethod};
 use crate::file::source::{Source, WindowState};
 use crate::file::tally::Tally;
 use crate::file::vfs::FileHandle;
-use crate::scan::lines::{LineCursor, Step};
+use crate::scan::cursor::{Follows, LineCursor, Step};
+use crate::scan::feed::{Feed, Look};
 use crate::sys::open::Stat;
 
 /// How much is shown at once while a backlog is read, in bytes. Measured: below 1 MiB the system calls show, above 4 MiB
@@ -62,14 +63,13 @@ pub struct FileReader {
 
 /// What a scan of one window found, before it is known whether to believe it.
 struct WindowScan {
-    cursor: LineCursor,
-    step: Step,
+    look: Look,
     tally: Tally,
     anchor: Anchor,
     /// The bytes around the old offset, as the scan saw them.
     lead: SmallVec<[u8; 2 * ANCHOR_BYTES]>,
-    /// Whether the line that is next begins with NULs.
-    in_hole: bool,
+    /// Whether the byte that is next is NUL.
+    is_nul_next: bool,
     /// Whether the bytes were seen to be the same before and after the scan.
     careful: bool,
 }
@@ -284,20 +284,21 @@ impl FileReader {
             to,
             until_ms,
         }));
-        let mut wanted = self.step_bytes();
+        let mut feed = Feed::growing(stat.size, self.step_bytes());
         let (mut changed_ns, mut care) = (stat.changed_ns, false);
         while self.place.mark.cursor.searched < stat.size {
-            let to = stat.size.min(self.offset() + wanted);
+            let to = feed.range(&self.place.mark.cursor).end;
             let careful = care || to - self.offset() <= CARE_BYTES;
-            let Some(trial) = self.try_window(to, to == stat.size, counter, tally, careful)? else {
+            let Some(trial) = self.try_window(&feed, counter, tally, careful)? else {
                 return Ok(ReadProgress::Disturbed);
             };
-            if trial.step == Step::Widen {
-                wanted *= 2;
+            if trial.look.step == Step::Widen {
+                feed.accept(&trial.look);
                 continue;
             }
-            let moved = trial.cursor.offset - self.offset();
-            let in_hole = trial.in_hole;
+            let cursor = trial.look.cursor;
+            let moved = cursor.offset - self.offset();
+            let in_hole = trial.is_nul_next && !cursor.inside_long_line;
             if moved > 0 {
                 let now_changed_ns = self.file.stat()?.changed_ns;
                 care = now_changed_ns != changed_ns;
@@ -311,7 +312,7 @@ impl FileReader {
                     return Ok(ReadProgress::Disturbed);
                 }
             }
-            self.place.mark.cursor = trial.cursor;
+            self.place.mark.cursor = cursor;
             if self.offset() == 0 {
                 // Nothing is judged yet: what was seen of the first line tells whether it is the same file later.
                 self.place.mark.head = Fingerprint::of(&self.head_bytes(to)?);
@@ -327,7 +328,7 @@ impl FileReader {
             if counter.budget == 0 && self.offset() < stat.size {
                 return Ok(ReadProgress::More);
             }
-            wanted = self.step_bytes();
+            feed = Feed::growing(stat.size, self.step_bytes());
         }
         Ok(ReadProgress::Done)
     }
@@ -344,7 +345,7 @@ impl FileReader {
         let (mut cursor, from) = (self.place.mark.cursor, self.offset());
         let mut found = Tally::new(tally.matched.len(), tally.samples_max());
         let sight = self.source().show(from..to, &mut |bytes| {
-            counter.finish(&mut cursor, bytes, &mut found);
+            counter.advance(&mut cursor, bytes, Follows::Nothing, &mut found);
         })?;
         if sight == WindowState::Whole {
             self.place.mark.cursor = cursor;
@@ -370,11 +371,10 @@ impl FileReader {
         }
     }
 
-    /// Scans from the cursor to `to`. `None` if the window was torn.
+    /// Scans the next window. `None` if the window was torn.
     fn try_window(
         &mut self,
-        to: u64,
-        at_end: bool,
+        feed: &Feed,
         counter: &mut LineCounter<'_>,
         found: &Tally,
         careful: bool,
@@ -382,35 +382,40 @@ impl FileReader {
         let (rules, samples_max) = (found.matched.len(), found.samples_max());
         let known = self.place.mark.anchor;
         let before = known.len();
-        let offset = self.offset();
-        let from = offset - before as u64;
-        let mut cursor = self.place.mark.cursor;
-        let mut trial = None;
-        let sight = self.source().show(from..to, &mut |bytes| {
-            if (bytes.len() as u64) < to - from || bytes[..before] != *known.bytes() {
-                return;
+        let cursor = self.place.mark.cursor;
+        let mut tally = Tally::new(rules, samples_max);
+        let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
+            counter.advance(cursor, bytes, follows, &mut tally)
+        };
+        let mut seen = None;
+        let look = feed.look(cursor, &mut judge, &mut |range, look| {
+            let (from, to) = (range.start - before as u64, range.end);
+            let sight = self.source().show(from..to, &mut |bytes| {
+                if (bytes.len() as u64) < to - from || bytes[..before] != *known.bytes() {
+                    return;
+                }
+                let hash = careful.then(|| xxh3_64(bytes));
+                let lead = SmallVec::from_slice(&bytes[..bytes.len().min(before + ANCHOR_BYTES)]);
+                let judged = before + look(&bytes[before..]);
+                if hash.is_some_and(|hash| hash != xxh3_64(bytes)) {
+                    return;
+                }
+                let is_nul_next = bytes.get(judged.min(bytes.len() - 1)) == Some(&0);
+                seen = Some((Anchor::ending(&bytes[..judged]), lead, is_nul_next));
+            })?;
+            if sight != WindowState::Whole {
+                seen = None;
             }
-            let hash = careful.then(|| xxh3_64(bytes));
-            let lead = SmallVec::from_slice(&bytes[..bytes.len().min(before + ANCHOR_BYTES)]);
-            let fresh = &bytes[before..];
-            let mut tally = Tally::new(rules, samples_max);
-            let step = counter.advance(&mut cursor, fresh, at_end, &mut tally);
-            if hash.is_some_and(|hash| hash != xxh3_64(bytes)) {
-                return;
-            }
-            let judged = (cursor.offset - from) as usize;
-            let in_hole = !cursor.inside_long_line && bytes.get(judged.min(bytes.len() - 1)) == Some(&0);
-            trial = Some(WindowScan {
-                cursor,
-                step,
-                tally,
-                anchor: Anchor::ending(&bytes[..judged]),
-                lead,
-                in_hole,
-                careful,
-            });
+            io::Result::Ok(())
         })?;
-        Ok(trial.filter(|_| sight == WindowState::Whole))
+        Ok(seen.map(|(anchor, lead, is_nul_next)| WindowScan {
+            look,
+            tally,
+            anchor,
+            lead,
+            is_nul_next,
+            careful,
+        }))
     }
 
     /// Whether the file is still the one that was scanned. If so, anchor and head move on to the new offset.
@@ -426,11 +431,11 @@ impl FileReader {
             return Ok(false);
         }
         // The anchor after the head: if that is as it was, the head is of the same generation.
-        let head = self.head_bytes(trial.cursor.offset)?;
-        if self.anchor_at(trial.cursor.offset)? != trial.anchor {
+        let head = self.head_bytes(trial.look.cursor.offset)?;
+        if self.anchor_at(trial.look.cursor.offset)? != trial.anchor {
             return Ok(false);
         }
-        let is_whole = head.len() as u64 == trial.cursor.offset.min(HEAD_BYTES as u64);
+        let is_whole = head.len() as u64 == trial.look.cursor.offset.min(HEAD_BYTES as u64);
         if !is_whole || !self.place.mark.head.matches(&head) {
             return Ok(false);
         }

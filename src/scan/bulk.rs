@@ -6,14 +6,9 @@
 
 use std::ops::Range;
 
-use crate::scan::lines::{LineCursor, Step};
+use crate::scan::cursor::LineCursor;
+use crate::scan::feed::{END_UNKNOWN, Fed, Feed, Show};
 use crate::scan::scanner::Scanner;
-
-/// The end of a stream that does not say how long it is.
-pub const END_UNKNOWN: u64 = u64::MAX;
-
-/// How much more of a line is shown, at least, when its end is not in sight, in bytes.
-const WIDEN_BYTES_MIN: u64 = 4096;
 
 /// What a walk has found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,32 +35,15 @@ impl BulkTally {
     }
 }
 
-/// What a [`BulkWalk`] has to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Walked {
-    /// Take another step.
-    On,
-    /// Nothing: the tally is complete.
-    Done,
-}
-
-/// Shows the bytes of a range, or fewer if the stream ends before, to a closure that is called at most once.
-pub type Show<'s, E> = &'s mut dyn FnMut(Range<u64>, &mut dyn FnMut(&[u8])) -> Result<(), E>;
-
 /// A walk over the lines that begin in one chunk of a stream.
 #[derive(Debug)]
 pub struct BulkWalk<'s> {
     scanner: &'s mut Scanner,
-    own: Range<u64>,
-    end: u64,
-    window_bytes: u64,
+    feed: Feed,
     cursor: LineCursor,
-    /// How much the next step asks for.
-    wanted: u64,
-    /// Whether the line at the cursor does not end within what was shown last.
-    widened: bool,
+    own: Range<u64>,
     tally: BulkTally,
-    /// What the current step found, before it is known whether it is to be believed.
+    /// What the current step found, before it is known whether it counts.
     trial: Vec<u64>,
 }
 
@@ -80,18 +58,14 @@ impl<'s> BulkWalk<'s> {
             Some(before) => LineCursor { inside_long_line: true, ..LineCursor::at(before) },
             None => LineCursor::at(0),
         };
-        let window_bytes = window_bytes.max(1) as u64;
-        BulkWalk {
-            scanner,
-            own,
-            end,
-            window_bytes,
-            cursor,
-            wanted: window_bytes,
-            widened: false,
-            tally: BulkTally::new(rules),
-            trial: vec![0; rules],
-        }
+        let feed = Feed::chunk(own.end, end, window_bytes as u64);
+        BulkWalk { scanner, feed, cursor, own, tally: BulkTally::new(rules), trial: vec![0; rules] }
+    }
+
+    /// A walk over all lines of a stream whose length is not known.
+    #[must_use]
+    pub fn whole(scanner: &'s mut Scanner, window_bytes: usize) -> BulkWalk<'s> {
+        BulkWalk::new(scanner, 0..END_UNKNOWN, END_UNKNOWN, window_bytes)
     }
 
     /// What was found so far.
@@ -103,76 +77,27 @@ impl<'s> BulkWalk<'s> {
     /// Looks at one window.
     ///
     /// # Errors
-    /// What `show` says. Then nothing has changed, and the step can be taken again with another way to show.
-    pub fn step<E>(&mut self, show: Show<'_, E>) -> Result<Walked, E> {
-        let from = self.cursor.offset;
-        let wanted = self.window(from);
-        if wanted.is_empty() {
-            return Ok(Walked::Done);
-        }
-        let asked = wanted.end - wanted.start;
-        let (own_end, end) = (self.own.end, self.end);
+    /// The error of `show`. Nothing has changed then, and the step can be repeated with another `show`.
+    pub fn step<E>(&mut self, show: Show<'_, E>) -> Result<Fed, E> {
         let (scanner, trial) = (&mut *self.scanner, &mut self.trial);
         trial.fill(0);
-        let mut cursor = self.cursor;
-        let mut step = Step::Done;
-        let mut seen = from;
-        let mut last = false;
-        show(wanted, &mut |bytes| {
-            seen = from + bytes.len() as u64;
-            let at_end = (bytes.len() as u64) < asked || seen == end;
-            let ours = first_line_feed_from(bytes, own_end.saturating_sub(1).saturating_sub(from));
-            let bytes = ours.map_or(bytes, |lf| &bytes[..=lf]);
-            let mut hit = |rule: usize, _| trial[rule] += 1;
-            step = cursor.advance(bytes, false, scanner, &mut hit);
-            last = ours.is_some();
-            if at_end && !last {
-                let judged = (cursor.offset - from) as usize;
-                cursor.finish(&bytes[judged..], scanner, &mut hit);
-                last = true;
-            }
-        })?;
-        self.accept(cursor, step, seen, asked);
-        let only_tail_left = self.cursor.inside_long_line && self.cursor.offset >= self.own.end;
-        Ok(if last || only_tail_left { Walked::Done } else { Walked::On })
-    }
-
-    /// What to show next: not beyond the chunk, unless a line reaches beyond it.
-    fn window(&self, from: u64) -> Range<u64> {
-        let mut to = from.saturating_add(self.wanted).min(self.end);
-        if from < self.own.end && !self.widened {
-            to = to.min(self.own.end);
-        }
-        from..to.max(from)
-    }
-
-    fn accept(&mut self, cursor: LineCursor, step: Step, seen: u64, asked: u64) {
-        self.cursor = cursor;
-        self.widened = step == Step::Widen;
-        self.wanted = match step {
-            Step::Widen => self.wanted.max(asked.saturating_mul(2)).max(WIDEN_BYTES_MIN),
-            Step::Done => self.window_bytes,
+        let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
+            cursor.advance(bytes, follows, scanner, &mut |rule, _| trial[rule] += 1)
         };
+        let fed = self.feed.step(&mut self.cursor, &mut judge, show)?;
         for (sum, found) in self.tally.lines_matched.iter_mut().zip(&self.trial) {
             *sum += found;
         }
-        let reached = seen.min(self.own.end);
+        let reached = self.feed.seen().min(self.own.end);
         self.tally.bytes = self.tally.bytes.max(reached.saturating_sub(self.own.start));
+        Ok(fed)
     }
 }
 
-fn first_line_feed_from(bytes: &[u8], from: u64) -> Option<usize> {
-    let from = usize::try_from(from).ok().filter(|from| *from < bytes.len())?;
-    memchr::memchr(b'\n', &bytes[from..]).map(|lf| from + lf)
-}
-
-/// Cuts `size` bytes into chunks of `chunk_bytes`, of which the last may be smaller.
-pub fn chunks(size: u64, chunk_bytes: u64) -> impl Iterator<Item = Range<u64>> {
-    let chunk_bytes = chunk_bytes.max(1);
-    (0..size.div_ceil(chunk_bytes)).map(move |index| {
-        let start = index * chunk_bytes;
-        start..start.saturating_add(chunk_bytes).min(size)
-    })
+/// The chunk of at most `chunk_bytes` bytes that begins at `start` in a file of `size` bytes.
+#[must_use]
+pub fn chunk_at(start: u64, size: u64, chunk_bytes: u64) -> Range<u64> {
+    start..start.saturating_add(chunk_bytes.max(1)).min(size)
 }
 
 #[cfg(test)]
@@ -184,18 +109,17 @@ mod tests {
     use super::*;
     use crate::scan::rules::{RuleSet, RuleSpec};
 
-    fn walk(scanner: &mut Scanner, stream: &[u8], own: Range<u64>, end: u64, window: usize) -> BulkTally {
-        let mut walk = BulkWalk::new(scanner, own, end, window);
+    fn walk(mut walk: BulkWalk<'_>, stream: &[u8]) -> BulkTally {
         let mut steps = 0;
         loop {
-            let walked = walk.step::<Infallible>(&mut |range, look| {
+            let fed = walk.step::<Infallible>(&mut |range, look| {
                 let to = range.end.min(stream.len() as u64) as usize;
                 look(&stream[(range.start as usize).min(to)..to]);
                 Ok(())
             });
             steps += 1;
             assert!(steps <= 10 * stream.len() + 10, "the walk does not come to its end");
-            if walked == Ok(Walked::Done) {
+            if fed == Ok(Fed::Done) {
                 return walk.tally().clone();
             }
         }
@@ -224,12 +148,13 @@ mod tests {
             let mut scanner = Scanner::new(RuleSet::compile(&[spec]).unwrap(), max);
             let size = stream.len() as u64;
             let mut sum = BulkTally::new(1);
-            for own in chunks(size, chunk) {
-                sum.add(&walk(&mut scanner, &stream, own, size, window));
+            while sum.bytes < size {
+                let own = chunk_at(sum.bytes, size, chunk);
+                sum.add(&walk(BulkWalk::new(&mut scanner, own, size, window), &stream));
             }
             prop_assert_eq!(&sum.lines_matched, &[oracle(&stream, max)]);
             prop_assert_eq!(sum.bytes, size);
-            let streamed = walk(&mut scanner, &stream, 0..END_UNKNOWN, END_UNKNOWN, window);
+            let streamed = walk(BulkWalk::whole(&mut scanner, window), &stream);
             prop_assert_eq!(streamed, sum);
         }
     }
@@ -248,7 +173,7 @@ mod tests {
             look(b"ERROR\n");
             Ok(())
         });
-        assert_eq!(whole, Ok(Walked::Done));
+        assert_eq!(whole, Ok(Fed::Done));
         assert_eq!(walk.tally(), &BulkTally { bytes: 6, lines_matched: vec![1] });
     }
 }

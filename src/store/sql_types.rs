@@ -10,7 +10,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, Fingerprint, HEAD_BYTES, Identity};
 use crate::file::ownership::ReadPosition;
-use crate::scan::lines::LineCursor;
+use crate::scan::cursor::LineCursor;
 
 /// A path, which may be any bytes: text where it is UTF-8, so that people can read and write it.
 pub(super) struct SqlPath<'a>(pub(super) &'a Path);

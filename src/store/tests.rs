@@ -16,7 +16,7 @@ use crate::alert::{AlertSpec, Scope, Severity};
 use crate::detect::condition::Condition;
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Anchor, Fingerprint};
-use crate::scan::lines::LineCursor;
+use crate::scan::cursor::LineCursor;
 
 fn small() -> Limits {
     Limits { history_rows_max: 20, outbox_rows_max: 5, marks_max: 3, ..Limits::default() }

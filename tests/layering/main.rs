@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["file", "scan", "detect", "alert", "store", "event"]),
     ("notify", &["alert", "store", "event"]),
     ("output", &["event", "alert"]),
-    ("store", &["file", "detect", "alert", "scan::lines", "scan::cursor"]),
+    ("store", &["file", "detect", "alert", "scan::cursor"]),
     ("file", &["sys", "scan"]),
     ("event", &["alert"]),
     ("alert", &["detect"]),

@@ -10,7 +10,8 @@ use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
 use crate::file::decompress::DecompressSource;
 use crate::file::source::Source;
-use crate::scan::lines::{LineCursor, Step};
+use crate::scan::cursor::LineCursor;
+use crate::scan::feed::{Fed, Feed};
 use crate::scan::scanner::Scanner;
 use crate::scan::timestamp::{Detector, TimeSettings};
 use crate::sys::open::{open_regular, stat_file};
@@ -163,35 +164,33 @@ impl LogStream {
     /// Reads the next lines of the open file.
     fn read(&mut self) -> io::Result<()> {
         let Some((source, cursor)) = &mut self.open else { return Ok(()) };
-        let mut wanted = WINDOW_BYTES;
+        let (scanner, times, events) = (&mut self.scanner, &mut self.times, &mut self.events);
+        let mut feed = Feed::to_end(WINDOW_BYTES);
         loop {
             let from = cursor.offset;
-            let (mut step, mut is_end) = (Step::Done, false);
-            let (scanner, times, events) = (&mut self.scanner, &mut self.times, &mut self.events);
-            let _ = source.show(from..from + wanted, &mut |bytes| {
-                is_end = (bytes.len() as u64) < wanted;
+            let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
                 let mut found = Vec::new();
-                step = cursor.advance(bytes, is_end, scanner, &mut |rule, place| found.push((rule, place)));
-                let mut judged = (cursor.offset - from) as usize;
-                if is_end {
-                    let rest = judged;
-                    cursor.finish(&bytes[rest..], scanner, &mut |rule, place| {
-                        found.push((rule, place.start + rest..place.end + rest));
-                    });
-                    judged = bytes.len();
-                }
-                times.put(&bytes[..judged], found, events);
+                let step =
+                    cursor.advance(bytes, follows, scanner, &mut |rule, place| found.push((rule, place)));
+                times.put(&bytes[..(cursor.offset - from) as usize], found, events);
+                step
+            };
+            let fed = feed.step(cursor, &mut judge, &mut |range, look| {
+                let shown = source.show(range, &mut |bytes| {
+                    look(bytes);
+                });
+                shown.map(drop)
             })?;
             self.bytes += cursor.offset - from;
-            if step == Step::Widen && !is_end {
-                wanted *= 2;
-                continue;
+            match fed {
+                Fed::Widen => {}
+                Fed::More => return Ok(()),
+                Fed::Done => {
+                    self.open = None;
+                    self.files.pop_front();
+                    return Ok(());
+                }
             }
-            if is_end {
-                self.open = None;
-                self.files.pop_front();
-            }
-            return Ok(());
         }
     }
 }

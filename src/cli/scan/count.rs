@@ -16,7 +16,8 @@ use crate::file::decompress::DecompressSource;
 use crate::file::settings::ReadMethod;
 use crate::file::source::{PreadSource, Source, WindowState};
 use crate::file::vfs::FileHandle;
-use crate::scan::bulk::{BulkTally, BulkWalk, END_UNKNOWN, Walked};
+use crate::scan::bulk::{BulkTally, BulkWalk, chunk_at};
+use crate::scan::feed::Fed;
 use crate::scan::rules::RuleSet;
 use crate::scan::scanner::Scanner;
 use crate::sys::open::{open_again, stat_file, stat_path};
@@ -184,10 +185,8 @@ enum ScanJob {
 impl Jobs {
     /// Cuts off the chunk that follows `done`, and keeps the rest for whoever comes next.
     fn cut(&mut self, done: Chunk, chunk_bytes: u64) -> ScanJob {
-        let start = done.own.end;
-        let end = start.saturating_add(chunk_bytes.max(1)).min(done.size);
-        let chunk = Chunk { own: start..end, ..done };
-        if end < chunk.size {
+        let chunk = Chunk { own: chunk_at(done.own.end, done.size, chunk_bytes), ..done };
+        if chunk.own.end < chunk.size {
             self.unfinished.push(chunk.clone());
         }
         ScanJob::Chunk(chunk)
@@ -306,15 +305,20 @@ impl ScanShared<'_> {
         let mut walk = BulkWalk::new(scanner, chunk.own.clone(), chunk.size, window_bytes);
         loop {
             let before = walk.tally().bytes;
-            let walked = walk.step(&mut |range, look| match source.show(range, look) {
-                Ok(WindowState::Whole) => Ok(()),
-                Ok(WindowState::Torn) => Err(Broken::Torn),
-                Err(error) => Err(Broken::Io(error)),
+            let fed = walk.step(&mut |range, look| {
+                let shown = source.show(range, &mut |bytes| {
+                    look(bytes);
+                });
+                match shown {
+                    Ok(WindowState::Whole) => Ok(()),
+                    Ok(WindowState::Torn) => Err(Broken::Torn),
+                    Err(error) => Err(Broken::Io(error)),
+                }
             });
             self.bytes.fetch_add(walk.tally().bytes - before, Ordering::Relaxed);
-            match walked {
-                Ok(Walked::On) => {}
-                Ok(Walked::Done) => return (walk.tally().clone(), None),
+            match fed {
+                Ok(Fed::More | Fed::Widen) => {}
+                Ok(Fed::Done) => return (walk.tally().clone(), None),
                 // Reading says how far the file goes now.
                 Err(Broken::Torn) => source = Box::new(PreadSource::new(Arc::<File>::clone(&chunk.file))),
                 Err(Broken::Io(error)) => return (walk.tally().clone(), Some(error)),
@@ -332,10 +336,13 @@ impl ScanShared<'_> {
             Err(error) => return (BulkTally::new(scanner.rules().len()), Some(error)),
         };
         let window_bytes = self.options.window_bytes.min(BUFFER_BYTES);
-        let mut walk = BulkWalk::new(scanner, 0..END_UNKNOWN, END_UNKNOWN, window_bytes);
+        let mut walk = BulkWalk::whole(scanner, window_bytes);
         let mut failed = None;
         loop {
-            let walked = walk.step(&mut |range, look| {
+            let fed = walk.step(&mut |range, look| {
+                let look = &mut |bytes: &[u8]| {
+                    look(bytes);
+                };
                 if failed.is_some() {
                     // The lines before the failure count.
                     source.show_what_was_read(range, look);
@@ -343,9 +350,9 @@ impl ScanShared<'_> {
                 }
                 source.show(range, look).map(|_| ())
             });
-            match walked {
-                Ok(Walked::On) => {}
-                Ok(Walked::Done) => return (walk.tally().clone(), failed),
+            match fed {
+                Ok(Fed::More | Fed::Widen) => {}
+                Ok(Fed::Done) => return (walk.tally().clone(), failed),
                 Err(error) => failed = Some(error),
             }
         }
