@@ -21,8 +21,9 @@ use endpoint::Endpoint;
 use crate::config::{ConfigError, Settings};
 use crate::engine::dependencies::Dependencies;
 use crate::engine::{Engine, EngineHandle};
-use crate::event::{HealthEvent, display_path};
+use crate::event::{HealthEvent, HealthKind};
 use crate::file::tailer::FileOrigin;
+use crate::fmt::display_path;
 use crate::notify::Delivery;
 use crate::output::subscriber::Telemetry;
 use crate::scan::rules::RulePatternError as RuleError;
@@ -166,7 +167,8 @@ impl App {
         // What was loaded and committed of all files at once.
         give_back_free();
         let files = engine.health().files;
-        health("started", format!("watching {}", counted(files, watching.directories)), false);
+        HealthEvent::info(HealthKind::Started, format!("watching {}", counted(files, watching.directories)))
+            .emit();
         Ok(App { settings, engine, sink, watching, delivery, overflows })
     }
 
@@ -187,7 +189,7 @@ impl App {
         let listener = http::listen(address).map_err(AppError::Listen)?;
         let address = listener.local_addr().unwrap_or(address);
         self.serve(ListenSocket::Tcp(listener), endpoint);
-        health("listening", format!("figures are at http://{address}/metrics"), false);
+        HealthEvent::info(HealthKind::Listening, format!("figures are at http://{address}/metrics")).emit();
         Ok(())
     }
 
@@ -203,7 +205,7 @@ impl App {
                 let message = format!(
                     "`spiketail status` cannot ask this daemon: {path}: {error}; give a folder with --state that this user may write to"
                 );
-                health("no_status", message, true);
+                HealthEvent::warning(HealthKind::NoStatus, message).emit();
                 None
             }
         }
@@ -216,8 +218,10 @@ impl App {
 
     /// Goes over to the settings that `load` gives, or says why not and stays with the old ones.
     fn try_reload(&mut self, load: &impl Fn() -> Result<Settings, ConfigError>, telemetry: &Telemetry) {
-        let refused =
-            |why: String| health("reload_refused", format!("{why}\nThe old configuration stays."), true);
+        let refused = |why: String| {
+            HealthEvent::warning(HealthKind::ReloadRefused, format!("{why}\nThe old configuration stays."))
+                .emit()
+        };
         let settings = match load() {
             Ok(settings) => settings,
             Err(error) => return refused(error.to_string()),
@@ -228,7 +232,7 @@ impl App {
         match self.reload(settings) {
             Ok(()) => {
                 let what = counted(self.engine.health().files, self.watching.directories);
-                health("reloaded", format!("watching {what}"), false);
+                HealthEvent::info(HealthKind::Reloaded, format!("watching {what}")).emit();
             }
             Err(error) => {
                 // The outputs have gone over already: back to the old ones.
@@ -249,7 +253,11 @@ impl App {
         Discovery::new(&settings.finds)?;
         self.delivery.replace(&settings.deliveries, &settings.external_url).map_err(AppError::Delivery)?;
         if settings.listen != self.settings.listen {
-            health("listening", "`listen` is read at the start only; restart to change it".to_owned(), true);
+            HealthEvent::warning(
+                HealthKind::Listening,
+                "`listen` is read at the start only; restart to change it",
+            )
+            .emit();
         }
         let number = |name: &String| settings.plan.watches.iter().position(|watch| watch.name == *name);
         let renumbered: Vec<_> = self.settings.plan.watches.iter().map(|watch| number(&watch.name)).collect();
@@ -281,7 +289,7 @@ impl App {
         self.watching.stop();
         self.engine.stop(LAST_LOOK_LIMIT);
         self.delivery.stop(LAST_DELIVERY_LIMIT);
-        health("stopped", "stopped in good order".to_owned(), false);
+        HealthEvent::info(HealthKind::Stopped, "stopped in good order").emit();
     }
 }
 
@@ -305,10 +313,6 @@ fn counted(files: usize, directories: usize) -> String {
     let directories =
         if directories == 1 { "1 directory".to_owned() } else { format!("{directories} directories") };
     format!("{files} in {directories}")
-}
-
-fn health(event: &str, message: String, warning: bool) {
-    HealthEvent { event: event.to_owned(), message, count: None, warning }.emit();
 }
 
 /// Passes hints on to the engine.
@@ -371,14 +375,14 @@ impl HintSink for WatchSink {
 
     fn trouble(&self, trouble: Incident) {
         match trouble {
-            Incident::Polled(message) => health("polling", message, true),
-            Incident::Waiting(message) => health("waiting", message, false),
-            Incident::Unlisted(message) => health("unlisted", message, true),
-            Incident::Mended(message) => health("mended", message, false),
+            Incident::Polled(message) => HealthEvent::warning(HealthKind::Polling, message).emit(),
+            Incident::Waiting(message) => HealthEvent::info(HealthKind::Waiting, message).emit(),
+            Incident::Unlisted(message) => HealthEvent::warning(HealthKind::Unlisted, message).emit(),
+            Incident::Mended(message) => HealthEvent::info(HealthKind::Mended, message).emit(),
             Incident::Overflow => {
                 self.overflows.fetch_add(1, Ordering::Relaxed);
                 let message = "the kernel lost events, so every file is looked at; if this comes often, raise fs.inotify.max_queued_events";
-                health("watch_overflow", message.to_owned(), true);
+                HealthEvent::warning(HealthKind::WatchOverflow, message).emit();
             }
         }
     }

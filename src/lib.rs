@@ -12,7 +12,9 @@
 //! | [`scan`] | rules compiled to one pass over bytes; lines found only around candidates |
 //! | [`file`] | one pathname as one perpetual stream: identity, change, sources, the tail |
 //! | [`detect`] | counts over time and the conditions on them |
-//! | [`alert`] | the life of an alert, its identity and its samples |
+//! | [`alert`] | the life of an alert and its identity |
+//! | [`event`] | the events that leave the daemon |
+//! | [`fmt`] | text from outside, made safe to show |
 //! | [`watch`] | which files there are and which may have changed: inotify, globs, sweeps |
 //! | [`engine`] | workers and turns: where the steps above meet |
 //! | [`output`] | the events that leave the daemon, and the `tracing` layers that carry them |
@@ -31,6 +33,7 @@ pub mod detect;
 pub mod engine;
 pub mod event;
 pub mod file;
+pub mod fmt;
 pub mod notify;
 pub mod output;
 pub mod scan;

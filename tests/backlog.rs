@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use serde_json::Value;
-use spiketail::alert::{AlertSpec, Scope, Severity};
+use spiketail::alert::{AlertSpec, Scope};
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
 use spiketail::engine::clock::EngineClock;
@@ -19,6 +18,7 @@ use spiketail::engine::dependencies::Dependencies;
 use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
 use spiketail::engine::testing::TestEngine;
+use spiketail::event::{AlertEvent, Severity};
 use spiketail::file::settings::FileSettings;
 use spiketail::file::tailer::FileOrigin;
 use spiketail::file::vfs::Disk;
@@ -110,19 +110,12 @@ impl FileCheckpoint {
 
     /// All that was told: state, since, at, count, and whether it was late.
     fn told(&self) -> Vec<(String, i64, i64, u64, bool)> {
-        let payload = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-        let ms =
-            |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap().as_millisecond() - BEGIN;
+        let ms = |time: &str| time.parse::<Timestamp>().unwrap().as_millisecond() - BEGIN;
         let outbox = self.store.memory().outbox;
-        outbox
-            .iter()
-            .map(|transition| payload(&transition.payload))
-            .map(|alert| {
-                let state = alert["state"].as_str().unwrap().to_owned();
-                let count = alert["count"].as_u64().unwrap();
-                (state, ms(&alert["since"]), ms(&alert["at"]), count, alert["late"].as_bool().unwrap())
-            })
-            .collect()
+        let told = |AlertEvent { state, since, at, count, late, .. }: &AlertEvent| {
+            (state.to_string(), ms(since), ms(at), *count, *late)
+        };
+        outbox.iter().map(|transition| told(&transition.event)).collect()
     }
 }
 
@@ -299,9 +292,8 @@ fn what_is_usual_is_known_after_a_restart() {
     daemon.sweep();
     let told = place.told();
     assert_eq!(told.len(), 1, "{told:?}");
-    let payload: Value = serde_json::from_str(&place.store.memory().outbox[0].payload).unwrap();
-    let expected = payload["expected"].as_f64().unwrap();
-    assert!((50.0..70.0).contains(&expected), "{payload}");
+    let event = &place.store.memory().outbox[0].event;
+    assert!((50.0..70.0).contains(&event.expected.unwrap()), "{event:?}");
 }
 
 #[test]

@@ -10,10 +10,11 @@ mod refusals;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use spiketail::alert::{Scope, Severity};
+use spiketail::alert::Scope;
 use spiketail::config::{self, ConfigError};
 use spiketail::detect::condition::Condition;
 use spiketail::event::EventKind;
+use spiketail::event::Severity;
 use spiketail::file::settings::{ReadMethod, Start};
 use spiketail::output::{Color, Destination, Format};
 use spiketail::scan::level::Level;

@@ -3,9 +3,10 @@
 
 use spiketail::alert::instance::{AlertChange, AlertInstance};
 use spiketail::alert::lifecycle::Transition;
-use spiketail::alert::{AlertSpec, Scope, Severity};
+use spiketail::alert::{AlertSpec, Scope};
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
+use spiketail::event::Severity;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;

@@ -60,8 +60,8 @@ fn least(at_least: u64, window_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Severity;
     use crate::detect::spike::SpikeSettings;
+    use crate::event::Severity;
 
     fn spec(condition: Condition) -> AlertSpec {
         AlertSpec {

@@ -7,14 +7,19 @@
 //! What is read from several files after a while comes in no order. It is put into the [`ReorderBuffer`] until all of it is there, and
 //! then gone through by time. If the alarm has meanwhile gone on beyond it, a copy of what is usual judges it by itself.
 
+use std::collections::VecDeque;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertSpec;
+use crate::alert::fingerprint::fingerprint;
 use crate::alert::lifecycle::{Lifecycle, Transition};
 use crate::alert::reorder::ReorderBuffer;
 use crate::detect::Millis;
 use crate::detect::condition::{Observation, Why};
 use crate::detect::condition_state::ConditionState;
+use crate::event::{AlertEvent, AlertState};
 
 /// A transition, when it happened, and what was seen then.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +45,43 @@ impl AlertChange {
     #[must_use]
     pub fn why(&self, spec: &AlertSpec) -> String {
         Why(&spec.condition, &self.seen).to_string()
+    }
+
+    /// The event for this change of the alert of `spec` over `watch`, or over one path of it. `time` formats milliseconds since
+    /// the epoch.
+    #[must_use]
+    pub fn event(
+        &self,
+        spec: &AlertSpec,
+        watch: &str,
+        path: Option<&Path>,
+        samples: &VecDeque<String>,
+        time: impl Fn(Millis) -> String,
+    ) -> AlertEvent {
+        let bytes = path.map(|path| path.as_os_str().as_encoded_bytes());
+        AlertEvent {
+            alert: spec.name.clone(),
+            state: match self.transition {
+                Transition::Fired { .. } => AlertState::Firing,
+                Transition::Resolved { .. } => AlertState::Resolved,
+            },
+            severity: spec.severity,
+            watch: watch.to_owned(),
+            rule: spec.rule.clone(),
+            path: path.map(Path::to_owned),
+            condition: spec.condition.name().to_owned(),
+            count: self.seen.count,
+            window_s: spec.condition.window_ms() as f64 / 1000.0,
+            threshold: spec.condition.threshold(),
+            expected: self.seen.expected.map(|expected| (expected * 1_000.0).round() / 1_000.0),
+            lines: self.seen.lines,
+            why: self.why(spec),
+            since: time(self.since_ms()),
+            at: time(self.at_ms),
+            late: false,
+            fingerprint: fingerprint(&spec.name, watch, &spec.rule, bytes),
+            samples: samples.iter().cloned().collect(),
+        }
     }
 }
 

@@ -135,8 +135,9 @@ impl Lifecycle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{Scope, Severity};
+    use crate::alert::Scope;
     use crate::detect::condition::Condition;
+    use crate::event::Severity;
 
     fn spec(for_ms: Millis, keep_firing_for_ms: Millis, cooldown_ms: Millis) -> AlertSpec {
         AlertSpec {

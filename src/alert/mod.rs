@@ -1,46 +1,15 @@
-//! Alerts: what they are told about ([`AlertSpec`]), who they are ([`fingerprint`]), how they live
-//! ([`lifecycle`]), how they follow their counts ([`alarm`]) and the lines they carry ([`samples`]).
+//! Alerts: their definition ([`AlertSpec`]), identity ([`fingerprint`](mod@fingerprint)), life ([`lifecycle`]) and how they follow their
+//! counts ([`instance`]).
 
 mod describe;
 pub mod fingerprint;
 pub mod instance;
 pub mod lifecycle;
 mod reorder;
-pub mod samples;
-
-use std::fmt;
 
 use crate::detect::Millis;
 use crate::detect::condition::Condition;
-
-/// How bad an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Worth looking at in working hours.
-    Warning,
-    /// Worth waking someone.
-    Critical,
-}
-
-impl Severity {
-    /// The name used in configuration and output.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::event::Severity;
 
 /// Whether one alert watches the sum over a watch or each path alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::engine::report::{BOUNDS_US, Durations, Reporter};
-use crate::event::display_path;
+use crate::fmt::display_path;
 use crate::notify::queue::NotificationQueue;
 use crate::output::subscriber::Dropped;
 use crate::serve::http::HttpResponse;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::endpoint::Endpoint;
 use crate::engine::FileReport;
 use crate::engine::report::AlertReport;
-use crate::event::display_path;
+use crate::fmt::display_path;
 use crate::notify::queue::OutputReport;
 use crate::serve::systemd::SystemdStatus;
 

@@ -7,7 +7,7 @@ use crate::cli::EXIT_USAGE;
 use crate::config::{self, Settings};
 use crate::engine::plan::CompiledPlan;
 use crate::engine::settings::WatchPlan;
-use crate::event::display_path;
+use crate::fmt::display_path;
 use crate::sys::open::open_regular;
 use crate::watch::survey::{Findings, survey};
 

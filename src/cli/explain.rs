@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli::EXIT_USAGE;
 use crate::cli::status::{SocketArgs, ask, changes_of, figures_of, is_path};
 use crate::config::{self, Settings};
-use crate::event::display_path;
+use crate::fmt::display_path;
 use crate::sys::open::open_regular;
 use crate::watch::discovery::Discovery;
 use crate::watch::spec::WatchSpec;

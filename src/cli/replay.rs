@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::alert::{AlertSpec, Scope, Severity};
+use crate::alert::{AlertSpec, Scope};
 use crate::cli::EXIT_USAGE;
 use crate::config::{self, Flags, Settings};
 use crate::detect::condition::Condition;
 use crate::detect::spike::SpikeSettings;
 use crate::engine::plan::CompiledPlan;
+use crate::event::Severity;
 use crate::scan::timestamp;
 
 /// What `spiketail replay` takes.

@@ -13,7 +13,7 @@ use crate::app::{self, AppContext};
 use crate::cli::EXIT_USAGE;
 use crate::cli::state::{self, Folder};
 use crate::config::{self, Flags};
-use crate::event::HealthEvent;
+use crate::event::{HealthEvent, HealthKind};
 use crate::notify::Delivery;
 use crate::output::{Color, Format, subscriber};
 use crate::serve::signals;
@@ -190,5 +190,5 @@ fn open_store(folder: Option<Folder>) -> anyhow::Result<Option<Box<dyn Checkpoin
 fn without_state(why: &str) {
     let message =
         format!("counts begin anew at each start: {why}; name a folder with --state, or say --no-state");
-    HealthEvent { event: "no_state".to_owned(), message, count: None, warning: true }.emit();
+    HealthEvent::warning(HealthKind::NoState, message).emit();
 }

@@ -97,5 +97,5 @@ fn watch(args: &StatusArgs) -> ExitCode {
 
 /// How a path is written by the daemon.
 pub(super) fn is_path(file: &Value, path: &Path) -> bool {
-    file["path"] == crate::event::display_path(path)
+    file["path"] == crate::fmt::display_path(path)
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::alert::fingerprint::fingerprint;
 use crate::cli::EXIT_USAGE;
 use crate::config::{self, Settings};
-use crate::event::{AlertEvent, AlertState, EventKind};
+use crate::event::{AlertEvent, AlertState, EventKind, Severity};
 use crate::notify::{Delivery, TestDelivery, settings::DeliverySpec};
 use crate::output::{OutputSpec, subscriber};
 
@@ -101,7 +101,7 @@ fn test_event(state: AlertState) -> AlertEvent {
     AlertEvent {
         alert: "spiketail-test".to_owned(),
         state,
-        severity: "info".to_owned(),
+        severity: Severity::Info,
         watch: "test".to_owned(),
         rule: "test".to_owned(),
         condition: "count".to_owned(),

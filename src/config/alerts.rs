@@ -7,7 +7,8 @@ use super::engine::to_usize;
 use super::error::ErrorReport;
 use super::schema::Kind;
 use super::table::{Table, Text};
-use crate::alert::{AlertSpec, Scope, Severity};
+use crate::alert::{AlertSpec, Scope};
+use crate::event::Severity;
 
 /// Length of a minute in milliseconds: the default of `window`, `keep_firing_for` and `cooldown`.
 pub(super) const MINUTE_MS: i64 = 60_000;

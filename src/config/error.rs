@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::alert::samples::escape;
-use crate::event::display_path;
+use crate::fmt::display_path;
+use crate::fmt::escape;
 
 /// How many problems are shown; of the others only the number is.
 pub const PROBLEMS_MAX: usize = 50;

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use crate::alert::instance::{AlertChange, AlertInstance};
 use crate::alert::lifecycle::Transition;
-use crate::alert::samples::sample;
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
 use crate::detect::condition::{Condition, Observation};
@@ -18,8 +17,9 @@ use crate::engine::clock::EngineClock;
 use crate::engine::entry::FileKey;
 use crate::engine::plan::CompiledPlan;
 use crate::engine::report::AlertReport;
-use crate::event::{AlertEvent, AlertState, HealthEvent};
+use crate::event::{AlertEvent, HealthEvent, HealthKind};
 use crate::file::tally::{Sample, Tally};
+use crate::fmt::sample;
 use crate::store::{AlertId, AlertRecord, TransitionRecord};
 
 /// No longer than this are lines set aside after the start, in milliseconds.
@@ -65,7 +65,7 @@ pub(super) struct AlertManager {
     /// Alerts by path from before the start, whose path was not found yet.
     waiting: HashMap<AlertId, AlertRecord>,
     /// What was told to be firing before the start, by fingerprint, as long as that is not known to be so.
-    told: BTreeMap<String, TransitionRecord>,
+    told: BTreeMap<String, AlertEvent>,
     changed: HashSet<AlertKey>,
     ended: Vec<AlertId>,
     transitions: Vec<TransitionRecord>,
@@ -276,8 +276,7 @@ impl AlertManager {
              have it look at fewer paths, or by watch",
             plan.alerts[number].name
         );
-        let count = Some(series.len() as u64);
-        HealthEvent { event: "series_forgotten".to_owned(), message, count, warning: true }.emit();
+        HealthEvent::warning(HealthKind::SeriesForgotten, message).counting(series.len() as u64).emit();
         for (_, key, _) in series {
             self.remove(plan, key);
         }
@@ -311,15 +310,14 @@ impl AlertManager {
             let time = |at_ms| self.clock.wall_time(at_ms);
             let watch = &plan.watches[key.1].name;
             let (spec, path) = (&plan.alerts[key.0], alert.path.as_deref());
-            let event =
-                AlertEvent { late, ..AlertEvent::new(spec, watch, path, change, &alert.samples, time) };
+            let event = AlertEvent { late, ..change.event(spec, watch, path, &alert.samples, time) };
             event.emit();
             self.told.remove(&event.fingerprint);
-            self.transitions.push(transition(&event, change.at_ms));
             self.changed.insert(key);
-            if event.state == AlertState::Resolved {
+            if !event.is_firing() {
                 alert.samples.clear();
             }
+            self.transitions.push(TransitionRecord { at_ms: change.at_ms, event });
         }
     }
 
@@ -425,19 +423,6 @@ fn alert_id(plan: &CompiledPlan, (number, watch, _): AlertKey, alert: &AlertEntr
         alert: plan.alerts[number].name.clone(),
         watch: plan.watches[watch].name.clone(),
         path: alert.path.clone(),
-    }
-}
-
-fn transition(event: &AlertEvent, at_ms: Millis) -> TransitionRecord {
-    TransitionRecord {
-        at_ms,
-        alert: AlertId { alert: event.alert.clone(), watch: event.watch.clone(), path: event.path.clone() },
-        rule: event.rule.clone(),
-        state: event.state.as_str().to_owned(),
-        severity: event.severity.clone(),
-        fingerprint: event.fingerprint.clone(),
-        count: event.count,
-        payload: event.to_json(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::detect::Millis;
 use crate::engine::shared::{Shared, lock};
-use crate::event::HealthEvent;
+use crate::event::{HealthEvent, HealthKind};
 use crate::store::{Batch, CheckpointStore, Dispatcher, StoreError, StoredState};
 
 /// How long changes are gathered before they are committed.
@@ -70,7 +70,7 @@ impl Committer {
         match outcome {
             Ok(()) => {
                 if self.trouble.take().is_some() {
-                    health("state_recovered", "the state is kept again".to_owned(), false);
+                    HealthEvent::info(HealthKind::StateRecovered, "the state is kept again").emit();
                 }
                 self.prune(shared)
             }
@@ -87,7 +87,7 @@ impl Committer {
                     let message = format!(
                         "{text}; until then counting and alerting go on, but a restart would go back"
                     );
-                    health("state_unwritable", message, true);
+                    HealthEvent::warning(HealthKind::StateUnwritable, message).emit();
                     self.trouble = Some(text);
                 }
                 Err(error)
@@ -113,14 +113,14 @@ pub(super) fn load(store: &mut dyn CheckpointStore) -> StoredState {
     let state = store.load();
     tell_notices(store);
     state.unwrap_or_else(|error| {
-        health("state_unreadable", format!("{error}; counting begins anew"), true);
+        HealthEvent::warning(HealthKind::StateUnreadable, format!("{error}; counting begins anew")).emit();
         StoredState::default()
     })
 }
 
 fn tell_notices(store: &mut dyn CheckpointStore) {
     for notice in store.notices() {
-        health("state_set_aside", notice, true);
+        HealthEvent::warning(HealthKind::StateSetAside, notice).emit();
     }
 }
 
@@ -149,8 +149,4 @@ pub(super) fn run(shared: &Shared, mut committer: Committer) {
             shared.want_commit(false);
         }
     }
-}
-
-fn health(event: &str, message: String, warning: bool) {
-    HealthEvent { event: event.to_owned(), message, count: None, warning }.emit();
 }

@@ -15,7 +15,7 @@ use crate::engine::path_counters::{NEVER, PathCounters, PathTotals, RuleCounter}
 use crate::engine::plan::CompiledPlan;
 use crate::engine::report::AlertReport;
 use crate::engine::suspect_times::SuspectTimes;
-use crate::event::{CountEvent, FileEvent, FileEventKind, HealthEvent};
+use crate::event::{CountEvent, FileEvent, FileEventKind, HealthEvent, HealthKind};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::tailer::{TailEvent, Tailer, Turn};
 use crate::store::{
@@ -437,14 +437,8 @@ impl Counters {
         }
         let count = torn_scans - self.torn_reported;
         (self.torn_reported, self.torn_at) = (torn_scans, now);
-        HealthEvent {
-            event: "torn_scans".to_owned(),
-            message: "files changed while they were scanned; those scans were thrown away and made again"
-                .to_owned(),
-            count: Some(count),
-            warning: false,
-        }
-        .emit();
+        let reason = "files changed while they were scanned; those scans were thrown away and made again";
+        HealthEvent::info(HealthKind::TornScans, reason).counting(count).emit();
     }
 
     fn file_event(&self, watch: usize, path: &Path, news: &TailEvent, generation: u64) -> FileEvent {

@@ -2,7 +2,8 @@
 
 use crate::detect::Millis;
 use crate::engine::alarms::CountedTurn;
-use crate::event::{HealthEvent, display_path};
+use crate::event::{HealthEvent, HealthKind};
+use crate::fmt::display_path;
 
 /// See the [module](self).
 #[derive(Default)]
@@ -30,17 +31,17 @@ impl SuspectTimes {
                 "stamps are more than 5 minutes ahead of the clock, lately in {path}; such lines are taken to be written \
                  when they came; set `time.zone` of the watch to the zone of its stamps, or mend the clock"
             );
-            tell("stamps_ahead", message, std::mem::take(&mut self.future));
+            HealthEvent::warning(HealthKind::StampsAhead, message)
+                .counting(std::mem::take(&mut self.future))
+                .emit();
         }
         if self.late > 0 {
             let message = format!(
                 "stamps are more than 7 days old, lately in {path}; such lines are counted, but no alert looks at them"
             );
-            tell("stamps_old", message, std::mem::take(&mut self.late));
+            HealthEvent::warning(HealthKind::StampsOld, message)
+                .counting(std::mem::take(&mut self.late))
+                .emit();
         }
     }
-}
-
-fn tell(event: &str, message: String, count: u64) {
-    HealthEvent { event: event.to_owned(), message, count: Some(count), warning: true }.emit();
 }

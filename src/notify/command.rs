@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
-use crate::alert::samples::escape;
+use crate::fmt::escape;
 use crate::notify::http::SendOutcome;
 use crate::notify::message::Notification;
 
@@ -72,7 +72,7 @@ pub(super) async fn run(argv: &[String], timeout: Duration, message: &Notificati
 fn environment(message: &Notification) -> Vec<(&'static str, String)> {
     let label = |key: &str| message.common_labels.get(key).cloned().unwrap_or_default();
     vec![
-        ("SPIKETAIL_STATUS", message.status.clone()),
+        ("SPIKETAIL_STATUS", message.status.to_string()),
         ("SPIKETAIL_TITLE", message.title.replace('\0', "")),
         ("SPIKETAIL_ALERT", label("alertname")),
         ("SPIKETAIL_SEVERITY", label("severity")),

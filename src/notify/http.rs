@@ -7,8 +7,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Method, StatusCode, Url};
 
-use crate::alert::samples::escape;
-use crate::event::display_path;
+use crate::fmt::display_path;
+use crate::fmt::escape;
 use crate::notify::settings::HttpSpec;
 
 /// Of an answer no more than this is read, in bytes.

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::event::{AlertEvent, AlertState};
+use crate::fmt::display_path;
 use crate::notify::queue::NotificationGroup;
-use crate::store::TransitionRecord;
 
 /// An alert, as Alertmanager shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookAlert {
-    pub(super) status: String,
+    pub(super) status: AlertState,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) starts_at: String,
@@ -29,7 +29,7 @@ pub(super) struct Notification {
     pub(super) version: &'static str,
     pub(super) group_key: String,
     pub(super) truncated_alerts: usize,
-    pub(super) status: String,
+    pub(super) status: AlertState,
     pub(super) receiver: String,
     pub(super) group_labels: BTreeMap<String, String>,
     pub(super) common_labels: BTreeMap<String, String>,
@@ -57,66 +57,57 @@ const NEVER: &str = "0001-01-01T00:00:00Z";
 /// How many alerts a text lists.
 const LISTED_MAX: usize = 10;
 
-/// An alert of a `transition` that happened at `origin`.
+/// The alert of an `event` that happened at `origin`.
 pub(super) fn alert(
-    transition: &TransitionRecord,
+    event: &AlertEvent,
     origin: &MessageOrigin,
     more_labels: &BTreeMap<String, String>,
 ) -> WebhookAlert {
-    let payload: Value = serde_json::from_str(&transition.payload).unwrap_or_default();
-    let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut labels = more_labels.clone();
-    for key in ["severity", "watch", "rule"] {
-        labels.insert(key.to_owned(), text(key));
-    }
-    labels.insert("alertname".to_owned(), text("alert"));
-    labels.insert("instance".to_owned(), origin.host.clone());
-    if let Some(path) = payload.get("path").and_then(Value::as_str) {
-        labels.insert("path".to_owned(), path.to_owned());
-    }
-    let samples: Vec<&str> = match payload.get("samples") {
-        Some(Value::Array(samples)) => samples.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    let mut annotations = BTreeMap::new();
-    annotations.insert("summary".to_owned(), summary(&payload));
-    annotations.insert("why".to_owned(), text("why"));
-    annotations.insert("count".to_owned(), transition.count.to_string());
-    if !samples.is_empty() {
-        annotations.insert("samples".to_owned(), samples.join("\n"));
-    }
-    if payload.get("late").and_then(Value::as_bool) == Some(true) {
-        annotations.insert("late".to_owned(), "the lines were read long after they were written".to_owned());
-    }
-    let is_firing = transition.state == "firing";
+    let path = event.path.as_deref().map(display_path);
+    let own = [
+        ("alertname", Some(event.alert.clone())),
+        ("severity", Some(event.severity.to_string())),
+        ("watch", Some(event.watch.clone())),
+        ("rule", Some(event.rule.clone())),
+        ("path", path),
+        ("instance", Some(origin.host.clone())),
+    ];
+    labels.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let samples = (!event.samples.is_empty()).then(|| event.samples.join("\n"));
+    let late = event.late.then(|| "the lines were read long after they were written".to_owned());
+    let annotations = [
+        ("summary", Some(summary(event))),
+        ("why", Some(event.why.clone())),
+        ("count", Some(event.count.to_string())),
+        ("samples", samples),
+        ("late", late),
+    ];
     WebhookAlert {
-        status: transition.state.clone(),
+        status: event.state,
         labels,
-        annotations,
-        starts_at: text("since"),
-        ends_at: if is_firing { NEVER.to_owned() } else { text("at") },
+        annotations: annotations
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
+        starts_at: event.since.clone(),
+        ends_at: if event.is_firing() { NEVER.to_owned() } else { event.at.clone() },
         generator_url: if origin.url.is_empty() { String::new() } else { format!("{}/status", origin.url) },
-        fingerprint: transition.fingerprint.clone(),
+        fingerprint: event.fingerprint.clone(),
     }
 }
 
 /// One line about an alert: `error-spike: 57 errors in 60s (threshold 50) in watch app`.
-fn summary(payload: &Value) -> String {
-    let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
-    let place = match payload.get("path").and_then(Value::as_str) {
-        Some(path) => path.to_owned(),
-        None => format!("watch {}", text("watch")),
-    };
-    let (alert, rule) = (text("alert"), text("rule"));
-    if text("state") == "resolved" {
+fn summary(event: &AlertEvent) -> String {
+    let AlertEvent { alert, rule, count, window_s, why, .. } = event;
+    let place = event.path.as_deref().map_or_else(|| format!("watch {}", event.watch), display_path);
+    if !event.is_firing() {
         return format!("{alert} is over: {rule} in {place}");
     }
-    let count = payload.get("count").and_then(Value::as_u64).unwrap_or(0);
-    let window = payload.get("window_s").and_then(Value::as_f64).unwrap_or(0.0);
-    match text("condition") {
-        "silence" => format!("{alert}: no {rule} for {window}s in {place}"),
-        "new" => format!("{alert}: {count} {rule} in {place} ({})", text("why")),
-        _ => format!("{alert}: {count} {rule} in {window}s in {place} ({})", text("why")),
+    match event.condition.as_str() {
+        "silence" => format!("{alert}: no {rule} for {window_s}s in {place}"),
+        "new" => format!("{alert}: {count} {rule} in {place} ({why})"),
+        _ => format!("{alert}: {count} {rule} in {window_s}s in {place} ({why})"),
     }
 }
 
@@ -128,9 +119,11 @@ pub(super) fn notification(
     more_labels: &BTreeMap<String, String>,
     listed_max: usize,
 ) -> Notification {
-    let all: Vec<WebhookAlert> = message.transitions.iter().map(|t| alert(t, origin, more_labels)).collect();
-    let firing = all.iter().filter(|alert| alert.status == "firing").count();
-    let status = if firing > 0 { "firing" } else { "resolved" };
+    let all: Vec<WebhookAlert> =
+        message.transitions.iter().map(|t| alert(&t.event, origin, more_labels)).collect();
+    let firing = all.iter().filter(|alert| alert.status == AlertState::Firing).count();
+    let status = if firing > 0 { AlertState::Firing } else { AlertState::Resolved };
+    let shouted = status.as_str().to_uppercase();
     let common = |of: fn(&WebhookAlert) -> &BTreeMap<String, String>| {
         let mut common = all.first().map(of).cloned().unwrap_or_default();
         common.retain(|key, value| all.iter().all(|alert| of(alert).get(key) == Some(value)));
@@ -138,10 +131,10 @@ pub(super) fn notification(
     };
     let group_labels = BTreeMap::from([("alertname".to_owned(), message.alert.clone())]);
     let title = match all.as_slice() {
-        [one] => format!("[{}] {}", status.to_uppercase(), one.annotations["summary"]),
+        [one] => format!("[{}] {}", shouted, one.annotations["summary"]),
         _ => format!(
             "[{}] {}: {firing} firing, {} resolved on {}",
-            status.to_uppercase(),
+            shouted,
             message.alert,
             all.len() - firing,
             origin.host
@@ -163,7 +156,7 @@ pub(super) fn notification(
         version: "4",
         group_key: format!("{{}}:{{alertname={:?}}}", message.alert),
         truncated_alerts: all.len().saturating_sub(listed_max),
-        status: status.to_owned(),
+        status,
         receiver: receiver.to_owned(),
         group_labels,
         common_labels: common(|alert| &alert.labels),

@@ -25,7 +25,7 @@ use crate::notify::message::MessageOrigin;
 use crate::notify::queue::NotificationQueue;
 use crate::notify::settings::DeliverySpec;
 use crate::notify::task::Notifier;
-use crate::store::{AlertId, TransitionRecord};
+use crate::store::TransitionRecord;
 
 /// The running delivery: a thread of its own, on which a task for each output works.
 pub struct Delivery {
@@ -138,16 +138,8 @@ impl Delivery {
 }
 
 fn message_of(event: &AlertEvent) -> queue::NotificationGroup {
-    let transition = TransitionRecord {
-        at_ms: jiff::Timestamp::now().as_millisecond(),
-        alert: AlertId { alert: event.alert.clone(), watch: event.watch.clone(), path: event.path.clone() },
-        rule: event.rule.clone(),
-        state: event.state.as_str().to_owned(),
-        severity: event.severity.clone(),
-        fingerprint: event.fingerprint.clone(),
-        count: event.count,
-        payload: event.to_json(),
-    };
+    let transition =
+        TransitionRecord { at_ms: jiff::Timestamp::now().as_millisecond(), event: event.clone() };
     queue::NotificationGroup {
         alert: event.alert.clone(),
         transitions: vec![Arc::new(transition)],

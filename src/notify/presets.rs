@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::event::AlertState;
 use crate::notify::message::Notification;
 
 /// A body, what kind it is, and headers that go with it.
@@ -33,7 +34,7 @@ pub(super) fn alertmanager(message: &Notification) -> RequestBody {
 pub(super) fn slack(message: &Notification) -> RequestBody {
     // Only these three are escaped, and nothing else: https://api.slack.com/reference/surfaces/formatting
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let color = if message.status == "firing" { "danger" } else { "good" };
+    let color = if message.status == AlertState::Firing { "danger" } else { "good" };
     let text = escaped(&cut(&message.text, SLACK_CHARS_MAX));
     json_form(&json!({
         "text": escaped(&message.title),
@@ -52,7 +53,7 @@ pub(super) fn discord(message: &Notification) -> RequestBody {
 }
 
 pub(super) fn teams(message: &Notification) -> RequestBody {
-    let color = if message.status == "firing" { "Attention" } else { "Good" };
+    let color = if message.status == AlertState::Firing { "Attention" } else { "Good" };
     // Unlike a text block, a text run is shown as it stands: https://adaptivecards.io/explorer/TextRun.html
     let run = |text: &str, more: Value| {
         let mut run = json!({ "type": "TextRun", "text": text });
@@ -79,7 +80,7 @@ pub(super) fn teams(message: &Notification) -> RequestBody {
 }
 
 pub(super) fn ntfy(message: &Notification) -> RequestBody {
-    let is_firing = message.status == "firing";
+    let is_firing = message.status == AlertState::Firing;
     let severity = message.common_labels.get("severity").map(String::as_str);
     let priority = match (is_firing, severity) {
         (true, Some("critical")) => "5",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::event::HealthEvent;
+use crate::event::{HealthEvent, HealthKind};
 use crate::store::{Delivered, Dispatcher, TransitionRecord};
 
 /// At most so many transitions wait in a tray; the oldest are given up first.
@@ -63,7 +63,7 @@ pub struct NotificationQueue {
 }
 
 /// Alerts of one name that go out together, at most one transition for each of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct NotificationGroup {
     /// Name of the alert.
     pub(super) alert: String,
@@ -107,8 +107,8 @@ impl NotificationQueue {
     pub(super) fn next(&self, output: &str) -> Option<NotificationGroup> {
         let state = self.lock();
         let waiting = &state.trays.get(output)?.waiting;
-        let alert = waiting.values().next()?.alert.alert.clone();
-        let transitions: Vec<_> = waiting.values().filter(|t| t.alert.alert == alert).cloned().collect();
+        let alert = waiting.values().next()?.event.alert.clone();
+        let transitions: Vec<_> = waiting.values().filter(|t| t.event.alert == alert).cloned().collect();
         let truncated = transitions.len().saturating_sub(MESSAGE_MAX);
         Some(NotificationGroup { alert, transitions, truncated })
     }
@@ -120,10 +120,10 @@ impl NotificationQueue {
         let Some(tray) = trays.get_mut(output) else { return };
         for told in &message.transitions {
             delivered.extend(tray.take(told).map(|told| of(output, &told)));
-            if told.state == "firing" {
-                tray.firing.insert(told.fingerprint.clone(), Arc::clone(told));
+            if told.event.is_firing() {
+                tray.firing.insert(told.event.fingerprint.clone(), Arc::clone(told));
             } else {
-                tray.firing.remove(&told.fingerprint);
+                tray.firing.remove(&told.event.fingerprint);
             }
         }
         if let Some(wake) = wake {
@@ -186,27 +186,27 @@ impl Displaced {
 impl OutputQueue {
     fn put(&mut self, transition: Arc<TransitionRecord>) -> Option<Displaced> {
         self.notify.notify_one();
-        if let Some(place) = self.places.get(&transition.fingerprint) {
+        if let Some(place) = self.places.get(&transition.event.fingerprint) {
             return self.waiting.insert(*place, transition).map(Displaced::Superseded);
         }
-        self.places.insert(transition.fingerprint.clone(), self.next_place);
+        self.places.insert(transition.event.fingerprint.clone(), self.next_place);
         self.waiting.insert(self.next_place, transition);
         self.next_place += 1;
         if self.waiting.len() <= TRAY_MAX {
             return None;
         }
         let (_, oldest) = self.waiting.pop_first()?;
-        self.places.remove(&oldest.fingerprint);
+        self.places.remove(&oldest.event.fingerprint);
         Some(Displaced::GivenUp(oldest))
     }
 
     /// Takes `told` out, if it is what its alert came to.
     fn take(&mut self, told: &Arc<TransitionRecord>) -> Option<Arc<TransitionRecord>> {
-        let place = *self.places.get(&told.fingerprint)?;
+        let place = *self.places.get(&told.event.fingerprint)?;
         if self.waiting.get(&place) != Some(told) {
             return None;
         }
-        self.places.remove(&told.fingerprint);
+        self.places.remove(&told.event.fingerprint);
         self.waiting.remove(&place)
     }
 }
@@ -226,11 +226,11 @@ impl Dispatcher for NotificationQueue {
         for transition in firing {
             let transition = Arc::new(transition);
             for tray in trays.values_mut() {
-                if !tray.places.contains_key(&transition.fingerprint) {
-                    tray.firing.insert(transition.fingerprint.clone(), Arc::clone(&transition));
+                if !tray.places.contains_key(&transition.event.fingerprint) {
+                    tray.firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
                 }
             }
-            all_firing.insert(transition.fingerprint.clone(), transition);
+            all_firing.insert(transition.event.fingerprint.clone(), transition);
         }
     }
 
@@ -241,10 +241,10 @@ impl Dispatcher for NotificationQueue {
             let QueuesState { trays, firing, delivered, .. } = &mut *state;
             for transition in transitions {
                 let transition = Arc::new(transition.clone());
-                if transition.state == "firing" {
-                    firing.insert(transition.fingerprint.clone(), Arc::clone(&transition));
+                if transition.event.is_firing() {
+                    firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
                 } else {
-                    firing.remove(&transition.fingerprint);
+                    firing.remove(&transition.event.fingerprint);
                 }
                 for (output, tray) in &mut *trays {
                     let Some(left) = tray.put(Arc::clone(&transition)) else { continue };
@@ -259,8 +259,7 @@ impl Dispatcher for NotificationQueue {
             let message = format!(
                 "more than {TRAY_MAX} alerts wait for the output {output}; the oldest are given up; see why it takes none"
             );
-            let count = Some(count);
-            HealthEvent { event: "delivery_given_up".to_owned(), message, count, warning: true }.emit();
+            HealthEvent::warning(HealthKind::DeliveryGivenUp, message).counting(count).emit();
         }
     }
 
@@ -276,28 +275,21 @@ impl Dispatcher for NotificationQueue {
 fn of(output: &str, transition: &TransitionRecord) -> Delivered {
     Delivered {
         output: output.to_owned(),
-        fingerprint: transition.fingerprint.clone(),
+        fingerprint: transition.event.fingerprint.clone(),
         at_ms: transition.at_ms,
-        state: transition.state.clone(),
+        state: transition.event.state,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::AlertId;
+    use crate::event::AlertState::{Firing, Resolved};
+    use crate::event::{AlertEvent, AlertState};
 
-    fn transition(name: &str, state: &str, at_ms: i64) -> TransitionRecord {
-        TransitionRecord {
-            at_ms,
-            alert: AlertId { alert: "spike".into(), watch: name.into(), path: None },
-            rule: "errors".into(),
-            state: state.into(),
-            severity: "critical".into(),
-            fingerprint: name.into(),
-            count: 1,
-            payload: "{}".into(),
-        }
+    fn transition(name: &str, state: AlertState, at_ms: i64) -> TransitionRecord {
+        let (alert, fingerprint) = ("spike".to_owned(), name.to_owned());
+        TransitionRecord { at_ms, event: AlertEvent { alert, state, fingerprint, ..AlertEvent::default() } }
     }
 
     fn desk() -> NotificationQueue {
@@ -311,15 +303,11 @@ mod tests {
     #[test]
     fn an_alert_waits_as_what_it_came_to_in_its_old_place() {
         let desk = desk();
-        desk.take(&[
-            transition("a", "firing", 1),
-            transition("b", "firing", 2),
-            transition("a", "resolved", 3),
-        ]);
+        desk.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
         let message = desk.next("pager").unwrap();
         assert_eq!(
             message.transitions,
-            [transition("a", "resolved", 3), transition("b", "firing", 2)].map(Arc::new)
+            [transition("a", Resolved, 3), transition("b", Firing, 2)].map(Arc::new)
         );
         assert_eq!(settled(&desk), [("a".to_owned(), 1)], "nobody need hear of it any more");
         desk.done("pager", &message);
@@ -330,17 +318,17 @@ mod tests {
     #[test]
     fn what_changes_while_it_is_sent_is_sent_again() {
         let desk = desk();
-        desk.take(&[transition("a", "firing", 1)]);
+        desk.take(&[transition("a", Firing, 1)]);
         let sent = desk.next("pager").unwrap();
-        desk.take(&[transition("a", "resolved", 2)]);
+        desk.take(&[transition("a", Resolved, 2)]);
         desk.done("pager", &sent);
-        assert_eq!(desk.next("pager").unwrap().transitions, [Arc::new(transition("a", "resolved", 2))]);
+        assert_eq!(desk.next("pager").unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
     }
 
     #[test]
     fn too_many_push_out_the_oldest() {
         let desk = desk();
-        let all: Vec<_> = (0..=TRAY_MAX).map(|n| transition(&n.to_string(), "firing", 1)).collect();
+        let all: Vec<_> = (0..=TRAY_MAX).map(|n| transition(&n.to_string(), Firing, 1)).collect();
         desk.take(&all);
         assert_eq!(desk.reports()[0].waiting, TRAY_MAX);
         assert_eq!(settled(&desk), [("0".to_owned(), 1)]);
@@ -349,12 +337,8 @@ mod tests {
     #[test]
     fn an_output_that_is_added_hears_of_what_is_firing() {
         let desk = desk();
-        desk.take(&[
-            transition("a", "firing", 1),
-            transition("b", "firing", 2),
-            transition("b", "resolved", 3),
-        ]);
+        desk.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
         desk.replace(["pager".to_owned(), "other".to_owned()]);
-        assert_eq!(desk.next("other").unwrap().transitions, [Arc::new(transition("a", "firing", 1))]);
+        assert_eq!(desk.next("other").unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::event::display_path;
+use crate::fmt::display_path;
 use crate::notify::settings::Secret;
 
 /// A secret is no longer than this, in bytes.

@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::event::HealthEvent;
+use crate::event::{HealthEvent, HealthKind};
 use crate::notify::http::{HttpSender, SendOutcome};
 use crate::notify::message::{self, MessageOrigin, Notification};
 use crate::notify::queue::{MESSAGE_MAX, NotificationGroup, NotificationQueue};
@@ -99,8 +99,8 @@ impl Notifier {
         let lasts = SignedDuration::try_from(*resend * 4).unwrap_or(SignedDuration::from_mins(5));
         let ends_at = Timestamp::now().saturating_add(lasts).unwrap_or_default().to_string();
         let posted = |transition: &Arc<TransitionRecord>| {
-            let mut alert = message::alert(transition, &self.origin, labels);
-            if alert.status == "firing" {
+            let mut alert = message::alert(&transition.event, &self.origin, labels);
+            if transition.event.is_firing() {
                 alert.ends_at.clone_from(&ends_at);
             }
             serde_json::json!({
@@ -178,7 +178,8 @@ async fn deliver_one(
         match sender.send(&message).await {
             SendOutcome::Accepted(_) => {
                 if trouble {
-                    health("delivery_recovered", format!("the output {name} takes alerts again"), false);
+                    let reason = format!("the output {name} takes alerts again");
+                    HealthEvent::info(HealthKind::DeliveryRecovered, reason).emit();
                     // An Alertmanager that was started anew remembers nothing.
                     *resend_at = resend_at.map(|_| Instant::now());
                 }
@@ -187,24 +188,19 @@ async fn deliver_one(
             SendOutcome::Refused(why) => {
                 desk.failed(name, &why);
                 let alert = &message.alert;
-                health(
-                    "delivery_refused",
-                    format!(
-                        "the output {name} refuses the alert {alert} for good: {why}; see its settings with `spiketail test-alert {name}`"
-                    ),
-                    true,
+                let reason = format!(
+                    "the output {name} refuses the alert {alert} for good: {why}; see its settings with `spiketail test-alert {name}`"
                 );
+                HealthEvent::warning(HealthKind::DeliveryRefused, reason).emit();
                 return Some(message);
             }
             SendOutcome::Later(why, after) => {
                 desk.failed(name, &why);
                 if !trouble {
                     trouble = true;
-                    health(
-                        "delivery_failed",
-                        format!("the output {name} takes no alerts: {why}; they are kept and tried again"),
-                        true,
-                    );
+                    let reason =
+                        format!("the output {name} takes no alerts: {why}; they are kept and tried again");
+                    HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
                 }
                 let wait = waits.next().unwrap_or(BACKOFF.1);
                 sleep(after.map_or(wait, |after| after.max(wait))).await;
@@ -216,8 +212,4 @@ async fn deliver_one(
 fn backoff() -> impl Iterator<Item = Duration> {
     let builder = ExponentialBuilder::default().with_min_delay(BACKOFF.0).with_max_delay(BACKOFF.1);
     builder.with_jitter().without_max_times().build()
-}
-
-fn health(event: &str, message: String, warning: bool) {
-    HealthEvent { event: event.to_owned(), message, count: None, warning }.emit();
 }

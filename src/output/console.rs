@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::Level;
 
-use super::line_format::{LineFormat, printable};
-use crate::event::{
-    AlertEvent, AlertState, CountEvent, Event, FileEvent, FileEventKind, HealthEvent, display_path,
-};
+use super::line_format::LineFormat;
+use crate::event::{AlertEvent, AlertState, CountEvent, Event, FileEvent, FileEventKind, HealthEvent};
+use crate::fmt::{display_path, printable};
 
 /// Under the text that follows `10:00:00 `.
 const INDENT: &str = "         ";
@@ -62,7 +61,7 @@ impl Console {
 
     fn alert(&self, event: &AlertEvent, now: Timestamp) -> String {
         let place = place(event.path.as_deref(), &event.watch);
-        let (name, severity) = (printable(&event.alert), printable(&event.severity));
+        let (name, severity) = (printable(&event.alert), event.severity);
         if event.state == AlertState::Resolved {
             let style = self.palette.resolved;
             let ended = if event.late { event.at.parse().unwrap_or(now) } else { now };
@@ -112,7 +111,7 @@ impl Console {
     }
 
     fn health(event: &HealthEvent) -> String {
-        let said = if event.message.is_empty() { &event.event } else { &event.message };
+        let said = if event.reason.is_empty() { event.event.as_str() } else { &event.reason };
         format!("{}\n", printable(said))
     }
 }
@@ -175,6 +174,7 @@ fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{HealthKind, Severity};
 
     fn text(color: bool, record: &Event) -> String {
         let now: Timestamp = "2026-11-22T10:05:03.9Z".parse().unwrap();
@@ -185,7 +185,7 @@ mod tests {
         Event::Alert(AlertEvent {
             alert: "error-spike".into(),
             state,
-            severity: "critical".into(),
+            severity: Severity::Critical,
             watch: "app".into(),
             rule: "errors".into(),
             path: None,
@@ -217,8 +217,7 @@ mod tests {
         let missed = FileEvent { bytes: Some(9), ..file(FileEventKind::Missed, "no copy\rfound") };
         let status =
             FileEvent { offset: Some(1), size: Some(2), total: Some(3), ..file(FileEventKind::Status, "") };
-        let health =
-            HealthEvent { event: "started".into(), message: "reads\n2 files".into(), ..Default::default() };
+        let health = HealthEvent::info(HealthKind::Started, "reads\n2 files");
         let all: String = [
             Event::Count(count),
             alert(AlertState::Firing),

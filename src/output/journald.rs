@@ -15,11 +15,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tracing::Level;
 
 use super::console::Console;
 use super::line_format::LineFormat;
-use crate::event::{AlertEvent, AlertState, Event, HealthEvent, display_path};
+use crate::event::{Event, HealthEvent, HealthKind, Severity};
+use crate::fmt::display_path;
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
@@ -226,8 +228,7 @@ fn send(socket: &mut Option<UnixDatagram>, path: &Path, datagram: &[u8]) -> io::
 
 fn drop_report(count: u64) -> Vec<u8> {
     let message = format!("{count} events were dropped because the journal could not take them fast enough");
-    let event =
-        HealthEvent { event: "output_dropped".to_owned(), message, count: Some(count), warning: true };
+    let event = HealthEvent::warning(HealthKind::OutputDropped, message).counting(count);
     datagram(&Console::new(false), &Event::Health(event), Level::WARN)
 }
 
@@ -247,6 +248,21 @@ impl JournalFields {
         self.0.extend_from_slice(value);
         self.0.push(b'\n');
     }
+
+    /// Puts a field of ours: a flag as 1, a list as a field each, by the name of one.
+    fn put_own(&mut self, name: &str, value: &Value) {
+        let key = format!("SPIKETAIL_{name}");
+        match value {
+            Value::Null => {}
+            Value::Bool(flag) => self.put(&key, if *flag { "1" } else { "0" }),
+            Value::Number(number) => self.put(&key, number.to_string()),
+            Value::String(text) => self.put(&key, text),
+            Value::Array(values) => {
+                values.iter().for_each(|value| self.put_own(name.trim_end_matches('S'), value));
+            }
+            Value::Object(_) => self.put(&key, value.to_string()),
+        }
+    }
 }
 
 /// The datagram for an event.
@@ -258,77 +274,30 @@ fn datagram(console: &Console, record: &Event, level: Level) -> Vec<u8> {
     fields.put("MESSAGE", sentence);
     fields.put("SYSLOG_IDENTIFIER", "spiketail");
     fields.put("PRIORITY", priority(record, level));
-    match record {
-        Event::Count(event) => {
-            fields.put("MESSAGE_ID", message_id::COUNT);
-            fields.put("SPIKETAIL_WATCH", &event.watch);
-            fields.put("SPIKETAIL_RULE", &event.rule);
-            fields.put("SPIKETAIL_PATH", display_path(&event.path));
-            fields.put("SPIKETAIL_DELTA", event.delta.to_string());
-            fields.put("SPIKETAIL_TOTAL", event.total.to_string());
-            fields.put("SPIKETAIL_GENERATION", event.generation.to_string());
-        }
-        Event::Alert(event) => put_alert(&mut fields, event),
-        Event::File(event) => {
-            fields.put("MESSAGE_ID", message_id::FILE);
-            fields.put("SPIKETAIL_EVENT", event.event.as_str());
-            fields.put("SPIKETAIL_WATCH", &event.watch);
-            fields.put("SPIKETAIL_PATH", display_path(&event.path));
-            fields.put("SPIKETAIL_REASON", &event.reason);
-            fields.put("SPIKETAIL_GENERATION", event.generation.to_string());
-            for (key, value) in [("SPIKETAIL_BYTES", event.bytes), ("SPIKETAIL_TOTAL", event.total)] {
-                if let Some(value) = value {
-                    fields.put(key, value.to_string());
-                }
-            }
-        }
-        Event::Health(event) => {
-            fields.put("MESSAGE_ID", message_id::HEALTH);
-            fields.put("SPIKETAIL_EVENT", &event.event);
-            fields.put("SPIKETAIL_REASON", &event.message);
-            if let Some(count) = event.count {
-                fields.put("SPIKETAIL_COUNT", count.to_string());
-            }
-        }
+    fields.put("MESSAGE_ID", message_id_of(record));
+    if let Ok(Value::Object(own)) = serde_json::to_value(record) {
+        own.iter().for_each(|(name, value)| fields.put_own(&name.to_uppercase(), value));
     }
     fields.0
 }
 
-fn put_alert(fields: &mut JournalFields, event: &AlertEvent) {
-    let is_firing = event.state == AlertState::Firing;
-    fields.put("MESSAGE_ID", if is_firing { message_id::FIRING } else { message_id::RESOLVED });
-    fields.put("SPIKETAIL_ALERT", &event.alert);
-    fields.put("SPIKETAIL_STATE", event.state.as_str());
-    fields.put("SPIKETAIL_SEVERITY", &event.severity);
-    fields.put("SPIKETAIL_WATCH", &event.watch);
-    fields.put("SPIKETAIL_RULE", &event.rule);
-    if let Some(path) = &event.path {
-        fields.put("SPIKETAIL_PATH", display_path(path));
+fn message_id_of(record: &Event) -> &'static str {
+    match record {
+        Event::Count(_) => message_id::COUNT,
+        Event::Alert(event) if event.is_firing() => message_id::FIRING,
+        Event::Alert(_) => message_id::RESOLVED,
+        Event::File(_) => message_id::FILE,
+        Event::Health(_) => message_id::HEALTH,
     }
-    fields.put("SPIKETAIL_CONDITION", &event.condition);
-    fields.put("SPIKETAIL_COUNT", event.count.to_string());
-    fields.put("SPIKETAIL_WINDOW_S", event.window_s.to_string());
-    fields.put("SPIKETAIL_THRESHOLD", event.threshold.to_string());
-    if let Some(expected) = event.expected {
-        fields.put("SPIKETAIL_EXPECTED", expected.to_string());
-    }
-    fields.put("SPIKETAIL_WHY", &event.why);
-    fields.put("SPIKETAIL_SINCE", &event.since);
-    fields.put("SPIKETAIL_AT", &event.at);
-    if event.late {
-        fields.put("SPIKETAIL_LATE", "1");
-    }
-    fields.put("SPIKETAIL_FINGERPRINT", &event.fingerprint);
-    event.samples.iter().for_each(|sample| fields.put("SPIKETAIL_SAMPLE", sample));
 }
 
 /// As syslog has it: 2 is critical, 3 an error, 4 a warning, 6 for information.
 fn priority(record: &Event, level: Level) -> &'static str {
     match (record, level) {
-        (Event::Alert(event), _) if event.state == AlertState::Firing => match event.severity.as_str() {
-            "critical" => "2",
-            "warning" => "4",
-            _ => "6",
+        (Event::Alert(event), _) if event.is_firing() => match event.severity {
+            Severity::Critical => "2",
+            Severity::Warning => "4",
+            Severity::Info => "6",
         },
         (_, Level::ERROR) => "3",
         (_, Level::WARN) => "4",
@@ -341,6 +310,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::event::AlertEvent;
 
     /// The fields of a datagram, as the journal would read them.
     fn parsed(mut bytes: &[u8]) -> BTreeMap<String, Vec<String>> {
@@ -365,7 +335,7 @@ mod tests {
     fn alert(samples: &[&str]) -> Event {
         Event::Alert(AlertEvent {
             alert: "error-spike".into(),
-            severity: "critical".into(),
+            severity: Severity::Critical,
             watch: "app".into(),
             rule: "errors".into(),
             condition: "count".into(),

@@ -1,14 +1,15 @@
 //! Events as JSON lines: one flat object a line, whose keys and their order are a contract that others script against.
 
+use std::io;
+
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use tracing::Level;
 
-use super::line_format::{LineFormat, printable};
-use crate::event::{
-    AlertEvent, CountEvent, Event, FileEvent, HealthEvent, TARGET_ALERT, TARGET_COUNT, TARGET_FILE,
-    TARGET_HEALTH, display_path,
-};
+use super::line_format::LineFormat;
+use crate::event::Event;
+use crate::fmt::printable;
 
 /// The JSON-lines form.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,175 +17,69 @@ pub struct Json;
 
 impl LineFormat for Json {
     fn text(&self, record: &Event, level: Level, now: Timestamp) -> String {
-        match record {
-            Event::Count(event) => line(TARGET_COUNT, level, now, &JsonCount::from(event)),
-            Event::Alert(event) => line(TARGET_ALERT, level, now, &JsonAlert::from(event)),
-            Event::File(event) => line(TARGET_FILE, level, now, &JsonFile::from(event)),
-            Event::Health(event) => line(TARGET_HEALTH, level, now, &JsonHealth::from(event)),
-        }
+        let timestamp = format!("{now:.6}");
+        let line = JsonLine { timestamp, level: level.as_str(), target: record.kind().target(), record };
+        let mut text = Vec::new();
+        // Only maps with keys that are not text can fail, and there are none here.
+        let _ = line.serialize(&mut Serializer::with_formatter(&mut text, PrintableJson));
+        text.push(b'\n');
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
-fn line<B: Serialize>(target: &'static str, level: Level, now: Timestamp, body: &B) -> String {
-    let line = JsonLine { timestamp: format!("{now:.6}"), level: level.as_str(), target, body };
-    // Only maps with keys that are not text can fail, and there are none here.
-    let mut text = serde_json::to_string(&line).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
 #[derive(Serialize)]
-struct JsonLine<'a, B> {
+struct JsonLine<'a> {
     timestamp: String,
     level: &'static str,
     target: &'static str,
     #[serde(flatten)]
-    body: &'a B,
+    record: &'a Event,
 }
 
-#[derive(Serialize)]
-struct JsonCount {
-    watch: String,
-    rule: String,
-    path: String,
-    delta: u64,
-    total: u64,
-    generation: u64,
-}
+/// JSON's own escapes are undone by readers (`jq -r`), so text is made printable beneath them.
+struct PrintableJson;
 
-impl From<&CountEvent> for JsonCount {
-    fn from(event: &CountEvent) -> JsonCount {
-        JsonCount {
-            watch: text(&event.watch),
-            rule: text(&event.rule),
-            path: display_path(&event.path),
-            delta: event.delta,
-            total: event.total,
-            generation: event.generation,
-        }
+impl Formatter for PrintableJson {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let shown = printable(fragment);
+        // The fragment itself has no backslash: those that are there now are new, and escaped in their turn.
+        let mut parts = shown.split('\\');
+        writer.write_all(parts.next().unwrap_or_default().as_bytes())?;
+        parts.try_for_each(|part| {
+            writer.write_all(b"\\\\")?;
+            writer.write_all(part.as_bytes())
+        })
     }
-}
 
-#[derive(Serialize)]
-struct JsonAlert {
-    alert: String,
-    state: &'static str,
-    severity: String,
-    watch: String,
-    rule: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
-    condition: String,
-    count: u64,
-    #[serde(serialize_with = "whole_if_possible")]
-    window_s: f64,
-    #[serde(serialize_with = "whole_if_possible")]
-    threshold: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lines: Option<u64>,
-    why: String,
-    since: String,
-    at: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    late: bool,
-    fingerprint: String,
-    samples: Vec<String>,
-}
-
-impl From<&AlertEvent> for JsonAlert {
-    fn from(event: &AlertEvent) -> JsonAlert {
-        JsonAlert {
-            alert: text(&event.alert),
-            state: event.state.as_str(),
-            severity: text(&event.severity),
-            watch: text(&event.watch),
-            rule: text(&event.rule),
-            path: event.path.as_deref().map(display_path),
-            condition: text(&event.condition),
-            count: event.count,
-            window_s: event.window_s,
-            threshold: event.threshold,
-            expected: event.expected,
-            lines: event.lines,
-            why: text(&event.why),
-            since: text(&event.since),
-            at: text(&event.at),
-            late: event.late,
-            fingerprint: text(&event.fingerprint),
-            samples: event.samples.iter().map(|sample| text(sample)).collect(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct JsonFile {
-    event: &'static str,
-    watch: String,
-    path: String,
-    reason: String,
-    generation: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offset: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-}
-
-impl From<&FileEvent> for JsonFile {
-    fn from(event: &FileEvent) -> JsonFile {
-        JsonFile {
-            event: event.event.as_str(),
-            watch: text(&event.watch),
-            path: display_path(&event.path),
-            reason: text(&event.reason),
-            generation: event.generation,
-            bytes: event.bytes,
-            offset: event.offset,
-            size: event.size,
-            total: event.total,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct JsonHealth {
-    event: String,
-    reason: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<u64>,
-}
-
-impl From<&HealthEvent> for JsonHealth {
-    fn from(event: &HealthEvent) -> JsonHealth {
-        JsonHealth { event: text(&event.event), reason: text(&event.message), count: event.count }
-    }
-}
-
-/// JSON's own escapes come undone in the reader's terminal (`jq -r`), so text is made printable before.
-fn text(text: &str) -> String {
-    printable(text).into_owned()
-}
-
-/// Writes `60` rather than `60.0`: some readers tell integers and floats apart.
-fn whole_if_possible<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    // Below 2^53 every whole f64 is exact as an integer.
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-    if seconds.fract() == 0.0 && (0.0..EXACT_MAX).contains(seconds) {
-        serializer.serialize_u64(*seconds as u64)
-    } else {
-        serializer.serialize_f64(*seconds)
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        let byte = match escape {
+            CharEscape::Backspace => 0x08,
+            CharEscape::Tab => b'\t',
+            CharEscape::LineFeed => b'\n',
+            CharEscape::FormFeed => 0x0c,
+            CharEscape::CarriageReturn => b'\r',
+            CharEscape::AsciiControl(byte) => byte,
+            plain => return CompactFormatter.write_char_escape(writer, plain),
+        };
+        let control = char::from(byte);
+        self.write_string_fragment(writer, control.encode_utf8(&mut [0; 4]))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{AlertState, FileEventKind};
+    use crate::event::{
+        AlertEvent, AlertState, CountEvent, FileEvent, FileEventKind, HealthEvent, HealthKind, Severity,
+    };
 
     fn json(record: &Event, level: Level) -> String {
         let now: Timestamp = "2026-11-22T10:00:00.123456789Z".parse().unwrap();
@@ -216,7 +111,7 @@ mod tests {
         let mut event = AlertEvent {
             alert: "error-spike".into(),
             state: AlertState::Firing,
-            severity: "critical".into(),
+            severity: Severity::Critical,
             watch: "app".into(),
             rule: "errors".into(),
             path: None,
@@ -275,17 +170,14 @@ mod tests {
         let line = json(&Event::File(file), Level::WARN);
         assert!(line.ends_with("\"generation\":3,\"offset\":1,\"size\":2,\"total\":3}\n"), "{line}");
 
-        let mut health = HealthEvent {
-            event: "started".into(),
-            message: "reads 2 files".into(),
-            count: None,
-            warning: true,
-        };
+        let health = HealthEvent::warning(HealthKind::Started, "reads 2 files");
         assert_eq!(
             json(&Event::Health(health.clone()), Level::WARN),
             format!(r#"{head}health","event":"started","reason":"reads 2 files"}}{}"#, "\n")
         );
-        health.count = Some(2);
-        assert!(json(&Event::Health(health), Level::WARN).ends_with("\"reads 2 files\",\"count\":2}\n"));
+        assert!(
+            json(&Event::Health(health.counting(2)), Level::WARN)
+                .ends_with("\"reads 2 files\",\"count\":2}\n")
+        );
     }
 }

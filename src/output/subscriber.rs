@@ -26,7 +26,8 @@ use super::log::{self, FilterError, LogControl};
 use super::queue::{DropReport, LineQueue, OnClosed};
 use super::sink::{Sink, SinkError};
 use super::{Color, Destination, Format, OutputSpec};
-use crate::event::{Event, EventKind, HealthEvent, decode, display_path};
+use crate::event::{Event, EventKind, HealthEvent, HealthKind, decode};
+use crate::fmt::display_path;
 
 /// How long the end of the program waits for lines that are queued.
 const END_WAIT: Duration = Duration::from_secs(1);
@@ -374,14 +375,10 @@ fn drop_report(spec: &OutputSpec, form: &Arc<dyn LineFormat>) -> DropReport {
     let form = Arc::clone(form);
     let place = destination_name(&spec.destination);
     Arc::new(move |count| {
-        let record = Event::Health(HealthEvent {
-            event: "output_dropped".to_owned(),
-            message: format!(
-                "{count} events were dropped because {place} could not take them fast enough; read it faster, or narrow the kinds that it carries"
-            ),
-            count: Some(count),
-            warning: true,
-        });
-        form.text(&record, Level::WARN, Timestamp::now())
+        let reason = format!(
+            "{count} events were dropped because {place} could not take them fast enough; read it faster, or narrow the kinds that it carries"
+        );
+        let event = HealthEvent::warning(HealthKind::OutputDropped, reason).counting(count);
+        form.text(&Event::Health(event), Level::WARN, Timestamp::now())
     })
 }

@@ -10,7 +10,7 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Encoder, TextEncoder};
 
 use super::path_labels::{OVERFLOW, PATHS_MAX, PathLabels, Sums};
-use crate::event::display_path;
+use crate::fmt::display_path;
 
 /// What is known of one path when Prometheus asks.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::metrics::FileMetrics;
-use crate::event::display_path;
+use crate::fmt::display_path;
 
 /// At most so many paths of a watch have series of their own.
 pub(super) const PATHS_MAX: usize = 2_000;

@@ -107,7 +107,7 @@ impl Memory {
             *self.minutes.entry(key).or_default() += minute.matched;
         }
         for transition in &batch.transitions {
-            let key = |t: &TransitionRecord| (t.fingerprint.clone(), t.at_ms, t.state.clone());
+            let key = |t: &TransitionRecord| (t.event.fingerprint.clone(), t.at_ms, t.event.state);
             if !self.outbox.iter().any(|other| key(other) == key(transition)) {
                 self.outbox.push(transition.clone());
                 let pending = batch.outputs.iter().map(|output| (output.clone(), transition.clone()));
@@ -116,17 +116,17 @@ impl Memory {
         }
         for delivered in &batch.delivered {
             state.pending.retain(|(output, t)| {
-                let of = (output, &t.fingerprint, t.at_ms, &t.state);
-                of != (&delivered.output, &delivered.fingerprint, delivered.at_ms, &delivered.state)
+                let of = (output, &t.event.fingerprint, t.at_ms, t.event.state);
+                of != (&delivered.output, &delivered.fingerprint, delivered.at_ms, delivered.state)
             });
         }
         drop_oldest(&mut self.outbox, usize::try_from(limits.outbox_rows_max).unwrap_or(usize::MAX));
         state.pending.retain(|(_, transition)| self.outbox.contains(transition));
         state.pending.sort_by(|(a, _), (b, _)| a.cmp(b));
         let is_last = |at: usize, t: &TransitionRecord| {
-            !self.outbox[at + 1..].iter().any(|later| later.fingerprint == t.fingerprint)
+            !self.outbox[at + 1..].iter().any(|later| later.event.fingerprint == t.event.fingerprint)
         };
-        let firing = self.outbox.iter().enumerate().filter(|(at, t)| t.state == "firing" && is_last(*at, t));
+        let firing = self.outbox.iter().enumerate().filter(|(at, t)| t.event.is_firing() && is_last(*at, t));
         state.firing = firing.map(|(_, t)| t.clone()).collect();
     }
 

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use crate::alert::instance::AlertInstance;
 use crate::detect::Millis;
+use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
@@ -179,24 +180,12 @@ pub struct MinuteCount {
 }
 
 /// An alert that fired or resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TransitionRecord {
-    /// When, in milliseconds since the epoch.
+    /// When, in milliseconds since the epoch, on the engine's time line.
     pub at_ms: Millis,
-    /// Which alert.
-    pub alert: AlertId,
-    /// Name of the rule.
-    pub rule: String,
-    /// `firing` or `resolved`.
-    pub state: String,
-    /// Its severity.
-    pub severity: String,
-    /// Identity of the alert across restarts and hosts.
-    pub fingerprint: String,
-    /// Matching lines within the window.
-    pub count: u64,
-    /// The alert event as one JSON object.
-    pub payload: String,
+    /// The alert.
+    pub event: AlertEvent,
 }
 
 /// That an output was told of a transition, or never will be.
@@ -208,8 +197,8 @@ pub struct Delivered {
     pub fingerprint: String,
     /// When it fired or resolved, in milliseconds since the epoch.
     pub at_ms: Millis,
-    /// `firing` or `resolved`.
-    pub state: String,
+    /// Whether it fired or resolved.
+    pub state: AlertState,
 }
 
 /// Since when a watch has had these paths.

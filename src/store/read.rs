@@ -10,6 +10,7 @@ use super::{
     AlertId, AlertRecord, FileRecord, PathId, PositionRecord, RuleTotal, StoredState, TransitionRecord,
     WatchRecord,
 };
+use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
 
 /// What a database remembers, and what in it was of no use.
@@ -114,16 +115,24 @@ fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
 }
 
 fn transition(row: &Row<'_>) -> rusqlite::Result<TransitionRecord> {
+    // A payload that cannot be read must not cost the state: the columns say which alert it was.
+    let event = json::<AlertEvent>(row, "payload").or_else(|_| columns(row))?;
+    // JSON holds only text; the column holds all bytes of the path.
     let path = row.get::<_, Option<sql_types::OwnedPath>>("path")?.map(|path| path.0);
-    Ok(TransitionRecord {
-        at_ms: row.get("at_ms")?,
-        alert: AlertId { alert: row.get("alert")?, watch: row.get("watch")?, path },
+    Ok(TransitionRecord { at_ms: row.get("at_ms")?, event: AlertEvent { path, ..event } })
+}
+
+/// What the columns say of an alert.
+fn columns(row: &Row<'_>) -> rusqlite::Result<AlertEvent> {
+    let is_firing = row.get::<_, String>("state")? == AlertState::Firing.as_str();
+    Ok(AlertEvent {
+        alert: row.get("alert")?,
+        state: if is_firing { AlertState::Firing } else { AlertState::Resolved },
+        watch: row.get("watch")?,
         rule: row.get("rule")?,
-        state: row.get("state")?,
-        severity: row.get("severity")?,
-        fingerprint: row.get("fingerprint")?,
         count: sql_types::bits(row, "count")?,
-        payload: row.get("payload")?,
+        fingerprint: row.get("fingerprint")?,
+        ..AlertEvent::default()
     })
 }
 

@@ -12,8 +12,9 @@ use rusqlite::Connection;
 use super::memory::{FailingStore, Failure, MemoryStore};
 use super::sqlite::SqliteStore;
 use super::*;
-use crate::alert::{AlertSpec, Scope, Severity};
+use crate::alert::{AlertSpec, Scope};
 use crate::detect::condition::Condition;
+use crate::event::{AlertEvent, AlertState, Severity};
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Anchor, Fingerprint};
 use crate::scan::cursor::LineCursor;
@@ -94,13 +95,15 @@ fn alert(name: &str, path: Option<&[u8]>, n: u64) -> AlertRecord {
 fn transition(n: i64) -> TransitionRecord {
     TransitionRecord {
         at_ms: n,
-        alert: alert("a", Some(b"/\xff"), 0).id,
-        rule: "r".into(),
-        state: "firing".into(),
-        severity: "critical".into(),
-        fingerprint: "f".into(),
-        count: 7,
-        payload: "{}".into(),
+        event: AlertEvent {
+            alert: "a".into(),
+            watch: "w".into(),
+            path: Some(OsStr::from_bytes(b"/\xff").into()),
+            rule: "r".into(),
+            fingerprint: "f".into(),
+            count: 7,
+            ..AlertEvent::default()
+        },
     }
 }
 
@@ -417,7 +420,7 @@ prop_compose! {
                 output: (*output).to_owned(),
                 fingerprint: "f".into(),
                 at_ms: *n,
-                state: "firing".into(),
+                state: AlertState::Firing,
             }).collect(),
             watches: watches.iter().map(|n| WatchRecord {
                 watch: n.to_string(), paths: "/p".into(), since_ns: at_ms,
@@ -448,4 +451,33 @@ proptest! {
         let rows = count(dir.path(), "SELECT count(*) FROM outbox");
         prop_assert_eq!(rows, memory.memory().outbox.len() as i64);
     }
+}
+
+/// The payload that was written before the event itself was: with nulls, all numbers as floats, keys by name.
+const FORMER_PAYLOAD: &str = r#"{"alert":"a","at":"2026-11-22T10:00:01Z","condition":"spike","count":7,"expected":4.5,
+    "fingerprint":"f","late":false,"lines":null,"path":"/\\xff","rule":"r","samples":["x"],"severity":"warning",
+    "since":"2026-11-22T10:00:00Z","state":"firing","threshold":4.0,"watch":"w","why":"4 times","window_s":60.0}"#;
+
+#[test]
+fn payloads_of_a_former_version_and_of_none_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).commit(&Batch { transitions: vec![transition(1), transition(2)], ..full() }).unwrap();
+    let connection = Connection::open(dir.path().join("state.db")).unwrap();
+    connection.execute("UPDATE outbox SET payload = ?1 WHERE at_ms = 1", [FORMER_PAYLOAD]).unwrap();
+    connection.execute("UPDATE outbox SET payload = '{\"state\":\"odd\"}' WHERE at_ms = 2", []).unwrap();
+    let pending = open(dir.path()).load().unwrap().pending;
+    let expected = AlertEvent {
+        severity: Severity::Warning,
+        condition: "spike".into(),
+        window_s: 60.0,
+        threshold: 4.0,
+        expected: Some(4.5),
+        why: "4 times".into(),
+        since: "2026-11-22T10:00:00Z".into(),
+        at: "2026-11-22T10:00:01Z".into(),
+        samples: vec!["x".into()],
+        ..transition(1).event
+    };
+    assert_eq!(pending[0].1, TransitionRecord { at_ms: 1, event: expected });
+    assert_eq!(pending[1].1, transition(2), "the columns say what the payload does not");
 }

@@ -206,7 +206,7 @@ fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
 /// A transition that is there already is left alone: its batch failed, but not before it was durable. `ON CONFLICT`
 /// would use up an id for it, and the bound on rows is a difference of ids.
 fn put_transition(connection: &Connection, transition: &TransitionRecord) -> rusqlite::Result<Option<i64>> {
-    let TransitionRecord { at_ms, alert, rule, state, severity, fingerprint, count, payload } = transition;
+    let TransitionRecord { at_ms, event } = transition;
     let added = connection
         .prepare_cached(
             "INSERT INTO outbox
@@ -216,15 +216,15 @@ fn put_transition(connection: &Connection, transition: &TransitionRecord) -> rus
         )?
         .execute(params![
             at_ms,
-            alert.alert,
-            alert.watch,
-            alert.path.as_deref().map(SqlPath),
-            rule,
-            state,
-            severity,
-            fingerprint,
-            Bits(*count),
-            payload,
+            event.alert,
+            event.watch,
+            event.path.as_deref().map(SqlPath),
+            event.rule,
+            event.state.as_str(),
+            event.severity.as_str(),
+            event.fingerprint,
+            Bits(event.count),
+            json(event)?,
         ])?;
     Ok((added > 0).then(|| connection.last_insert_rowid()))
 }
@@ -240,7 +240,7 @@ fn note_delivered(connection: &Connection, delivered: &Delivered, now_ms: Millis
     let row = "SELECT id FROM outbox WHERE fingerprint = ?1 AND at_ms = ?2 AND state = ?3";
     let id: Option<i64> = connection
         .prepare_cached(row)?
-        .query_row(params![fingerprint, at_ms, state], |row| row.get(0))
+        .query_row(params![fingerprint, at_ms, state.as_str()], |row| row.get(0))
         .optional()?;
     let Some(id) = id else { return Ok(()) };
     connection

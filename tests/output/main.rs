@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use spiketail::event::{
-    AlertEvent, AlertState, CountEvent, Event, EventKind, FileEvent, FileEventKind, HealthEvent, decode,
+    AlertEvent, AlertState, CountEvent, Event, EventKind, FileEvent, FileEventKind, HealthEvent, HealthKind,
+    Severity, decode,
 };
 use spiketail::output::queue::OnClosed;
 use spiketail::output::subscriber::{Telemetry, start, subscriber};
@@ -57,7 +58,7 @@ fn alert() -> AlertEvent {
     AlertEvent {
         alert: "error-spike".into(),
         state: AlertState::Firing,
-        severity: "critical".into(),
+        severity: Severity::Critical,
         watch: "app".into(),
         rule: "errors".into(),
         path: Some("/var/log/app.log".into()),
@@ -152,14 +153,13 @@ fn what_is_emitted_is_what_is_decoded() {
         size: Some(6),
         total: Some(7),
     };
-    let health =
-        HealthEvent { event: "torn".into(), message: "says why".into(), count: Some(2), warning: true };
+    let health = HealthEvent::warning(HealthKind::TornScans, "says why").counting(2);
     let mut records = vec![
         Event::Count(CountEvent { delta: u64::MAX, ..count(u64::MAX) }),
         Event::Alert(alert()),
         Event::Alert(AlertEvent {
             state: AlertState::Resolved,
-            severity: "warning".into(),
+            severity: Severity::Warning,
             path: None,
             window_s: 60.0,
             expected: None,
@@ -171,17 +171,7 @@ fn what_is_emitted_is_what_is_decoded() {
         Event::Health(health.clone()),
         Event::Health(HealthEvent { count: None, warning: false, ..health }),
     ];
-    for event in [
-        FileEventKind::Opened,
-        FileEventKind::Rotated,
-        FileEventKind::Truncated,
-        FileEventKind::Rewritten,
-        FileEventKind::Removed,
-        FileEventKind::Missed,
-        FileEventKind::Unreadable,
-        FileEventKind::Recovered,
-        FileEventKind::Status,
-    ] {
+    for event in FileEventKind::ALL {
         records.push(Event::File(FileEvent { event, ..file.clone() }));
     }
     let seen = Decoded::default();
@@ -214,7 +204,7 @@ fn hostile_text_arrives_escaped() {
         alert.emit();
         AlertEvent { state: AlertState::Resolved, since: hostile.into(), ..alert }.emit();
         FileEvent { path, reason: hostile.into(), ..FileEvent::default() }.emit();
-        HealthEvent { event: hostile.into(), message: hostile.into(), ..HealthEvent::default() }.emit();
+        HealthEvent::info(HealthKind::Started, hostile).emit();
     });
     assert!(telemetry.flush(PATIENCE));
 

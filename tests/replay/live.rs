@@ -137,8 +137,7 @@ fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<To
     engine.tick();
     engine.commit().unwrap();
     let outbox = store.memory().outbox;
-    let mut all: Vec<_> =
-        outbox.iter().map(|row| told(&serde_json::from_str(&row.payload).unwrap())).collect();
+    let mut all: Vec<_> = outbox.iter().map(|row| told(&serde_json::to_value(&row.event).unwrap())).collect();
     all.sort();
     all
 }

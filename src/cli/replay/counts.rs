@@ -19,7 +19,7 @@ use crate::detect::Millis;
 use crate::detect::baseline::{BaselineSettings, BaselineState, Verdict};
 use crate::detect::buckets::{bucket_ms, judge};
 use crate::detect::condition::{Condition, Observation};
-use crate::event::{AlertEvent, display_path};
+use crate::fmt::display_path;
 
 /// A series longer than this is refused: a second a row for a year.
 const ROWS_MAX: usize = 40_000_000;
@@ -176,7 +176,7 @@ fn alerts(
         if let Some(transition) = life.step(spec, seen.holds, at_ms) {
             let change = AlertChange { transition, at_ms, seen };
             let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
-            let mut event = AlertEvent::new(spec, "counts", Some(path), &change, &VecDeque::new(), time);
+            let mut event = change.event(spec, "counts", Some(path), &VecDeque::new(), time);
             event.window_s = bucket_ms as f64 / 1_000.0;
             replayed.told.push(Told { at_ms, event });
         }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::replay::stream::{self, LogFile};
 use crate::config::Settings;
-use crate::event::display_path;
 use crate::file::identity::Identity;
 use crate::file::rotation::names;
+use crate::fmt::display_path;
 use crate::sys::open::stat_path;
 use crate::watch::discovery::Discovery;
 use crate::watch::survey::survey;

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 
 use crate::alert::Scope;
 use crate::alert::instance::{AlertChange, AlertInstance};
-use crate::alert::samples::sample;
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::inputs::Log;
 use crate::cli::replay::stream::{LogEvent, LogStream, What};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledPlan;
 use crate::event::AlertEvent;
+use crate::fmt::sample;
 
 /// An alert that fired or resolved.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Replay<'_> {
             let Some(alert) = self.alerts.get_mut(key) else { return };
             let (spec, watch) = (&self.plan.alerts[key.0], &self.plan.watches[key.1].name);
             let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
-            let event = AlertEvent::new(spec, watch, key.2.as_deref(), change, &alert.samples, time);
+            let event = change.event(spec, watch, key.2.as_deref(), &alert.samples, time);
             self.replayed.told.push(Told { at_ms: change.at_ms, event });
             if matches!(change.transition, crate::alert::lifecycle::Transition::Resolved { .. }) {
                 alert.samples.clear();

@@ -12,9 +12,10 @@ use crate::cli::replay::plot;
 use crate::detect::Millis;
 use crate::detect::condition::Span;
 use crate::engine::plan::CompiledPlan;
-use crate::event::{AlertEvent, AlertState, Event, display_path};
+use crate::event::{AlertEvent, AlertState, Event};
+use crate::fmt::{display_path, printable};
 use crate::output::json::Json;
-use crate::output::line_format::{LineFormat, printable};
+use crate::output::line_format::LineFormat;
 
 /// How it is printed.
 pub(super) struct Style {
@@ -111,7 +112,7 @@ pub(super) fn write_episodes(
         let resolved = resolved_ms.map_or_else(|| "still firing".to_owned(), |at_ms| style.time(at_ms));
         let after = resolved_ms.map_or_else(String::new, |at_ms| Span(at_ms - fired_ms).to_string());
         let place = fired.path.as_deref().map_or_else(|| printable(&fired.watch).into_owned(), display_path);
-        let (severity, name) = (printable(&fired.severity), printable(&fired.alert));
+        let (severity, name) = (fired.severity, printable(&fired.alert));
         let (rule, why) = (printable(&fired.rule), printable(&fired.why));
         let time = style.time(*fired_ms);
         writeln!(

@@ -156,7 +156,7 @@ impl LogStream {
     fn give_up(&mut self, error: &io::Error, problems: &mut Vec<String>) {
         self.open = None;
         if let Some(file) = self.files.pop_front() {
-            let path = crate::event::display_path(&file.path);
+            let path = crate::fmt::display_path(&file.path);
             problems.push(format!("cannot replay all of {path}: {error}"));
         }
     }

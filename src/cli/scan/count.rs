@@ -11,11 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::input::{CountedInput, Input, is_stdin, open};
-use crate::event::display_path;
 use crate::file::decompress::DecompressSource;
 use crate::file::settings::ReadMethod;
 use crate::file::source::{PreadSource, Source, WindowState};
 use crate::file::vfs::FileHandle;
+use crate::fmt::display_path;
 use crate::scan::bulk::{BulkTally, BulkWalk, chunk_at};
 use crate::scan::feed::Fed;
 use crate::scan::rules::RuleSet;

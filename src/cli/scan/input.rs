@@ -6,9 +6,9 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::event::display_path;
 use crate::file::decompress::{Compression, MAGIC_BYTES};
 use crate::file::source::read_at;
+use crate::fmt::display_path;
 use crate::sys::open::{OpenError, open_regular, stat_file};
 
 /// The path that stands for standard input.

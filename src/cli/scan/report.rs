@@ -6,7 +6,7 @@ use indicatif::{BinaryBytes, HumanCount};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::count::FileCount;
-use crate::event::display_path;
+use crate::fmt::display_path;
 use crate::scan::bulk::BulkTally;
 
 /// Writes a line for each file that was read, and one for all of them if there are several.

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::{AlertEntry, AlertManager, transition};
+use super::{AlertEntry, AlertManager};
 use crate::alert::fingerprint::fingerprint;
 use crate::alert::{AlertSpec, Scope};
 use crate::engine::entry::FileKey;
@@ -21,7 +19,7 @@ impl AlertManager {
         records: Vec<AlertRecord>,
         firing: Vec<TransitionRecord>,
     ) {
-        self.told = firing.into_iter().map(|told| (told.fingerprint.clone(), told)).collect();
+        self.told = firing.into_iter().map(|told| (told.event.fingerprint.clone(), told.event)).collect();
         for record in records {
             if record.id.path.is_some() {
                 self.waiting.insert(record.id.clone(), record);
@@ -121,9 +119,9 @@ impl AlertManager {
         for told in std::mem::take(&mut self.told).into_values() {
             if !alive.contains(&told.fingerprint) {
                 let now = self.clock.now();
-                let event = resolved(&told, self.clock.wall_time(now));
+                let event = resolved(told, self.clock.wall_time(now));
                 event.emit();
-                self.transitions.push(transition(&event, now));
+                self.transitions.push(TransitionRecord { at_ms: now, event });
             }
         }
     }
@@ -133,26 +131,17 @@ fn identity(spec: &AlertSpec, watch: &str, path: Option<&Path>) -> String {
     fingerprint(&spec.name, watch, &spec.rule, path.map(|path| path.as_os_str().as_encoded_bytes()))
 }
 
-/// What is told of the end of an alert of which nothing is left but that `told` it fires. It ends `at`.
-fn resolved(told: &TransitionRecord, at: String) -> AlertEvent {
-    let payload: Value = serde_json::from_str(&told.payload).unwrap_or_default();
-    let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let number = |key: &str| payload.get(key).and_then(Value::as_f64);
+/// The end of an alert of which nothing is known but that `fired` was reported. It ends `at`.
+fn resolved(fired: AlertEvent, at: String) -> AlertEvent {
     AlertEvent {
-        alert: told.alert.alert.clone(),
         state: AlertState::Resolved,
-        severity: told.severity.clone(),
-        watch: told.alert.watch.clone(),
-        rule: told.rule.clone(),
-        path: told.alert.path.clone(),
-        condition: text("condition"),
         count: 0,
-        window_s: number("window_s").unwrap_or_default(),
-        threshold: number("threshold").unwrap_or_default(),
+        expected: None,
+        lines: None,
         why: "it is no longer defined so".to_owned(),
-        since: text("since"),
         at,
-        fingerprint: told.fingerprint.clone(),
-        ..AlertEvent::default()
+        late: false,
+        samples: Vec::new(),
+        ..fired
     }
 }

@@ -1,12 +1,16 @@
-//! Sample lines: what an alert shows of the lines that made it fire, made safe for every output.
+//! Text from outside (log lines, names of files) made safe for terminals, logs and messages.
+
+use std::borrow::Cow;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Longest sample in characters after escaping; what is beyond is cut and marked with `…`.
 pub const SAMPLE_CHARS_MAX: usize = 500;
 
-/// Escapes `bytes` and cuts the result to [`SAMPLE_CHARS_MAX`] characters.
+/// A line of a log as alerts show it: escaped, and cut to [`SAMPLE_CHARS_MAX`] characters.
 #[must_use]
 pub fn sample(bytes: &[u8]) -> String {
-    // No character needs more than four bytes, so the rest of a long line is not even looked at.
+    // No character needs more than four bytes, so the rest of a long line need not be escaped.
     let seen = &bytes[..bytes.len().min(SAMPLE_CHARS_MAX * 4 + 4)];
     let escaped = escape(seen);
     let cut = escaped.char_indices().nth(SAMPLE_CHARS_MAX).map(|(at, _)| at);
@@ -19,6 +23,8 @@ pub fn sample(bytes: &[u8]) -> String {
 
 /// Turns arbitrary bytes into printable text: control characters and bytes that are not UTF-8 become `\xNN` (or
 /// `\u{N}` for controls beyond ASCII and for characters that reorder text), a tab becomes `\t`.
+///
+/// What is escaped already stays as it is.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
@@ -38,6 +44,22 @@ pub fn escape(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// The same as [`escape`] for text; copies nothing if it is plain ASCII.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(escape(text.as_bytes()))
+    }
+}
+
+/// The path as text, escaped.
+#[must_use]
+pub fn display_path(path: &Path) -> String {
+    escape(path.as_os_str().as_bytes())
 }
 
 /// Bidirectional controls and line separators: invisible, yet they change how the rest of a line reads.
