@@ -2,9 +2,6 @@
 
 use std::collections::VecDeque;
 
-/// A batch takes further lines until it has this many bytes.
-pub(super) const BATCH_BYTES: usize = 256 * 1024;
-
 /// What a line is worth when there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinePriority {
@@ -124,10 +121,10 @@ impl BoundedLines {
         self.lines.push_front(line);
     }
 
-    /// Moves at least one line, and further ones up to [`BATCH_BYTES`], to the end of `batch`; returns how many.
-    pub(super) fn take_batch(&mut self, batch: &mut Vec<u8>) -> u64 {
+    /// Moves at least one line, and further ones until `batch` has `bytes` bytes, to its end; returns how many.
+    pub(super) fn take_batch(&mut self, batch: &mut Vec<u8>, bytes: usize) -> u64 {
         let mut count = 0;
-        while batch.len() < BATCH_BYTES
+        while batch.len() < bytes
             && let Some(line) = self.lines.pop_front()
         {
             let load = self.load(line.class);
@@ -176,19 +173,57 @@ mod tests {
         assert!(!backlog.has_room_again());
         backlog.put_first(line(LinePriority::Ordinary, "0"));
         let mut batch = Vec::new();
-        assert_eq!(backlog.take_batch(&mut batch), 6);
+        assert_eq!(backlog.take_batch(&mut batch, 100), 6);
         assert_eq!(batch, b"0aaabbbcc");
         assert!(backlog.is_empty() && backlog.has_room_again());
         assert_eq!((backlog.ordinary.bytes, backlog.alert.lines), (0, 0));
+    }
+
+    /// How many of ten lines of two bytes are taken.
+    fn taken(limits: QueueLimits, class: LinePriority) -> usize {
+        let mut lines = BoundedLines::new(limits);
+        (0..10).filter(|_| lines.admit(line(class, "xx")).is_ok()).count()
+    }
+
+    #[test]
+    fn each_of_the_four_bounds_is_kept() {
+        const ANY: Bound = Bound { lines_max: usize::MAX, bytes_max: usize::MAX };
+        let lines = Bound { lines_max: 3, ..ANY };
+        let bytes = Bound { bytes_max: 9, ..ANY };
+        for (bound, most) in [(lines, 3), (bytes, 4), (ANY, 10)] {
+            let ordinary = QueueLimits { ordinary: bound, alert: ANY };
+            let alert = QueueLimits { ordinary: ANY, alert: bound };
+            assert_eq!(taken(ordinary, LinePriority::Ordinary), most);
+            assert_eq!(taken(ordinary, LinePriority::Alert), 10);
+            assert_eq!(taken(alert, LinePriority::Alert), most);
+            assert_eq!(taken(alert, LinePriority::Ordinary), 10);
+        }
+    }
+
+    #[test]
+    fn the_default_bounds_hold_memory_within_a_hundred_megabytes() {
+        let mut lines = BoundedLines::default();
+        let text = "x".repeat(1 << 20);
+        for class in [LinePriority::Ordinary, LinePriority::Alert] {
+            while lines.admit(line(class, &text)).is_ok() {
+                assert!(lines.len() < 100);
+            }
+        }
+        let mut lines = BoundedLines::default();
+        for class in [LinePriority::Ordinary, LinePriority::Alert] {
+            while lines.admit(line(class, "")).is_ok() {
+                assert!(lines.len() < 200_000);
+            }
+        }
     }
 
     #[test]
     fn a_batch_is_bounded_but_takes_one_line_of_any_length() {
         let mut backlog = BoundedLines::default();
         for _ in 0..3 {
-            backlog.put_last(line(LinePriority::Alert, &"x".repeat(BATCH_BYTES + 1)));
+            backlog.put_last(line(LinePriority::Alert, &"x".repeat(101)));
         }
-        assert_eq!(backlog.take_batch(&mut Vec::new()), 1);
+        assert_eq!(backlog.take_batch(&mut Vec::new(), 100), 1);
         assert_eq!(backlog.len(), 2);
     }
 }

@@ -54,6 +54,16 @@ impl Console {
         Console { zone: Some(zone), ..self }
     }
 
+    /// The event without the time of day.
+    pub(super) fn sentence(&self, event: &Event, now: Timestamp) -> String {
+        match event {
+            Event::Count(event) => Console::count(event),
+            Event::Alert(event) => self.alert(event, now),
+            Event::File(event) => self.file(event),
+            Event::Health(event) => Console::health(event),
+        }
+    }
+
     fn count(event: &CountEvent) -> String {
         let (path, rule) = (display_path(&event.path), printable(&event.rule));
         format!("{path}  {rule} +{} ({})\n", event.delta, event.total)
@@ -117,17 +127,11 @@ impl Console {
 }
 
 impl LineFormat for Console {
-    fn text(&self, record: &Event, _level: Level, now: Timestamp) -> String {
+    fn encode(&self, event: &Event, _level: Level, now: Timestamp) -> Vec<u8> {
         let zone = self.zone.clone().unwrap_or_else(TimeZone::system);
         let time = now.to_zoned(zone).strftime("%H:%M:%S").to_string();
-        let rest = match record {
-            Event::Count(event) => Console::count(event),
-            Event::Alert(event) => self.alert(event, now),
-            Event::File(event) => self.file(event),
-            Event::Health(event) => Console::health(event),
-        };
         let dim = self.palette.dim;
-        format!("{dim}{time}{dim:#} {rest}")
+        format!("{dim}{time}{dim:#} {}", self.sentence(event, now)).into_bytes()
     }
 }
 
@@ -178,7 +182,8 @@ mod tests {
 
     fn text(color: bool, record: &Event) -> String {
         let now: Timestamp = "2026-11-22T10:05:03.9Z".parse().unwrap();
-        Console::new(color).in_zone(TimeZone::UTC).text(record, Level::INFO, now)
+        let console = Console::new(color).in_zone(TimeZone::UTC);
+        String::from_utf8(console.encode(record, Level::INFO, now)).unwrap()
     }
 
     fn alert(state: AlertState) -> Event {

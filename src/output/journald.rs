@@ -2,26 +2,21 @@
 //!
 //! The protocol is that of <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>: a field is `KEY=value` and a line feed, or, where the value
 //! holds a line feed, `KEY`, a line feed, the length as 64 bits (least first), the value and a line feed.
-//!
-//! Events wait for a thread that writes them, alerts apart from the others: what does not fit is dropped and counted, and nobody who
-//! emits waits for the journal.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::io::Errno;
 use serde_json::Value;
 use tracing::Level;
 
 use super::console::Console;
 use super::line_format::LineFormat;
-use crate::event::{Event, HealthEvent, HealthKind, Severity};
-use crate::fmt::display_path;
+use super::sink::{Sink, WriteOutcome, WriteProgress, wait_writable};
+use crate::event::{Event, Severity};
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
@@ -40,196 +35,116 @@ pub mod message_id {
     pub const HEALTH: &str = "f769178a42614e2f814ac6f98790f862";
 }
 
-/// At most so many alerts, and so many other events, wait for the journal.
-const WAITING_MAX: usize = 10_000;
-/// How long trouble with the journal is waited out before the next attempt.
-const RETRY_WAIT: Duration = Duration::from_secs(1);
-/// How often trouble that lasts is told.
-const TROUBLE_INTERVAL: Duration = Duration::from_secs(60);
-
-/// A bounded way to the journal. Dropping it waits up to a second for what is queued.
-pub struct Journal {
-    socket: PathBuf,
-    shared: Arc<JournalShared>,
-    console: Console,
-    dropped: Arc<AtomicU64>,
-}
-
-#[derive(Default)]
-struct JournalShared {
-    state: Mutex<JournalState>,
-    /// There is something to do for the thread.
-    work: Condvar,
-    /// Everything was written.
-    settled: Condvar,
-}
-
-#[derive(Default)]
-struct JournalState {
-    alerts: VecDeque<Vec<u8>>,
-    others: VecDeque<Vec<u8>>,
-    /// Dropped since the last report.
-    dropped: u64,
-    writing: bool,
-    ending: bool,
-}
-
-impl JournalState {
-    fn is_settled(&self) -> bool {
-        self.alerts.is_empty() && self.others.is_empty() && !self.writing
-    }
-}
-
-impl JournalShared {
-    fn lock(&self) -> MutexGuard<'_, JournalState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for the next event, and takes how many were dropped; `None` once the end has come and nothing is left.
-    fn next(&self) -> Option<(Vec<u8>, u64)> {
-        let is_idle = |s: &mut JournalState| s.alerts.is_empty() && s.others.is_empty() && !s.ending;
-        let state = self.work.wait_while(self.lock(), is_idle);
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        let next = state.alerts.pop_front().or_else(|| state.others.pop_front())?;
-        state.writing = true;
-        Some((next, std::mem::take(&mut state.dropped)))
-    }
-
-    /// What [`JournalShared::next`] gave is dealt with.
-    fn settle(&self) {
-        let mut state = self.lock();
-        state.writing = false;
-        if state.is_settled() {
-            self.settled.notify_all();
-        }
-    }
-
-    /// Waits for `time`, or less if the end comes; gives whether it has come.
-    fn has_ended_within(&self, time: Duration) -> bool {
-        let state = self.work.wait_timeout_while(self.lock(), time, |state| !state.ending);
-        state.unwrap_or_else(PoisonError::into_inner).0.ending
-    }
-}
-
-impl Journal {
-    /// Starts the thread that writes to `socket`. `dropped` grows with every event that is dropped.
-    ///
-    /// # Errors
-    /// If the system starts no more threads.
-    pub fn start(socket: &Path, dropped: Arc<AtomicU64>) -> io::Result<Journal> {
-        let shared = Arc::new(JournalShared::default());
-        let (path, writer, lost) = (socket.to_owned(), Arc::clone(&shared), Arc::clone(&dropped));
-        std::thread::Builder::new()
-            .name("spiketail-journal".to_owned())
-            .spawn(move || run(&path, &writer, &lost))?;
-        Ok(Journal { socket: socket.to_owned(), shared, console: Console::new(false), dropped })
-    }
-
-    /// Where it writes.
-    #[must_use]
-    pub fn socket(&self) -> &Path {
-        &self.socket
-    }
-
-    /// Queues an event.
-    pub fn push(&self, record: &Event, level: Level) {
-        let datagram = datagram(&self.console, record, level);
-        let mut state = self.shared.lock();
-        let is_alert = matches!(record, Event::Alert(_));
-        let queue = if is_alert { &mut state.alerts } else { &mut state.others };
-        if queue.len() < WAITING_MAX {
-            queue.push_back(datagram);
-        } else {
-            state.dropped += 1;
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        self.shared.work.notify_one();
-    }
-
-    /// Waits up to `timeout` until everything queued is written; returns whether it is.
-    pub fn flush(&self, timeout: Duration) -> bool {
-        let state = self.shared.settled.wait_timeout_while(self.shared.lock(), timeout, |s| !s.is_settled());
-        state.unwrap_or_else(PoisonError::into_inner).0.is_settled()
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        self.flush(Duration::from_secs(1));
-        self.shared.lock().ending = true;
-        self.shared.work.notify_all();
-    }
-}
-
-/// Writes what comes, alerts first.
-fn run(path: &Path, shared: &JournalShared, all_dropped: &AtomicU64) {
-    let mut writer = Writer { path, socket: None, told: None };
-    while let Some((datagram, dropped)) = shared.next() {
-        if dropped > 0 {
-            writer.write(&drop_report(dropped), shared);
-        }
-        if !writer.write(&datagram, shared) {
-            all_dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        shared.settle();
-    }
-}
-
-/// The thread's side of the socket.
-struct Writer<'a> {
-    path: &'a Path,
+/// The journal's socket. Connected when it is first needed, and again after the journal was restarted.
+#[derive(Debug)]
+pub struct JournalSocket {
+    path: PathBuf,
     socket: Option<UnixDatagram>,
-    /// When trouble was told last.
-    told: Option<Instant>,
 }
 
-impl Writer<'_> {
-    /// Tries until the journal takes the datagram; once the end has begun, only once. Gives whether it did.
-    fn write(&mut self, datagram: &[u8], shared: &JournalShared) -> bool {
-        loop {
-            let Err(error) = send(&mut self.socket, self.path, datagram) else {
-                self.told = None;
-                return true;
-            };
-            self.tell(&error);
-            let is_hopeless = error.raw_os_error() == Some(libc::EMSGSIZE);
-            if is_hopeless || shared.has_ended_within(RETRY_WAIT) {
-                return false;
-            }
-        }
+impl JournalSocket {
+    /// The socket at `path`.
+    #[must_use]
+    pub fn new(path: &Path) -> JournalSocket {
+        JournalSocket { path: path.to_owned(), socket: None }
     }
 
-    fn tell(&mut self, error: &io::Error) {
-        if self.told.is_none_or(|at| at.elapsed() > TROUBLE_INTERVAL) {
-            let path = display_path(self.path);
-            // This goes to the log, not back here.
-            tracing::warn!(
-                "cannot write to the journal at {path}: {error}; see whether systemd-journald runs"
-            );
-            self.told = Some(Instant::now());
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
+        let socket = match self.socket.take() {
+            Some(open) => open,
+            None => connect(&self.path).map_err(|error| errno_of(&error))?,
+        };
+        let sent = socket.send(datagram).map(drop).map_err(|error| errno_of(&error));
+        if matches!(sent, Ok(()) | Err(Errno::AGAIN | Errno::MSGSIZE)) {
+            self.socket = Some(socket);
         }
+        sent
     }
 }
 
-fn send(socket: &mut Option<UnixDatagram>, path: &Path, datagram: &[u8]) -> io::Result<()> {
-    let open = match socket.take() {
-        Some(open) => open,
-        None => {
-            let new = UnixDatagram::unbound()?;
-            new.connect(path)?;
-            new
+impl Sink for JournalSocket {
+    fn batch_bytes(&self) -> usize {
+        1
+    }
+
+    fn takes_at_once(&self, _bytes: usize) -> bool {
+        // The socket never blocks.
+        self.socket.is_some()
+    }
+
+    fn wait_room(&self, timeout: Duration) -> bool {
+        self.socket.as_ref().is_none_or(|socket| wait_writable(socket, timeout))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> WriteProgress {
+        let was_open = self.socket.is_some();
+        let mut sent = self.send(bytes);
+        if was_open && self.socket.is_none() {
+            // The journal may have been restarted.
+            sent = self.send(bytes);
         }
-    };
-    // The journal may have been started anew, which the first write after it shows.
-    open.send(datagram)?;
-    *socket = Some(open);
-    Ok(())
+        let outcome = match sent {
+            Ok(()) => return WriteProgress { written: bytes.len(), outcome: WriteOutcome::Done },
+            Err(Errno::AGAIN | Errno::INTR) => WriteOutcome::Full,
+            Err(Errno::MSGSIZE) => WriteOutcome::TooLarge,
+            Err(errno) => WriteOutcome::Failed(errno),
+        };
+        WriteProgress { written: 0, outcome }
+    }
+
+    fn stands_at(&self, path: &Path) -> bool {
+        self.path == path
+    }
+
+    fn hint(&self, _errno: Errno) -> &'static str {
+        "see whether systemd-journald runs"
+    }
 }
 
-fn drop_report(count: u64) -> Vec<u8> {
-    let message = format!("{count} events were dropped because the journal could not take them fast enough");
-    let event = HealthEvent::warning(HealthKind::OutputDropped, message).counting(count);
-    datagram(&Console::new(false), &Event::Health(event), Level::WARN)
+fn connect(path: &Path) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.connect(path)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
+/// The journal's native protocol.
+#[derive(Debug, Clone)]
+pub struct JournalFormat {
+    console: Console,
+}
+
+impl JournalFormat {
+    /// Messages are as an output for people has them, without colour.
+    #[must_use]
+    pub fn new() -> JournalFormat {
+        JournalFormat { console: Console::new(false) }
+    }
+}
+
+impl Default for JournalFormat {
+    fn default() -> JournalFormat {
+        JournalFormat::new()
+    }
+}
+
+impl LineFormat for JournalFormat {
+    fn encode(&self, event: &Event, level: Level, _now: Timestamp) -> Vec<u8> {
+        let mut fields = JournalFields(Vec::with_capacity(512));
+        let sentence = self.console.sentence(event, Timestamp::UNIX_EPOCH);
+        fields.put("MESSAGE", sentence.lines().next().unwrap_or_default());
+        fields.put("SYSLOG_IDENTIFIER", "spiketail");
+        fields.put("PRIORITY", priority(event, level));
+        fields.put("MESSAGE_ID", message_id_of(event));
+        if let Ok(Value::Object(own)) = serde_json::to_value(event) {
+            own.iter().for_each(|(name, value)| fields.put_own(&name.to_uppercase(), value));
+        }
+        fields.0
+    }
 }
 
 /// A datagram that is being made.
@@ -265,22 +180,6 @@ impl JournalFields {
     }
 }
 
-/// The datagram for an event.
-fn datagram(console: &Console, record: &Event, level: Level) -> Vec<u8> {
-    let mut fields = JournalFields(Vec::with_capacity(512));
-    // The time of day in front of it is the journal's to say, as is the colour.
-    let text = console.text(record, level, Timestamp::UNIX_EPOCH);
-    let sentence = text.lines().next().and_then(|line| line.split_once(' ')).map_or("", |(_, rest)| rest);
-    fields.put("MESSAGE", sentence);
-    fields.put("SYSLOG_IDENTIFIER", "spiketail");
-    fields.put("PRIORITY", priority(record, level));
-    fields.put("MESSAGE_ID", message_id_of(record));
-    if let Ok(Value::Object(own)) = serde_json::to_value(record) {
-        own.iter().for_each(|(name, value)| fields.put_own(&name.to_uppercase(), value));
-    }
-    fields.0
-}
-
 fn message_id_of(record: &Event) -> &'static str {
     match record {
         Event::Count(_) => message_id::COUNT,
@@ -308,9 +207,13 @@ fn priority(record: &Event, level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::event::AlertEvent;
+    use crate::event::{AlertEvent, CountEvent, HealthEvent, HealthKind};
+    use crate::output::bounded_lines::{Bound, LinePriority, QueueLimits};
+    use crate::output::queue::LineQueue;
 
     /// The fields of a datagram, as the journal would read them.
     fn parsed(mut bytes: &[u8]) -> BTreeMap<String, Vec<String>> {
@@ -348,15 +251,35 @@ mod tests {
         })
     }
 
+    fn datagram(event: &Event, level: Level) -> Vec<u8> {
+        JournalFormat::new().encode(event, level, Timestamp::UNIX_EPOCH)
+    }
+
     #[test]
     fn an_alert_has_fields_of_its_own() {
-        let fields = parsed(&datagram(&Console::new(false), &alert(&["a=b", "two\nlines"]), Level::ERROR));
+        let fields = parsed(&datagram(&alert(&["a=b", "two\nlines"]), Level::ERROR));
         let one = |key: &str| fields[key].join("|");
         assert_eq!(one("MESSAGE"), "FIRING critical error-spike: 57 errors in 60s (threshold 50)  watch app");
         assert_eq!((one("PRIORITY"), one("MESSAGE_ID")), ("2".into(), message_id::FIRING.into()));
         assert_eq!((one("SPIKETAIL_COUNT"), one("SPIKETAIL_ALERT")), ("57".into(), "error-spike".into()));
+        assert_eq!(one("SPIKETAIL_WINDOW_S"), "60");
         assert_eq!(fields["SPIKETAIL_SAMPLE"], ["a=b", "two\nlines"]);
         assert_eq!(one("SYSLOG_IDENTIFIER"), "spiketail");
+    }
+
+    /// A queue before the socket at `path` that holds ten counts.
+    fn queue(path: &Path, dropped: &Arc<AtomicU64>) -> LineQueue {
+        let report = |count: u64| {
+            let event = HealthEvent::warning(HealthKind::OutputDropped, "slow").counting(count);
+            datagram(&Event::Health(event), Level::WARN)
+        };
+        let limits = QueueLimits {
+            ordinary: Bound { lines_max: 10, ..QueueLimits::default().ordinary },
+            ..QueueLimits::default()
+        };
+        let sink = Box::new(JournalSocket::new(path));
+        let closed = Arc::new(|| panic!("a journal does not close"));
+        LineQueue::start("the journal", sink, limits, Arc::new(report), closed, Arc::clone(dropped)).unwrap()
     }
 
     #[test]
@@ -365,41 +288,64 @@ mod tests {
         let path = folder.path().join("socket");
         let receiver = UnixDatagram::bind(&path).unwrap();
         let dropped = Arc::new(AtomicU64::new(0));
-        let journal = Journal::start(&path, Arc::clone(&dropped)).unwrap();
-        let count = Event::Count(crate::event::CountEvent::default());
+        let queue = queue(&path, &dropped);
+        let count = datagram(&Event::Count(CountEvent::default()), Level::INFO);
         // Nobody receives yet, so that waiting for the journal here would last forever.
-        (0..WAITING_MAX * 2).for_each(|_| journal.push(&count, Level::INFO));
-        journal.push(&alert(&[]), Level::ERROR);
-        assert!(dropped.load(Ordering::Relaxed) > 0);
+        let mut pushed = 0;
+        while dropped.load(Ordering::Relaxed) < 10 {
+            queue.push(LinePriority::Ordinary, count.clone());
+            pushed += 1;
+        }
+        queue.push(LinePriority::Alert, datagram(&alert(&[]), Level::ERROR));
         let mut buffer = vec![0; 65_536];
         let mut seen = BTreeMap::new();
-        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        while let Ok(length) = receiver.recv(&mut buffer) {
+        receiver.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        while !seen.contains_key(message_id::HEALTH) {
+            let length = receiver.recv(&mut buffer).unwrap();
             *seen.entry(parsed(&buffer[..length])["MESSAGE_ID"][0].clone()).or_insert(0u64) += 1;
-            if journal.flush(Duration::ZERO) && seen.contains_key(message_id::HEALTH) {
-                break;
-            }
         }
         assert_eq!(seen[message_id::FIRING], 1);
-        assert_eq!(seen[message_id::HEALTH], 1, "what was dropped is told");
+        assert_eq!(seen[message_id::COUNT], pushed - 10);
     }
 
     #[test]
     fn a_journal_that_comes_back_gets_what_waited() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let journal = Journal::start(&path, Arc::default()).unwrap();
-        journal.push(&alert(&[]), Level::ERROR);
-        assert!(!journal.flush(Duration::from_millis(50)), "nobody listens");
+        let queue = queue(&path, &Arc::default());
+        let push = || queue.push(LinePriority::Alert, datagram(&alert(&[]), Level::ERROR));
+        push();
         for _ in 0..2 {
+            assert!(!queue.flush(Duration::ZERO), "nobody listens");
             let receiver = UnixDatagram::bind(&path).unwrap();
-            receiver.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            receiver.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             let mut buffer = vec![0; 65_536];
             let length = receiver.recv(&mut buffer).unwrap();
             assert_eq!(parsed(&buffer[..length])["SPIKETAIL_ALERT"], ["error-spike"]);
             drop(receiver);
             std::fs::remove_file(&path).unwrap();
-            journal.push(&alert(&[]), Level::ERROR);
+            push();
         }
+    }
+
+    #[test]
+    fn a_datagram_that_is_too_large_is_dropped_and_the_next_arrives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let receiver = UnixDatagram::bind(&path).unwrap();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let queue = queue(&path, &dropped);
+        queue.push(LinePriority::Alert, vec![b'x'; 16 << 20]);
+        queue.push(LinePriority::Alert, datagram(&alert(&[]), Level::ERROR));
+        assert!(queue.flush(Duration::from_secs(60)));
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+        let mut buffer = vec![0; 65_536];
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            let length = receiver.recv(&mut buffer).unwrap();
+            ids.push(parsed(&buffer[..length])["MESSAGE_ID"][0].clone());
+        }
+        ids.sort();
+        assert_eq!(ids, [message_id::FIRING, message_id::HEALTH]);
     }
 }

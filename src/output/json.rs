@@ -16,14 +16,14 @@ use crate::fmt::printable;
 pub struct Json;
 
 impl LineFormat for Json {
-    fn text(&self, record: &Event, level: Level, now: Timestamp) -> String {
+    fn encode(&self, record: &Event, level: Level, now: Timestamp) -> Vec<u8> {
         let timestamp = format!("{now:.6}");
         let line = JsonLine { timestamp, level: level.as_str(), target: record.kind().target(), record };
         let mut text = Vec::new();
         // Only maps with keys that are not text can fail, and there are none here.
         let _ = line.serialize(&mut Serializer::with_formatter(&mut text, PrintableJson));
         text.push(b'\n');
-        String::from_utf8(text).unwrap_or_default()
+        text
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
 
     fn json(record: &Event, level: Level) -> String {
         let now: Timestamp = "2026-11-22T10:00:00.123456789Z".parse().unwrap();
-        Json.text(record, level, now)
+        String::from_utf8(Json.encode(record, level, now)).unwrap()
     }
 
     #[test]

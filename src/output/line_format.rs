@@ -1,12 +1,13 @@
-//! What an output's lines look like: one trait, which [`json`](super::json) and [`console`](super::console) implement.
+//! How an output encodes an event: one trait, which [`json`](super::json), [`console`](super::console) and
+//! [`journald`](super::journald) implement.
 
 use jiff::Timestamp;
 use tracing::Level;
 
 use crate::event::Event;
 
-/// Turns an event into text. Pure: the time is an argument, and nothing is written or logged.
+/// Encodes an event. Pure: the time is an argument, and nothing is written or logged.
 pub trait LineFormat: Send + Sync {
-    /// One or more whole lines, each ended by a newline.
-    fn text(&self, record: &Event, level: Level, now: Timestamp) -> String;
+    /// One or more whole lines, each ended by a newline, or one datagram.
+    fn encode(&self, event: &Event, level: Level, now: Timestamp) -> Vec<u8>;
 }

@@ -2,6 +2,7 @@
 
 pub mod bounded_lines;
 pub mod console;
+pub mod fd_sink;
 pub mod journald;
 pub mod json;
 pub mod line_format;

@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
-use super::bounded_lines::{BATCH_BYTES, BoundedLines, LinePriority, QueueLimits, QueuedLine};
+use super::bounded_lines::{BoundedLines, LinePriority, QueueLimits, QueuedLine};
 use super::sink::{Sink, WriteOutcome};
 
 /// How long dropping a queue waits for its lines to be written.
@@ -22,7 +20,7 @@ const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// Called from the writer thread, once, when the reader of the destination is gone.
 pub type OnClosed = Arc<dyn Fn() + Send + Sync>;
 /// Makes the line that says how many lines were dropped.
-pub type DropReport = Arc<dyn Fn(u64) -> String + Send + Sync>;
+pub type DropReport = Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
 
 /// A bounded queue of lines and the thread that writes them.
 pub struct LineQueue {
@@ -33,7 +31,8 @@ struct QueueShared {
     name: String,
     state: Mutex<QueueState>,
     /// Locked by whoever holds [`QueueState::writing`], and to replace it.
-    sink: Mutex<Sink>,
+    sink: Mutex<Box<dyn Sink>>,
+    batch_bytes: usize,
     report: Mutex<DropReport>,
     /// Lines dropped by every queue that shares the counter.
     dropped_total: Arc<AtomicU64>,
@@ -78,7 +77,7 @@ impl LineQueue {
     /// Fails if the system starts no more threads.
     pub fn start(
         name: &str,
-        sink: Sink,
+        sink: Box<dyn Sink>,
         limits: QueueLimits,
         report: DropReport,
         on_closed: OnClosed,
@@ -87,6 +86,7 @@ impl LineQueue {
         let shared = Arc::new(QueueShared {
             name: name.to_owned(),
             state: Mutex::new(QueueState { backlog: BoundedLines::new(limits), ..QueueState::default() }),
+            batch_bytes: sink.batch_bytes(),
             sink: Mutex::new(sink),
             report: Mutex::new(report),
             dropped_total,
@@ -100,11 +100,11 @@ impl LineQueue {
         Ok(LineQueue { shared })
     }
 
-    /// Writes `text` (whole lines) at once if nothing stands before it and the destination takes it without waiting;
+    /// Writes `bytes` (whole lines, or a datagram) at once if nothing stands before it and the destination takes it without waiting;
     /// queues it otherwise. Drops and counts it when its class has no room.
-    pub fn push(&self, class: LinePriority, text: String) {
+    pub fn push(&self, class: LinePriority, bytes: Vec<u8>) {
         let shared = &*self.shared;
-        let line = QueuedLine { class, bytes: text.into_bytes() };
+        let line = QueuedLine { class, bytes };
         let mut state = shared.lock();
         if state.closed {
             return;
@@ -132,7 +132,7 @@ impl LineQueue {
     }
 
     /// Writes to `sink` from now on, also what is queued.
-    pub fn replace_sink(&self, sink: Sink) {
+    pub fn replace_sink(&self, sink: Box<dyn Sink>) {
         *lock(&self.shared.sink) = sink;
     }
 
@@ -186,12 +186,12 @@ impl QueueShared {
 
     /// The emitting thread writes `line` itself, as far as that goes without waiting. It holds the right to write.
     fn write_directly(&self, mut line: QueuedLine) {
-        let sink = lock(&self.sink);
+        let mut sink = lock(&self.sink);
         let progress = sink.takes_at_once(line.bytes.len()).then(|| sink.write(&line.bytes));
         drop(sink);
         match progress {
             Some(progress) if progress.outcome == WriteOutcome::Done => self.release(None),
-            // The writer thread meets the same trouble, and it may log and call back.
+            // The writer thread fails the same way, and it may log and call back.
             Some(progress) => {
                 line.bytes.drain(..progress.written);
                 self.release(Some(line));
@@ -205,6 +205,11 @@ impl QueueShared {
         while let Some(lines) = self.next_batch(&mut batch) {
             match self.write_batch(&batch) {
                 End::Written => self.release(None),
+                End::TooLarge => {
+                    self.lock().dropped += lines;
+                    self.dropped_total.fetch_add(lines, Ordering::Relaxed);
+                    self.release(None);
+                }
                 End::Closed => self.lock().closed = true,
                 End::GivenUp => {
                     let mut state = self.lock();
@@ -236,7 +241,7 @@ impl QueueShared {
     /// Waits for lines, takes the right to write and fills `batch`. `None` when there is nothing left to do.
     fn next_batch(&self, batch: &mut Vec<u8>) -> Option<u64> {
         batch.clear();
-        batch.shrink_to(BATCH_BYTES * 2);
+        batch.shrink_to(self.batch_bytes * 2);
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -248,7 +253,7 @@ impl QueueShared {
                 }
                 if !state.backlog.is_empty() {
                     state.writing = true;
-                    return Some(state.backlog.take_batch(batch));
+                    return Some(state.backlog.take_batch(batch, self.batch_bytes));
                 }
                 if state.ending {
                     return None;
@@ -267,7 +272,7 @@ impl QueueShared {
         state.writing = true;
         drop(state);
         let report = Arc::clone(&lock(&self.report));
-        let bytes = report(count).into_bytes();
+        let bytes = report(count);
         let mut state = self.lock();
         state.writing = false;
         state.backlog.put_last(QueuedLine { class: LinePriority::Ordinary, bytes });
@@ -277,15 +282,15 @@ impl QueueShared {
     /// Writes all of `batch`, however long the destination takes.
     fn write_batch(&self, batch: &[u8]) -> End {
         let mut at = 0;
-        let mut trouble: Option<Instant> = None;
+        let mut failing_since: Option<Instant> = None;
         loop {
-            let sink = lock(&self.sink);
+            let mut sink = lock(&self.sink);
             let progress = sink.write(&batch[at..]);
             at += progress.written;
             match progress.outcome {
                 WriteOutcome::Done => {
                     drop(sink);
-                    if let Some(began) = trouble {
+                    if let Some(began) = failing_since {
                         let seconds = began.elapsed().as_secs();
                         tracing::info!(output = self.name, seconds, "an output can be written again");
                     }
@@ -294,29 +299,22 @@ impl QueueShared {
                 WriteOutcome::Full => {
                     sink.wait_room(RETRY_WAIT);
                 }
+                WriteOutcome::TooLarge => return End::TooLarge,
                 WriteOutcome::Closed => return End::Closed,
                 WriteOutcome::Failed(errno) => {
+                    let hint = sink.hint(errno);
                     drop(sink);
-                    if trouble.is_none() {
-                        self.warn(errno);
+                    if failing_since.is_none() {
+                        let error = io::Error::from(errno);
+                        tracing::warn!(output = self.name, %error, "cannot write an output; its lines wait and are tried again every second; {hint}");
                     }
-                    trouble.get_or_insert_with(Instant::now);
+                    failing_since.get_or_insert_with(Instant::now);
                     if !self.pause() {
                         return End::GivenUp;
                     }
                 }
             }
         }
-    }
-
-    fn warn(&self, errno: Errno) {
-        let hint = match errno {
-            Errno::NOSPC | Errno::DQUOT => "make room on its filesystem",
-            Errno::FBIG => "raise the limit of the size of files, or rotate it",
-            _ => "see that its filesystem is there and can be written",
-        };
-        let error = io::Error::from(errno);
-        tracing::warn!(output = self.name, %error, "cannot write an output; its lines wait and are tried again every second; {hint}");
     }
 
     /// Waits before another try. `false` if the queue is ending and there is to be none.
@@ -333,6 +331,7 @@ impl QueueShared {
 /// How the writing of a batch ended.
 enum End {
     Written,
+    TooLarge,
     Closed,
     GivenUp,
 }

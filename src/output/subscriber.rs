@@ -19,12 +19,13 @@ use tracing_subscriber::registry::Registry;
 
 use super::bounded_lines::{LinePriority, QueueLimits};
 use super::console::Console;
-use super::journald::Journal;
+use super::fd_sink::{FdSink, SinkError};
+use super::journald::{JournalFormat, JournalSocket};
 use super::json::Json;
 use super::line_format::LineFormat;
 use super::log::{self, FilterError, LogControl};
 use super::queue::{DropReport, LineQueue, OnClosed};
-use super::sink::{Sink, SinkError};
+use super::sink::Sink;
 use super::{Color, Destination, Format, OutputSpec};
 use crate::event::{Event, EventKind, HealthEvent, HealthKind, decode};
 use crate::fmt::display_path;
@@ -65,34 +66,14 @@ pub enum OutputError {
 pub struct Output {
     spec: OutputSpec,
     form: Arc<dyn LineFormat>,
-    carrier: Carrier,
-}
-
-/// What takes events to where they go.
-#[derive(Clone)]
-enum Carrier {
-    Lines(Arc<LineQueue>),
-    Journal(Arc<Journal>),
-}
-
-impl Carrier {
-    fn flush(&self, timeout: Duration) -> bool {
-        match self {
-            Carrier::Lines(queue) => queue.flush(timeout),
-            Carrier::Journal(journal) => journal.flush(timeout),
-        }
-    }
+    queue: Arc<LineQueue>,
 }
 
 impl Output {
     /// An output that writes what `spec` says through `queue`, which belongs to the destination in `spec`.
     pub fn new(spec: OutputSpec, queue: Arc<LineQueue>) -> Output {
-        Output::carried(spec, Carrier::Lines(queue))
-    }
-
-    fn carried(spec: OutputSpec, carrier: Carrier) -> Output {
         let form = form_of(&spec);
-        Output { spec, form, carrier }
+        Output { spec, form, queue }
     }
 }
 
@@ -107,12 +88,7 @@ impl<S: Subscriber> Layer<S> for Output {
         let Some(record) = decode(event) else { return };
         let class =
             if record.kind() == EventKind::Alert { LinePriority::Alert } else { LinePriority::Ordinary };
-        match &self.carrier {
-            Carrier::Lines(queue) => {
-                queue.push(class, self.form.text(&record, *metadata.level(), Timestamp::now()));
-            }
-            Carrier::Journal(journal) => journal.push(&record, *metadata.level()),
-        }
+        self.queue.push(class, self.form.encode(&record, *metadata.level(), Timestamp::now()));
     }
 }
 
@@ -230,9 +206,9 @@ impl Telemetry {
     pub fn flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         // The queues are waited for without the lock, so that events flow meanwhile.
-        let carriers: Vec<Carrier> = self.read(|outputs| outputs.iter().map(|o| o.carrier.clone()).collect());
+        let queues: Vec<_> = self.read(|outputs| outputs.iter().map(|o| Arc::clone(&o.queue)).collect());
         let left = || deadline.saturating_duration_since(Instant::now());
-        carriers.iter().filter(|carrier| !carrier.flush(left())).count() == 0
+        queues.iter().filter(|queue| !queue.flush(left())).count() == 0
     }
 
     /// How many lines all outputs together have dropped since the start.
@@ -253,27 +229,25 @@ impl Telemetry {
 
     /// Opens what is new, and only if all of that succeeded puts it in place.
     fn replace(&self, specs: &[OutputSpec]) -> Result<(), OutputError> {
-        let mut open: Vec<(Destination, Carrier)> = self.read(|outputs| {
-            outputs.iter().map(|o| (o.spec.destination.clone(), o.carrier.clone())).collect()
+        let mut open: Vec<(Destination, Arc<LineQueue>)> = self.read(|outputs| {
+            outputs.iter().map(|o| (o.spec.destination.clone(), Arc::clone(&o.queue))).collect()
         });
         let moved = self.reopen_moved(specs)?;
         let mut next = Vec::with_capacity(specs.len());
         for spec in specs {
             let known = open.iter().find(|(destination, _)| *destination == spec.destination);
-            let carrier = match known {
-                Some((_, carrier)) => carrier.clone(),
-                None => self.carrier_for(spec)?,
+            let queue = match known {
+                Some((_, queue)) => Arc::clone(queue),
+                None => self.queue_for(spec)?,
             };
-            open.push((spec.destination.clone(), carrier.clone()));
-            next.push(Output::carried(spec.clone(), carrier));
+            open.push((spec.destination.clone(), Arc::clone(&queue)));
+            next.push(Output::new(spec.clone(), queue));
         }
         for (queue, sink) in moved {
             queue.replace_sink(sink);
         }
         for output in &next {
-            if let Carrier::Lines(queue) = &output.carrier {
-                queue.replace_report(drop_report(&output.spec, &output.form));
-            }
+            output.queue.replace_report(drop_report(&output.spec, &output.form));
         }
         let mut current = self.outputs.current.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *current, next);
@@ -284,13 +258,14 @@ impl Telemetry {
     }
 
     /// Opens those files in `specs` anew that are in use but were moved away or removed, as log rotation does.
-    fn reopen_moved(&self, specs: &[OutputSpec]) -> Result<Vec<(Arc<LineQueue>, Sink)>, OutputError> {
+    fn reopen_moved(
+        &self,
+        specs: &[OutputSpec],
+    ) -> Result<Vec<(Arc<LineQueue>, Box<dyn Sink>)>, OutputError> {
         let in_use: Vec<(String, PathBuf, Arc<LineQueue>)> = self.read(|outputs| {
-            let of = |output: &Output| match (&output.spec.destination, &output.carrier) {
-                (Destination::File(path), Carrier::Lines(queue))
-                    if specs.iter().any(|s| s.destination == output.spec.destination) =>
-                {
-                    Some((output.spec.name.clone(), path.clone(), Arc::clone(queue)))
+            let of = |output: &Output| match &output.spec.destination {
+                Destination::File(path) if specs.iter().any(|s| s.destination == output.spec.destination) => {
+                    Some((output.spec.name.clone(), path.clone(), Arc::clone(&output.queue)))
                 }
                 _ => None,
             };
@@ -299,33 +274,28 @@ impl Telemetry {
         let moved = in_use.into_iter().filter(|(_, path, queue)| !queue.stands_at(path));
         moved
             .map(|(name, path, queue)| {
-                let sink = Sink::file(&path).map_err(|source| OutputError::Open { name, source })?;
-                Ok((queue, sink))
+                let sink = FdSink::file(&path).map_err(|source| OutputError::Open { name, source })?;
+                Ok((queue, Box::new(sink) as Box<dyn Sink>))
             })
             .collect()
     }
 
-    fn carrier_for(&self, spec: &OutputSpec) -> Result<Carrier, OutputError> {
-        let thread = |source| OutputError::Thread { name: spec.name.clone(), source };
-        let opened = match &spec.destination {
-            Destination::Stdout => Sink::stdout(),
-            Destination::File(path) => Sink::file(path),
-            Destination::Journal(socket) => {
-                let journal = Journal::start(socket, Arc::clone(&self.dropped)).map_err(thread)?;
-                return Ok(Carrier::Journal(Arc::new(journal)));
-            }
+    fn queue_for(&self, spec: &OutputSpec) -> Result<Arc<LineQueue>, OutputError> {
+        let boxed = |sink| Box::new(sink) as Box<dyn Sink>;
+        let sink = match &spec.destination {
+            Destination::Stdout => FdSink::stdout().map(boxed),
+            Destination::File(path) => FdSink::file(path).map(boxed),
+            Destination::Journal(socket) => Ok(Box::new(JournalSocket::new(socket)) as Box<dyn Sink>),
         };
-        let sink = opened.map_err(|source| OutputError::Open { name: spec.name.clone(), source })?;
-        LineQueue::start(
+        let queue = LineQueue::start(
             &destination_name(&spec.destination),
-            sink,
+            sink.map_err(|source| OutputError::Open { name: spec.name.clone(), source })?,
             QueueLimits::default(),
             drop_report(spec, &form_of(spec)),
             Arc::clone(&self.on_closed),
             Arc::clone(&self.dropped),
-        )
-        .map(|queue| Carrier::Lines(Arc::new(queue)))
-        .map_err(thread)
+        );
+        queue.map(Arc::new).map_err(|source| OutputError::Thread { name: spec.name.clone(), source })
     }
 }
 
@@ -338,6 +308,9 @@ impl Drop for Telemetry {
 
 /// The form that `spec` asks for, given where it writes.
 fn form_of(spec: &OutputSpec) -> Arc<dyn LineFormat> {
+    if matches!(spec.destination, Destination::Journal(_)) {
+        return Arc::new(JournalFormat::new());
+    }
     let terminal = spec.destination == Destination::Stdout && io::stdout().is_terminal();
     let for_people = match spec.format {
         Format::Auto => terminal,
@@ -379,6 +352,6 @@ fn drop_report(spec: &OutputSpec, form: &Arc<dyn LineFormat>) -> DropReport {
             "{count} events were dropped because {place} could not take them fast enough; read it faster, or narrow the kinds that it carries"
         );
         let event = HealthEvent::warning(HealthKind::OutputDropped, reason).counting(count);
-        form.text(&Event::Health(event), Level::WARN, Timestamp::now())
+        form.encode(&Event::Health(event), Level::WARN, Timestamp::now())
     })
 }

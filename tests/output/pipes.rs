@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use spiketail::event::AlertEvent;
 use spiketail::output::bounded_lines::{Bound, LinePriority, QueueLimits};
+use spiketail::output::fd_sink::FdSink;
 use spiketail::output::queue::{LineQueue, OnClosed};
-use spiketail::output::sink::Sink;
 use spiketail::output::subscriber::Output;
 use tracing::subscriber::with_default;
 use tracing_subscriber::Registry;
@@ -24,8 +24,8 @@ fn output_on_pipe(
 ) -> (PipeReader, Arc<LineQueue>, Output, Arc<AtomicU64>) {
     let (reader, writer) = std::io::pipe().unwrap();
     let dropped = Arc::new(AtomicU64::new(0));
-    let report = |count: u64| format!("{{\"event\":\"output_dropped\",\"count\":{count}}}\n");
-    let sink = Sink::from_fd(writer.into()).unwrap();
+    let report = |count: u64| format!("{{\"event\":\"output_dropped\",\"count\":{count}}}\n").into_bytes();
+    let sink = Box::new(FdSink::from_fd(writer.into()).unwrap());
     let queue =
         LineQueue::start("pipe", sink, limits, Arc::new(report), on_closed, Arc::clone(&dropped)).unwrap();
     let queue = Arc::new(queue);
@@ -83,7 +83,7 @@ fn alerts_have_a_bound_too_and_both_bounds_are_kept() {
     let (reader, queue, output, dropped) = output_on_pipe(limits, not_closed());
     drop(output);
     // The first fills the pipe for good, and is being written while the others wait.
-    queue.push(LinePriority::Ordinary, "x".repeat(1 << 20) + "\n");
+    queue.push(LinePriority::Ordinary, ("x".repeat(1 << 20) + "\n").into());
     queue.push(LinePriority::Ordinary, "taken or queued\n".into());
     let sizes: Vec<u64> = (0..10)
         .map(|_| {
@@ -137,7 +137,10 @@ fn each_thread_finds_its_events_in_order() {
                     for n in 0..2000 {
                         // Beyond 4,096 bytes no line goes directly, so both ways meet in one queue.
                         let pad = if direct || n % 7 > 0 { 0 } else { 5000 };
-                        queue.push(LinePriority::Ordinary, format!("{thread} {n} {}\n", "x".repeat(pad)));
+                        queue.push(
+                            LinePriority::Ordinary,
+                            format!("{thread} {n} {}\n", "x".repeat(pad)).into(),
+                        );
                     }
                 });
             }
@@ -160,13 +163,13 @@ fn each_thread_finds_its_events_in_order() {
 fn a_pipe_in_non_blocking_mode_gets_every_byte() {
     let (reader, writer) = std::io::pipe().unwrap();
     rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
-    let sink = Sink::from_fd(writer.into()).unwrap();
-    let report = Arc::new(|_| "dropped\n".to_owned());
+    let sink = Box::new(FdSink::from_fd(writer.into()).unwrap());
+    let report = Arc::new(|_| b"dropped\n".to_vec());
     let queue =
         LineQueue::start("pipe", sink, QueueLimits::default(), report, not_closed(), Arc::default()).unwrap();
     let texts: Vec<String> = (1..20).map(|n| format!("{n} {}\n", "x".repeat(n * 10_000))).collect();
     for text in &texts {
-        queue.push(LinePriority::Ordinary, text.clone());
+        queue.push(LinePriority::Ordinary, text.clone().into());
     }
     assert!(!queue.flush(Duration::from_millis(20)));
     let reading = drain(reader);
