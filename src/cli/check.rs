@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::EXIT_USAGE;
+use crate::cli::exit::EXIT_USAGE;
 use crate::config::{self, Settings};
 use crate::engine::plan::CompiledPlan;
 use crate::engine::settings::WatchPlan;

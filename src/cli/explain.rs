@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::EXIT_USAGE;
+use crate::cli::exit::EXIT_USAGE;
 use crate::cli::status::{SocketArgs, ask, changes_of, figures_of, is_path};
 use crate::config::{self, Settings};
 use crate::fmt::display_path;

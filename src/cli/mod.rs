@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 pub mod check;
+mod exit;
 pub mod explain;
 pub mod replay;
 pub mod run;
@@ -13,9 +14,6 @@ pub mod test_alert;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-/// Exit status for wrong usage, bad configuration, and files that cannot be read.
-pub const EXIT_USAGE: u8 = 2;
 
 /// Watches growing log files, counts the lines that matter, and alerts when errors spike.
 #[derive(Debug, Parser)]

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use tokio::sync::Notify;
 
 use crate::app::{self, AppContext};
-use crate::cli::EXIT_USAGE;
+use crate::cli::exit::EXIT_USAGE;
 use crate::cli::state::{self, Folder};
 use crate::config::{self, Flags};
 use crate::event::{HealthEvent, HealthKind};

@@ -55,7 +55,7 @@ fn once(args: &StatusArgs) -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             eprintln!("spiketail: {error}");
-            return ExitCode::from(super::EXIT_USAGE);
+            return ExitCode::from(crate::cli::exit::EXIT_USAGE);
         }
     };
     let text = if args.json { format!("{status:#}\n") } else { shown(&status, args, LISTED_MAX) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::alert::fingerprint::fingerprint;
-use crate::cli::EXIT_USAGE;
+use crate::cli::exit::EXIT_USAGE;
 use crate::config::{self, Settings};
 use crate::event::{AlertEvent, AlertState, EventKind, Severity};
 use crate::notify::{Delivery, TestDelivery, settings::DeliverySpec};

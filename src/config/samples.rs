@@ -2,7 +2,7 @@
 
 use super::error::{ErrorReport, quoted};
 use super::rules::{Rule, RuleSample};
-use crate::scan::rules::{Finding, explain};
+use crate::scan::explain::{Finding, explain};
 
 /// Refuses every sample that is not judged as it should be.
 pub(super) fn check(rule: &Rule, report: &mut ErrorReport<'_>) {

@@ -35,6 +35,7 @@
 //! nothing at all, the expected count is not 0 but what half an event in that time makes.
 
 mod dispersion;
+mod fading;
 mod level;
 pub mod rarity;
 mod rhythm;
@@ -46,6 +47,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::dispersion::Dispersion;
+use self::fading::keep;
 use self::level::SlowLevel;
 use self::rarity::{Rarity, RaritySettings};
 use self::rhythm::Rhythm;
@@ -189,12 +191,6 @@ impl Baseline {
         }
     }
 
-    /// The settings it was made with.
-    #[must_use]
-    pub fn settings(&self) -> &BaselineSettings {
-        &self.settings
-    }
-
     /// Judges `count` events within the window that ends at about `at_ms`. Learns nothing.
     #[must_use]
     pub fn judge(&self, at_ms: Millis, count: u64) -> Verdict {
@@ -296,20 +292,6 @@ impl Baseline {
         self.rarity.learn(count, bucket_ms, &RaritySettings::default(), n);
         self.seen = self.seen.saturating_add(n as u64);
     }
-}
-
-/// How much is kept over a bucket of what has `half_life_ms`.
-fn keep(bucket_ms: Millis, half_life_ms: Millis) -> f64 {
-    (-(bucket_ms.max(1) as f64) / half_life_ms.max(1) as f64).exp2()
-}
-
-/// A fading `sum` after `n` more terms of `term` each, of which each keeps `keep` of what was before it.
-fn faded(sum: f64, term: f64, keep: f64, n: f64) -> f64 {
-    if n == 1.0 {
-        return sum * keep + term;
-    }
-    let kept = keep.powf(n);
-    sum * kept + term * (1.0 - kept) / (1.0 - keep)
 }
 
 #[cfg(test)]

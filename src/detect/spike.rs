@@ -49,10 +49,15 @@ impl SpikeSettings {
         (self.window_ms / WINDOW_BUCKETS).max(1)
     }
 
-    fn baseline(&self) -> BaselineSettings {
-        let SpikeSettings { window_ms, factor, at_least, unlikely, learn_ms, adopt_ms } = *self;
-        let bucket_ms = self.bucket_ms();
+    /// The same for a baseline of buckets of `bucket_ms` that judges windows of `window_ms`.
+    #[must_use]
+    pub fn baseline(&self, bucket_ms: Millis, window_ms: Millis) -> BaselineSettings {
+        let SpikeSettings { factor, at_least, unlikely, learn_ms, adopt_ms, .. } = *self;
         BaselineSettings { bucket_ms, window_ms, factor, at_least, unlikely, learn_ms, adopt_ms }
+    }
+
+    fn own_baseline(&self) -> BaselineSettings {
+        self.baseline(self.bucket_ms(), self.window_ms)
     }
 }
 
@@ -89,7 +94,7 @@ impl Spike {
     /// A series of which nothing is known.
     #[must_use]
     pub fn new(settings: SpikeSettings) -> Spike {
-        let baseline = Baseline::new(settings.baseline());
+        let baseline = Baseline::new(settings.own_baseline());
         Spike { settings, series: Series::new(settings.window_ms), baseline, bucket: None, open: 0 }
     }
 
@@ -99,7 +104,7 @@ impl Spike {
         if self.settings.window_ms != settings.window_ms {
             return Spike::new(settings);
         }
-        Spike { settings, baseline: self.baseline.resume(settings.baseline()), ..self }
+        Spike { settings, baseline: self.baseline.resume(settings.own_baseline()), ..self }
     }
 
     /// Adds `n` events at `now_ms`. What comes late is learned with the newest bucket, if it is within the window.
@@ -130,25 +135,10 @@ impl Spike {
         }
     }
 
-    /// Says that nothing was watched until `now_ms`, so that the time since the last call is no silence to learn from.
-    pub fn pass_over(&mut self, now_ms: Millis) {
-        let bucket = clamped(now_ms).div_euclid(self.settings.bucket_ms());
-        if self.bucket.is_some_and(|open| open < bucket) {
-            self.bucket = Some(bucket);
-            self.open = 0;
-        }
-    }
-
     /// The count within the window, as of the last call.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.series.sum()
-    }
-
-    /// Whether no event is within the window, so that time alone makes no spike.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
     }
 
     /// When the judgement may next change although nothing is added, in milliseconds since the epoch.

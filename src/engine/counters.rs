@@ -146,7 +146,7 @@ impl Counters {
         now: Millis,
     ) -> DueWork {
         let plan = Arc::clone(&self.plan);
-        let rules = plan.watches[watch].rules.len();
+        let rules = plan.watches[watch].rules.names().len();
         for (news, generation) in &turn.news {
             let event = self.file_event(watch, tail.path(), news, *generation);
             event.emit();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::scan::scanner::leading_nuls;
+use crate::scan::line::leading_nuls;
 use crate::scan::timestamp::{Detector, EventTime, TimeOrigin, TimeSettings};
 
 /// All lines are looked at for their time once in so many.

@@ -294,7 +294,7 @@ impl Tailer {
         wants: &TurnOptions,
         moment: TurnTime,
     ) -> TurnContext<'a> {
-        let turn = Turn::new(scanner.rules().len(), wants.samples_max);
+        let turn = Turn::new(scanner.rules().names().len(), wants.samples_max);
         let now_ms = moment.wall_ns / 1_000_000;
         let clock = LineTimer::new(&wants.time, wants.counts_lines, self.stamps.take(), now_ms);
         let counter = LineCounter { scanner, clock, budget: wants.bytes_max };

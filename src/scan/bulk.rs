@@ -52,7 +52,7 @@ impl<'s> BulkWalk<'s> {
     /// `window_bytes` at a time and more where a line is longer.
     #[must_use]
     pub fn new(scanner: &'s mut Scanner, own: Range<u64>, end: u64, window_bytes: usize) -> BulkWalk<'s> {
-        let rules = scanner.rules().len();
+        let rules = scanner.rules().names().len();
         let cursor = match own.start.checked_sub(1) {
             // Whether a line begins at the first byte shows the byte before it.
             Some(before) => LineCursor { inside_long_line: true, ..LineCursor::at(before) },

@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use crate::scan::scanner::{Scanner, leading_nuls};
+use crate::scan::line::leading_nuls;
+use crate::scan::scanner::Scanner;
 
 /// What is called with the rule and the place of each matching line.
 type Hit<'h> = &'h mut dyn FnMut(usize, Range<usize>);

@@ -247,7 +247,7 @@ mod tests {
         steps: &[usize],
         window: usize,
     ) -> Vec<usize> {
-        let mut counts = vec![0; rules.len()];
+        let mut counts = vec![0; rules.names().len()];
         let mut cursor = LineCursor::default();
         let scanner = || Scanner::new(Arc::clone(rules), max);
         let mut size = 0;

@@ -9,8 +9,8 @@ use std::ops::Range;
 use aho_corasick::Span;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
-use crate::scan::rules::RuleSpec;
-use crate::scan::scanner::content;
+use crate::scan::line::content;
+use crate::scan::spec::RuleSpec;
 
 /// How many bytes of each text are searched for.
 const KEY_BYTES: usize = 3;
@@ -177,7 +177,7 @@ mod tests {
         ) {
             let specs: Vec<_> = rules.iter().map(|texts| any(texts)).collect();
             let rules = RuleSet::compile(&specs).unwrap();
-            prop_assume!(rules.literals().is_some());
+            prop_assume!(rules.finder().literals().is_some());
             let mut scanner = Scanner::new(rules, max);
             let mut bytes = bytes;
             bytes.push(b'\n');
@@ -199,7 +199,7 @@ mod tests {
         let texts: Vec<String> = (0..300).map(|n| format!("E{n:04}:")).collect();
         let rules: Vec<_> = texts.iter().map(|text| any(std::slice::from_ref(text))).collect();
         let rules = RuleSet::compile(&rules).unwrap();
-        assert!(rules.literals().is_some());
+        assert!(rules.finder().literals().is_some());
         let mut scanner = Scanner::new(rules, 1 << 20);
         let mut found = Vec::new();
         let text = b"E0007: and E0299: and E0007:\nE0300:\nx E0123:\n";
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn what_is_too_short_or_no_text_is_left_to_the_finder() {
         let short = RuleSet::compile(&[any(&["ab".into(), "abc".into()])]).unwrap();
-        assert!(short.literals().is_none());
+        assert!(short.finder().literals().is_none());
         let word = RuleSpec { word: true, ..any(&["abc".into(), "abd".into()]) };
-        assert!(RuleSet::compile(&[word]).unwrap().literals().is_none());
+        assert!(RuleSet::compile(&[word]).unwrap().finder().literals().is_none());
     }
 }

@@ -16,15 +16,14 @@ pub enum RulePatternError {
     /// It is not a regular expression; the text shows it with a caret under the place.
     #[error("{0}")]
     Syntax(String),
-    /// It asks for a line feed, which no line holds.
+    /// It asks for a line feed.
     #[error("the pattern asks for a line feed (\\n), but a rule is matched against one line at a time")]
     LineFeed,
-    /// More rules have a `record_start` than can be kept apart.
+    /// More rules than this have a `record_start`.
     #[error(
-        "more than {} rules of the watch have a `record_start`; put some of them together, or into another watch",
-        crate::scan::records::RECORD_RULES_MAX
+        "more than {0} rules of the watch have a `record_start`; put some of them together, or into another watch"
     )]
-    TooManyRecords,
+    TooManyRecords(usize),
     /// It compiles to more than the bound.
     #[error("the pattern is too large: {0}")]
     TooLarge(String),

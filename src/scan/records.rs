@@ -7,9 +7,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use regex_automata::PatternSet;
+
+use crate::scan::finder::Finder;
 use crate::scan::pattern::RulePatternError;
-use crate::scan::rules::{RuleSet, RuleSpec};
-use crate::scan::scanner::Scanner;
+use crate::scan::spec::RuleSpec;
 
 /// At most so many rules of a watch can have a `record_start`: a bit for each is remembered with the place in a file.
 pub const RECORD_RULES_MAX: usize = 64;
@@ -18,7 +20,7 @@ pub const RECORD_RULES_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Starts {
     /// Each pattern once.
-    patterns: Vec<Arc<RuleSet>>,
+    patterns: Vec<Arc<Finder>>,
     /// For each rule, the number of its pattern and of its bit.
     of_rules: Vec<Option<(usize, u32)>>,
 }
@@ -34,13 +36,13 @@ impl Starts {
             return Ok(None);
         }
         if texts.len() > RECORD_RULES_MAX {
-            return Err(RulePatternError::TooManyRecords);
+            return Err(RulePatternError::TooManyRecords(RECORD_RULES_MAX));
         }
         texts.sort_unstable();
         texts.dedup();
         let compile = |text: &&str| {
             let rule = RuleSpec { regex: vec![(*text).to_owned()], ..RuleSpec::default() };
-            RuleSet::compile(&[rule])
+            Finder::compile(&[rule]).map(Arc::new)
         };
         let mut bits = 0..;
         let of_rules = rules.iter().map(|rule| {
@@ -52,10 +54,23 @@ impl Starts {
     }
 }
 
+#[derive(Debug)]
+struct StartSearch {
+    finder: Arc<Finder>,
+    scratch: PatternSet,
+    line_bytes_max: usize,
+}
+
+impl StartSearch {
+    fn finds(&mut self, bytes: &[u8]) -> bool {
+        self.finder.finds(bytes, self.line_bytes_max, &mut self.scratch)
+    }
+}
+
 /// Finds the first line that each rule counts in a record, with the working memory of one thread.
 #[derive(Debug)]
 pub(super) struct Records {
-    starts: Vec<Scanner>,
+    starts: Vec<StartSearch>,
     of_rules: Vec<Option<(usize, u32)>>,
     /// For each rule, up to where the beginning of a record has been looked for in the bytes at hand.
     looked: Vec<usize>,
@@ -63,15 +78,19 @@ pub(super) struct Records {
 
 impl Records {
     pub(super) fn new(starts: &Starts, line_bytes_max: usize) -> Records {
-        let scanner = |rules: &Arc<RuleSet>| Scanner::new(Arc::clone(rules), line_bytes_max);
+        let search = |finder: &Arc<Finder>| StartSearch {
+            finder: Arc::clone(finder),
+            scratch: finder.scratch(),
+            line_bytes_max,
+        };
         Records {
-            starts: starts.patterns.iter().map(scanner).collect(),
+            starts: starts.patterns.iter().map(search).collect(),
             of_rules: starts.of_rules.clone(),
             looked: vec![0; starts.of_rules.len()],
         }
     }
 
-    /// Turns to other bytes.
+    /// Begins with other bytes.
     pub(super) fn begin(&mut self) {
         self.looked.fill(0);
     }

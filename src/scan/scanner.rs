@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use regex_automata::PatternSet;
 
+use crate::scan::line::content;
 use crate::scan::records::Records;
 use crate::scan::rules::RuleSet;
 
@@ -23,7 +24,7 @@ impl Scanner {
     /// A scanner that looks at no more than the first `line_bytes_max` bytes of a line.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, line_bytes_max: usize) -> Scanner {
-        let scratch = rules.scratch();
+        let scratch = rules.finder().scratch();
         let records = rules.starts().map(|starts| Box::new(Records::new(starts, line_bytes_max)));
         Scanner { rules, scratch, line_bytes_max, records }
     }
@@ -43,19 +44,19 @@ impl Scanner {
     /// Calls `hit` with rule and place of every matching line in `bytes`, which are complete lines, each with its line
     /// feed.
     pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
-        if let Some(literals) = self.rules.literals() {
+        if let Some(literals) = self.rules.finder().literals() {
             return literals.scan(bytes, self.line_bytes_max, hit);
         }
         let mut from = 0;
         while from < bytes.len() {
-            let at = self.rules.find(bytes, from).filter(|at| *at < bytes.len());
+            let at = self.rules.finder().find(bytes, from).filter(|at| *at < bytes.len());
             let line_start = |at| memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |lf| from + lf + 1);
             let start = at.map_or(bytes.len(), line_start);
             self.judge_long_lines(bytes, from..start, hit);
             let Some(at) = at else { return };
             let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
             let line = &bytes[start..end];
-            if self.rules.is_certain() && content(line, self.line_bytes_max).len() == line.len() {
+            if self.rules.finder().is_certain() && content(line, self.line_bytes_max).len() == line.len() {
                 hit(0, start..end);
             } else {
                 self.judge(line, &mut |rule| hit(rule, start..end));
@@ -64,26 +65,7 @@ impl Scanner {
         }
     }
 
-    /// Whether any line in `bytes` matches. The last one needs no line feed.
-    pub(super) fn finds(&mut self, bytes: &[u8]) -> bool {
-        let mut from = 0;
-        while from < bytes.len() {
-            let Some(at) = self.rules.find(bytes, from) else { return false };
-            let start = memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |lf| from + lf + 1);
-            let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
-            let mut is_found = false;
-            if start < bytes.len() {
-                self.judge(&bytes[start..end], &mut |_| is_found = true);
-            }
-            if is_found {
-                return true;
-            }
-            from = end + 1;
-        }
-        false
-    }
-
-    /// Lends what keeps records apart, as long as the scanner works.
+    /// Lends the search for records, so that it can be used beside the scanner.
     pub(super) fn take_records(&mut self) -> Option<Box<Records>> {
         self.records.take()
     }
@@ -118,28 +100,8 @@ impl Scanner {
     /// Calls `hit` with every rule that one line matches. `line` comes without its line feed; of a line that is longer than
     /// the bound only the beginning is looked at.
     pub fn judge(&mut self, line: &[u8], hit: &mut dyn FnMut(usize)) {
-        self.rules.judge(content(line, self.line_bytes_max), &mut self.scratch, hit);
+        self.rules.finder().judge(content(line, self.line_bytes_max), &mut self.scratch, hit);
     }
-}
-
-/// What rules see of a line: no NULs before it (a hole in the file), no CR after it, no more than `max` bytes.
-pub(super) fn content(line: &[u8], max: usize) -> &[u8] {
-    let line = &line[leading_nuls(line)..];
-    match line.get(..max) {
-        Some(cut) if line.len() > max => cut,
-        _ => line.strip_suffix(b"\r").unwrap_or(line),
-    }
-}
-
-/// How many NULs `bytes` begins with.
-#[must_use]
-pub fn leading_nuls(bytes: &[u8]) -> usize {
-    if bytes.first() != Some(&0) {
-        return 0;
-    }
-    // Eight at a time: a hole can be gigabytes long.
-    let words = bytes.chunks_exact(8).take_while(|word| **word == [0; 8]).count() * 8;
-    words + bytes[words..].iter().take_while(|byte| **byte == 0).count()
 }
 
 #[cfg(test)]
@@ -268,8 +230,6 @@ mod tests {
 
     #[test]
     fn nuls_before_a_line_are_no_part_of_it() {
-        assert_eq!(leading_nuls(&[0; 21]), 21);
-        assert_eq!(leading_nuls(b"\0\0\0\0\0\0\0\0\0a\0"), 9);
         assert_eq!(lines(regex("^ERROR$"), "a\n\0\0\0ERROR\n"), ["\0\0\0ERROR"]);
     }
 }

@@ -12,8 +12,9 @@ use jiff::tz::TimeZone;
 use crate::alert::AlertSpec;
 use crate::alert::instance::AlertChange;
 use crate::alert::lifecycle::Lifecycle;
+use crate::cli::replay::args::{ReplayArgs, unusual};
 use crate::cli::replay::merge::{CountedLines, Replayed, Told};
-use crate::cli::replay::{ReplayArgs, report, unusual, width, zone};
+use crate::cli::replay::report;
 use crate::config;
 use crate::detect::Millis;
 use crate::detect::baseline::{BaselineSettings, BaselineState, Verdict};
@@ -45,15 +46,15 @@ pub(super) fn run(args: &ReplayArgs, path: &Path, out: &mut impl Write) -> anyho
     if args.json {
         return Ok(report::write_json(out, &replayed)?);
     }
-    let style = report::Style::new(zone(args)?, width(), !args.no_plot);
+    let style = args.style()?;
     let episodes = report::episodes(&replayed.told);
     report::write_episodes(out, &episodes, &style)?;
     let (Some(range_ms), Some(counted)) = (replayed.range_ms, replayed.counted.values().next()) else {
         return Ok(());
     };
     writeln!(out, "{}: {} rows, {} in all", display_path(path), series.counts.len(), counted.total)?;
-    if !args.no_plot {
-        let columns = counted.rate.columns(range_ms.0, range_ms.1, width());
+    if style.plots {
+        let columns = counted.rate.columns(range_ms.0, range_ms.1, style.width);
         report::write_plot(out, &columns, range_ms, &style)?;
         report::write_spans(out, episodes.iter(), range_ms, &style)?;
     }
@@ -73,17 +74,9 @@ fn spec(config: Option<&Path>) -> anyhow::Result<AlertSpec> {
 }
 
 fn settings(spec: &AlertSpec, bucket_ms: Millis) -> BaselineSettings {
-    let default = BaselineSettings::new(bucket_ms, bucket_ms);
     match &spec.condition {
-        Condition::Spike(spike) => BaselineSettings {
-            factor: spike.factor,
-            at_least: spike.at_least,
-            unlikely: spike.unlikely,
-            learn_ms: spike.learn_ms,
-            adopt_ms: spike.adopt_ms,
-            ..default
-        },
-        _ => default,
+        Condition::Spike(spike) => spike.baseline(bucket_ms, bucket_ms),
+        _ => BaselineSettings::new(bucket_ms, bucket_ms),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::cli::replay::stream::{self, LogFile};
+use crate::cli::replay::log_file::{Log, LogFile, probe};
 use crate::config::Settings;
 use crate::file::identity::Identity;
 use crate::file::rotation::names;
@@ -11,19 +11,6 @@ use crate::fmt::display_path;
 use crate::sys::open::stat_path;
 use crate::watch::discovery::Discovery;
 use crate::watch::survey::survey;
-
-/// A log: the files that rotation made of it, oldest first.
-#[derive(Debug)]
-pub(super) struct Log {
-    /// Number of its watch.
-    pub(super) watch: usize,
-    /// The path that all of them stood at once.
-    pub(super) path: PathBuf,
-    pub(super) files: Vec<LogFile>,
-}
-
-/// Standard input.
-pub(super) const STDIN: &str = "-";
 
 /// Finds the logs at `paths`, or those that the watches match, and says what cannot be read.
 pub(super) fn find(
@@ -45,7 +32,7 @@ pub(super) fn find(
         }
         let base = base_of(&path, &names);
         let watch = finder.watch_of(&path, &base)?;
-        match stream::probe(&path, &settings.plan.watches[watch].time) {
+        match probe(&path, &settings.plan.watches[watch].time) {
             Ok(file) => logs.entry((watch, base)).or_default().push(file),
             Err(why_not) => problems.push(format!("cannot replay {}: {why_not}", display_path(&path))),
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::alert::Scope;
 use crate::alert::instance::{AlertChange, AlertInstance};
 use crate::cli::replay::histogram::Histogram;
-use crate::cli::replay::inputs::Log;
+use crate::cli::replay::log_file::Log;
 use crate::cli::replay::stream::{LogEvent, LogStream, What};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledPlan;

@@ -19,9 +19,9 @@ use crate::output::line_format::LineFormat;
 
 /// How it is printed.
 pub(super) struct Style {
-    zone: TimeZone,
-    width: usize,
-    plots: bool,
+    pub(super) zone: TimeZone,
+    pub(super) width: usize,
+    pub(super) plots: bool,
 }
 
 /// An alert from its beginning to its end.
@@ -32,10 +32,6 @@ pub(super) struct Episode<'t> {
 }
 
 impl Style {
-    pub(super) fn new(zone: TimeZone, width: usize, plots: bool) -> Style {
-        Style { zone, width, plots }
-    }
-
     fn time(&self, at_ms: Millis) -> String {
         let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::replay::inputs::{Log, STDIN};
+use crate::cli::replay::log_file::{Log, LogFile, open};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
 use crate::file::decompress::DecompressSource;
@@ -13,25 +13,14 @@ use crate::file::source::Source;
 use crate::scan::cursor::LineCursor;
 use crate::scan::feed::{Fed, Feed};
 use crate::scan::scanner::Scanner;
-use crate::scan::timestamp::{Detector, TimeSettings};
-use crate::sys::open::{open_regular, stat_file};
+use crate::scan::timestamp::Detector;
 
 /// How much is read at once, in bytes.
 const WINDOW_BYTES: u64 = 256 << 10;
-/// How far a file is searched for its first stamp, in bytes.
-const PROBE_BYTES: u64 = 1 << 20;
 /// How many lines back the stamp of a line without one is looked for.
 const BACK_LINES: usize = 100;
 /// Longest part of a line that is kept as a sample, in bytes.
 const SAMPLE_BYTES_MAX: usize = 2_048;
-
-/// A file of a log.
-#[derive(Debug)]
-pub(super) struct LogFile {
-    pub(super) path: PathBuf,
-    /// The first stamp in it, in milliseconds since the epoch.
-    pub(super) first_ms: Millis,
-}
 
 /// Something that was read: when it was written, and what it is.
 #[derive(Debug)]
@@ -47,44 +36,6 @@ pub(super) enum What {
     Match(usize, Vec<u8>),
     /// So many lines, whether they match or not.
     Lines(u64),
-}
-
-/// Looks for the first stamp of the file at `path`. The error says why it cannot be replayed.
-pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile, String> {
-    let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
-    if path.as_os_str() == STDIN {
-        // It can be read once only.
-        return Ok(LogFile { path: path.to_owned(), first_ms: Millis::MIN });
-    }
-    let mut first_ms = None;
-    let mut detector = Detector::new(Arc::clone(settings));
-    let mut is_empty = true;
-    let shown = source.show(0..PROBE_BYTES, &mut |bytes| {
-        is_empty = bytes.is_empty();
-        let mut lines = bytes.split(|byte| *byte == b'\n');
-        first_ms = lines.find_map(|line| detector.recall(line, modified_ms));
-    });
-    match (shown, first_ms) {
-        (Err(error), _) => Err(error.to_string()),
-        (Ok(_), Some(first_ms)) => Ok(LogFile { path: path.to_owned(), first_ms }),
-        (Ok(_), None) if is_empty => {
-            Ok(LogFile { path: path.to_owned(), first_ms: modified_ms })
-        }
-        (Ok(_), None) => Err(
-            "no time can be read from its lines; if they have one, say how it is written with `time.format` of the watch"
-                .to_owned(),
-        ),
-    }
-}
-
-fn open(path: &Path) -> io::Result<(DecompressSource, Millis)> {
-    if path.as_os_str() == STDIN {
-        let now_ms = jiff::Timestamp::now().as_millisecond();
-        return Ok((DecompressSource::new(io::stdin())?, now_ms));
-    }
-    let (file, _) = open_regular(path).map_err(io::Error::other)?;
-    let modified_ms = stat_file(&file)?.modified_ns / 1_000_000;
-    Ok((DecompressSource::new(file)?, modified_ms))
 }
 
 /// Reads a log.

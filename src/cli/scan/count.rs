@@ -100,7 +100,7 @@ pub fn count(
         path: path.clone(),
         opened: false,
         failed: false,
-        tally: BulkTally::new(rules.len()),
+        tally: BulkTally::new(rules.names().len()),
         truncated: false,
     };
     let (problems, told) = mpsc::channel();
@@ -333,7 +333,7 @@ impl ScanShared<'_> {
         };
         let mut source = match DecompressSource::new(CountedInput { reader: stream, count }) {
             Ok(source) => source,
-            Err(error) => return (BulkTally::new(scanner.rules().len()), Some(error)),
+            Err(error) => return (BulkTally::new(scanner.rules().names().len()), Some(error)),
         };
         let window_bytes = self.options.window_bytes.min(BUFFER_BYTES);
         let mut walk = BulkWalk::whole(scanner, window_bytes);

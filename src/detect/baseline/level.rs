@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::faded;
+use super::fading::faded;
 
 /// What knowing nothing counts for: half an event, Jeffreys' prior for a Poisson rate.
 const PRIOR_EVENTS: f64 = 0.5;

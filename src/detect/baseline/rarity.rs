@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{faded, keep};
+use super::fading::{faded, keep};
 use crate::detect::Millis;
 
 const HOUR_MS: Millis = 3_600_000;

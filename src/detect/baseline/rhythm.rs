@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::faded;
+use super::fading::faded;
 use crate::detect::Millis;
 
 const DAY_MS: Millis = 86_400_000;

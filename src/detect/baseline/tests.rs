@@ -143,7 +143,7 @@ fn it_is_small_and_survives_being_written() {
     assert!(written.len() < 2_048 && memory < 1_024, "{} {memory}", written.len());
     let read: Baseline = serde_json::from_str(&written).expect("what was written");
     assert_eq!(read.judge(0, 100), baseline.judge(0, 100));
-    let settings = BaselineSettings { factor: 9.0, ..*baseline.settings() };
+    let settings = BaselineSettings { factor: 9.0, ..baseline.settings };
     assert_eq!(read.clone().resume(settings).judge(0, 100).expected, baseline.judge(0, 100).expected);
     assert_eq!(read.resume(BaselineSettings::new(1_000, 6_000)).judge(0, 100).state, BaselineState::Learning);
 }

@@ -110,16 +110,6 @@ fn silence_of_years_is_closed_at_once() {
 }
 
 #[test]
-fn time_not_watched_is_no_silence() {
-    let mut watched = Watched::new();
-    watched.go(0, DAY, |_| 1);
-    let later = 3 * DAY * SECOND_MS;
-    watched.spike.pass_over(later);
-    let seen = watched.spike.observe(later);
-    assert!((55.0..65.0).contains(&seen.expected) && !seen.is_learning, "{seen:?}");
-}
-
-#[test]
 fn late_counts_are_those_of_their_time() {
     let mut watched = Watched::new();
     watched.go(0, 2 * HOUR, |second| u64::from(second % 10 == 0));

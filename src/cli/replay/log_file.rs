@@ -1,0 +1,74 @@
+//! The files of a log, and when the oldest line of each was written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::detect::Millis;
+use crate::file::decompress::DecompressSource;
+use crate::file::source::Source;
+use crate::scan::timestamp::{Detector, TimeSettings};
+use crate::sys::open::{open_regular, stat_file};
+
+/// How far a file is searched for its first stamp, in bytes.
+const PROBE_BYTES: u64 = 1 << 20;
+
+/// A log: the files that rotation made of it, oldest first.
+#[derive(Debug)]
+pub(super) struct Log {
+    /// Number of its watch.
+    pub(super) watch: usize,
+    /// The path that all of them stood at once.
+    pub(super) path: PathBuf,
+    pub(super) files: Vec<LogFile>,
+}
+
+/// The path that stands for standard input.
+const STDIN: &str = "-";
+
+/// A file of a log.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    pub(super) path: PathBuf,
+    /// The first stamp in it, in milliseconds since the epoch.
+    pub(super) first_ms: Millis,
+}
+
+/// Looks for the first stamp of the file at `path`. The error says why it cannot be replayed.
+pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile, String> {
+    let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
+    if path.as_os_str() == STDIN {
+        // It can be read once only.
+        return Ok(LogFile { path: path.to_owned(), first_ms: Millis::MIN });
+    }
+    let mut first_ms = None;
+    let mut detector = Detector::new(Arc::clone(settings));
+    let mut is_empty = true;
+    let shown = source.show(0..PROBE_BYTES, &mut |bytes| {
+        is_empty = bytes.is_empty();
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        first_ms = lines.find_map(|line| detector.recall(line, modified_ms));
+    });
+    match (shown, first_ms) {
+        (Err(error), _) => Err(error.to_string()),
+        (Ok(_), Some(first_ms)) => Ok(LogFile { path: path.to_owned(), first_ms }),
+        (Ok(_), None) if is_empty => {
+            Ok(LogFile { path: path.to_owned(), first_ms: modified_ms })
+        }
+        (Ok(_), None) => Err(
+            "no time can be read from its lines; if they have one, say how it is written with `time.format` of the watch"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Opens the file at `path`. Returns when it was last modified, too.
+pub(super) fn open(path: &Path) -> io::Result<(DecompressSource, Millis)> {
+    if path.as_os_str() == STDIN {
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        return Ok((DecompressSource::new(io::stdin())?, now_ms));
+    }
+    let (file, _) = open_regular(path).map_err(io::Error::other)?;
+    let modified_ms = stat_file(&file)?.modified_ns / 1_000_000;
+    Ok((DecompressSource::new(file)?, modified_ms))
+}

@@ -1,0 +1,177 @@
+//! Finds the lines that may match some rule of a set, and judges which rules match them.
+//!
+//! The *search* runs over a whole window and stops only at candidates. The *judge* is one search over such a line. Where the
+//! search alone is certain, nothing is judged.
+
+use memchr::memmem;
+use regex_automata::meta::{self, Regex};
+use regex_automata::{Input, MatchKind, PatternID, PatternSet};
+use regex_syntax::hir::Hir;
+
+use crate::scan::level::{Level, level_of};
+use crate::scan::line::{content, line_around};
+use crate::scan::literals::Literals;
+use crate::scan::pattern::{CaseScope, RulePatternError, literal};
+use crate::scan::spec::RuleSpec;
+
+/// How much memory one compiled search may take, in bytes.
+const COMPILED_BYTES_MAX: usize = 64 << 20;
+
+pub(super) fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, RulePatternError> {
+    let config =
+        meta::Config::new().utf8_empty(false).match_kind(kind).nfa_size_limit(Some(COMPILED_BYTES_MAX));
+    Regex::builder()
+        .configure(config)
+        .build_many_from_hir(hirs)
+        .map_err(|e| RulePatternError::TooLarge(e.to_string()))
+}
+
+#[derive(Debug)]
+enum CandidateSearch {
+    /// Every line may match.
+    All,
+    Literal(Box<memmem::Finder<'static>>),
+    Regex(Regex),
+}
+
+impl CandidateSearch {
+    fn compile(rules: &[RuleSpec]) -> Result<CandidateSearch, RulePatternError> {
+        match rules {
+            _ if rules.iter().any(RuleSpec::is_anywhere) => Ok(CandidateSearch::All),
+            [RuleSpec { any, regex, ignore_case: false, .. }] if regex.is_empty() && any.len() == 1 => {
+                literal(&any[0], false, CaseScope::Window)?;
+                let text = memmem::Finder::new(any[0].as_bytes()).into_owned();
+                Ok(CandidateSearch::Literal(Box::new(text)))
+            }
+            _ => {
+                let all =
+                    rules.iter().map(|rule| rule.wanted(CaseScope::Window)).collect::<Result<_, _>>()?;
+                Ok(CandidateSearch::Regex(build(&[Hir::alternation(all)], MatchKind::LeftmostFirst)?))
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Judge {
+    /// The rule is alone and excludes nothing.
+    Alone(Regex),
+    /// Patterns `0..n` are what the n rules want, `n..2n` what they do not.
+    Each(Regex),
+}
+
+/// The compiled patterns of a rule set.
+#[derive(Debug)]
+pub(super) struct Finder {
+    search: CandidateSearch,
+    judge: Judge,
+    rules: usize,
+    /// Whether every candidate matches.
+    is_certain: bool,
+    /// How severe a line must be for each rule.
+    levels: Vec<Option<Level>>,
+    /// Instead of search and judge, where all rules are literal texts.
+    literals: Option<Literals>,
+}
+
+impl Finder {
+    /// # Errors
+    /// See [`RulePatternError`].
+    pub(super) fn compile(rules: &[RuleSpec]) -> Result<Finder, RulePatternError> {
+        let search = CandidateSearch::compile(rules)?;
+        // A single text is found faster without.
+        let literals = match search {
+            CandidateSearch::Literal(_) => None,
+            _ => Literals::new(rules),
+        };
+        Ok(Finder {
+            search,
+            judge: judge(rules)?,
+            rules: rules.len(),
+            is_certain: matches!(rules, [rule] if rule.is_plain()),
+            levels: rules.iter().map(|rule| rule.level).collect(),
+            literals,
+        })
+    }
+
+    pub(super) fn literals(&self) -> Option<&Literals> {
+        self.literals.as_ref()
+    }
+
+    /// Position of some byte (or the end) of the next candidate at or after `from`.
+    pub(super) fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        match &self.search {
+            CandidateSearch::All => (from < bytes.len()).then_some(from),
+            CandidateSearch::Literal(finder) => finder.find(&bytes[from..]).map(|at| from + at),
+            CandidateSearch::Regex(regex) => {
+                let input = Input::new(bytes).range(from..).earliest(true);
+                regex.search_half(&input).map(|end| end.offset())
+            }
+        }
+    }
+
+    /// Whether every candidate matches, if the rules see the whole line.
+    pub(super) fn is_certain(&self) -> bool {
+        self.is_certain
+    }
+
+    /// Calls `hit` with the index of every rule that `line` matches. `scratch` comes from [`Finder::scratch`].
+    pub(super) fn judge(&self, line: &[u8], scratch: &mut PatternSet, mut hit: impl FnMut(usize)) {
+        let judge = match &self.judge {
+            Judge::Alone(judge) => {
+                if judge.is_match(line) {
+                    hit(0);
+                }
+                return;
+            }
+            Judge::Each(judge) => judge,
+        };
+        let mut known = None;
+        scratch.clear();
+        judge.which_overlapping_matches(&Input::new(line), scratch);
+        let rules = self.rules;
+        for pattern in scratch.iter().map(|id| id.as_usize()).take_while(|id| *id < rules) {
+            let is_unwanted = scratch.contains(PatternID::new_unchecked(rules + pattern));
+            let is_severe =
+                |least| known.get_or_insert_with(|| level_of(line)).is_some_and(|level| level >= least);
+            if !is_unwanted && self.levels[pattern].is_none_or(is_severe) {
+                hit(pattern);
+            }
+        }
+    }
+
+    /// Whether any line in `bytes` matches. The last one needs no line feed.
+    pub(super) fn finds(&self, bytes: &[u8], line_bytes_max: usize, scratch: &mut PatternSet) -> bool {
+        let mut from = 0;
+        while from < bytes.len() {
+            let Some(at) = self.find(bytes, from) else { return false };
+            let line = line_around(bytes, from, at);
+            let mut is_found = false;
+            if line.start < bytes.len() {
+                self.judge(content(&bytes[line.clone()], line_bytes_max), scratch, |_| is_found = true);
+            }
+            if is_found {
+                return true;
+            }
+            from = line.end + 1;
+        }
+        false
+    }
+
+    /// Working memory for [`Finder::judge`].
+    pub(super) fn scratch(&self) -> PatternSet {
+        PatternSet::new(self.rules * 2)
+    }
+}
+
+fn judge(rules: &[RuleSpec]) -> Result<Judge, RulePatternError> {
+    if let [rule] = rules
+        && rule.not.is_empty()
+        && rule.level.is_none()
+    {
+        return Ok(Judge::Alone(build(&[rule.wanted(CaseScope::Line)?], MatchKind::LeftmostFirst)?));
+    }
+    let wanted = rules.iter().map(|rule| rule.wanted(CaseScope::Line));
+    let unwanted = rules.iter().map(RuleSpec::unwanted);
+    Ok(Judge::Each(build(&wanted.chain(unwanted).collect::<Result<Vec<_>, _>>()?, MatchKind::All)?))
+}

@@ -1,0 +1,67 @@
+//! Rules as they are configured.
+
+use regex_syntax::hir::Hir;
+
+use crate::scan::level::{Level, candidates};
+use crate::scan::pattern::{CaseScope, RulePatternError, as_words, literal, parse};
+
+/// A validated rule: a line matches if any of `any` or `regex` is in it, none of `not` is, and it is as severe as `level`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleSpec {
+    /// Unique name.
+    pub name: String,
+    /// Literal texts.
+    pub any: Vec<String>,
+    /// Regular expressions.
+    pub regex: Vec<String>,
+    /// Regular expressions that exclude a line.
+    pub not: Vec<String>,
+    /// Whether case is ignored in all of them.
+    pub ignore_case: bool,
+    /// Whether `any` and `regex` match whole words only.
+    pub word: bool,
+    /// How severe a line must be. Without `any` and `regex` the level alone decides.
+    pub level: Option<Level>,
+    /// A regular expression for the first line of a record: the rule counts once in each.
+    pub record_start: Option<String>,
+}
+
+impl RuleSpec {
+    /// The default rule: lines with `ERROR`.
+    #[must_use]
+    pub fn errors() -> RuleSpec {
+        RuleSpec { name: "errors".to_owned(), any: vec!["ERROR".to_owned()], ..RuleSpec::default() }
+    }
+
+    /// What a line must hold; for a window, at least that.
+    pub(super) fn wanted(&self, scope: CaseScope) -> Result<Hir, RulePatternError> {
+        if self.any.is_empty() && self.regex.is_empty() {
+            return match (scope, self.level) {
+                (CaseScope::Window, Some(level)) => parse(&candidates(level), false, scope),
+                // The level alone decides.
+                (_, level) => Ok(level.map_or_else(Hir::fail, |_| Hir::empty())),
+            };
+        }
+        let any = self.any.iter().map(|text| literal(text, self.ignore_case, scope));
+        let regex = self.regex.iter().map(|pattern| parse(pattern, self.ignore_case, scope));
+        let wanted = Hir::alternation(any.chain(regex).collect::<Result<_, _>>()?);
+        Ok(if self.word && scope == CaseScope::Line { as_words(wanted) } else { wanted })
+    }
+
+    /// Whether every line that holds what is wanted matches.
+    pub(super) fn is_plain(&self) -> bool {
+        self.not.is_empty() && self.level.is_none() && !self.word
+    }
+
+    /// Whether most lines may match.
+    pub(super) fn is_anywhere(&self) -> bool {
+        let is_common = |level: Level| level <= Level::Notice;
+        self.any.is_empty() && self.regex.is_empty() && self.level.is_some_and(is_common)
+    }
+
+    pub(super) fn unwanted(&self) -> Result<Hir, RulePatternError> {
+        let not = self.not.iter().map(|pattern| parse(pattern, self.ignore_case, CaseScope::Line));
+        // An alternation of nothing matches nothing.
+        Ok(Hir::alternation(not.collect::<Result<_, _>>()?))
+    }
+}
