@@ -9,13 +9,13 @@ use std::io::Write;
 use std::sync::Arc;
 
 use spiketail::engine::dependencies::Dependencies;
-use spiketail::engine::entry::FileKey;
 use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
 use spiketail::engine::testing::TestEngine;
 use spiketail::file::settings::FileSettings;
 use spiketail::file::tailer::FileOrigin;
 use spiketail::scan::rules::RuleSpec;
+use spiketail::units::PathId;
 
 /// Turns that are averaged over.
 const TURNS: u64 = 200;
@@ -55,7 +55,7 @@ fn allocations(lines: u64, matching: u64) -> f64 {
 }
 
 /// Has the engine hear of a write, and read all that is new.
-fn take(engine: &mut TestEngine, key: FileKey) {
+fn take(engine: &mut TestEngine, key: PathId) {
     engine.heard(&[key], true);
     while engine.turn() {}
 }

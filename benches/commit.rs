@@ -13,7 +13,7 @@ use spiketail::file::identity::{Anchor, Fingerprint, Identity};
 use spiketail::file::ownership::ReadPosition;
 use spiketail::scan::cursor::LineCursor;
 use spiketail::store::sqlite::SqliteStore;
-use spiketail::store::{Batch, CheckpointStore, FileRecord, Limits, MinuteCount, PathId, RuleTotal};
+use spiketail::store::{Batch, CheckpointStore, FileRecord, Limits, MinuteCount, RuleTotal, WatchedPath};
 
 const COMMITS: usize = 50;
 const RULES: [&str; 2] = ["errors", "timeouts"];
@@ -89,7 +89,7 @@ fn synced(path: &Path, bytes: &[u8]) {
 
 /// Every file has grown by `second`, and each of its rules has matched within that minute.
 fn batch(files: usize, second: usize) -> Batch {
-    let id = |name: usize| PathId {
+    let id = |name: usize| WatchedPath {
         watch: "services".into(),
         path: PathBuf::from(format!("/var/log/services/service-{:03}/instance-{name:05}.log", name % 100)),
     };

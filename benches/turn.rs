@@ -15,6 +15,7 @@ use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 use spiketail::scan::timestamp::TimeSettings;
+use spiketail::units::PathId;
 
 const ROUNDS: usize = 9;
 
@@ -88,7 +89,7 @@ fn turn(path: &Path, time: &Arc<TimeSettings>, counts_lines: bool) -> Duration {
     let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
     let mut scanner = Scanner::new(rules, settings.line_bytes_max);
     let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
-    let mut tail = Tailer::new(1, path.to_owned(), Arc::new(common), FileOrigin::Appeared);
+    let mut tail = Tailer::new(PathId(1), path.to_owned(), Arc::new(common), FileOrigin::Appeared);
     let wall_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
     let moment = TurnTime { monotonic_ms: 0, wall_ns, is_prompt: false };
     let wants = TurnOptions { samples_max: 5, bytes_max: u64::MAX, time: Arc::clone(time), counts_lines };

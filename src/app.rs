@@ -9,7 +9,7 @@ use std::future::Future;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -32,14 +32,15 @@ use crate::serve::metrics::Exposition;
 use crate::serve::signals::Request;
 use crate::serve::socket::Socket;
 use crate::serve::systemd::SystemdNotifier;
-use crate::store::{CheckpointStore, PathId};
+use crate::store::{CheckpointStore, WatchedPath};
 use crate::sys::limits::raise_open_files;
 use crate::sys::memory::give_back_free;
 use crate::sys::open::{is_remote_path, stat_file, stat_path};
+use crate::units::PathId;
 use crate::watch::discovery::Discovery;
 use crate::watch::patterns::PathPatternError as PathError;
 use crate::watch::sweep::Watching;
-use crate::watch::{HintSink, Incident, Key};
+use crate::watch::{HintSink, Incident};
 
 /// How long the first look at all files may take before the daemon says that it has started.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(60);
@@ -156,7 +157,7 @@ impl App {
         let engine =
             Engine::start(settings.engine, &settings.plan, Dependencies::real(store, Some(delivery.desk())))?;
         let overflows = Arc::new(AtomicU64::new(0));
-        let sink = Arc::new(WatchSink::new(engine.hints(), None, Arc::clone(&overflows)));
+        let sink = Arc::new(WatchSink::new(engine.handle(), None, Arc::clone(&overflows)));
         let watching = watch(&settings, &sink)?;
         adopt(&settings, &engine)?;
         if !engine.settle(FIRST_LOOK_LIMIT) {
@@ -166,7 +167,7 @@ impl App {
         engine.commit(FIRST_LOOK_LIMIT);
         // What was loaded and committed of all files at once.
         give_back_free();
-        let files = engine.health().files;
+        let files = engine.reporter().totals().files;
         HealthEvent::info(HealthKind::Started, format!("watching {}", counted(files, watching.directories)))
             .emit();
         Ok(App { settings, engine, sink, watching, delivery, overflows })
@@ -174,7 +175,7 @@ impl App {
 
     fn endpoint(&self, telemetry: &Telemetry) -> Arc<Endpoint> {
         Arc::new(Endpoint {
-            view: self.engine.view(),
+            view: self.engine.reporter(),
             desk: self.delivery.desk(),
             dropped: telemetry.dropped_counter(),
             overflows: Arc::clone(&self.overflows),
@@ -231,7 +232,7 @@ impl App {
         }
         match self.reload(settings) {
             Ok(()) => {
-                let what = counted(self.engine.health().files, self.watching.directories);
+                let what = counted(self.engine.reporter().totals().files, self.watching.directories);
                 HealthEvent::info(HealthKind::Reloaded, format!("watching {what}")).emit();
             }
             Err(error) => {
@@ -259,16 +260,10 @@ impl App {
             )
             .emit();
         }
-        let number = |name: &String| settings.plan.watches.iter().position(|watch| watch.name == *name);
-        let renumbered: Vec<_> = self.settings.plan.watches.iter().map(|watch| number(&watch.name)).collect();
-        {
-            let mut numbers = self.sink.numbers.write().unwrap_or_else(PoisonError::into_inner);
-            self.engine.reload(&settings.plan, &renumbered)?;
-            // The old watching goes on for a moment, by the old numbers.
-            *numbers = Some(renumbered);
-        }
+        let prepared = self.engine.prepare(&settings.plan)?;
+        self.engine.reload(prepared);
         let sink = Arc::new(WatchSink::new(
-            self.engine.hints(),
+            self.engine.handle(),
             Some(SystemTime::now() - JUST_BORN),
             Arc::clone(&self.overflows),
         ));
@@ -302,9 +297,7 @@ fn watch(settings: &Settings, sink: &Arc<WatchSink>) -> Result<Watching, PathErr
 /// while no daemon ran.
 fn adopt(settings: &Settings, engine: &Engine) -> Result<(), PathError> {
     let discovery = Discovery::new(&settings.finds)?;
-    let number = |id: &PathId| settings.plan.watches.iter().position(|watch| watch.name == id.watch);
-    let is_meant = |id: &PathId| number(id).is_some_and(|watch| discovery.means(watch, &id.path));
-    engine.hints().adopt(is_meant);
+    engine.handle().adopt(|id: &WatchedPath| discovery.means(&id.watch, &id.path));
     Ok(())
 }
 
@@ -318,14 +311,12 @@ fn counted(files: usize, directories: usize) -> String {
 /// Passes hints on to the engine.
 struct WatchSink {
     hints: EngineHandle,
-    /// From this watching's numbers of watches to the engine's, once a reload has made them differ.
-    numbers: RwLock<Option<Vec<Option<usize>>>>,
     /// Files born after this are new even if they are there when watching begins.
     new_since: Option<SystemTime>,
     /// The files that this process writes to: to count its own output would never end.
     own: HashSet<(u64, u64)>,
     /// The files that were there when watching began.
-    found: Mutex<HashSet<Key>>,
+    found: Mutex<HashSet<PathId>>,
     overflows: Arc<AtomicU64>,
 }
 
@@ -335,7 +326,7 @@ impl WatchSink {
             [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
         let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
         let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
-        WatchSink { hints, numbers: RwLock::new(None), new_since, own, found: Mutex::default(), overflows }
+        WatchSink { hints, new_since, own, found: Mutex::default(), overflows }
     }
 
     fn origin(&self, path: &Path, existing: bool) -> FileOrigin {
@@ -346,30 +337,28 @@ impl WatchSink {
 }
 
 impl HintSink for WatchSink {
-    fn found(&self, watch: usize, path: &Arc<Path>, existing: bool) -> Option<Key> {
+    fn found(&self, watch: &str, path: &Arc<Path>, existing: bool) -> Option<PathId> {
         if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino)))
         {
             tracing::debug!(path = %path.display(), "not watched: the daemon writes to it itself");
             return None;
         }
-        let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        let watch = numbers.as_ref().map_or(Some(watch), |numbers| numbers.get(watch).copied().flatten())?;
-        let key = self.hints.add(watch, path, self.origin(path, existing));
+        let key = self.hints.add(watch, path, self.origin(path, existing))?;
         if existing && self.new_since.is_some() {
             self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
         }
         Some(key)
     }
 
-    fn heard(&self, files: &[Key], is_alone: bool) {
+    fn heard(&self, files: &[PathId], is_alone: bool) {
         self.hints.heard(files, is_alone);
     }
 
-    fn look(&self, files: &[Key]) {
+    fn look(&self, files: &[PathId]) {
         self.hints.look(files);
     }
 
-    fn sweep(&self, everything: bool) -> Vec<Key> {
+    fn sweep(&self, everything: bool) -> Vec<PathId> {
         self.hints.sweep(everything).into_iter().collect()
     }
 

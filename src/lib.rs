@@ -40,4 +40,5 @@ pub mod scan;
 pub mod serve;
 pub mod store;
 pub mod sys;
+pub mod units;
 pub mod watch;

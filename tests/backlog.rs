@@ -92,7 +92,7 @@ impl FileCheckpoint {
             filesystem: Arc::new(Disk),
             clock: EngineClock::manual(Arc::clone(&self.clock)),
             store: Some(Box::new(self.store.clone())),
-            courier: None,
+            dispatcher: None,
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
         let mut engine = TestEngine::new(settings, &Arc::new(CompiledPlan::new(&plan).unwrap()), world);

@@ -15,6 +15,7 @@ use spiketail::file::tailer::{FileOrigin, Tailer, TurnOptions, TurnTime, WatchCo
 use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
+use spiketail::units::PathId;
 
 /// Enough to fill the head, which is the first 1,024 bytes.
 const HEAD_BYTES: usize = 1_100;
@@ -69,7 +70,7 @@ impl Follower {
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
         let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
         Follower {
-            tail: Tailer::new(1, path, Arc::new(common), FileOrigin::Appeared),
+            tail: Tailer::new(PathId(1), path, Arc::new(common), FileOrigin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             seen: Vec::new(),

@@ -13,7 +13,7 @@ use spiketail::file::identity::{Anchor, Fingerprint, Identity};
 use spiketail::file::ownership::ReadPosition;
 use spiketail::scan::cursor::LineCursor;
 use spiketail::store::sqlite::SqliteStore;
-use spiketail::store::{Batch, CheckpointStore, FileRecord, Limits, PathId, RuleTotal, StoreError};
+use spiketail::store::{Batch, CheckpointStore, FileRecord, Limits, RuleTotal, StoreError, WatchedPath};
 
 /// Names the folder for the child that [`a_killed_process_leaves_whole_commits`] starts and kills.
 const FOLDER: &str = "SPIKETAIL_TEST_STORE_FOLDER";
@@ -27,7 +27,7 @@ fn file(name: usize, n: u64) -> FileRecord {
     };
     let place = FileCheckpoint { identity, mark, size: n, modified_ns: 3, changed_ns: 4, is_settled: true };
     FileRecord {
-        id: PathId { watch: "w".into(), path: PathBuf::from(format!("/var/log/app/{name:05}.log")) },
+        id: WatchedPath { watch: "w".into(), path: PathBuf::from(format!("/var/log/app/{name:05}.log")) },
         tail: TailCheckpoint { generation: 1, current: Some(place), ..TailCheckpoint::default() },
         totals: vec![RuleTotal { rule: "errors".into(), matched: n, reported: 0 }],
         bytes_read: n,

@@ -25,6 +25,7 @@ use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 use spiketail::sys::sigbus::repaired;
+use spiketail::units::PathId;
 
 /// At least so many truncations.
 const TRUNCATIONS: u64 = 1_000;
@@ -154,7 +155,7 @@ impl Follower {
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
         let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
         Follower {
-            tail: Tailer::new(1, path.to_owned(), Arc::new(common), FileOrigin::Appeared),
+            tail: Tailer::new(PathId(1), path.to_owned(), Arc::new(common), FileOrigin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),
             total: 0,
             torn: 0,

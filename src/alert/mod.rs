@@ -5,6 +5,7 @@ mod describe;
 pub mod fingerprint;
 pub mod instance;
 pub mod lifecycle;
+pub mod manager;
 mod reorder;
 
 use crate::detect::Millis;

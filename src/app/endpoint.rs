@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::engine::report::{BOUNDS_US, Durations, Reporter};
+use crate::engine::durations::{BOUNDS_US, Durations};
+use crate::engine::report::Reporter;
 use crate::fmt::display_path;
 use crate::notify::queue::NotificationQueue;
 use crate::output::subscriber::Dropped;
@@ -58,13 +59,13 @@ impl Endpoint {
             alert: alert.alert,
             watch: alert.watch,
             path: alert.path,
-            severity: alert.severity,
+            severity: alert.severity.as_str().to_owned(),
             state: alert.state,
         });
         Metrics {
             files: files.collect(),
             alerts: alerts.collect(),
-            torn_scans: self.view.health().torn_scans,
+            torn_scans: self.view.totals().torn_scans,
             watch_overflows: self.overflows.load(Ordering::Relaxed),
             output_dropped: self.dropped.get(),
             waiting: self.desk.reports().into_iter().map(|report| (report.output, report.waiting)).collect(),
@@ -81,7 +82,7 @@ impl Endpoint {
 
     /// Whether the engine makes progress. Trouble that it gets over by itself is told, but is no illness.
     fn health(&self) -> HttpResponse {
-        let (status, text) = match (self.stuck(), self.view.state_trouble()) {
+        let (status, text) = match (self.stuck(), self.view.state_error()) {
             (Some((path, took)), _) => {
                 let path = display_path(&path);
                 (503, format!("stuck: {path} has been read for {} s; see its filesystem\n", took.as_secs()))

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
+use crate::alert::manager::AlertStatus;
 use crate::engine::FileReport;
-use crate::engine::report::AlertReport;
 use crate::fmt::display_path;
 use crate::notify::queue::OutputReport;
 use crate::serve::systemd::SystemdStatus;
+use crate::units::{ClockShift, WallTime};
 
 impl Endpoint {
     /// What systemd is told.
@@ -24,9 +25,9 @@ impl Endpoint {
     }
 
     fn sentence(&self) -> String {
-        let now_ms = Timestamp::now().as_millisecond();
-        let rate: f64 = self.view.recents().iter().map(|recent| recent.rate(now_ms)).sum();
-        let files = self.view.health().files;
+        let now = self.view.wall();
+        let rate: f64 = self.view.activity().iter().map(|recent| recent.rate(now)).sum();
+        let files = self.view.totals().files;
         let mut parts =
             vec![format!("watching {files} file{}", if files == 1 { "" } else { "s" }), per_second(rate)];
         let mut firing: Vec<String> =
@@ -41,7 +42,7 @@ impl Endpoint {
         if waiting > 0 {
             parts.push(format!("{waiting} to be delivered"));
         }
-        parts.extend(self.view.state_trouble().map(|trouble| format!("degraded: {trouble}")));
+        parts.extend(self.view.state_error().map(|trouble| format!("degraded: {trouble}")));
         parts.join("; ")
     }
 
@@ -54,11 +55,11 @@ impl Endpoint {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_s": now.as_second() - self.started.as_second(),
-            "state_trouble": self.view.state_trouble(),
+            "state_trouble": self.view.state_error(),
             "output_dropped": self.dropped.get(),
-            "alerts": alerts.iter().filter(|alert| alert.state != "inactive").map(of_alert).collect::<Vec<_>>(),
+            "alerts": alerts.iter().filter(|alert| alert.state != "inactive").map(|alert| of_alert(alert, self.view.shift())).collect::<Vec<_>>(),
             "outputs": self.desk.reports().iter().map(of_output).collect::<Vec<_>>(),
-            "files": files.iter().map(|file| of_file(file, now.as_millisecond())).collect::<Vec<_>>(),
+            "files": files.iter().map(|file| of_file(file, self.view.wall())).collect::<Vec<_>>(),
         })
     }
 }
@@ -68,18 +69,14 @@ fn per_second(rate: f64) -> String {
     format!("{rounded} matching lines a second")
 }
 
-fn time(at_ms: i64) -> Option<String> {
-    Timestamp::from_millisecond(at_ms).ok().map(|at| at.to_string())
-}
-
-fn of_alert(alert: &AlertReport) -> Value {
+fn of_alert(alert: &AlertStatus, shift: ClockShift) -> Value {
     json!({
         "alert": alert.alert,
         "watch": alert.watch,
         "path": alert.path.as_deref().map(display_path),
-        "severity": alert.severity,
+        "severity": alert.severity.as_str(),
         "state": alert.state,
-        "since": alert.since_ms.and_then(time),
+        "since": alert.since.map(|since| since.to_wall(shift).to_string()),
         "count": alert.count,
     })
 }
@@ -93,12 +90,12 @@ fn of_output(report: &OutputReport) -> Value {
     })
 }
 
-fn of_file(file: &FileReport, now_ms: i64) -> Value {
+fn of_file(file: &FileReport, now: WallTime) -> Value {
     let figures = &file.figures;
     let totals: serde_json::Map<_, _> =
         figures.totals.iter().map(|(rule, n)| (rule.clone(), (*n).into())).collect();
     let changes = figures.recent.changes.iter().map(|happened| {
-        json!({ "at": time(happened.at_ms), "event": happened.change.as_str(), "reason": happened.reason })
+        json!({ "at": happened.at.to_string(), "event": happened.change.as_str(), "reason": happened.reason })
     });
     json!({
         "watch": file.watch,
@@ -108,8 +105,8 @@ fn of_file(file: &FileReport, now_ms: i64) -> Value {
         "lag": file.status.size.saturating_sub(file.status.offset),
         "generation": file.status.generation,
         "lines_matched": totals,
-        "lines_per_s": (figures.recent.rate(now_ms) * 1_000.0).round() / 1_000.0,
-        "lines_by_minute": figures.recent.per_minute(now_ms),
+        "lines_per_s": (figures.recent.rate(now) * 1_000.0).round() / 1_000.0,
+        "lines_by_minute": figures.recent.per_minute(now),
         "bytes_missed": figures.bytes_missed,
         "trouble": file.status.trouble,
         "changes": changes.collect::<Vec<_>>(),

@@ -74,9 +74,9 @@ fn by_configuration(settings: &Settings, path: &Path) -> anyhow::Result<(bool, V
     let all = Discovery::new(&settings.finds)?;
     let mut is_meant = false;
     let mut reasons = Vec::new();
-    for (number, (watch, spec)) in settings.plan.watches.iter().zip(&settings.finds).enumerate() {
+    for (watch, spec) in settings.plan.watches.iter().zip(&settings.finds) {
         let name = &watch.name;
-        if all.means(number, path) {
+        if all.means(&watch.name, path) {
             is_meant = true;
             let by: Vec<_> = matching(spec, path).iter().map(|pattern| display_path(pattern)).collect();
             reasons.push(format!("watched: [watch.{name}] means it, by {}", by.join(" and ")));
@@ -94,7 +94,7 @@ fn by_configuration(settings: &Settings, path: &Path) -> anyhow::Result<(bool, V
 fn matching(spec: &WatchSpec, path: &Path) -> Vec<PathBuf> {
     let means = |pattern: &&PathBuf| {
         let alone = WatchSpec { paths: vec![(*pattern).clone()], ..spec.clone() };
-        Discovery::new(&[alone]).is_ok_and(|discovery| discovery.means(0, path))
+        Discovery::new(&[alone]).is_ok_and(|discovery| discovery.means(&spec.name, path))
     };
     spec.paths.iter().filter(means).cloned().collect()
 }

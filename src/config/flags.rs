@@ -143,7 +143,7 @@ fn with_config(config: &Path, flags: &Flags, cwd: &Path) -> Result<Settings, Con
     refuse_if_any(given.map(problem).collect())?;
     let further = match flags.paths.is_empty() {
         true => None,
-        false => Some(find(flags, cwd)?),
+        false => Some(find(ADDED_WATCH, flags, cwd)?),
     };
     let absolute = cwd.join(config);
     parse_with(&source::read_text(&absolute)?, config, &absolute, further.as_ref())
@@ -156,7 +156,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
              or a configuration with `-c FILE`",
         );
     }
-    let find = find(flags, cwd)?;
+    let find = find(LONE_WATCH, flags, cwd)?;
     let rule = rule_from_flags(flags)?;
     let (over, window_ms) = match &flags.alert_over {
         Some(text) => parse_alert_over(text)?,
@@ -196,7 +196,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
     })
 }
 
-fn find(flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError> {
+fn find(name: &str, flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError> {
     let mut paths: Vec<PathBuf> = Vec::with_capacity(flags.paths.len());
     for path in &flags.paths {
         if path.as_os_str().is_empty() {
@@ -213,7 +213,7 @@ fn find(flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError> {
             paths.push(path);
         }
     }
-    Ok(WatchSpec { paths, exclude: default_exclude() })
+    Ok(WatchSpec { name: name.to_owned(), paths, exclude: default_exclude() })
 }
 
 /// Count and window of a text such as `50/1m`.

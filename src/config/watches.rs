@@ -50,7 +50,11 @@ pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorRe
 }
 
 fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut ErrorReport<'_>) -> Watch<'t> {
-    let find = WatchSpec { paths: read_paths(table, folder, report), exclude: read_exclude(table, report) };
+    let find = WatchSpec {
+        name: table.name().to_owned(),
+        paths: read_paths(table, folder, report),
+        exclude: read_exclude(table, report),
+    };
     let all = "leave the key out to use all rules";
     Watch {
         name: table.name().to_owned(),

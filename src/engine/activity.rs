@@ -4,9 +4,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::detect::Millis;
-use crate::engine::entry::FileKey;
 use crate::event::FileEventKind;
+use crate::units::{PathId, WallTime};
 
 /// How many minutes are kept.
 pub const MINUTES: i64 = 60;
@@ -18,8 +17,8 @@ const REASON_CHARS_MAX: usize = 200;
 /// Something that happened to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastChange {
-    /// When, in milliseconds since the epoch.
-    pub at_ms: Millis,
+    /// When.
+    pub at: WallTime,
     /// What.
     pub change: FileEventKind,
     /// How that was found out.
@@ -36,10 +35,10 @@ pub struct PathActivity {
 }
 
 impl PathActivity {
-    /// Matching lines in each of the last [`MINUTES`] minutes up to `now_ms`, oldest first.
+    /// Matching lines in each of the last [`MINUTES`] minutes up to `now`, oldest first.
     #[must_use]
-    pub fn per_minute(&self, now_ms: Millis) -> Vec<u64> {
-        let first = now_ms.div_euclid(60_000) - MINUTES + 1;
+    pub fn per_minute(&self, now: WallTime) -> Vec<u64> {
+        let first = now.0.div_euclid(60_000) - MINUTES + 1;
         let mut counts = vec![0; MINUTES as usize];
         for (minute, n) in &self.minutes {
             if let Some(count) = usize::try_from(minute - first).ok().and_then(|at| counts.get_mut(at)) {
@@ -51,10 +50,10 @@ impl PathActivity {
 
     /// Matching lines a second over this minute and the one before it.
     #[must_use]
-    pub fn rate(&self, now_ms: Millis) -> f64 {
-        let counts = self.per_minute(now_ms);
+    pub fn rate(&self, now: WallTime) -> f64 {
+        let counts = self.per_minute(now);
         let lines: u64 = counts.iter().rev().take(2).sum();
-        lines as f64 / (60.0 + now_ms.rem_euclid(60_000) as f64 / 1e3)
+        lines as f64 / (60.0 + now.0.rem_euclid(60_000) as f64 / 1e3)
     }
 
     fn add(&mut self, minute: i64, n: u64) {
@@ -73,30 +72,30 @@ impl PathActivity {
 
 /// What happened at all paths.
 #[derive(Debug, Default)]
-pub(super) struct Activity(HashMap<FileKey, PathActivity>);
+pub(super) struct Activity(HashMap<PathId, PathActivity>);
 
 impl Activity {
-    /// Takes in that `n` lines matched at each of `times`, in milliseconds since the epoch.
-    pub(super) fn count(&mut self, key: FileKey, times: impl Iterator<Item = (Millis, u64)>, now_ms: Millis) {
-        let first = now_ms.div_euclid(60_000) - MINUTES + 1;
-        for (at_ms, n) in times {
-            let minute = at_ms.div_euclid(60_000);
+    /// Adds `n` matching lines at each of `times`.
+    pub(super) fn count(&mut self, key: PathId, times: impl Iterator<Item = (WallTime, u64)>, now: WallTime) {
+        let first = now.0.div_euclid(60_000) - MINUTES + 1;
+        for (at, n) in times {
+            let minute = at.0.div_euclid(60_000);
             if minute >= first {
                 self.0.entry(key).or_default().add(minute, n);
             }
         }
     }
 
-    pub(super) fn happened(&mut self, key: FileKey, at_ms: Millis, change: FileEventKind, reason: &str) {
+    pub(super) fn happened(&mut self, key: PathId, at: WallTime, change: FileEventKind, reason: &str) {
         let changes = &mut self.0.entry(key).or_default().changes;
         if changes.len() == CHANGES_MAX {
             changes.pop_front();
         }
         let reason = reason.chars().take(REASON_CHARS_MAX).collect();
-        changes.push_back(PastChange { at_ms, change, reason });
+        changes.push_back(PastChange { at, change, reason });
     }
 
-    pub(super) fn forget(&mut self, key: FileKey) {
+    pub(super) fn forget(&mut self, key: PathId) {
         self.0.remove(&key);
     }
 
@@ -104,7 +103,7 @@ impl Activity {
         self.0.values().cloned().collect()
     }
 
-    pub(super) fn get(&self, key: FileKey) -> Option<&PathActivity> {
+    pub(super) fn get(&self, key: PathId) -> Option<&PathActivity> {
         self.0.get(&key)
     }
 }
@@ -118,10 +117,10 @@ mod tests {
         let mut recent = PathActivity::default();
         (0..100).for_each(|minute| recent.add(minute, 2));
         recent.add(99, 1);
-        let now_ms = 99 * 60_000 + 30_000;
-        let counts = recent.per_minute(now_ms);
+        let now = WallTime(99 * 60_000 + 30_000);
+        let counts = recent.per_minute(now);
         assert_eq!((counts.len(), counts[0], counts[59]), (60, 2, 3));
-        assert!((recent.rate(now_ms) - 5.0 / 90.0).abs() < 1e-9);
-        assert_eq!(recent.per_minute(now_ms + 59 * 60_000).iter().sum::<u64>(), 3);
+        assert!((recent.rate(now) - 5.0 / 90.0).abs() < 1e-9);
+        assert_eq!(recent.per_minute(WallTime(now.0 + 59 * 60_000)).iter().sum::<u64>(), 3);
     }
 }

@@ -1,44 +1,35 @@
 //! Commits what has changed: once a second while anything has, at once when an alert fires or resolves, and at the end.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::detect::Millis;
-use crate::engine::shared::{Shared, lock};
+use crate::engine::path_counters::NEVER;
+use crate::engine::shared::Shared;
+use crate::engine::signals::lock;
 use crate::event::{HealthEvent, HealthKind};
 use crate::store::{Batch, CheckpointStore, Dispatcher, StoreError, StoredState};
+use crate::units::EngineTime;
 
 /// How long changes are gathered before they are committed.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often the store is told which files are still watched, so that it can forget the others.
-const PRUNE_INTERVAL_MS: Millis = 3_600_000;
-
-/// What the committer is asked to do.
-#[derive(Default)]
-pub(super) struct CommitRequests {
-    pub(super) due: bool,
-    pub(super) urgent: bool,
-    pub(super) stop: bool,
-    /// How many commits were asked for by someone who waits, and how many of those are over.
-    pub(super) asked: u64,
-    pub(super) answered: u64,
-}
+const PRUNE_INTERVAL_MS: i64 = 3_600_000;
 
 /// Owns the store.
 pub(super) struct Committer {
     store: Box<dyn CheckpointStore>,
-    courier: Option<Arc<dyn Dispatcher>>,
+    dispatcher: Option<Arc<dyn Dispatcher>>,
     /// What could not be committed yet.
     unwritten: Option<Batch>,
     trouble: Option<String>,
     /// When the store was last told which files are watched.
-    pruned: Millis,
+    pruned: EngineTime,
 }
 
 impl Committer {
-    pub(super) fn new(store: Box<dyn CheckpointStore>, courier: Option<Arc<dyn Dispatcher>>) -> Committer {
-        Committer { store, courier, unwritten: None, trouble: None, pruned: 0 }
+    pub(super) fn new(store: Box<dyn CheckpointStore>, dispatcher: Option<Arc<dyn Dispatcher>>) -> Committer {
+        Committer { store, dispatcher, unwritten: None, trouble: None, pruned: NEVER }
     }
 
     /// Commits all that has changed. What fails is committed with the next.
@@ -46,9 +37,9 @@ impl Committer {
     /// # Errors
     /// See [`StoreError`]; it was told in an event.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        let mut newer = shared.book().take_batch(shared.clock.now());
-        if let Some(courier) = &self.courier {
-            (newer.outputs, newer.delivered) = (courier.outputs(), courier.delivered());
+        let mut newer = shared.counters().take_batch(shared.clock.now());
+        if let Some(dispatcher) = &self.dispatcher {
+            (newer.outputs, newer.delivered) = (dispatcher.outputs(), dispatcher.delivered());
         }
         let transitions = newer.transitions.clone();
         let batch = match self.unwritten.take() {
@@ -60,11 +51,11 @@ impl Committer {
         }
         let begun = Instant::now();
         let outcome = self.store.commit(&batch);
-        shared.commit_times.note(begun.elapsed());
-        *lock(&shared.state_trouble) = outcome.as_ref().err().map(ToString::to_string);
-        if let Some(courier) = &self.courier {
+        shared.metrics.commits.note(begun.elapsed());
+        *lock(&shared.metrics.state_error) = outcome.as_ref().err().map(ToString::to_string);
+        if let Some(dispatcher) = &self.dispatcher {
             // Whoever can be told is told, even if there is no room to remember it.
-            courier.take(&transitions);
+            dispatcher.take(&transitions);
         }
         tell_notices(&mut *self.store);
         match outcome {
@@ -77,7 +68,7 @@ impl Committer {
             Err(error @ StoreError::BegunAnew { .. }) => {
                 // Records that are not in use any longer are gone; the others are all written again.
                 self.unwritten = Some(batch.followed_by(shared.everything()));
-                shared.want_commit(true);
+                shared.commits.request(true);
                 Err(error)
             }
             Err(error) => {
@@ -102,7 +93,7 @@ impl Committer {
         if now - self.pruned < PRUNE_INTERVAL_MS {
             return Ok(());
         }
-        self.store.prune(&shared.watched(), now)?;
+        self.store.prune(&shared.watched(), now.0)?;
         self.pruned = now;
         Ok(())
     }
@@ -126,27 +117,14 @@ fn tell_notices(store: &mut dyn CheckpointStore) {
 
 pub(super) fn run(shared: &Shared, mut committer: Committer) {
     loop {
-        let (stop, asked) = {
-            let commits = lock(&shared.commits);
-            let commits = shared
-                .commit
-                .wait_while(commits, |commits| !commits.due && !commits.stop)
-                .unwrap_or_else(PoisonError::into_inner);
-            let (mut commits, _) = shared
-                .commit
-                .wait_timeout_while(commits, INTERVAL, |commits| !commits.urgent && !commits.stop)
-                .unwrap_or_else(PoisonError::into_inner);
-            (commits.due, commits.urgent) = (false, false);
-            (commits.stop, commits.asked)
-        };
+        let request = shared.commits.next(INTERVAL);
         let outcome = committer.commit(shared);
-        lock(&shared.commits).answered = asked;
-        shared.commit.notify_all();
-        if stop {
+        shared.commits.done(request);
+        if request.stop {
             return;
         }
         if outcome.is_err() {
-            shared.want_commit(false);
+            shared.commits.request(false);
         }
     }
 }

@@ -1,12 +1,16 @@
-//! What the engine stands on: files, time, and what survives a restart.
+//! What the engine depends on: files, time, and what survives a restart.
 
 use std::sync::Arc;
 
 use crate::engine::clock::EngineClock;
+use crate::engine::committer::{self, Committer};
+use crate::engine::plan::CompiledPlan;
+use crate::engine::settings::EngineSettings;
+use crate::engine::shared::Shared;
 use crate::file::vfs::{Disk, Filesystem};
-use crate::store::{CheckpointStore, Dispatcher};
+use crate::store::{CheckpointStore, Dispatcher, StoredState};
 
-/// The engine's surroundings.
+/// See the [module](self).
 pub struct Dependencies {
     /// Where files are.
     pub filesystem: Arc<dyn Filesystem>,
@@ -14,8 +18,8 @@ pub struct Dependencies {
     pub clock: EngineClock,
     /// Keeps what must survive a restart; nothing does without it.
     pub store: Option<Box<dyn CheckpointStore>>,
-    /// Carries alerts away; without it they are events only.
-    pub courier: Option<Arc<dyn Dispatcher>>,
+    /// Delivers alerts; without it they are events only.
+    pub dispatcher: Option<Arc<dyn Dispatcher>>,
 }
 
 impl Dependencies {
@@ -23,8 +27,26 @@ impl Dependencies {
     #[must_use]
     pub fn real(
         store: Option<Box<dyn CheckpointStore>>,
-        courier: Option<Arc<dyn Dispatcher>>,
+        dispatcher: Option<Arc<dyn Dispatcher>>,
     ) -> Dependencies {
-        Dependencies { filesystem: Arc::new(Disk), clock: EngineClock::new(), store, courier }
+        Dependencies { filesystem: Arc::new(Disk), clock: EngineClock::new(), store, dispatcher }
+    }
+
+    /// Restores the state of the store, and returns what the engine's threads share and the committer of the store.
+    pub(super) fn share(
+        self,
+        settings: EngineSettings,
+        plan: &Arc<CompiledPlan>,
+    ) -> (Shared, Option<Committer>) {
+        let Dependencies { filesystem, clock, store, dispatcher } = self;
+        let is_kept = store.is_some();
+        let mut store = store;
+        let mut state =
+            store.as_mut().map_or_else(StoredState::default, |store| committer::load(&mut **store));
+        if let Some(dispatcher) = &dispatcher {
+            dispatcher.restore(std::mem::take(&mut state.pending), state.firing.clone());
+        }
+        let shared = Shared::new(settings, plan, (filesystem, clock), state, is_kept);
+        (shared, store.map(|store| Committer::new(store, dispatcher)))
     }
 }

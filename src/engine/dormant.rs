@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::engine::entry::FileKey;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::tailer::Tailer;
-use crate::store::{FileRecord, PathId};
+use crate::store::{FileRecord, WatchedPath};
+use crate::units::PathId;
 
 /// Records of paths that nobody has found yet, or that no watch means any longer.
 #[derive(Default)]
 pub(super) struct DormantFiles {
     /// From before the start: their tails hold on to their files until it is known whether they are watched.
-    ready: HashMap<PathId, (FileKey, Tailer, FileRecord)>,
-    records: HashMap<PathId, FileRecord>,
+    ready: HashMap<WatchedPath, (PathId, Tailer, FileRecord)>,
+    records: HashMap<WatchedPath, FileRecord>,
 }
 
 impl DormantFiles {
@@ -21,24 +21,24 @@ impl DormantFiles {
         self.records.insert(record.id.clone(), record);
     }
 
-    pub(super) fn put_ready(&mut self, key: FileKey, tail: Tailer, record: FileRecord) {
+    pub(super) fn put_ready(&mut self, key: PathId, tail: Tailer, record: FileRecord) {
         self.ready.insert(record.id.clone(), (key, tail, record));
     }
 
-    pub(super) fn take(&mut self, id: &PathId) -> Option<FileRecord> {
+    pub(super) fn take(&mut self, id: &WatchedPath) -> Option<FileRecord> {
         self.records.remove(id)
     }
 
-    pub(super) fn take_ready(&mut self, id: &PathId) -> Option<(FileKey, Tailer, FileRecord)> {
+    pub(super) fn take_ready(&mut self, id: &WatchedPath) -> Option<(PathId, Tailer, FileRecord)> {
         self.ready.remove(id)
     }
 
     /// Gives the paths that are `wanted` though nobody found them; the others `release` their files.
     pub(super) fn sort_out(
         &mut self,
-        wanted: impl Fn(&PathId) -> bool,
-        release: impl Fn(&PathId, Vec<(Identity, ReadPosition)>),
-    ) -> Vec<PathId> {
+        wanted: impl Fn(&WatchedPath) -> bool,
+        release: impl Fn(&WatchedPath, Vec<(Identity, ReadPosition)>),
+    ) -> Vec<WatchedPath> {
         let (wanted, unwanted): (HashMap<_, _>, HashMap<_, _>) =
             std::mem::take(&mut self.ready).into_iter().partition(|(id, _)| wanted(id));
         self.ready = wanted;

@@ -3,20 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::detect::Millis;
 use crate::engine::open_files::OpenState;
-use crate::engine::plan::CompiledPlan;
+use crate::engine::plan::CompiledWatch;
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::tailer::Tailer;
-
-/// The number of a watched path, never used again for another.
-pub type FileKey = u64;
+use crate::units::{EngineTime, PathId};
 
 /// A turn that begins this soon after its event, in milliseconds, was prompt: nothing else can have happened meanwhile
 /// that would not have been looked at.
-const PROMPT_MS: Millis = 100;
+const PROMPT_MS: i64 = 100;
 
 /// What a status event says of a file: offset and size in bytes, how many files have stood at the path, and why it
 /// cannot be read.
@@ -54,32 +51,32 @@ pub(super) enum TurnPhase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeReason {
     /// The kernel told of a change at this time.
-    Event(Millis),
+    Event(EngineTime),
     /// Anything else.
     Other,
 }
 
 /// A watched path.
 pub struct FileEntry {
-    pub(super) watch: usize,
+    pub(super) watch: Arc<CompiledWatch>,
     pub(super) path: Arc<Path>,
     pub(super) phase: TurnPhase,
     /// Taken out while a worker runs its turn.
     pub(super) tail: Option<Box<Tailer>>,
-    pub(super) gone_since: Option<Millis>,
-    pub(super) used: Millis,
+    pub(super) gone_since: Option<EngineTime>,
+    pub(super) used: EngineTime,
     /// How many sweeps in a row have found nothing new.
     pub(super) quiet_sweeps: u8,
     /// When the event came that the next turn is for; `None` if it is for anything else.
-    pub(super) event_at: Option<Millis>,
+    pub(super) event_at: Option<EngineTime>,
     pub(super) open: OpenState,
 }
 
 impl FileEntry {
-    /// Number of its watch.
+    /// Its watch.
     #[must_use]
-    pub fn watch(&self) -> usize {
-        self.watch
+    pub fn watch(&self) -> &Arc<CompiledWatch> {
+        &self.watch
     }
 
     /// Its path.
@@ -89,11 +86,11 @@ impl FileEntry {
     }
 
     /// Begins a turn.
-    pub(super) fn begin(&mut self, key: FileKey, plan: &Arc<CompiledPlan>, now: Millis) -> Option<TurnJob> {
+    pub(super) fn begin(&mut self, key: PathId, now: EngineTime) -> Option<TurnJob> {
         let tail = self.tail.take()?;
         self.phase = TurnPhase::Running;
         let is_prompt = self.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
-        Some(TurnJob { key, watch: self.watch, tail, plan: Arc::clone(plan), is_prompt })
+        Some(TurnJob { key, watch: Arc::clone(&self.watch), tail, is_prompt })
     }
 }
 
@@ -101,19 +98,17 @@ impl FileEntry {
 pub(super) struct InProgress {
     pub(super) status: FileStatus,
     /// When the turn began.
-    pub(super) began: Millis,
+    pub(super) began: EngineTime,
 }
 
 /// A turn to be taken.
 pub struct TurnJob {
     /// Which file.
-    pub key: FileKey,
-    /// Number of its watch.
-    pub watch: usize,
+    pub key: PathId,
+    /// Its watch.
+    pub watch: Arc<CompiledWatch>,
     /// The file's tail; to be given back.
     pub tail: Box<Tailer>,
-    /// The plan to work by.
-    pub plan: Arc<CompiledPlan>,
     /// Whether the turn comes right after the event that it was asked for by.
     pub is_prompt: bool,
 }
@@ -121,7 +116,7 @@ pub struct TurnJob {
 /// What is left of a file that is no longer watched.
 pub struct RemovedFile {
     /// Which file it was.
-    pub key: FileKey,
+    pub key: PathId,
     /// Where reading stopped.
     pub tail: TailCheckpoint,
     /// The files that were read, each with how far.

@@ -1,25 +1,27 @@
 //! Workers and turns: the only place where the steps of a turn meet.
 //!
 //! [`Engine`] keeps a slot per watched path and a queue of those that may have changed. Workers take a slot, let its
-//! [`Tailer`](crate::file::tailer::Tail) take one turn, and hand what it found to the [`book::Counters`], which counts, evaluates
+//! [`Tailer`](crate::file::tailer::Tail) take one turn, and hand what it found to the [`counters::Counters`], which counts, evaluates
 //! and emits. The ticker thread does what is due by time alone: late counts, resolving, former files.
 
 pub mod activity;
-mod alarms;
 pub mod clock;
 mod committer;
 pub mod counters;
 pub mod dependencies;
 mod dormant;
+pub mod durations;
 pub mod entry;
 mod handle;
 mod open_files;
 pub mod path_counters;
 pub mod plan;
 pub mod report;
+mod scanners;
 pub mod scheduler;
 pub mod settings;
 mod shared;
+mod signals;
 mod suspect_times;
 mod sweep;
 pub mod testing;
@@ -28,22 +30,22 @@ mod worker;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::engine::dependencies::Dependencies;
-use crate::engine::entry::{FileKey, FileStatus};
+use crate::engine::entry::FileStatus;
 use crate::engine::path_counters::PathTotals;
 use crate::engine::plan::CompiledPlan;
 use crate::engine::report::Reporter;
 use crate::engine::settings::{EngineSettings, Plan};
-use crate::engine::shared::{Shared, lock};
+use crate::engine::shared::Shared;
 use crate::scan::rules::RulePatternError;
+use crate::units::PathId;
 
 pub use handle::EngineHandle;
-pub use worker::Scanners;
+pub use scanners::Scanners;
 
 /// The running engine. Dropping it without [`Engine::stop`] leaves its threads running.
 pub struct Engine {
@@ -64,8 +66,8 @@ pub struct EngineTotals {
 /// How one watched path stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReport {
-    /// Its number.
-    pub key: FileKey,
+    /// Its id.
+    pub key: PathId,
     /// Name of its watch.
     pub watch: String,
     /// The path.
@@ -77,23 +79,23 @@ pub struct FileReport {
 }
 
 impl Engine {
-    /// Starts workers, ticker and committer over what the store of `world` remembers.
+    /// Starts workers, ticker and committer over what the store of `dependencies` restores.
     ///
     /// # Errors
     /// If a rule of the plan cannot be compiled.
     pub fn start(
         settings: EngineSettings,
         plan: &Plan,
-        world: Dependencies,
+        dependencies: Dependencies,
     ) -> Result<Engine, RulePatternError> {
-        let courier = world.courier.clone();
-        let (shared, committer) = Shared::new(settings, &Arc::new(CompiledPlan::new(plan)?), world);
+        let dispatcher = dependencies.dispatcher.clone();
+        let (shared, committer) = dependencies.share(settings, &Arc::new(CompiledPlan::new(plan)?));
         let shared = Arc::new(shared);
-        if let Some(courier) = courier {
+        if let Some(dispatcher) = dispatcher {
             let shared = Arc::downgrade(&shared);
-            courier.on_delivered(Box::new(move || {
+            dispatcher.on_delivered(Box::new(move || {
                 if let Some(shared) = shared.upgrade() {
-                    shared.want_commit(false);
+                    shared.commits.request(false);
                 }
             }));
         }
@@ -111,128 +113,103 @@ impl Engine {
         Ok(Engine { shared, threads, committing })
     }
 
-    /// A handle for whoever finds files and hears of changes.
+    /// A handle for whoever finds files and receives events of changes.
     #[must_use]
-    pub fn hints(&self) -> EngineHandle {
+    pub fn handle(&self) -> EngineHandle {
         EngineHandle(Arc::clone(&self.shared))
     }
 
     /// Waits until everything that was known to be new has been read, at most for `limit`. True if it was.
     #[must_use]
     pub fn settle(&self, limit: Duration) -> bool {
-        let registry = self.shared.registry();
-        let (registry, timeout) = self
-            .shared
-            .idle
-            .wait_timeout_while(registry, limit, |registry| !registry.is_idle())
-            .unwrap_or_else(PoisonError::into_inner);
-        drop(registry);
-        !timeout.timed_out()
+        self.shared.files.wait_until_idle(limit)
     }
 
     /// Commits everything that has changed so far, and waits for it, at most for `limit`.
     pub fn commit(&self, limit: Duration) {
-        if self.committing.is_none() {
-            return;
+        if self.committing.is_some() {
+            self.shared.commits.request_and_wait(limit);
         }
-        let mut commits = lock(&self.shared.commits);
-        (commits.due, commits.urgent) = (true, true);
-        commits.asked += 1;
-        let asked = commits.asked;
-        self.shared.commit.notify_all();
-        let _ = self
-            .shared
-            .commit
-            .wait_timeout_while(commits, limit, |commits| commits.answered < asked)
-            .unwrap_or_else(PoisonError::into_inner);
     }
 
-    /// Goes over to another plan between turns. Files that both plans watch are read on where they stand, and rules of
-    /// the same name go on from their totals. `renumbered[old]` is the new number of each old watch that stays.
+    /// Compiles a plan that may follow the present one.
     ///
     /// # Errors
-    /// If a rule cannot be compiled; then nothing changes.
-    pub fn reload(&self, plan: &Plan, renumbered: &[Option<usize>]) -> Result<(), RulePatternError> {
-        let compiled = Arc::new(CompiledPlan::new(plan)?);
-        let mut registry = self.shared.held();
-        let removed = registry.replan(Arc::clone(&compiled), renumbered);
-        let left =
-            self.shared.book().replan(Arc::clone(&compiled), renumbered, removed, self.shared.clock.now());
-        left.into_iter().for_each(|record| registry.shelve(record));
-        let known = std::mem::take(&mut *lock(&self.shared.watched_since));
-        self.shared.note_watches(&compiled, known);
-        self.shared.release(registry);
-        Ok(())
+    /// If a rule cannot be compiled.
+    pub fn prepare(&self, plan: &Plan) -> Result<PreparedPlan, RulePatternError> {
+        let present = Arc::clone(self.shared.files.lock().plan());
+        Ok(PreparedPlan(Arc::new(present.successor(plan)?)))
+    }
+
+    /// Switches to another plan between turns. Files that both plans watch are read on from their offset, and rules of the same name
+    /// continue from their totals.
+    pub fn reload(&self, plan: PreparedPlan) {
+        let PreparedPlan(plan) = plan;
+        let mut scheduler = self.shared.files.hold();
+        let removed = scheduler.replan(Arc::clone(&plan));
+        let unwatched = self.shared.counters().replan(&plan, removed);
+        unwatched.into_iter().for_each(|record| scheduler.keep_dormant(record));
+        self.shared.note_watches(&plan);
+        self.shared.files.release(scheduler);
     }
 
     /// Drops the files that are not among `wanted`, though something is at their path: no watch means them any longer.
-    /// What was counted of them is emitted.
-    pub fn retain(&self, wanted: &HashSet<FileKey>) {
+    /// Their counts are reported.
+    pub fn retain(&self, wanted: &HashSet<PathId>) {
         let candidates: Vec<_> = {
-            let registry = self.shared.registry();
-            let unwanted = registry.slots().filter(|(key, _)| !wanted.contains(key));
-            unwanted.map(|(key, slot)| (key, slot.path().to_owned())).collect()
+            let scheduler = self.shared.files.lock();
+            let unwanted = scheduler.entries().filter(|(path, _)| !wanted.contains(path));
+            unwanted.map(|(path, entry)| (path, entry.path().to_owned())).collect()
         };
         // A file that was rotated away is still to be read to its end.
         let gone: HashSet<_> =
-            candidates.into_iter().filter(|(_, path)| path.exists()).map(|(key, _)| key).collect();
+            candidates.into_iter().filter(|(_, path)| path.exists()).map(|(path, _)| path).collect();
         if gone.is_empty() {
             return;
         }
-        let mut registry = self.shared.held();
-        let removed = registry.remove_all(&gone);
-        for removed in removed {
-            if let Some(record) = self.shared.book().leave(removed, self.shared.clock.now()) {
-                registry.shelve(record);
+        let mut scheduler = self.shared.files.hold();
+        for removed in scheduler.remove_all(&gone) {
+            if let Some(record) = self.shared.counters().unwatch(removed) {
+                scheduler.keep_dormant(record);
             }
         }
-        self.shared.release(registry);
+        self.shared.files.release(scheduler);
     }
 
     /// What others may see.
     #[must_use]
-    pub fn view(&self) -> Reporter {
+    pub fn reporter(&self) -> Reporter {
         Reporter(Arc::clone(&self.shared))
     }
 
     /// Emits a status event for every file.
     pub fn emit_status(&self) {
-        let registry = self.shared.registry();
-        let mut book = self.shared.book();
-        for (key, slot) in registry.slots() {
-            book.emit_status(key, slot.watch(), slot.path(), &registry.status(key));
+        let scheduler = self.shared.files.lock();
+        let counters = self.shared.counters();
+        for (path, entry) in scheduler.entries() {
+            counters.emit_status(path, &entry.watch().name, entry.path(), &scheduler.status(path));
         }
-    }
-
-    /// Figures about the engine as a whole.
-    #[must_use]
-    pub fn health(&self) -> EngineTotals {
-        let files = self.shared.registry().len();
-        EngineTotals { files, torn_scans: self.shared.torn_scans.load(Ordering::Relaxed) }
     }
 
     /// Looks at every file once more, finishes, emits what was not emitted yet, and stops. Takes at most about `limit`.
     pub fn stop(self, limit: Duration) {
-        self.hints().look_at_all();
+        self.handle().look_at_all();
         let _ = self.settle(limit);
-        self.shared.registry().stop();
-        self.shared.work.notify_all();
-        {
-            let mut ticks = lock(&self.shared.ticks);
-            ticks.stop = true;
-            self.shared.tick.notify_all();
-        }
+        self.shared.files.stop();
+        self.shared.ticks.stop();
         for thread in self.threads {
             let _ = thread.join();
         }
-        self.shared.book().flush(self.shared.clock.now());
-        lock(&self.shared.commits).stop = true;
-        self.shared.commit.notify_all();
+        self.shared.counters().flush();
+        self.shared.commits.stop();
         if let Some(committing) = self.committing {
             let _ = committing.join();
         }
     }
 }
+
+/// A compiled plan that [`Engine::reload`] switches to.
+pub struct PreparedPlan(Arc<CompiledPlan>);
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
     match std::thread::Builder::new().name(name.to_owned()).spawn(body) {

@@ -3,12 +3,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::engine::entry::{FileEntry, FileKey};
+use crate::engine::entry::FileEntry;
+use crate::units::PathId;
 
 /// So many files are closed when the system has no descriptor left for another.
 const CLOSED_AT_ONCE: usize = 64;
 
-/// What of the open files a slot remembers.
+/// What of the open files a entry remembers.
 #[derive(Debug, Default)]
 pub(super) struct OpenState {
     files: u32,
@@ -21,17 +22,17 @@ pub(super) struct OpenState {
 #[derive(Debug, Default)]
 pub(super) struct OpenFiles {
     /// Paths with open files, in the order in which the hand comes by.
-    ring: VecDeque<FileKey>,
+    ring: VecDeque<PathId>,
     count: usize,
 }
 
 impl OpenFiles {
     /// Notes that a path holds so many `files` open after a turn.
-    pub(super) fn note(&mut self, key: FileKey, slot: &mut OpenState, files: usize) {
-        self.count = self.count + files - slot.files as usize;
-        (slot.files, slot.is_used) = (files as u32, true);
-        if files > 0 && !slot.is_in_ring {
-            slot.is_in_ring = true;
+    pub(super) fn note(&mut self, key: PathId, entry: &mut OpenState, files: usize) {
+        self.count = self.count + files - entry.files as usize;
+        (entry.files, entry.is_used) = (files as u32, true);
+        if files > 0 && !entry.is_in_ring {
+            entry.is_in_ring = true;
             self.ring.push_back(key);
         }
     }
@@ -39,7 +40,7 @@ impl OpenFiles {
     /// Closes files until at most `files_max` are open, but none that a worker has. Gives how many.
     pub(super) fn close_surplus(
         &mut self,
-        slots: &mut HashMap<FileKey, Box<FileEntry>>,
+        entries: &mut HashMap<PathId, Box<FileEntry>>,
         files_max: usize,
     ) -> usize {
         let before = self.count;
@@ -49,21 +50,21 @@ impl OpenFiles {
                 break;
             }
             let Some(key) = self.ring.pop_front() else { break };
-            let Some(slot) = slots.get_mut(&key) else { continue };
-            slot.open.is_in_ring = false;
-            let mut files = slot.open.files as usize;
-            if let Some(tail) = slot.tail.as_mut().filter(|_| !slot.open.is_used) {
+            let Some(entry) = entries.get_mut(&key) else { continue };
+            entry.open.is_in_ring = false;
+            let mut files = entry.open.files as usize;
+            if let Some(tail) = entry.tail.as_mut().filter(|_| !entry.open.is_used) {
                 tail.park();
                 files = tail.open_files();
             }
-            self.note(key, &mut slot.open, files);
-            slot.open.is_used = false;
+            self.note(key, &mut entry.open, files);
+            entry.open.is_used = false;
         }
         before - self.count
     }
 
     /// Closes some files, because the system has no descriptor left. Gives how many.
-    pub(super) fn close_some(&mut self, slots: &mut HashMap<FileKey, Box<FileEntry>>) -> usize {
-        self.close_surplus(slots, self.count.saturating_sub(CLOSED_AT_ONCE))
+    pub(super) fn close_some(&mut self, entries: &mut HashMap<PathId, Box<FileEntry>>) -> usize {
+        self.close_surplus(entries, self.count.saturating_sub(CLOSED_AT_ONCE))
     }
 }

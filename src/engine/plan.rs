@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use crate::alert::AlertSpec;
-use crate::engine::settings::Plan;
+use crate::alert::manager::WatchAlerts;
+use crate::engine::settings::{Plan, WatchPlan};
 use crate::file::settings::FileSettings;
 use crate::scan::rules::{RulePatternError, RuleSet};
 use crate::scan::timestamp::TimeSettings;
+use crate::units::{AlertSpecId, NameIds, WatchId};
 
 /// One watch, compiled.
 #[derive(Debug, Clone)]
 pub struct CompiledWatch {
+    /// Stays the same through reloads.
+    pub id: WatchId,
     /// Unique name.
     pub name: String,
     /// Its rules.
@@ -19,8 +23,8 @@ pub struct CompiledWatch {
     pub file: FileSettings,
     /// What it watches, as configured, one a line.
     pub paths: String,
-    /// For each rule, the numbers of the alerts that count it.
-    pub alerts_by_rule: Vec<Vec<usize>>,
+    /// The alerts over its rules.
+    pub alerts: Arc<WatchAlerts>,
     /// How many lines per rule its alerts can show.
     pub samples_max: usize,
     /// How the time of its lines is read.
@@ -33,9 +37,8 @@ pub struct CompiledWatch {
 #[derive(Debug)]
 pub struct CompiledPlan {
     /// The watches.
-    pub watches: Vec<CompiledWatch>,
-    /// The alerts.
-    pub alerts: Vec<AlertSpec>,
+    pub watches: Vec<Arc<CompiledWatch>>,
+    ids: NameIds,
 }
 
 impl CompiledPlan {
@@ -44,37 +47,67 @@ impl CompiledPlan {
     /// # Errors
     /// See [`RulePatternError`].
     pub fn new(plan: &Plan) -> Result<CompiledPlan, RulePatternError> {
-        let watches = plan.watches.iter().map(|watch| {
-            let rules = RuleSet::compile(&watch.rules)?;
-            let counts =
-                |alert: &AlertSpec, rule: &String| alert.rule == *rule && alert.watches.contains(&watch.name);
-            let alerts_by_rule = rules.names().iter().map(|rule| {
-                plan.alerts
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, alert)| counts(alert, rule))
-                    .map(|(n, _)| n)
-                    .collect()
-            });
-            let alerts_by_rule: Vec<Vec<usize>> = alerts_by_rule.collect();
-            let samples_max =
-                alerts_by_rule.iter().flatten().map(|n| plan.alerts[*n].samples_max).max().unwrap_or(0);
-            let needs_lines = |n: &usize| plan.alerts[*n].condition.needs_lines();
-            let counts_lines = alerts_by_rule.iter().flatten().any(needs_lines);
-            Ok(CompiledWatch {
-                name: watch.name.clone(),
-                rules,
-                file: watch.file,
-                paths: watch.paths.clone(),
-                alerts_by_rule,
-                samples_max,
-                time: Arc::clone(&watch.time),
-                counts_lines,
-            })
-        });
-        Ok(CompiledPlan {
-            watches: watches.collect::<Result<_, RulePatternError>>()?,
-            alerts: plan.alerts.clone(),
-        })
+        CompiledPlan::with_ids(plan, NameIds::default())
     }
+
+    /// Compiles the `plan` that is to follow this one: watches and alerts keep their ids by their names.
+    ///
+    /// # Errors
+    /// See [`RulePatternError`].
+    pub fn successor(&self, plan: &Plan) -> Result<CompiledPlan, RulePatternError> {
+        CompiledPlan::with_ids(plan, self.ids.clone())
+    }
+
+    fn with_ids(plan: &Plan, mut ids: NameIds) -> Result<CompiledPlan, RulePatternError> {
+        let numbered = |spec: &AlertSpec| (ids.alert(&spec.name), Arc::new(spec.clone()));
+        let alerts: Vec<(AlertSpecId, Arc<AlertSpec>)> = plan.alerts.iter().map(numbered).collect();
+        let watches = plan.watches.iter().map(|watch| compile(watch, ids.watch(&watch.name), &alerts));
+        let watches = watches.collect::<Result<_, RulePatternError>>()?;
+        Ok(CompiledPlan { watches, ids })
+    }
+
+    /// The watch `name`.
+    #[must_use]
+    pub fn watch_named(&self, name: &str) -> Option<&Arc<CompiledWatch>> {
+        self.watches.iter().find(|watch| watch.name == name)
+    }
+
+    /// The watch `id`.
+    #[must_use]
+    pub fn watch(&self, id: WatchId) -> Option<&Arc<CompiledWatch>> {
+        self.watches.iter().find(|watch| watch.id == id)
+    }
+
+    /// The alerts of every watch.
+    #[must_use]
+    pub fn alerts(&self) -> Vec<Arc<WatchAlerts>> {
+        self.watches.iter().map(|watch| Arc::clone(&watch.alerts)).collect()
+    }
+}
+
+fn compile(
+    watch: &WatchPlan,
+    id: WatchId,
+    alerts: &[(AlertSpecId, Arc<AlertSpec>)],
+) -> Result<Arc<CompiledWatch>, RulePatternError> {
+    let rules = RuleSet::compile(&watch.rules)?;
+    let of_rule = |rule: &String| {
+        let counts = |spec: &AlertSpec| spec.rule == *rule && spec.watches.contains(&watch.name);
+        alerts.iter().filter(|(_, spec)| counts(spec)).cloned().collect()
+    };
+    let by_rule = rules.names().iter().map(of_rule).collect();
+    let alerts = WatchAlerts { id, name: watch.name.clone(), by_rule };
+    let samples_max = alerts.all().map(|(_, spec)| spec.samples_max).max().unwrap_or(0);
+    let counts_lines = alerts.all().any(|(_, spec)| spec.condition.needs_lines());
+    Ok(Arc::new(CompiledWatch {
+        id,
+        name: watch.name.clone(),
+        samples_max,
+        counts_lines,
+        rules,
+        file: watch.file,
+        paths: watch.paths.clone(),
+        alerts: Arc::new(alerts),
+        time: Arc::clone(&watch.time),
+    }))
 }

@@ -6,11 +6,8 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::detect::Millis;
 use crate::engine::dormant::DormantFiles;
-use crate::engine::entry::{
-    FileEntry, FileKey, FileStatus, InProgress, RemovedFile, TurnJob, TurnPhase, WakeReason,
-};
+use crate::engine::entry::{FileEntry, FileStatus, InProgress, RemovedFile, TurnJob, TurnPhase, WakeReason};
 use crate::engine::open_files::{OpenFiles, OpenState};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::sweep::Sweep;
@@ -19,13 +16,14 @@ use crate::file::identity::Identity;
 use crate::file::ownership::{Ownership, ReadPosition};
 use crate::file::tailer::{FileOrigin, Probe, Tailer, WatchContext};
 use crate::file::vfs::Filesystem;
-use crate::store::{FileRecord, PathId, PositionRecord};
+use crate::store::{FileRecord, PositionRecord, WatchedPath};
+use crate::units::{EngineTime, PathId, WatchId};
 
 /// A path at which nothing has been for this long is forgotten, with its counts, in milliseconds.
-const FORGET_AFTER_MS: Millis = 24 * 3600 * 1000;
+const FORGET_AFTER_MS: i64 = 24 * 3600 * 1000;
 
 /// Windows that were not used for this long are unmapped by the next sweep, in milliseconds.
-const WINDOW_IDLE_MS: Millis = 5_000;
+const WINDOW_IDLE_MS: i64 = 5_000;
 
 /// What a turn asks for when it is over.
 #[derive(Debug, Default)]
@@ -50,19 +48,19 @@ pub struct Scheduler {
     filesystem: Arc<dyn Filesystem>,
     /// Who reads which file, by name of the watch.
     claims: HashMap<String, Arc<Ownership>>,
-    /// By number of the watch.
-    common: HashMap<usize, Arc<WatchContext>>,
-    shelf: DormantFiles,
-    slots: HashMap<FileKey, Box<FileEntry>>,
-    ready: VecDeque<FileKey>,
+    /// By watch.
+    common: HashMap<WatchId, Arc<WatchContext>>,
+    dormant: DormantFiles,
+    entries: HashMap<PathId, Box<FileEntry>>,
+    ready: VecDeque<PathId>,
     /// Files that workers are at.
-    away: HashMap<FileKey, InProgress>,
+    away: HashMap<PathId, InProgress>,
     held: bool,
     stopped: bool,
-    draining: HashSet<FileKey>,
-    windows: LruCache<FileKey, ()>,
+    draining: HashSet<PathId>,
+    windows: LruCache<PathId, ()>,
     open_files: OpenFiles,
-    next_key: FileKey,
+    next_key: u64,
 }
 
 impl Scheduler {
@@ -72,8 +70,8 @@ impl Scheduler {
             filesystem,
             claims: HashMap::new(),
             common: HashMap::new(),
-            shelf: DormantFiles::default(),
-            slots: HashMap::new(),
+            dormant: DormantFiles::default(),
+            entries: HashMap::new(),
             ready: VecDeque::new(),
             away: HashMap::new(),
             held: false,
@@ -88,38 +86,38 @@ impl Scheduler {
     /// Takes up what was remembered, before any file is added: nobody else may claim the files that it tells of.
     pub(super) fn restore(&mut self, files: Vec<FileRecord>, marks: &[PositionRecord]) {
         for record in marks {
-            self.claims(&record.watch).release(record.identity, record.mark);
+            self.ownership(&record.watch).release(record.identity, record.mark);
         }
         for record in files {
-            let Some(watch) = self.plan.watches.iter().position(|watch| watch.name == record.id.watch) else {
-                self.shelf.put(record);
+            let Some(watch) = self.plan.watch_named(&record.id.watch).cloned() else {
+                self.dormant.put(record);
                 continue;
             };
             let key = self.new_key();
             let tail = self
-                .tail(key, watch, Arc::from(record.id.path.as_path()), FileOrigin::Appeared)
+                .tail(key, &watch, Arc::from(record.id.path.as_path()), FileOrigin::Appeared)
                 .restored(&record.tail);
-            self.shelf.put_ready(key, tail, record);
+            self.dormant.put_ready(key, tail, record);
         }
     }
 
     /// Adds a path, or queues it if it is there already. Gives its key, and what was remembered of it.
     pub(super) fn add(
         &mut self,
-        watch: usize,
+        watch: &Arc<CompiledWatch>,
         path: &Arc<Path>,
         origin: FileOrigin,
-    ) -> (FileKey, Option<FileRecord>) {
+    ) -> (PathId, Option<FileRecord>) {
         let known = self.common(watch).claims.reader_of(path);
-        if let Some(key) = known.filter(|key| self.slots.contains_key(key)) {
+        if let Some(key) = known.filter(|key| self.entries.contains_key(key)) {
             self.enqueue(key, WakeReason::Other);
             return (key, None);
         }
-        let id = PathId { watch: self.plan.watches[watch].name.clone(), path: path.to_path_buf() };
-        let (key, tail, record) = match self.shelf.take_ready(&id) {
+        let id = WatchedPath { watch: watch.name.clone(), path: path.to_path_buf() };
+        let (key, tail, record) = match self.dormant.take_ready(&id) {
             Some((key, tail, record)) => (key, tail, Some(record)),
             None => {
-                let (key, record) = (self.new_key(), self.shelf.take(&id));
+                let (key, record) = (self.new_key(), self.dormant.take(&id));
                 let tail = self.tail(key, watch, Arc::clone(path), origin);
                 let tail = match &record {
                     Some(record) => tail.restored(&record.tail),
@@ -128,81 +126,78 @@ impl Scheduler {
                 (key, tail, record)
             }
         };
-        let slot = FileEntry {
-            watch,
+        let entry = FileEntry {
+            watch: Arc::clone(watch),
             path: Arc::clone(path),
             phase: TurnPhase::Idle,
             tail: Some(Box::new(tail)),
             gone_since: None,
-            used: 0,
+            used: EngineTime(0),
             quiet_sweeps: Sweep::QUIET,
             event_at: None,
             open: OpenState::default(),
         };
-        self.slots.insert(key, Box::new(slot));
+        self.entries.insert(key, Box::new(entry));
         self.enqueue(key, WakeReason::Other);
         (key, record)
     }
 
     /// Paths that are remembered but were not added: those that `wanted` says a watch still means are to be added, the
     /// others let go of their files.
-    pub(super) fn remembered(&mut self, wanted: impl Fn(&PathId) -> bool) -> Vec<(usize, PathBuf)> {
+    pub(super) fn remembered(&mut self, wanted: impl Fn(&WatchedPath) -> bool) -> Vec<(String, PathBuf)> {
         let claims = &self.claims;
-        let release = |id: &PathId, files: Vec<(Identity, ReadPosition)>| {
+        let release = |id: &WatchedPath, files: Vec<(Identity, ReadPosition)>| {
             if let Some(claims) = claims.get(&id.watch) {
                 files.into_iter().for_each(|(identity, mark)| claims.release(identity, mark));
             }
         };
-        let wanted = self.shelf.sort_out(wanted, release);
-        let number = |id: &PathId| self.plan.watches.iter().position(|watch| watch.name == id.watch);
-        wanted.into_iter().filter_map(|id| Some((number(&id)?, id.path))).collect()
+        let wanted = self.dormant.sort_out(wanted, release);
+        wanted.into_iter().map(|id| (id.watch, id.path)).collect()
     }
 
     /// Who reads the files of a watch.
-    pub(super) fn claims(&mut self, watch: &str) -> Arc<Ownership> {
+    pub(super) fn ownership(&mut self, watch: &str) -> Arc<Ownership> {
         Arc::clone(self.claims.entry(watch.to_owned()).or_default())
     }
 
-    fn tail(&mut self, key: FileKey, watch: usize, path: Arc<Path>, origin: FileOrigin) -> Tailer {
+    fn tail(&mut self, key: PathId, watch: &CompiledWatch, path: Arc<Path>, origin: FileOrigin) -> Tailer {
         let common = self.common(watch);
         Tailer::new(key, path, common, origin)
     }
 
     /// What the tails of a watch have in common.
-    fn common(&mut self, watch: usize) -> Arc<WatchContext> {
-        if let Some(common) = self.common.get(&watch) {
+    fn common(&mut self, watch: &CompiledWatch) -> Arc<WatchContext> {
+        if let Some(common) = self.common.get(&watch.id) {
             return Arc::clone(common);
         }
-        let plan = Arc::clone(&self.plan);
-        let CompiledWatch { name, file, .. } = &plan.watches[watch];
-        let (filesystem, claims) = (Arc::clone(&self.filesystem), self.claims(name));
-        let common = Arc::new(WatchContext { settings: *file, filesystem, claims });
-        self.common.insert(watch, Arc::clone(&common));
+        let (filesystem, claims) = (Arc::clone(&self.filesystem), self.ownership(&watch.name));
+        let common = Arc::new(WatchContext { settings: watch.file, filesystem, claims });
+        self.common.insert(watch.id, Arc::clone(&common));
         common
     }
 
-    fn new_key(&mut self) -> FileKey {
+    fn new_key(&mut self) -> PathId {
         self.next_key += 1;
-        self.next_key - 1
+        PathId(self.next_key - 1)
     }
 
     /// Puts a file into the queue. True if a worker should be woken for it.
-    pub(super) fn enqueue(&mut self, key: FileKey, cause: WakeReason) -> bool {
-        let Some(slot) = self.slots.get_mut(&key) else { return false };
+    pub(super) fn enqueue(&mut self, key: PathId, cause: WakeReason) -> bool {
+        let Some(entry) = self.entries.get_mut(&key) else { return false };
         // The first event is the one that must not have waited; any other cause tells of a time without events.
-        slot.event_at = match (slot.phase, cause) {
+        entry.event_at = match (entry.phase, cause) {
             (TurnPhase::Idle | TurnPhase::Running, WakeReason::Event(at)) => Some(at),
-            (_, WakeReason::Event(_)) => slot.event_at,
+            (_, WakeReason::Event(_)) => entry.event_at,
             (_, WakeReason::Other) => None,
         };
-        match slot.phase {
+        match entry.phase {
             TurnPhase::Idle => {
-                slot.phase = TurnPhase::Queued;
+                entry.phase = TurnPhase::Queued;
                 self.ready.push_back(key);
                 true
             }
             TurnPhase::Running => {
-                slot.phase = TurnPhase::RunningAgain;
+                entry.phase = TurnPhase::RunningAgain;
                 false
             }
             TurnPhase::Queued | TurnPhase::RunningAgain => false,
@@ -210,13 +205,13 @@ impl Scheduler {
     }
 
     pub(super) fn enqueue_all(&mut self) {
-        for key in self.keys() {
+        for key in self.paths() {
             self.enqueue(key, WakeReason::Other);
         }
     }
 
     pub(super) fn enqueue_draining(&mut self) -> usize {
-        let keys: Vec<FileKey> = self.draining.iter().copied().collect();
+        let keys: Vec<PathId> = self.draining.iter().copied().collect();
         keys.into_iter().filter(|key| self.enqueue(*key, WakeReason::Other)).count()
     }
 
@@ -225,59 +220,59 @@ impl Scheduler {
     }
 
     /// The next turn, if there is one now.
-    pub(super) fn take(&mut self, now: Millis) -> Option<TurnJob> {
+    pub(super) fn take(&mut self, now: EngineTime) -> Option<TurnJob> {
         if self.held {
             return None;
         }
         let key = self.ready.pop_front()?;
-        let slot = self.slots.get_mut(&key)?;
-        let job = slot.begin(key, &self.plan, now)?;
+        let entry = self.entries.get_mut(&key)?;
+        let job = entry.begin(key, now)?;
         self.away.insert(key, InProgress { status: FileStatus::of(&job.tail), began: now });
         Some(job)
     }
 
     /// The turn of a file of which the kernel told at `now`, unless it has one already.
-    pub(super) fn take_at_once(&mut self, key: FileKey, now: Millis) -> Option<TurnJob> {
+    pub(super) fn take_at_once(&mut self, key: PathId, now: EngineTime) -> Option<TurnJob> {
         if self.held || self.stopped {
             return None;
         }
-        let slot = self.slots.get_mut(&key).filter(|slot| slot.phase == TurnPhase::Idle)?;
-        slot.event_at = Some(now);
-        let job = slot.begin(key, &self.plan, now)?;
+        let entry = self.entries.get_mut(&key).filter(|entry| entry.phase == TurnPhase::Idle)?;
+        entry.event_at = Some(now);
+        let job = entry.begin(key, now)?;
         self.away.insert(key, InProgress { status: FileStatus::of(&job.tail), began: now });
         Some(job)
     }
 
     /// Takes back a turn that was not taken, for a worker to take: the kernel told at `at` of what it is for.
-    pub(super) fn hand_back(&mut self, job: TurnJob, at: Millis) {
+    pub(super) fn hand_back(&mut self, job: TurnJob, at: EngineTime) {
         self.away.remove(&job.key);
-        let Some(slot) = self.slots.get_mut(&job.key) else { return };
-        let is_by_event = slot.phase == TurnPhase::Running || slot.event_at.is_some();
-        slot.event_at = is_by_event.then_some(at);
-        slot.phase = TurnPhase::Queued;
-        slot.tail = Some(job.tail);
+        let Some(entry) = self.entries.get_mut(&job.key) else { return };
+        let is_by_event = entry.phase == TurnPhase::Running || entry.event_at.is_some();
+        entry.event_at = is_by_event.then_some(at);
+        entry.phase = TurnPhase::Queued;
+        entry.tail = Some(job.tail);
         self.ready.push_back(job.key);
     }
 
     /// Takes a tail back after its turn. True if another turn of it is due.
-    pub(super) fn give_back(&mut self, job: TurnJob, after: &TurnOutcome, now: Millis) -> bool {
+    pub(super) fn give_back(&mut self, job: TurnJob, after: &TurnOutcome, now: EngineTime) -> bool {
         let TurnJob { key, tail, .. } = job;
         self.away.remove(&key);
-        let Some(slot) = self.slots.get_mut(&key) else { return false };
-        slot.gone_since = tail.is_gone().then(|| slot.gone_since.unwrap_or(now));
-        slot.used = now;
+        let Some(entry) = self.entries.get_mut(&key) else { return false };
+        entry.gone_since = tail.is_gone().then(|| entry.gone_since.unwrap_or(now));
+        entry.used = now;
         if !after.is_quiet {
-            slot.quiet_sweeps = 0;
+            entry.quiet_sweeps = 0;
         }
-        let again = after.more || slot.phase == TurnPhase::RunningAgain;
-        slot.phase = if again { TurnPhase::Queued } else { TurnPhase::Idle };
+        let again = after.more || entry.phase == TurnPhase::RunningAgain;
+        entry.phase = if again { TurnPhase::Queued } else { TurnPhase::Idle };
         if tail.holds_window() {
             self.windows.put(key, ());
         } else {
             self.windows.pop(&key);
         }
-        self.open_files.note(key, &mut slot.open, tail.open_files());
-        slot.tail = Some(tail);
+        self.open_files.note(key, &mut entry.open, tail.open_files());
+        entry.tail = Some(tail);
         if again {
             self.ready.push_back(key);
         }
@@ -288,9 +283,9 @@ impl Scheduler {
         }
         self.unmap_surplus(after.windows_max);
         let closed = if after.starved {
-            self.open_files.close_some(&mut self.slots)
+            self.open_files.close_some(&mut self.entries)
         } else {
-            self.open_files.close_surplus(&mut self.slots, after.open_files_max)
+            self.open_files.close_surplus(&mut self.entries, after.open_files_max)
         };
         if after.starved && closed > 0 {
             self.enqueue(key, WakeReason::Other);
@@ -301,55 +296,61 @@ impl Scheduler {
 
     /// Looks after an idle file in a sweep: gives up a window that nobody uses, and gives what tells whether a turn is
     /// due. `None` if its turn comes anyway.
-    pub(super) fn probe(&mut self, key: FileKey, now: Millis, sweep: Sweep) -> Option<Probe> {
-        let slot = self.slots.get_mut(&key).filter(|slot| slot.phase == TurnPhase::Idle)?;
-        let tail = slot.tail.as_mut()?;
-        if now - slot.used > WINDOW_IDLE_MS && tail.holds_window() {
+    pub(super) fn probe(&mut self, key: PathId, now: EngineTime, sweep: Sweep) -> Option<Probe> {
+        let entry = self.entries.get_mut(&key).filter(|entry| entry.phase == TurnPhase::Idle)?;
+        let tail = entry.tail.as_mut()?;
+        if now - entry.used > WINDOW_IDLE_MS && tail.holds_window() {
             tail.release();
             self.windows.pop(&key);
         }
-        sweep.is_for(key, slot.quiet_sweeps).then(|| tail.probe())
+        sweep.is_for(key, entry.quiet_sweeps).then(|| tail.probe())
     }
 
     /// Notes that a sweep found nothing new. Forgets the file if it has been gone for long.
-    pub(super) fn was_quiet(&mut self, key: FileKey, now: Millis) -> Option<RemovedFile> {
-        if let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.gone_since.is_none()) {
-            slot.quiet_sweeps = slot.quiet_sweeps.saturating_add(1);
+    pub(super) fn was_quiet(&mut self, key: PathId, now: EngineTime) -> Option<RemovedFile> {
+        if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.gone_since.is_none()) {
+            entry.quiet_sweeps = entry.quiet_sweeps.saturating_add(1);
         }
         let is_old = |since| now - since > FORGET_AFTER_MS;
-        let slot = self.slots.get(&key)?;
-        let is_gone = slot.phase == TurnPhase::Idle && slot.gone_since.is_some_and(is_old);
+        let entry = self.entries.get(&key)?;
+        let is_gone = entry.phase == TurnPhase::Idle && entry.gone_since.is_some_and(is_old);
         if is_gone { self.remove(key) } else { None }
     }
 
-    pub(super) fn watch(&self, number: usize) -> &CompiledWatch {
-        &self.plan.watches[number]
+    /// The watch `name` of the present plan.
+    pub(super) fn watch_named(&self, name: &str) -> Option<Arc<CompiledWatch>> {
+        self.plan.watch_named(name).cloned()
     }
 
-    pub(super) fn keys(&self) -> Vec<FileKey> {
-        self.slots.keys().copied().collect()
+    /// The present plan.
+    pub(super) fn plan(&self) -> &Arc<CompiledPlan> {
+        &self.plan
     }
 
-    pub(super) fn slots(&self) -> impl Iterator<Item = (FileKey, &FileEntry)> {
-        self.slots.iter().map(|(key, slot)| (*key, &**slot))
+    pub(super) fn paths(&self) -> Vec<PathId> {
+        self.entries.keys().copied().collect()
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = (PathId, &FileEntry)> {
+        self.entries.iter().map(|(key, entry)| (*key, &**entry))
     }
 
     /// How a file stands, or stood before the turn that it has.
-    pub(super) fn status(&self, key: FileKey) -> FileStatus {
-        let tail = self.slots.get(&key).and_then(|slot| slot.tail.as_deref());
+    pub(super) fn status(&self, key: PathId) -> FileStatus {
+        let tail = self.entries.get(&key).and_then(|entry| entry.tail.as_deref());
         let away = || self.away.get(&key).map(|away| away.status.clone());
         tail.map(FileStatus::of).or_else(away).unwrap_or_default()
     }
 
     /// The path whose turn has been running for longest, and since when.
-    pub(super) fn longest_turn(&self) -> Option<(&Path, Millis)> {
+    pub(super) fn longest_turn(&self) -> Option<(&Path, EngineTime)> {
         let running =
-            self.away.iter().filter_map(|(key, away)| Some((self.slots.get(key)?.path(), away.began)));
+            self.away.iter().filter_map(|(key, away)| Some((self.entries.get(key)?.path(), away.began)));
         running.min_by_key(|(_, began)| *began)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.entries.len()
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -372,53 +373,50 @@ impl Scheduler {
         self.stopped
     }
 
-    /// Goes over to another plan; nothing is running. Gives what is left of the files whose watch is gone.
-    pub(super) fn replan(
-        &mut self,
-        plan: Arc<CompiledPlan>,
-        renumbered: &[Option<usize>],
-    ) -> Vec<RemovedFile> {
-        let stays = |watch: usize| renumbered.get(watch).copied().flatten();
+    /// Switches to another plan; nothing is running. Returns what is left of the files whose watch is gone.
+    pub(super) fn replan(&mut self, plan: Arc<CompiledPlan>) -> Vec<RemovedFile> {
+        let is_gone = |entry: &FileEntry| plan.watch(entry.watch.id).is_none();
         let gone: HashSet<_> =
-            self.slots.iter().filter(|(_, slot)| stays(slot.watch).is_none()).map(|(key, _)| *key).collect();
+            self.entries.iter().filter(|(_, entry)| is_gone(entry)).map(|(path, _)| *path).collect();
         let removed = self.remove_all(&gone);
-        self.plan = plan;
         self.common.clear();
-        let common: Vec<_> = (0..self.plan.watches.len()).map(|watch| self.common(watch)).collect();
-        for slot in self.slots.values_mut() {
-            let Some(watch) = stays(slot.watch) else { continue };
-            slot.watch = watch;
-            if let Some(tail) = &mut slot.tail {
-                tail.set_common(Arc::clone(&common[watch]));
+        for watch in &plan.watches {
+            let common = self.common(watch);
+            for entry in self.entries.values_mut().filter(|entry| entry.watch.id == watch.id) {
+                entry.watch = Arc::clone(watch);
+                if let Some(tail) = &mut entry.tail {
+                    tail.set_common(Arc::clone(&common));
+                }
             }
         }
+        self.plan = plan;
         removed
     }
 
-    pub(super) fn remove_all(&mut self, keys: &HashSet<FileKey>) -> Vec<RemovedFile> {
+    pub(super) fn remove_all(&mut self, keys: &HashSet<PathId>) -> Vec<RemovedFile> {
         keys.iter().filter_map(|key| self.remove(*key)).collect()
     }
 
     /// Remembers a file that is no longer watched, in case it is again.
-    pub(super) fn shelve(&mut self, record: FileRecord) {
-        self.shelf.put(record);
+    pub(super) fn keep_dormant(&mut self, record: FileRecord) {
+        self.dormant.put(record);
     }
 
     /// What is to be remembered of every file. Nothing is running.
-    pub(super) fn records(&self) -> Vec<(FileKey, TailCheckpoint)> {
-        let record = |slot: &FileEntry| slot.tail.as_ref().map(|tail| tail.record());
-        self.slots().filter_map(|(key, slot)| Some((key, record(slot)?))).collect()
+    pub(super) fn records(&self) -> Vec<(PathId, TailCheckpoint)> {
+        let record = |entry: &FileEntry| entry.tail.as_ref().map(|tail| tail.record());
+        self.entries().filter_map(|(key, entry)| Some((key, record(entry)?))).collect()
     }
 
-    fn remove(&mut self, key: FileKey) -> Option<RemovedFile> {
-        let mut slot = self.slots.remove(&key)?;
+    fn remove(&mut self, key: PathId) -> Option<RemovedFile> {
+        let mut entry = self.entries.remove(&key)?;
         self.windows.pop(&key);
-        self.open_files.note(key, &mut slot.open, 0);
+        self.open_files.note(key, &mut entry.open, 0);
         self.draining.remove(&key);
         self.ready.retain(|ready| *ready != key);
-        let mut tail = slot.tail.take()?;
+        let mut tail = entry.tail.take()?;
         let (record, marks) = (tail.record(), tail.close());
-        let claims = self.claims(&Arc::clone(&self.plan).watches[slot.watch].name);
+        let claims = self.ownership(&entry.watch.name);
         marks.iter().for_each(|(identity, mark)| claims.release(*identity, *mark));
         Some(RemovedFile { key, tail: record, marks })
     }
@@ -427,7 +425,7 @@ impl Scheduler {
         while self.windows.len() > windows_max {
             let Some((key, ())) = self.windows.pop_lru() else { return };
             // A tail that is running now is counted again when it comes back.
-            if let Some(tail) = self.slots.get_mut(&key).and_then(|slot| slot.tail.as_mut()) {
+            if let Some(tail) = self.entries.get_mut(&key).and_then(|entry| entry.tail.as_mut()) {
                 tail.release();
             }
         }

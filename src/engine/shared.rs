@@ -2,228 +2,195 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::detect::Millis;
 use crate::engine::FileReport;
 use crate::engine::clock::EngineClock;
-use crate::engine::committer::{self, CommitRequests, Committer};
-use crate::engine::counters::Counters;
-use crate::engine::dependencies::Dependencies;
-use crate::engine::entry::{FileEntry, FileKey};
+use crate::engine::counters::{Counters, DueWork};
+use crate::engine::durations::Durations;
+use crate::engine::entry::FileEntry;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
-use crate::engine::report::Durations;
+use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::settings::EngineSettings;
-use crate::engine::worker;
+use crate::engine::signals::{CommitRequests, FileQueue, TickSchedule, lock};
 use crate::file::tailer::FileOrigin;
-use crate::store::{Batch, PathId, StoredState, WatchRecord};
+use crate::file::vfs::Filesystem;
+use crate::store::{Batch, StoredState, WatchRecord, WatchedPath};
+use crate::units::{EngineTime, PathId, WallTime};
 
 pub(super) struct Shared {
     pub(super) settings: EngineSettings,
     pub(super) clock: EngineClock,
-    pub(super) registry: Mutex<Scheduler>,
-    /// Since when each watch has had its paths, in nanoseconds since the epoch, if that was before the start.
-    pub(super) watched_since: Mutex<Vec<WatchRecord>>,
-    /// For the turns of whoever brings news from the kernel.
-    pub(super) scanners: Mutex<worker::Scanners>,
-    /// Signalled when a slot becomes ready, or the engine stops.
-    pub(super) work: Condvar,
-    /// Signalled when no worker is busy.
-    pub(super) idle: Condvar,
-    pub(super) book: Mutex<Counters>,
-    pub(super) ticks: Mutex<TickRequests>,
-    /// Signalled when the ticker has something to do.
-    pub(super) tick: Condvar,
-    pub(super) commits: Mutex<CommitRequests>,
-    /// Signalled when the committer has something to do.
-    pub(super) commit: Condvar,
+    pub(super) files: FileQueue,
+    counters: Mutex<Counters>,
+    pub(super) ticks: TickSchedule,
+    pub(super) commits: CommitRequests,
+    pub(super) metrics: EngineMetrics,
+    startup: Startup,
+    watched_since: WatchedSince,
+    /// For the turns that are taken by the thread that receives the kernel's events.
+    pub(super) inline_scanners: Mutex<Scanners>,
+}
+
+/// What the engine measures of itself.
+#[derive(Default)]
+pub(super) struct EngineMetrics {
     pub(super) torn_scans: AtomicU64,
     pub(super) sweeps: AtomicU64,
     pub(super) turns: Durations,
-    pub(super) commit_times: Durations,
-    /// Why the state cannot be kept.
-    pub(super) state_trouble: Mutex<Option<String>>,
-    /// Whether all files that there were at the start have been added.
-    pub(super) is_discovered: AtomicBool,
-    /// Whether all of them have been read.
-    pub(super) was_read: AtomicBool,
+    pub(super) commits: Durations,
+    /// Why the state cannot be saved.
+    pub(super) state_error: Mutex<Option<String>>,
 }
 
+/// How far the first look at all files has come.
 #[derive(Default)]
-pub(super) struct TickRequests {
-    /// When something has to be done next, in milliseconds on the engine's time line.
-    pub(super) next: Option<Millis>,
-    pub(super) stop: bool,
+struct Startup {
+    /// All files that existed at the start have been added.
+    is_discovered: AtomicBool,
+    /// All of them have been read.
+    is_read: AtomicBool,
 }
 
-impl Shared {
-    pub(super) fn new(
-        settings: EngineSettings,
-        plan: &Arc<CompiledPlan>,
-        world: Dependencies,
-    ) -> (Shared, Option<Committer>) {
-        let Dependencies { filesystem, clock, store, courier } = world;
-        let is_kept = store.is_some();
-        let mut store = store;
-        let mut state =
-            store.as_mut().map_or_else(StoredState::default, |store| committer::load(&mut **store));
-        if let Some(courier) = &courier {
-            courier.restore(std::mem::take(&mut state.pending), state.firing.clone());
-        }
-        let mut registry = Scheduler::new(Arc::clone(plan), filesystem);
-        registry.restore(state.files, &state.marks);
-        let mut book = Counters::new(Arc::clone(plan), settings.report_interval_ms, is_kept, clock.clone());
-        book.restore_alerts(state.alerts, state.firing);
-        let shared = Shared {
-            settings,
-            clock,
-            registry: Mutex::new(registry),
-            watched_since: Mutex::default(),
-            scanners: Mutex::default(),
-            work: Condvar::new(),
-            idle: Condvar::new(),
-            book: Mutex::new(book),
-            ticks: Mutex::new(TickRequests { next: Some(Millis::MIN), stop: false }),
-            tick: Condvar::new(),
-            commits: Mutex::default(),
-            commit: Condvar::new(),
-            torn_scans: AtomicU64::new(0),
-            sweeps: AtomicU64::new(0),
-            turns: Durations::default(),
-            commit_times: Durations::default(),
-            state_trouble: Mutex::default(),
-            is_discovered: AtomicBool::new(false),
-            was_read: AtomicBool::new(false),
-        };
-        shared.note_watches(plan, state.watches);
-        (shared, store.map(|store| Committer::new(store, courier)))
-    }
+/// Since when each watch has had its paths, in nanoseconds since the epoch, if that was before the start.
+#[derive(Default)]
+struct WatchedSince(Mutex<Vec<WatchRecord>>);
 
-    /// Remembers since when the watches of `plan` have had their paths; `known` is what is known of that.
-    pub(super) fn note_watches(&self, plan: &CompiledPlan, known: Vec<WatchRecord>) {
-        let is_known = |name: &str, paths: &str| known.iter().any(|w| w.watch == name && w.paths == paths);
-        let fresh = plan.watches.iter().filter(|watch| !is_known(&watch.name, &watch.paths));
-        let fresh: Vec<_> = fresh
-            .map(|watch| WatchRecord {
-                watch: watch.name.clone(),
-                paths: watch.paths.clone(),
-                since_ns: self.clock.wall_ns(),
-            })
-            .collect();
-        if !fresh.is_empty() {
-            self.book().note_watches(fresh);
-            self.want_commit(false);
-        }
-        *lock(&self.watched_since) = known;
-    }
-
-    /// What a file that is there at the start, and of which nothing is remembered, has to do with the time before: if the
-    /// watch was kept then, the file came while no daemon ran. Whatever was there at the first start is remembered.
-    pub(super) fn came_meanwhile(&self, watch: usize) -> FileOrigin {
-        let registry = self.registry();
-        let since = self.watched_since_ns(registry.watch(watch));
-        since.map_or(FileOrigin::Existing, |since_ns| FileOrigin::CameMeanwhile { since_ns })
-    }
-
-    pub(super) fn watched_since_ns(&self, watch: &CompiledWatch) -> Option<i64> {
-        let known = lock(&self.watched_since);
+impl WatchedSince {
+    fn of(&self, watch: &CompiledWatch) -> Option<i64> {
+        let known = lock(&self.0);
         let is_it = |known: &&WatchRecord| known.watch == watch.name && known.paths == watch.paths;
         known.iter().find(is_it).map(|known| known.since_ns)
     }
 
-    /// Since when a watch has had its paths, on the engine's time line: at the latest now.
-    pub(super) fn watched_since_ms(&self, watch: &CompiledWatch) -> Millis {
-        let now = self.clock.now();
-        let since_ns = self.watched_since_ns(watch);
-        since_ns.map_or(now, |since_ns| (since_ns / 1_000_000 - self.clock.shift_ms()).min(now))
+    /// The watches of `plan` that are not known with their paths, as watched since `now_ns`.
+    fn fresh(&self, plan: &CompiledPlan, now_ns: i64) -> Vec<WatchRecord> {
+        let fresh = plan.watches.iter().filter(|watch| self.of(watch).is_none());
+        let record = |watch: &Arc<CompiledWatch>| WatchRecord {
+            watch: watch.name.clone(),
+            paths: watch.paths.clone(),
+            since_ns: now_ns,
+        };
+        fresh.map(record).collect()
+    }
+}
+
+impl Shared {
+    /// Shares over what `state` restores. With `is_kept`, changes are gathered for a store.
+    pub(super) fn new(
+        settings: EngineSettings,
+        plan: &Arc<CompiledPlan>,
+        (filesystem, clock): (Arc<dyn Filesystem>, EngineClock),
+        state: StoredState,
+        is_kept: bool,
+    ) -> Shared {
+        let mut scheduler = Scheduler::new(Arc::clone(plan), filesystem);
+        scheduler.restore(state.files, &state.marks);
+        let mut counters = Counters::new(plan, settings.report_interval_ms, is_kept, clock.clone());
+        counters.restore_alerts(state.alerts, state.firing);
+        let shared = Shared {
+            settings,
+            clock,
+            files: FileQueue::new(scheduler),
+            counters: Mutex::new(counters),
+            ticks: TickSchedule::new(),
+            commits: CommitRequests::default(),
+            metrics: EngineMetrics::default(),
+            startup: Startup::default(),
+            watched_since: WatchedSince(Mutex::new(state.watches)),
+            inline_scanners: Mutex::default(),
+        };
+        shared.note_watches(plan);
+        shared
     }
 
-    /// Tells the book once that all files which were there at the start have been read.
-    pub(super) fn note_if_all_is_read(&self, registry: &Scheduler) {
-        let is_first = self.is_discovered.load(Ordering::Relaxed)
-            && registry.is_idle()
-            && !self.was_read.swap(true, Ordering::Relaxed);
-        if is_first {
-            self.book().all_is_read();
-            self.wake_ticker(self.clock.now());
+    /// Remembers since when the watches of `plan` have had their paths.
+    pub(super) fn note_watches(&self, plan: &CompiledPlan) {
+        let fresh = self.watched_since.fresh(plan, self.clock.wall_ns());
+        if !fresh.is_empty() {
+            self.counters().note_watches(fresh);
+            self.commits.request(false);
         }
     }
 
-    /// A batch with everything that is to be remembered.
+    /// How a file that exists at the start, and of which nothing is remembered, relates to the time before: if the watch was kept
+    /// then, the file was created while no daemon ran. Whatever existed at the first start is remembered.
+    pub(super) fn came_meanwhile(&self, watch: &CompiledWatch) -> FileOrigin {
+        let since = self.watched_since.of(watch);
+        since.map_or(FileOrigin::Existing, |since_ns| FileOrigin::CameMeanwhile { since_ns })
+    }
+
+    /// Since when a watch has had its paths: at the latest now.
+    pub(super) fn watched_since(&self, watch: &CompiledWatch) -> EngineTime {
+        let now = self.clock.now();
+        let in_engine_time = |ns: i64| WallTime(ns / 1_000_000).to_engine(self.clock.shift());
+        self.watched_since.of(watch).map_or(now, |since_ns| in_engine_time(since_ns).min(now))
+    }
+
+    pub(super) fn note_discovered(&self) {
+        self.startup.is_discovered.store(true, Ordering::Relaxed);
+        self.note_if_all_is_read(&self.files.lock());
+    }
+
+    /// Tells the counters, once, that all files which existed at the start have been read.
+    pub(super) fn note_if_all_is_read(&self, scheduler: &Scheduler) {
+        let startup = &self.startup;
+        let is_first = !startup.is_read.load(Ordering::Relaxed)
+            && startup.is_discovered.load(Ordering::Relaxed)
+            && scheduler.is_idle()
+            && !startup.is_read.swap(true, Ordering::Relaxed);
+        if is_first {
+            self.counters().all_is_read();
+            self.ticks.wake_at(self.clock.now());
+        }
+    }
+
+    /// A batch with everything that is to be saved.
     pub(super) fn everything(&self) -> Batch {
-        let registry = self.held();
-        let tails = registry.records();
-        let mut book = self.book();
-        book.change_all(tails);
-        let batch = book.take_batch(self.clock.now());
-        drop(book);
-        self.release(registry);
+        let scheduler = self.files.hold();
+        let tails = scheduler.records();
+        let mut counters = self.counters();
+        counters.change_all(tails);
+        let batch = counters.take_batch(self.clock.now());
+        drop(counters);
+        self.files.release(scheduler);
         batch
     }
 
     /// Every path that is watched.
-    pub(super) fn watched(&self) -> HashSet<PathId> {
-        let registry = self.registry();
-        let id = |(_, slot): (FileKey, &FileEntry)| PathId {
-            watch: registry.watch(slot.watch()).name.clone(),
-            path: slot.path().to_owned(),
+    pub(super) fn watched(&self) -> HashSet<WatchedPath> {
+        let id = |(_, entry): (PathId, &FileEntry)| WatchedPath {
+            watch: entry.watch().name.clone(),
+            path: entry.path().to_owned(),
         };
-        registry.slots().map(id).collect()
+        self.files.lock().entries().map(id).collect()
     }
 
-    pub(super) fn files(&self) -> Vec<FileReport> {
-        let registry = self.registry();
-        let book = self.book();
-        let report = |(key, slot): (FileKey, &FileEntry)| FileReport {
-            key,
-            watch: registry.watch(slot.watch()).name.clone(),
-            path: slot.path().to_owned(),
-            figures: book.figures(key).unwrap_or_default(),
-            status: registry.status(key),
+    pub(super) fn file_reports(&self) -> Vec<FileReport> {
+        let scheduler = self.files.lock();
+        let counters = self.counters();
+        let report = |(id, entry): (PathId, &FileEntry)| FileReport {
+            key: id,
+            watch: entry.watch().name.clone(),
+            path: entry.path().to_owned(),
+            figures: counters.path_totals(id).unwrap_or_default(),
+            status: scheduler.status(id),
         };
-        registry.slots().map(report).collect()
+        scheduler.entries().map(report).collect()
     }
 
-    /// The registry, once no turn is running; none begins until it is released.
-    pub(super) fn held(&self) -> MutexGuard<'_, Scheduler> {
-        let mut registry = self.registry();
-        registry.hold(true);
-        self.idle.wait_while(registry, |registry| registry.is_busy()).unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn counters(&self) -> MutexGuard<'_, Counters> {
+        lock(&self.counters)
     }
 
-    pub(super) fn release(&self, mut registry: MutexGuard<'_, Scheduler>) {
-        registry.hold(false);
-        drop(registry);
-        self.work.notify_all();
-    }
-
-    pub(super) fn want_commit(&self, urgent: bool) {
-        let mut commits = lock(&self.commits);
-        let is_new = !commits.due || (urgent && !commits.urgent);
-        (commits.due, commits.urgent) = (true, commits.urgent | urgent);
-        if is_new {
-            self.commit.notify_all();
+    /// Has the ticker and the committer do what is due.
+    pub(super) fn schedule(&self, due: DueWork) {
+        if let Some(later) = due.later {
+            self.ticks.wake_at(later);
+        }
+        if due.commit {
+            self.commits.request(due.urgent);
         }
     }
-
-    pub(super) fn registry(&self) -> MutexGuard<'_, Scheduler> {
-        lock(&self.registry)
-    }
-
-    pub(super) fn book(&self) -> MutexGuard<'_, Counters> {
-        lock(&self.book)
-    }
-
-    pub(super) fn wake_ticker(&self, at: Millis) {
-        let mut ticks = lock(&self.ticks);
-        if ticks.next.is_none_or(|next| at < next) {
-            ticks.next = Some(at);
-            self.tick.notify_one();
-        }
-    }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,31 +1,33 @@
-//! Tells of stamps that cannot be right, once a minute at most.
+//! Reports timestamps that cannot be right, at most once a minute.
 
-use crate::detect::Millis;
-use crate::engine::alarms::CountedTurn;
+use std::path::Path;
+
 use crate::event::{HealthEvent, HealthKind};
+use crate::file::tally::Tally;
 use crate::fmt::display_path;
+use crate::units::EngineTime;
 
 /// See the [module](self).
 #[derive(Default)]
 pub(super) struct SuspectTimes {
     late: u64,
     future: u64,
-    told: Option<Millis>,
+    reported_at: Option<EngineTime>,
 }
 
-const INTERVAL_MS: Millis = 60_000;
+const INTERVAL_MS: i64 = 60_000;
 
 impl SuspectTimes {
-    /// Takes in what one turn counted.
-    pub(super) fn note(&mut self, counted: &CountedTurn<'_>, now: Millis) {
-        self.late += counted.tally.late;
-        self.future += counted.tally.future;
-        let is_quiet = self.told.is_none_or(|told| now - told >= INTERVAL_MS);
+    /// Notes what one turn of the file at `path` counted.
+    pub(super) fn note(&mut self, tally: &Tally, path: &Path, now: EngineTime) {
+        self.late += tally.late;
+        self.future += tally.future;
+        let is_quiet = self.reported_at.is_none_or(|at| now - at >= INTERVAL_MS);
         if self.late + self.future == 0 || !is_quiet {
             return;
         }
-        self.told = Some(now);
-        let path = display_path(counted.path);
+        self.reported_at = Some(now);
+        let path = display_path(path);
         if self.future > 0 {
             let message = format!(
                 "stamps are more than 5 minutes ahead of the clock, lately in {path}; such lines are taken to be written \

@@ -1,6 +1,6 @@
 //! How often a file is looked at although nobody gave a hint.
 
-use crate::engine::entry::FileKey;
+use crate::units::PathId;
 
 /// Which files a sweep looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,11 @@ impl Sweep {
     pub(super) const QUIET: u8 = 3;
 
     /// Each sweep that finds nothing doubles how long a file is left alone.
-    pub(super) fn is_for(self, key: FileKey, quiet_sweeps: u8) -> bool {
+    pub(super) fn is_for(self, key: PathId, quiet_sweeps: u8) -> bool {
         let Sweep::Lively(number) = self else { return true };
         let every =
             1_u64.checked_shl(quiet_sweeps.into()).map_or(Sweep::RARELY, |every| every.min(Sweep::RARELY));
-        (number + key).is_multiple_of(every)
+        (number + key.0).is_multiple_of(every)
     }
 }
 
@@ -34,11 +34,11 @@ mod tests {
     #[test]
     fn the_longer_a_file_is_quiet_the_rarer_it_is_looked_at_but_never_not_at_all() {
         for (quiet_sweeps, looks) in [(0, 60), (1, 30), (2, 15), (3, 10), (200, 10)] {
-            for key in 0..20 {
+            for key in (0..20).map(PathId) {
                 let found = (0..60).filter(|number| Sweep::Lively(*number).is_for(key, quiet_sweeps)).count();
                 assert_eq!(found, looks, "after {quiet_sweeps} quiet sweeps");
             }
         }
-        assert!((0..20).all(|key| Sweep::All.is_for(key, 200)));
+        assert!((0..20).all(|key| Sweep::All.is_for(PathId(key), 200)));
     }
 }

@@ -1,54 +1,60 @@
-//! The engine without threads: whoever holds it says when a turn is taken. For tests that decide the order of things.
+//! The engine without threads, for tests that decide the order of things: the caller says when a turn is taken.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::committer::Committer;
 use crate::engine::dependencies::Dependencies;
-use crate::engine::entry::FileKey;
 use crate::engine::plan::CompiledPlan;
+use crate::engine::scanners::Scanners;
 use crate::engine::settings::EngineSettings;
 use crate::engine::shared::Shared;
-use crate::engine::{EngineHandle, FileReport, worker};
+use crate::engine::{EngineHandle, FileReport, ticker, worker};
 use crate::file::tailer::FileOrigin;
-use crate::store::{PathId, StoreError};
+use crate::store::{StoreError, WatchedPath};
+use crate::units::PathId;
 
 /// An engine that does nothing by itself.
 pub struct TestEngine {
-    hints: EngineHandle,
+    handle: EngineHandle,
+    plan: Arc<CompiledPlan>,
     shared: Arc<Shared>,
     committer: Option<Committer>,
-    scanners: worker::Scanners,
+    scanners: Scanners,
 }
 
 impl TestEngine {
-    /// An engine over what the store of `world` remembers.
+    /// An engine over what the store of `dependencies` restores.
     #[must_use]
-    pub fn new(settings: EngineSettings, plan: &Arc<CompiledPlan>, world: Dependencies) -> TestEngine {
-        let (shared, committer) = Shared::new(settings, plan, world);
+    pub fn new(settings: EngineSettings, plan: &Arc<CompiledPlan>, dependencies: Dependencies) -> TestEngine {
+        let (shared, committer) = dependencies.share(settings, plan);
         let shared = Arc::new(shared);
-        let hints = EngineHandle(Arc::clone(&shared));
-        TestEngine { hints, shared, committer, scanners: worker::Scanners::default() }
+        let handle = EngineHandle(Arc::clone(&shared));
+        TestEngine { handle, plan: Arc::clone(plan), shared, committer, scanners: Scanners::default() }
     }
 
-    /// Adds a path that was found.
-    pub fn add(&mut self, watch: usize, path: &Path, origin: FileOrigin) -> FileKey {
-        self.hints.add(watch, &Arc::from(path), origin)
+    /// Adds a path that was found for the watch at this index of the plan.
+    ///
+    /// # Panics
+    /// If the plan has no such watch.
+    pub fn add(&mut self, watch: usize, path: &Path, origin: FileOrigin) -> PathId {
+        let added = self.handle.add(&self.plan.watches[watch].name, &Arc::from(path), origin);
+        added.unwrap_or_else(|| unreachable!("the watch was just looked up"))
     }
 
-    /// Takes up the remembered paths that were not found, if they are `wanted` still.
+    /// Adds the remembered paths that were not found, if they are still `wanted`.
     pub fn adopt(&mut self, wanted: impl Fn(&str, &Path) -> bool) {
-        self.hints.adopt(|id: &PathId| wanted(&id.watch, &id.path));
+        self.handle.adopt(|id: &WatchedPath| wanted(&id.watch, &id.path));
     }
 
-    /// Says that the kernel told of a change of these files, and whether it had nothing else to tell.
-    pub fn heard(&mut self, keys: &[FileKey], is_alone: bool) {
-        self.hints.heard_by(keys, is_alone.then_some(&mut self.scanners));
+    /// The kernel reported a change of these files, and whether it had nothing else to report.
+    pub fn heard(&mut self, paths: &[PathId], is_alone: bool) {
+        self.handle.heard_by(paths, is_alone.then_some(&mut self.scanners));
     }
 
     /// Looks at the stat of every file.
     pub fn sweep(&mut self) {
-        self.hints.sweep(true);
+        self.handle.sweep(true);
     }
 
     /// Takes one turn. False if there is none to take.
@@ -58,32 +64,32 @@ impl TestEngine {
 
     /// Does what is due by time.
     pub fn tick(&mut self) {
-        let _ = self.shared.tick_once();
+        ticker::tick(&self.shared);
     }
 
     /// Commits what has changed.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store returns.
     pub fn commit(&mut self) -> Result<(), StoreError> {
         self.committer.as_mut().map_or(Ok(()), |committer| committer.commit(&self.shared))
     }
 
-    /// How things stand.
+    /// The state of every file.
     #[must_use]
     pub fn files(&self) -> Vec<FileReport> {
-        self.shared.files()
+        self.shared.file_reports()
     }
 
-    /// The scanners, to be handed to the next stepper over the same plan: they take long to make.
+    /// The scanners, for the next engine over the same plan: they take long to build.
     #[must_use]
-    pub fn into_scanners(self) -> worker::Scanners {
+    pub fn into_scanners(self) -> Scanners {
         self.scanners
     }
 
-    /// Works with scanners of another stepper over the same plan.
+    /// Works with the scanners of another engine over the same plan.
     #[must_use]
-    pub fn with_scanners(mut self, scanners: worker::Scanners) -> TestEngine {
+    pub fn with_scanners(mut self, scanners: Scanners) -> TestEngine {
         self.scanners = scanners;
         self
     }

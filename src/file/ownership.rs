@@ -16,6 +16,7 @@ use lru::LruCache;
 use crate::file::identity::{Anchor, Fingerprint, Identity};
 use crate::file::rotation::names;
 use crate::scan::cursor::LineCursor;
+use crate::units::PathId;
 
 /// How far a file was read, and how to recognise it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,15 +29,12 @@ pub struct ReadPosition {
     pub anchor: Anchor,
 }
 
-/// Who reads files, by a number that each [`Tailer`](crate::file::tailer::Tail) has.
-pub type Owner = u64;
-
 /// How many marks are kept. The oldest is forgotten first.
 pub const MARKS_MAX: usize = 16_384;
 
 #[derive(Debug)]
 struct OwnershipTable {
-    owned: HashMap<Identity, Owner>,
+    owned: HashMap<Identity, PathId>,
     marks: LruCache<Identity, ReadPosition>,
     paths: HashMap<Arc<Path>, BasePath>,
 }
@@ -45,7 +43,7 @@ struct OwnershipTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BasePath {
     /// Who reads it.
-    pub owner: Owner,
+    pub owner: PathId,
     /// How many turns of it have begun.
     pub begun: u64,
     /// How many turns of it have ended.
@@ -74,12 +72,12 @@ pub enum Claim {
     /// It is ours, and was read up to the mark before.
     Resume(ReadPosition),
     /// Another path reads it: the one with this number.
-    Taken(Owner),
+    Taken(PathId),
 }
 
 impl Ownership {
     /// Claims `identity` for `owner`.
-    pub fn claim(&self, identity: Identity, owner: Owner) -> Claim {
+    pub fn claim(&self, identity: Identity, owner: PathId) -> Claim {
         let mut table = self.table();
         let reader = *table.owned.entry(identity).or_insert(owner);
         if reader != owner {
@@ -92,7 +90,7 @@ impl Ownership {
     }
 
     /// Claims `identity` for `owner`, who knows by itself how far it was read. False if another path reads it.
-    pub fn reserve(&self, identity: Identity, owner: Owner) -> bool {
+    pub fn reserve(&self, identity: Identity, owner: PathId) -> bool {
         let mut table = self.table();
         let is_ours = *table.owned.entry(identity).or_insert(owner) == owner;
         if is_ours {
@@ -110,13 +108,13 @@ impl Ownership {
 
     /// Whether `owner` reads the file.
     #[must_use]
-    pub fn is_read_by(&self, identity: Identity, owner: Owner) -> bool {
+    pub fn is_read_by(&self, identity: Identity, owner: PathId) -> bool {
         self.table().owned.get(&identity) == Some(&owner)
     }
 
     /// Whether a path other than `owner`'s reads the file.
     #[must_use]
-    pub fn is_read_by_another(&self, identity: Identity, owner: Owner) -> bool {
+    pub fn is_read_by_another(&self, identity: Identity, owner: PathId) -> bool {
         self.table().owned.get(&identity).is_some_and(|reader| *reader != owner)
     }
 
@@ -131,7 +129,7 @@ impl Ownership {
     }
 
     /// Says that `owner` reads `path`.
-    pub fn enroll(&self, path: &Arc<Path>, owner: Owner) {
+    pub fn enroll(&self, path: &Arc<Path>, owner: PathId) {
         self.table().paths.entry(Arc::clone(path)).or_insert(BasePath {
             owner,
             begun: 0,
@@ -142,7 +140,7 @@ impl Ownership {
 
     /// Who reads `path`.
     #[must_use]
-    pub fn reader_of(&self, path: &Path) -> Option<Owner> {
+    pub fn reader_of(&self, path: &Path) -> Option<PathId> {
         self.table().paths.get(path).map(|base| base.owner)
     }
 
@@ -210,21 +208,21 @@ mod tests {
             head: Fingerprint::default(),
             anchor: Anchor::default(),
         };
-        assert_eq!(claims.claim(id(1), 1), Claim::Fresh);
-        assert_eq!(claims.claim(id(1), 2), Claim::Taken(1));
+        assert_eq!(claims.claim(id(1), PathId(1)), Claim::Fresh);
+        assert_eq!(claims.claim(id(1), PathId(2)), Claim::Taken(PathId(1)));
         claims.release(id(1), mark);
         assert!(claims.knows(id(1)));
-        assert_eq!(claims.claim(id(1), 2), Claim::Resume(mark));
-        assert_eq!(claims.claim(id(1), 1), Claim::Taken(2));
-        assert!(!claims.reserve(id(1), 1) && claims.reserve(id(1), 2));
+        assert_eq!(claims.claim(id(1), PathId(2)), Claim::Resume(mark));
+        assert_eq!(claims.claim(id(1), PathId(1)), Claim::Taken(PathId(2)));
+        assert!(!claims.reserve(id(1), PathId(1)) && claims.reserve(id(1), PathId(2)));
     }
 
     #[test]
     fn a_rotated_name_finds_the_path_that_it_comes_from() {
         let claims = Ownership::default();
         let base = |path: &str| claims.base_of(Path::new(path)).map(|(path, base)| (path, base.owner));
-        claims.enroll(&Arc::from(Path::new("/logs/app.log")), 7);
-        let app = Some((PathBuf::from("/logs/app.log"), 7));
+        claims.enroll(&Arc::from(Path::new("/logs/app.log")), PathId(7));
+        let app = Some((PathBuf::from("/logs/app.log"), PathId(7)));
         for path in ["/logs/app.log.1", "/logs/app.log-20261122.gz", "/logs/old/app.log.3"] {
             assert_eq!(base(path), app, "{path}");
         }

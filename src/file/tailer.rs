@@ -20,7 +20,7 @@ use crate::file::checkpoint::{FileCheckpoint, TailCheckpoint};
 use crate::file::identity::Identity;
 use crate::file::line_counter::LineCounter;
 use crate::file::line_time::{LineTimer, TimestampState};
-use crate::file::ownership::{Owner, Ownership, ReadPosition};
+use crate::file::ownership::{Ownership, ReadPosition};
 use crate::file::reader::{FileReader, ReadProgress, STAMP_LAG_NS};
 use crate::file::settings::FileSettings;
 pub use crate::file::turn::{
@@ -29,6 +29,7 @@ pub use crate::file::turn::{
 use crate::file::vfs::Filesystem;
 use crate::scan::scanner::Scanner;
 use crate::sys::open::{OpenError, Stat, classify as classify_error};
+use crate::units::PathId;
 
 use rotated::{DrainingFile, MissingFile};
 
@@ -78,7 +79,7 @@ pub struct WatchContext {
 
 /// A pathname, read as one perpetual stream.
 pub struct Tailer {
-    id: Owner,
+    id: PathId,
     path: Arc<Path>,
     common: Arc<WatchContext>,
     origin: FileOrigin,
@@ -116,7 +117,7 @@ impl Tailer {
     /// A tail of `path`, which reads nothing before its first turn. `id` is its number among the claims.
     #[must_use]
     pub fn new(
-        id: Owner,
+        id: PathId,
         path: impl Into<Arc<Path>>,
         common: Arc<WatchContext>,
         origin: FileOrigin,

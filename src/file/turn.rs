@@ -7,10 +7,11 @@ use std::sync::Arc;
 use crate::file::change::ChangeReason;
 use crate::file::checkpoint::{FileCheckpoint, TailCheckpoint};
 use crate::file::identity::Identity;
-use crate::file::ownership::{Owner, ReadPosition};
+use crate::file::ownership::ReadPosition;
 use crate::file::tally::Tally;
 use crate::file::vfs::Filesystem;
 use crate::scan::timestamp::TimeSettings;
+use crate::units::PathId;
 
 /// Whether a file was there when the daemon started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +126,7 @@ pub struct Turn {
     /// Whether former files of the path are still being read.
     pub draining: bool,
     /// The number of the tail that reads the file at this path, if that is another one.
-    pub read_by: Option<Owner>,
+    pub read_by: Option<PathId>,
     /// Files that nobody reads any longer. To be released once what was found in them is accounted for.
     pub released: Vec<(Identity, ReadPosition)>,
     /// What is to be remembered, if it is not what was remembered before.

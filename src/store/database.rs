@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use super::read::{self, Loaded};
 use super::schema::{MIGRATIONS, Was, migrate};
 use super::sql_types::Bits;
-use super::{Batch, Limits, PathId, StoreError, prune, write};
+use super::{Batch, Limits, StoreError, WatchedPath, prune, write};
 use crate::detect::Millis;
 
 /// Name of the database in the state folder. SQLite keeps `-wal` and `-shm` beside it.
@@ -113,7 +113,7 @@ impl Database {
     /// See [`prune::unwatched`].
     pub(super) fn prune(
         &mut self,
-        watched: &HashSet<PathId>,
+        watched: &HashSet<WatchedPath>,
         now_ms: Millis,
         limits: &Limits,
     ) -> Result<(), Fault> {

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{
-    AlertRecord, Batch, CheckpointStore, FileRecord, Limits, PathId, RuleTotal, StoreError, StoredState,
-};
+use super::{Batch, CheckpointStore, FileRecord, Limits, RuleTotal, StoreError, StoredState, WatchedPath};
 use super::{TransitionRecord, WatchRecord};
+use crate::alert::manager::SavedAlert;
 use crate::detect::Millis;
 
 /// What is in a [`MemoryStore`].
@@ -16,10 +15,10 @@ pub struct Memory {
     /// What `load` gives.
     pub state: StoredState,
     /// Matching lines by minute, path and rule. Nothing is pruned from it.
-    pub minutes: BTreeMap<(i64, PathId, String), u64>,
+    pub minutes: BTreeMap<(i64, WatchedPath, String), u64>,
     /// The transitions, in order.
     pub outbox: Vec<TransitionRecord>,
-    unwatched_since: HashMap<PathId, Millis>,
+    unwatched_since: HashMap<WatchedPath, Millis>,
     is_lost: bool,
 }
 
@@ -70,7 +69,7 @@ impl CheckpointStore for MemoryStore {
         Ok(())
     }
 
-    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<WatchedPath>, now_ms: Millis) -> Result<(), StoreError> {
         self.locked().prune(watched, now_ms, Millis::from(self.limits.unwatched_days) * 86_400_000);
         Ok(())
     }
@@ -95,7 +94,7 @@ impl Memory {
         drop_oldest(&mut state.marks, limits.marks_max);
         state.alerts.retain(|alert| !batch.ended_alerts.contains(&alert.id));
         for alert in &batch.alerts {
-            put(&mut state.alerts, alert.clone(), |alert: &AlertRecord| alert.id.clone());
+            put(&mut state.alerts, alert.clone(), |alert: &SavedAlert| alert.id.clone());
         }
         for watch in &batch.watches {
             put(&mut state.watches, watch.clone(), |watch: &WatchRecord| {
@@ -130,7 +129,7 @@ impl Memory {
         state.firing = firing.map(|(_, t)| t.clone()).collect();
     }
 
-    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis, longest_ms: Millis) {
+    fn prune(&mut self, watched: &HashSet<WatchedPath>, now_ms: Millis, longest_ms: Millis) {
         let Memory { state, unwatched_since, .. } = self;
         let mut gone = HashSet::new();
         for id in state.files.iter().map(|file| &file.id) {
@@ -146,8 +145,8 @@ impl Memory {
         }
         unwatched_since.retain(|id, _| !gone.contains(id));
         state.files.retain(|file| !gone.contains(&file.id));
-        let is_gone = |alert: &AlertRecord| {
-            let of = alert.id.path.clone().map(|path| PathId { watch: alert.id.watch.clone(), path });
+        let is_gone = |alert: &SavedAlert| {
+            let of = alert.id.path.clone().map(|path| WatchedPath { watch: alert.id.watch.clone(), path });
             of.is_some_and(|id| gone.contains(&id))
         };
         state.alerts.retain(|alert| !is_gone(alert));
@@ -226,7 +225,7 @@ impl<S: CheckpointStore> CheckpointStore for FailingStore<S> {
         self.call(|inner| inner.commit(batch))
     }
 
-    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<WatchedPath>, now_ms: Millis) -> Result<(), StoreError> {
         self.inner.prune(watched, now_ms)
     }
 

@@ -20,7 +20,7 @@ mod write;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::alert::instance::AlertInstance;
+use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::detect::Millis;
 use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
@@ -51,7 +51,7 @@ pub trait CheckpointStore: Send {
     ///
     /// # Errors
     /// See [`StoreError`]. The next call does what this one did not.
-    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<WatchedPath>, now_ms: Millis) -> Result<(), StoreError> {
         let _ = (watched, now_ms);
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Default for Limits {
 
 /// A watched path: the name of its watch, and the path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PathId {
+pub struct WatchedPath {
     /// Name of the watch.
     pub watch: String,
     /// The path.
@@ -122,7 +122,7 @@ pub struct PathId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRecord {
     /// Which path.
-    pub id: PathId,
+    pub id: WatchedPath,
     /// Where reading stands.
     pub tail: TailCheckpoint,
     /// Matching lines so far, one entry per rule. Loaded in the order of names, each once.
@@ -144,35 +144,13 @@ pub struct RuleTotal {
     pub reported: u64,
 }
 
-/// Which alert: its name, its watch, and its path if it is by path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AlertId {
-    /// Name of the alert.
-    pub alert: String,
-    /// Name of the watch.
-    pub watch: String,
-    /// The path, for an alert by path.
-    pub path: Option<PathBuf>,
-}
-
-/// Where an alert stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AlertRecord {
-    /// Which alert.
-    pub id: AlertId,
-    /// Its counts, and whether it is pending, firing or cooling down.
-    pub alarm: AlertInstance,
-    /// The newest matching lines, oldest first.
-    pub samples: Vec<String>,
-}
-
 /// Matching lines of one path and rule within one minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MinuteCount {
     /// The minute, in minutes since the epoch.
     pub minute: i64,
     /// Which path.
-    pub file: PathId,
+    pub file: WatchedPath,
     /// Name of the rule.
     pub rule: String,
     /// Matching lines to add.
@@ -231,13 +209,13 @@ pub struct Batch {
     /// Files that changed: these records replace the former ones.
     pub files: Vec<FileRecord>,
     /// Files that are gone for good.
-    pub forgotten: Vec<PathId>,
+    pub forgotten: Vec<WatchedPath>,
     /// Files that nobody reads any longer, and how far they were read: replace the former ones.
     pub marks: Vec<PositionRecord>,
     /// Alerts that changed: these records replace the former ones.
-    pub alerts: Vec<AlertRecord>,
+    pub alerts: Vec<SavedAlert>,
     /// Alerts of which nothing is left to remember.
-    pub ended_alerts: Vec<AlertId>,
+    pub ended_alerts: Vec<AlertSeriesId>,
     /// Counts to add to the history.
     pub minutes: Vec<MinuteCount>,
     /// Alerts that fired or resolved, in order: to be appended to the outbox.
@@ -260,11 +238,11 @@ impl Batch {
     /// This batch and then a `newer` one, as one.
     #[must_use]
     pub fn followed_by(mut self, newer: Batch) -> Batch {
-        let files: HashSet<&PathId> =
+        let files: HashSet<&WatchedPath> =
             newer.files.iter().map(|file| &file.id).chain(&newer.forgotten).collect();
         self.files.retain(|file| !files.contains(&file.id));
         self.forgotten.retain(|id| !files.contains(id));
-        let alerts: HashSet<&AlertId> =
+        let alerts: HashSet<&AlertSeriesId> =
             newer.alerts.iter().map(|alert| &alert.id).chain(&newer.ended_alerts).collect();
         self.alerts.retain(|alert| !alerts.contains(&alert.id));
         self.ended_alerts.retain(|id| !alerts.contains(id));
@@ -306,7 +284,7 @@ pub struct StoredState {
     /// Files that nobody reads any longer, and how far they were read, oldest first.
     pub marks: Vec<PositionRecord>,
     /// Alerts.
-    pub alerts: Vec<AlertRecord>,
+    pub alerts: Vec<SavedAlert>,
     /// Watches.
     pub watches: Vec<WatchRecord>,
     /// What outputs are still to be told of, by the name of the output, in order.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 
 use super::sql_types::{self, SqlPath};
-use super::{Batch, Limits, PathId, write};
+use super::{Batch, Limits, WatchedPath, write};
 use crate::detect::Millis;
 
 const DAY_MS: Millis = 86_400_000;
@@ -59,17 +59,20 @@ fn prune_history(connection: &Connection, before: i64, rows_max: u64) -> rusqlit
 /// be quiet for years, and the daemon may be down for months.
 pub(super) fn unwatched(
     connection: &Connection,
-    watched: &HashSet<PathId>,
+    watched: &HashSet<WatchedPath>,
     now_ms: Millis,
     limits: &Limits,
 ) -> rusqlite::Result<()> {
-    let is_as_noted = |file: &rusqlite::Result<(PathId, Option<Millis>)>| {
+    let is_as_noted = |file: &rusqlite::Result<(WatchedPath, Option<Millis>)>| {
         file.as_ref().is_ok_and(|(id, since)| since.is_none() && watched.contains(id))
     };
-    let strange: Vec<(PathId, Option<Millis>)> = connection
+    let strange: Vec<(WatchedPath, Option<Millis>)> = connection
         .prepare("SELECT watch, path, unwatched_since_ms FROM files")?
         .query_map([], |row| {
-            Ok((PathId { watch: row.get(0)?, path: sql_types::path(row)? }, row.get("unwatched_since_ms")?))
+            Ok((
+                WatchedPath { watch: row.get(0)?, path: sql_types::path(row)? },
+                row.get("unwatched_since_ms")?,
+            ))
         })?
         .filter(|file| !is_as_noted(file))
         .collect::<rusqlite::Result<_>>()?;
@@ -91,7 +94,7 @@ pub(super) fn unwatched(
     Ok(())
 }
 
-fn note(connection: &Connection, id: &PathId, since: Option<Millis>) -> rusqlite::Result<()> {
+fn note(connection: &Connection, id: &WatchedPath, since: Option<Millis>) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE files SET unwatched_since_ms = ?3 WHERE watch = ?1 AND path = ?2")?
         .execute(params![id.watch, SqlPath(&id.path), since])?;

@@ -6,10 +6,8 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use super::sql_types;
-use super::{
-    AlertId, AlertRecord, FileRecord, PathId, PositionRecord, RuleTotal, StoredState, TransitionRecord,
-    WatchRecord,
-};
+use super::{FileRecord, PositionRecord, RuleTotal, StoredState, TransitionRecord, WatchRecord, WatchedPath};
+use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
 
@@ -17,7 +15,7 @@ use crate::file::checkpoint::TailCheckpoint;
 pub(super) struct Loaded {
     pub(super) state: StoredState,
     /// Alerts whose state cannot be understood, and why.
-    pub(super) dropped: Vec<(AlertId, String)>,
+    pub(super) dropped: Vec<(AlertSeriesId, String)>,
 }
 
 /// Reads everything.
@@ -68,12 +66,12 @@ fn query<T>(
     connection.prepare(sql)?.query_map([], read)?.collect()
 }
 
-fn file_id(row: &Row<'_>) -> rusqlite::Result<PathId> {
-    Ok(PathId { watch: row.get("watch")?, path: sql_types::path(row)? })
+fn file_id(row: &Row<'_>) -> rusqlite::Result<WatchedPath> {
+    Ok(WatchedPath { watch: row.get("watch")?, path: sql_types::path(row)? })
 }
 
 fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
-    let mut files: HashMap<PathId, FileRecord> = HashMap::new();
+    let mut files: HashMap<WatchedPath, FileRecord> = HashMap::new();
     for file in query(connection, "SELECT * FROM files", file)? {
         files.insert(file.id.clone(), file);
     }
@@ -138,11 +136,12 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<AlertEvent> {
 
 /// An alert, or which one it would be and why it is of no use. One that begins afresh does less harm than a database
 /// that is given up.
-fn alert(row: &Row<'_>) -> rusqlite::Result<Result<AlertRecord, (AlertId, String)>> {
+fn alert(row: &Row<'_>) -> rusqlite::Result<Result<SavedAlert, (AlertSeriesId, String)>> {
     let path = row.get::<_, Option<sql_types::OwnedPath>>("path")?.map(|path| path.0);
-    let id = AlertId { alert: row.get("alert")?, watch: row.get("watch")?, path };
-    let parsed =
-        (|| Ok(AlertRecord { id: id.clone(), alarm: json(row, "alarm")?, samples: json(row, "samples")? }))();
+    let id = AlertSeriesId { alert: row.get("alert")?, watch: row.get("watch")?, path };
+    let parsed = (|| {
+        Ok(SavedAlert { id: id.clone(), instance: json(row, "alarm")?, samples: json(row, "samples")? })
+    })();
     Ok(parsed.map_err(|why| (id, why)))
 }
 

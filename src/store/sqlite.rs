@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::database::{Damage, Database, Fault, NAME, io_trouble};
 use super::lock::{Lock, LockError};
 use super::recover;
-use super::{Batch, CheckpointStore, Limits, PathId, StoreError, StoredState};
+use super::{Batch, CheckpointStore, Limits, StoreError, StoredState, WatchedPath};
 use crate::detect::Millis;
 
 /// Whether the database holds what the owner of the store believes it to hold.
@@ -230,7 +230,7 @@ impl CheckpointStore for SqliteStore {
         outcome
     }
 
-    fn prune(&mut self, watched: &HashSet<PathId>, now_ms: Millis) -> Result<(), StoreError> {
+    fn prune(&mut self, watched: &HashSet<WatchedPath>, now_ms: Millis) -> Result<(), StoreError> {
         // That all was lost is for the next commit to say: nothing is to be pruned then.
         match self.with_database(|database, limits| database.prune(watched, now_ms, limits)) {
             Err(StoreError::BegunAnew { .. }) => Ok(()),

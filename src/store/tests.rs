@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::memory::{FailingStore, Failure, MemoryStore};
 use super::sqlite::SqliteStore;
 use super::*;
+use crate::alert::instance::AlertInstance;
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::condition::Condition;
 use crate::event::{AlertEvent, AlertState, Severity};
@@ -29,8 +30,8 @@ fn open(folder: &Path) -> SqliteStore {
     store
 }
 
-fn file_id(path: &[u8]) -> PathId {
-    PathId { watch: "w".into(), path: OsStr::from_bytes(path).into() }
+fn file_id(path: &[u8]) -> WatchedPath {
+    WatchedPath { watch: "w".into(), path: OsStr::from_bytes(path).into() }
 }
 
 fn place(n: u64) -> FileCheckpoint {
@@ -72,7 +73,7 @@ fn file(path: &[u8], n: u64) -> FileRecord {
     FileRecord { id: file_id(path), tail, totals, bytes_read: n, bytes_missed: n / 2 }
 }
 
-fn alert(name: &str, path: Option<&[u8]>, n: u64) -> AlertRecord {
+fn alert(name: &str, path: Option<&[u8]>, n: u64) -> SavedAlert {
     let spec = AlertSpec {
         name: name.into(),
         rule: "a".into(),
@@ -88,8 +89,8 @@ fn alert(name: &str, path: Option<&[u8]>, n: u64) -> AlertRecord {
     let mut alarm = AlertInstance::new(&spec, None);
     alarm.add(&spec, 1_000, n.min(1 << 60), 0, &mut |_| {});
     let path = path.map(|path| OsStr::from_bytes(path).into());
-    let id = AlertId { alert: name.into(), watch: "w".into(), path };
-    AlertRecord { id, alarm, samples: vec![format!("line {n} \"'\0")] }
+    let id = AlertSeriesId { alert: name.into(), watch: "w".into(), path };
+    SavedAlert { id, instance: alarm, samples: vec![format!("line {n} \"'\0")] }
 }
 
 fn transition(n: i64) -> TransitionRecord {
@@ -355,7 +356,7 @@ fn files_that_are_not_watched_for_long_are_forgotten() {
     for store in &mut stores {
         store.commit(&full()).unwrap();
         let watched = HashSet::from([file_id(b"/not utf-8 \xff\xfe")]);
-        let mut left = |watched: &HashSet<PathId>, days: i64| {
+        let mut left = |watched: &HashSet<WatchedPath>, days: i64| {
             store.prune(watched, days * DAY).unwrap();
             let state = store.load().unwrap();
             (state.files.len(), state.alerts.len())

@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::sql_types::{Bits, SqlPath};
 use super::{
-    AlertId, AlertRecord, Batch, Delivered, FileRecord, MinuteCount, PathId, PositionRecord, RuleTotal,
-    TransitionRecord, WatchRecord,
+    Batch, Delivered, FileRecord, MinuteCount, PositionRecord, RuleTotal, TransitionRecord, WatchRecord,
+    WatchedPath,
 };
+use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::detect::Millis;
 use crate::file::checkpoint::FileCheckpoint;
 
@@ -46,7 +47,7 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
 }
 
 /// Removes a file and what belongs to it. Its history stays.
-pub(super) fn forget_file(connection: &Connection, id: &PathId) -> rusqlite::Result<()> {
+pub(super) fn forget_file(connection: &Connection, id: &WatchedPath) -> rusqlite::Result<()> {
     let key = params![id.watch, SqlPath(&id.path)];
     connection.prepare_cached("DELETE FROM files WHERE watch = ?1 AND path = ?2")?.execute(key)?;
     connection.prepare_cached("DELETE FROM places WHERE watch = ?1 AND path = ?2")?.execute(key)?;
@@ -99,7 +100,7 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
 
 fn put_place(
     connection: &Connection,
-    id: &PathId,
+    id: &WatchedPath,
     role: &str,
     position: usize,
     place: &FileCheckpoint,
@@ -160,7 +161,7 @@ fn put_mark(connection: &Connection, record: &PositionRecord) -> rusqlite::Resul
 }
 
 /// `IS` because the path may be NULL, which equals nothing.
-fn end_alert(connection: &Connection, id: &AlertId) -> rusqlite::Result<()> {
+fn end_alert(connection: &Connection, id: &AlertSeriesId) -> rusqlite::Result<()> {
     let path = id.path.as_deref().map(SqlPath);
     connection
         .prepare_cached("DELETE FROM alerts WHERE alert = ?1 AND watch = ?2 AND path IS ?3")?
@@ -168,9 +169,9 @@ fn end_alert(connection: &Connection, id: &AlertId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn put_alert(connection: &Connection, record: &AlertRecord, at_ms: Millis) -> rusqlite::Result<()> {
+fn put_alert(connection: &Connection, record: &SavedAlert, at_ms: Millis) -> rusqlite::Result<()> {
     end_alert(connection, &record.id)?;
-    let lifecycle = record.alarm.lifecycle();
+    let lifecycle = record.instance.lifecycle();
     let state = if lifecycle.is_firing() {
         "firing"
     } else if !lifecycle.is_inactive() {
@@ -191,9 +192,9 @@ fn put_alert(connection: &Connection, record: &AlertRecord, at_ms: Millis) -> ru
             record.id.path.as_deref().map(SqlPath),
             state,
             lifecycle.since(),
-            Bits(record.alarm.gauge().count()),
+            Bits(record.instance.gauge().count()),
             at_ms,
-            json(&record.alarm)?,
+            json(&record.instance)?,
             json(&record.samples)?,
         ])?;
     Ok(())

@@ -9,15 +9,18 @@ use rustix::fs::{Access, AtFlags, CWD, FileType, StatxFlags, access, statx};
 use rustix::io::Errno;
 use smallvec::SmallVec;
 
+use crate::units::PathId;
 use crate::watch::discovery::{DEPTH_MAX, Visitor};
 use crate::watch::incidents::{IncidentKey, Incidents};
 use crate::watch::inotify::{EventListener, Inbox, Nap, Routes};
 use crate::watch::links::{hops, links_above};
 use crate::watch::sweep::IsRemote;
-use crate::watch::{HintSink, Incident, Key};
+use crate::watch::{HintSink, Incident};
 
 /// Watches, and the files and links that their events are routed to.
 pub(super) struct DirectoryWatches {
+    /// Names of the watches.
+    names: Vec<String>,
     pub(super) sink: Arc<dyn HintSink>,
     inbox: Arc<Inbox>,
     routes: Arc<Routes>,
@@ -46,14 +49,20 @@ pub(super) struct DirectoryWatches {
 
 pub(super) struct FoundPath {
     watch: usize,
-    pub(super) key: Key,
+    pub(super) key: PathId,
     /// The names that events about it come by.
     pub(super) names: SmallVec<[Arc<Path>; 1]>,
 }
 
 impl DirectoryWatches {
-    pub(super) fn new(sink: Arc<dyn HintSink>, inbox: Arc<Inbox>, is_remote: IsRemote) -> DirectoryWatches {
+    pub(super) fn new(
+        names: Vec<String>,
+        sink: Arc<dyn HintSink>,
+        inbox: Arc<Inbox>,
+        is_remote: IsRemote,
+    ) -> DirectoryWatches {
         DirectoryWatches {
+            names,
             sink,
             inbox,
             routes: Arc::default(),
@@ -117,7 +126,7 @@ impl DirectoryWatches {
 
     /// Has the sink look at files, at all of them if `everything` is in doubt, and drops those that it knows no longer.
     pub(super) fn forget(&mut self, everything: bool) {
-        let gone: HashSet<Key> = self.sink.sweep(everything).into_iter().collect();
+        let gone: HashSet<PathId> = self.sink.sweep(everything).into_iter().collect();
         if gone.is_empty() {
             return;
         }
@@ -276,7 +285,7 @@ impl DirectoryWatches {
     }
 
     fn route(&mut self, path: &Path, at: usize, linked: bool) {
-        let now = self.names(path, linked);
+        let now = self.event_names(path, linked);
         let Some(shared) = self.files.get_key_value(path).map(|(path, _)| Arc::clone(path)) else { return };
         let Some(file) = self.files.get_mut(path).and_then(|files| files.get_mut(at)) else { return };
         if file.names.iter().map(|name| &**name).eq(&now) {
@@ -306,7 +315,7 @@ impl DirectoryWatches {
     }
 
     /// The names by which events about the file at `path` come.
-    fn names(&self, path: &Path, linked: bool) -> Vec<PathBuf> {
+    fn event_names(&self, path: &Path, linked: bool) -> Vec<PathBuf> {
         match self.straight(path) {
             Some(name) if !linked => vec![name],
             // Its directory may be gone at the moment, and come back.
@@ -349,7 +358,7 @@ impl Visitor for DirectoryWatches {
             return self.route(path, at, linked);
         }
         let shared = Arc::from(path);
-        let Some(key) = self.sink.found(watch, &shared, self.existing) else { return };
+        let Some(key) = self.sink.found(&self.names[watch], &shared, self.existing) else { return };
         let files = self.files.entry(shared).or_default();
         files.push(FoundPath { watch, key, names: SmallVec::new() });
         let at = files.len() - 1;

@@ -53,6 +53,8 @@ pub(super) trait Visitor {
 /// Which files and directories the watches mean.
 #[derive(Debug)]
 pub struct Discovery {
+    /// Names of the watches; everything else is by their index.
+    names: Vec<String>,
     patterns: Arc<Vec<Pattern>>,
     exclusions: Vec<Exclusions>,
     directories: HashMap<PathBuf, Directory>,
@@ -75,6 +77,7 @@ impl Discovery {
             }
         }
         Ok(Discovery {
+            names: specs.iter().map(|spec| spec.name.clone()).collect(),
             patterns: Arc::new(patterns),
             exclusions: specs.iter().map(Exclusions::new).collect::<Result<_, _>>()?,
             directories: HashMap::new(),
@@ -83,9 +86,10 @@ impl Discovery {
         })
     }
 
-    /// Whether watch number `watch` means a file at `path`, whatever is there now.
+    /// Whether the watch `name` means a file at `path`, whatever is there now.
     #[must_use]
-    pub fn means(&self, watch: usize, path: &Path) -> bool {
+    pub fn means(&self, name: &str, path: &Path) -> bool {
+        let Some(watch) = self.names.iter().position(|known| known == name) else { return false };
         let patterns = self.patterns.iter().filter(|pattern| pattern.watch == watch);
         let mut means = patterns.filter_map(|pattern| pattern.means(path));
         means.any(|in_directory| !self.exclusions[watch].leave_out(path, in_directory))
@@ -324,7 +328,12 @@ mod tests {
     }
 
     fn discovery(path: &Path) -> Discovery {
-        Discovery::new(&[WatchSpec { paths: vec![path.to_owned()], exclude: Vec::new() }]).unwrap()
+        Discovery::new(&[WatchSpec {
+            name: "logs".into(),
+            paths: vec![path.to_owned()],
+            exclude: Vec::new(),
+        }])
+        .unwrap()
     }
 
     #[test]

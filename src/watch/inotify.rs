@@ -13,13 +13,14 @@ use notify::event::{AccessKind, EventKind, ModifyKind, RenameMode};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::watch::{HintSink, Key};
+use crate::units::PathId;
+use crate::watch::HintSink;
 
 /// At most this many paths wait for the sweeping thread; beyond, everything is looked at instead.
 const QUEUE_MAX: usize = 65_536;
 
 /// From an event's path to the files that it concerns. Directories in it are resolved, so it may differ from the files' paths.
-pub(super) type Routes = RwLock<HashMap<Arc<Path>, SmallVec<[Key; 2]>>>;
+pub(super) type Routes = RwLock<HashMap<Arc<Path>, SmallVec<[PathId; 2]>>>;
 
 /// What waits for the sweeping thread.
 #[derive(Debug, Default)]

@@ -17,25 +17,23 @@ pub mod sweep;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The number by which the receiver of hints knows a file.
-pub type Key = u64;
+use crate::units::PathId;
 
 /// Receives hints.
 pub trait HintSink: Send + Sync {
-    /// A file was found for watch number `watch`. `existing` says that it was there before watching began. Gives the
-    /// number by which it is known from now on; asked again for the same file, the same number. `None` if the file is not
-    /// wanted.
-    fn found(&self, watch: usize, path: &Arc<Path>, existing: bool) -> Option<Key>;
+    /// A file was found for the watch of this name. `existing`: it was there before watching began. Returns the id by which it is
+    /// known from now on; asked again for the same file, the same id. `None` if the file is not wanted.
+    fn found(&self, watch: &str, path: &Arc<Path>, existing: bool) -> Option<PathId>;
 
     /// The kernel told just now that these files changed, and whether it had nothing else to tell.
-    fn heard(&self, files: &[Key], is_alone: bool);
+    fn heard(&self, files: &[PathId], is_alone: bool);
 
     /// These files may have changed, some time or other.
-    fn look(&self, files: &[Key]);
+    fn look(&self, files: &[PathId]);
 
     /// Any file may have changed: look at their stats, at all of them if `everything` is in doubt. Gives the files that are known
     /// no longer.
-    fn sweep(&self, everything: bool) -> Vec<Key>;
+    fn sweep(&self, everything: bool) -> Vec<PathId>;
 
     /// Something is wrong with watching itself.
     fn trouble(&self, trouble: Incident);

@@ -45,7 +45,7 @@ impl PatternPart {
 /// What one path of a watch means.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    /// Number of the watch.
+    /// Index of the watch among the specs of one discovery.
     pub(super) watch: usize,
     /// From the root down.
     pub(super) parts: Vec<PatternPart>,
@@ -209,7 +209,11 @@ mod tests {
 
     #[test]
     fn a_directory_leaves_out_what_rotation_left() {
-        let spec = WatchSpec { paths: vec![], exclude: vec!["debug.*".into(), "/var/**/secret.log".into()] };
+        let spec = WatchSpec {
+            name: "logs".into(),
+            paths: vec![],
+            exclude: vec!["debug.*".into(), "/var/**/secret.log".into()],
+        };
         let out = Exclusions::new(&spec).unwrap();
         for name in ["app.log", "app", "app-2.log", "app-1.2.log", "app-2026-11-22.log", "x.1y"] {
             assert!(!out.leave_out(&Path::new("/d").join(name), true), "{name}");

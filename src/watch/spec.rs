@@ -5,6 +5,8 @@ use std::path::PathBuf;
 /// Validated settings for finding the files of one watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchSpec {
+    /// Name of the watch.
+    pub name: String,
     /// Absolute paths: files, directories (every log file directly in it), or globs with `*`, `?`, `[…]`, `{…}`, `**`.
     pub paths: Vec<PathBuf>,
     /// Globs that exclude a path: matched against the file's name, or against the whole path if they hold a `/`.

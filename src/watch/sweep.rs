@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::units::PathId;
 use crate::watch::directories::DirectoryWatches;
 use crate::watch::discovery::Discovery;
 use crate::watch::inotify::Inbox;
 use crate::watch::patterns::PathPatternError;
 use crate::watch::spec::{WatchSpec, WatchTiming};
-use crate::watch::{HintSink, Incident, Key};
+use crate::watch::{HintSink, Incident};
 
 /// Tells whether events of a directory cannot be relied on, so that it has to be polled besides.
 pub type IsRemote = fn(&Path) -> bool;
@@ -38,7 +39,8 @@ impl Watching {
     ) -> Result<Watching, PathPatternError> {
         let inbox = Arc::new(Inbox::default());
         let discovery = Discovery::new(specs)?;
-        let state = DirectoryWatches::new(sink, Arc::clone(&inbox), is_remote);
+        let names = specs.iter().map(|spec| spec.name.clone()).collect();
+        let state = DirectoryWatches::new(names, sink, Arc::clone(&inbox), is_remote);
         let mut sweeper =
             Sweeper { discovery, state, timing, inbox: Arc::clone(&inbox), overflow_told_at: None };
         sweeper.reconcile(true);
@@ -157,7 +159,7 @@ impl Sweeper {
         // The last name is where the file itself is.
         let is_polled = |path: &Arc<Path>| path.parent().is_some_and(|dir| polled.contains(dir));
         let files = self.state.files.values().flatten().filter(|file| file.names.iter().any(is_polled));
-        let due: Vec<Key> = files.map(|file| file.key).collect();
+        let due: Vec<PathId> = files.map(|file| file.key).collect();
         self.state.sink.look(&due);
         if self.state.resolved.values().any(|dir| polled.contains(dir)) {
             self.reconcile(false);

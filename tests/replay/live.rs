@@ -104,7 +104,7 @@ fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<To
             filesystem: Arc::new(Disk),
             clock: EngineClock::manual(Arc::clone(&now)),
             store: Some(Box::new(store.clone())),
-            courier: None,
+            dispatcher: None,
         };
         let mut engine =
             TestEngine::new(EngineSettings { workers: 0, ..EngineSettings::default() }, &plan, world);

@@ -8,7 +8,6 @@ use fastrand::Rng;
 use spiketail::engine::Scanners;
 use spiketail::engine::clock::EngineClock;
 use spiketail::engine::dependencies::Dependencies as AppContext;
-use spiketail::engine::entry::FileKey;
 use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
 use spiketail::engine::testing::TestEngine;
@@ -16,6 +15,7 @@ use spiketail::file::settings::{FileSettings, ReadMethod, Start};
 use spiketail::file::tailer::FileOrigin;
 use spiketail::scan::rules::RuleSpec;
 use spiketail::store::StoredState;
+use spiketail::units::PathId;
 
 use crate::disk::Seen;
 use crate::oracle::Expected;
@@ -63,7 +63,7 @@ static PLAN: LazyLock<Arc<CompiledPlan>> = LazyLock::new(|| {
 struct Life {
     world: Arc<Mutex<Dependencies>>,
     engine: Option<TestEngine>,
-    keys: HashMap<PathBuf, FileKey>,
+    keys: HashMap<PathBuf, PathId>,
     state: Arc<Mutex<StoredState>>,
     failure: Arc<Mutex<Failure>>,
     sound: Sound,
@@ -129,7 +129,7 @@ impl Life {
                 failure: Arc::clone(&self.failure),
                 forgets_places: self.sound == Sound::StoreForgetsPlaces,
             })),
-            courier: None,
+            dispatcher: None,
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
         let engine = TestEngine::new(settings, &PLAN, world);

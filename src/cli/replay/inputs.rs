@@ -125,9 +125,9 @@ impl<'s> LogFinder<'s> {
 
     fn watch_of(&self, path: &Path, base: &Path) -> anyhow::Result<usize> {
         let (path, base) = (self.cwd.join(path), self.cwd.join(base));
-        let means =
-            |watch: &usize| self.discovery.means(*watch, &path) || self.discovery.means(*watch, &base);
-        let found = (0..self.settings.plan.watches.len()).find(means).or(self.named);
+        let means = |name: &str| self.discovery.means(name, &path) || self.discovery.means(name, &base);
+        let watches = &self.settings.plan.watches;
+        let found = watches.iter().position(|watch| means(&watch.name)).or(self.named);
         found.ok_or_else(|| {
             let shown = display_path(&path);
             anyhow::anyhow!(

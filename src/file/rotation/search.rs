@@ -11,10 +11,11 @@ use std::sync::Arc;
 use crate::file::archive::Archive;
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Fingerprint, HEAD_BYTES, Identity};
-use crate::file::ownership::{Owner, Ownership};
+use crate::file::ownership::Ownership;
 use crate::file::rotation::names::{self, is_rotated, uncompressed};
 use crate::file::vfs::{FileHandle, Filesystem};
 use crate::sys::open::{OpenError, Stat, classify};
+use crate::units::PathId;
 
 /// Stamps that are further ahead of the clock than this, in nanoseconds, were made before someone set it back. A turn may
 /// last a while.
@@ -114,7 +115,7 @@ pub struct RotationSearch<'a> {
     /// Who reads which file.
     pub claims: &'a Ownership,
     /// For whom.
-    pub owner: Owner,
+    pub owner: PathId,
     /// The path that the files stood at.
     pub path: &'a Path,
     /// What time it is, on the clock that stamps files, in nanoseconds since the epoch.

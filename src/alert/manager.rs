@@ -1,0 +1,472 @@
+//! Runs the alerts over the counts: which alerts there are for which series, and what came of them. Pure: time is an argument,
+//! and what fired or resolved is returned. The engine and `replay` both run it.
+//!
+//! After a start, and as long as files are read that were written while no daemon ran, lines come in no order of time. They are
+//! set aside until everything is read (or [`SETTLE_MS_MAX`] has passed) and then evaluated by time.
+
+mod entry;
+mod restore;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::alert::instance::AlertChange;
+use crate::alert::lifecycle::Transition;
+use crate::alert::{AlertSpec, Scope};
+use crate::detect::condition::{Condition, Observation};
+use crate::units::{AlertSpecId, ClockShift, EngineTime, PathId, WatchId};
+
+use entry::AlertEntry;
+
+pub use entry::{AlertStatus, AlertTransition, SavedAlert};
+pub use restore::AnnouncedAlert;
+
+/// Longest time for which lines are set aside after the start, in milliseconds.
+const SETTLE_MS_MAX: i64 = 5_000;
+/// Lines that came out of order later wait this long for others like them, in milliseconds.
+const QUIET_MS: i64 = 1_000;
+/// A transition older than this is late, in milliseconds.
+const LATE_MS: i64 = 60_000;
+/// Most series by path of one alert. Those that have been inactive for longest are dropped first.
+pub const SERIES_MAX: usize = 10_000;
+
+/// The alerts of one watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchAlerts {
+    /// The watch.
+    pub id: WatchId,
+    /// Its name.
+    pub name: String,
+    /// For each rule of the watch, the alerts that count it.
+    pub by_rule: Vec<Vec<(AlertSpecId, Arc<AlertSpec>)>>,
+}
+
+impl WatchAlerts {
+    /// Every alert of the watch, by its rules.
+    pub fn all(&self) -> impl Iterator<Item = &(AlertSpecId, Arc<AlertSpec>)> {
+        self.by_rule.iter().flatten()
+    }
+}
+
+/// What time it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// On the engine's time line.
+    pub engine: EngineTime,
+    /// How far the wall clock is ahead of it.
+    pub shift: ClockShift,
+}
+
+/// One series of one alert: over a watch, or over one path of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct AlertKey {
+    alert: AlertSpecId,
+    watch: WatchId,
+    path: Option<PathId>,
+}
+
+/// Which series: the name of the alert, of its watch, and the path if it is by path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AlertSeriesId {
+    /// Name of the alert.
+    pub alert: String,
+    /// Name of the watch.
+    pub watch: String,
+    /// The path, for an alert by path.
+    pub path: Option<PathBuf>,
+}
+
+/// Where lines were counted.
+#[derive(Debug, Clone, Copy)]
+pub struct CountedPath<'a> {
+    /// The path.
+    pub id: PathId,
+    /// The path.
+    pub path: &'a Path,
+    /// Since when it has been watched.
+    pub since: EngineTime,
+}
+
+/// Lines of one rule: when they were written, how many matched, and how many there were in all.
+#[derive(Debug, Clone, Copy)]
+pub struct CountedLines<'a> {
+    /// Times, matching lines, all lines; the last only where an alert needs them.
+    pub times: &'a [(EngineTime, u64, u64)],
+    /// The newest of the matching lines, oldest first, escaped.
+    pub samples: &'a [String],
+}
+
+/// An alert that has more series than are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesOverflow {
+    /// Name of the alert.
+    pub alert: String,
+    /// How many series were dropped.
+    pub dropped: usize,
+}
+
+/// Everything that changed since it was asked for last.
+#[derive(Debug, Default)]
+pub struct ManagerChanges {
+    /// Series whose state changed.
+    pub saved: Vec<SavedAlert>,
+    /// Series that no longer exist.
+    pub ended: Vec<AlertSeriesId>,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct AlertManager {
+    watches: Vec<Arc<WatchAlerts>>,
+    entries: HashMap<AlertKey, AlertEntry>,
+    /// Alerts by path from before the start, whose path has not been found yet.
+    unclaimed: HashMap<AlertSeriesId, SavedAlert>,
+    /// What was announced to be firing before the start, by fingerprint, until it is known whether it still is.
+    announced: BTreeMap<String, AnnouncedAlert>,
+    changed: HashSet<AlertKey>,
+    ended: Vec<AlertSeriesId>,
+    transitions: Vec<AlertTransition>,
+    overflows: Vec<SeriesOverflow>,
+    /// Until when all lines are set aside, while the first look at all files is not over.
+    settling: Option<EngineTime>,
+    /// When lines were set aside first and last, if any still are.
+    aside: Option<(EngineTime, EngineTime)>,
+    /// When time alone may change something.
+    due: Option<EngineTime>,
+}
+
+impl AlertManager {
+    /// A manager of the alerts of `watches` that evaluates lines at once, by their times.
+    #[must_use]
+    pub fn new(watches: Vec<Arc<WatchAlerts>>) -> AlertManager {
+        AlertManager { watches, ..AlertManager::default() }
+    }
+
+    /// Sets all lines aside until [`AlertManager::all_is_read`], but no longer than [`SETTLE_MS_MAX`] from `now`.
+    #[must_use]
+    pub fn settling_from(mut self, now: EngineTime) -> AlertManager {
+        self.settling = Some(now + SETTLE_MS_MAX);
+        self.due = self.settling;
+        self
+    }
+
+    /// When time alone may change something.
+    #[must_use]
+    pub fn due(&self) -> Option<EngineTime> {
+        self.due
+    }
+
+    /// Whether [`AlertManager::take_changes`] has something to return.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        !self.changed.is_empty() || !self.ended.is_empty()
+    }
+
+    /// The alerts that fired or resolved since the last call, in order.
+    pub fn take_transitions(&mut self) -> Vec<AlertTransition> {
+        std::mem::take(&mut self.transitions)
+    }
+
+    /// The alerts that ran into [`SERIES_MAX`] since the last call.
+    pub fn take_overflows(&mut self) -> Vec<SeriesOverflow> {
+        std::mem::take(&mut self.overflows)
+    }
+
+    /// The state of every series that changed since the last call.
+    pub fn take_changes(&mut self) -> ManagerChanges {
+        let changed = std::mem::take(&mut self.changed);
+        let saved = changed.into_iter().filter_map(|key| Some(self.entries.get(&key)?.save())).collect();
+        ManagerChanges { saved, ended: std::mem::take(&mut self.ended) }
+    }
+
+    /// Forgets what changed, where nothing is saved.
+    pub fn discard_changes(&mut self) {
+        self.changed.clear();
+        self.ended.clear();
+    }
+
+    /// Has the next [`AlertManager::take_changes`] return every series.
+    pub fn change_all(&mut self) {
+        self.changed = self.entries.keys().copied().collect();
+    }
+
+    /// The state of every series, in order.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<AlertStatus> {
+        let mut statuses: Vec<AlertStatus> = self.entries.values().map(AlertEntry::status).collect();
+        statuses.sort();
+        statuses
+    }
+
+    /// Creates the series that exist without any line: those over a whole watch learn what is usual from silence too. With `since`,
+    /// they have been watched since then, else since the first line or tick.
+    pub fn add_watch_series(&mut self, since: Option<EngineTime>) {
+        for watch in &self.watches {
+            for (alert, spec) in watch.all().filter(|(_, spec)| spec.scope == Scope::Watch) {
+                let key = AlertKey { alert: *alert, watch: watch.id, path: None };
+                let new = || AlertEntry::new(spec, watch, since, None);
+                self.entries.entry(key).or_insert_with(new);
+            }
+        }
+    }
+
+    /// Creates the series of a path that report its silence: silence can be noticed only at a path that is known.
+    pub fn watch_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path) {
+        let expects = |spec: &AlertSpec| spec.scope == Scope::Path && spec.condition.expects_lines();
+        for (alert, spec) in watch.all().filter(|(_, spec)| expects(spec)) {
+            let key = AlertKey { alert: *alert, watch: watch.id, path: Some(path) };
+            let new = || AlertEntry::new(spec, watch, None, Some(at));
+            self.entries.entry(key).or_insert_with(new);
+        }
+    }
+
+    /// Evaluates `lines` of one alert.
+    pub fn count(
+        &mut self,
+        watch: &Arc<WatchAlerts>,
+        (alert, spec): &(AlertSpecId, Arc<AlertSpec>),
+        at: CountedPath<'_>,
+        lines: CountedLines<'_>,
+        now: Now,
+    ) {
+        let by_path = spec.scope == Scope::Path;
+        let key = AlertKey { alert: *alert, watch: watch.id, path: by_path.then_some(at.id) };
+        if by_path && !self.entries.contains_key(&key) {
+            self.make_room(*alert);
+            let first = lines.times.first().map_or(at.since, |(at, ..)| *at);
+            let since = (at.since <= first).then_some(at.since);
+            self.entries.insert(key, AlertEntry::new(spec, watch, since, Some(at.path)));
+        }
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        entry.add_samples(lines.samples);
+        let (mut changes, mut is_full) = (Vec::new(), false);
+        for (at, matched, all) in lines.times.iter().copied() {
+            is_full |= !entry.add(at, matched, all, self.settling.is_some(), &mut changes);
+        }
+        if is_full {
+            entry.instance.settle(spec, &mut |change| changes.push(change));
+        }
+        let due = if entry.instance.has_backlog() {
+            let first = self.aside.map_or(now.engine, |(first, _)| first);
+            self.aside = Some((first, now.engine));
+            Some(now.engine + QUIET_MS)
+        } else {
+            entry.instance.due_ms(spec).map(EngineTime)
+        };
+        self.is_due_at(due);
+        self.changed.insert(key);
+        self.record(key, &changes, now);
+    }
+
+    /// Ends the settling: all files have been read once.
+    pub fn all_is_read(&mut self, now: Now) {
+        if self.settling.take().is_some() {
+            self.settle(now);
+        }
+    }
+
+    fn settle(&mut self, now: Now) {
+        self.aside = None;
+        self.resolve_undefined(now);
+        for key in self.keys() {
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            let mut changes = Vec::new();
+            if entry.instance.has_backlog() {
+                entry.instance.settle(&entry.spec, &mut |change| changes.push(change));
+                self.changed.insert(key);
+            }
+            if entry.instance.judged_ms().is_none() {
+                entry.instance.advance(&entry.spec, now.engine.0, &mut |_| {});
+                self.changed.insert(key);
+            }
+            self.record(key, &changes, now);
+        }
+        self.due = Some(now.engine);
+    }
+
+    /// Advances to `now`. Series of which nothing is to be remembered are dropped.
+    pub fn tick(&mut self, now: Now) {
+        if self.settling.is_some_and(|until| now.engine >= until) {
+            self.all_is_read(now);
+        }
+        if self.due.is_none_or(|due| due > now.engine) || self.settling.is_some() {
+            return;
+        }
+        let is_quiet = |(first, last)| now.engine - last >= QUIET_MS || now.engine - first >= SETTLE_MS_MAX;
+        if self.aside.is_some_and(is_quiet) {
+            self.settle(now);
+        }
+        self.due = self.aside.map(|(_, last)| last + QUIET_MS);
+        for key in self.keys() {
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            let mut changes = Vec::new();
+            if entry.instance.due_ms(&entry.spec).is_some_and(|due| due <= now.engine.0) {
+                entry.instance.advance(&entry.spec, now.engine.0, &mut |change| changes.push(change));
+            }
+            let due = entry.instance.due_ms(&entry.spec).map(EngineTime);
+            self.is_due_at(due);
+            self.record(key, &changes, now);
+        }
+        self.drop_blank(now.engine);
+    }
+
+    /// Evaluates what was set aside and advances every series to `end`, whatever is due. For logs that have ended.
+    pub fn finish(&mut self, end: Now) {
+        for key in self.keys() {
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            let mut changes = Vec::new();
+            entry.instance.settle(&entry.spec, &mut |change| changes.push(change));
+            entry.instance.advance(&entry.spec, end.engine.0, &mut |change| changes.push(change));
+            self.record(key, &changes, end);
+        }
+    }
+
+    /// Switches to other definitions: a series continues if the name and what it counts are the same. `gone` are paths that are no
+    /// longer watched.
+    pub fn reload(&mut self, watches: Vec<Arc<WatchAlerts>>, gone: &HashSet<PathId>, now: Now) {
+        self.watches = watches;
+        self.changed.clear();
+        for key in self.keys() {
+            let successor = self.successor(key, gone);
+            match (successor, self.entries.get_mut(&key)) {
+                (Some((watch, spec)), Some(entry)) => {
+                    entry.redefine(&watch, &spec, now.engine);
+                    self.changed.insert(key);
+                }
+                _ => {
+                    self.resolve(key, now);
+                    self.remove(key);
+                }
+            }
+        }
+        self.add_watch_series(None);
+        self.due = Some(now.engine);
+    }
+
+    /// The definition by which a series continues after a reload.
+    fn successor(&self, key: AlertKey, gone: &HashSet<PathId>) -> Option<(Arc<WatchAlerts>, Arc<AlertSpec>)> {
+        let entry = self.entries.get(&key)?;
+        if key.path.is_some_and(|path| gone.contains(&path)) {
+            return None;
+        }
+        let watch = self.watches.iter().find(|watch| watch.id == key.watch)?;
+        let (_, spec) = watch.all().find(|(alert, _)| *alert == key.alert)?;
+        counts_the_same(spec, &entry.spec).then(|| (Arc::clone(watch), Arc::clone(spec)))
+    }
+
+    /// Ends the series of a path that is no longer watched.
+    pub fn forget_path(&mut self, path: PathId, now: Now) {
+        for key in self.keys() {
+            if key.path == Some(path) {
+                self.resolve(key, now);
+                self.remove(key);
+            }
+        }
+    }
+
+    /// Resolves a firing alert whose series ends: nothing else ever would.
+    fn resolve(&mut self, key: AlertKey, now: Now) {
+        let Some(entry) = self.entries.get(&key) else { return };
+        let Some(since) = entry.instance.lifecycle().firing_since() else { return };
+        let change = AlertChange {
+            transition: Transition::Resolved { since },
+            at_ms: now.engine.0,
+            seen: Observation::default(),
+        };
+        self.record(key, &[change], now);
+    }
+
+    fn record(&mut self, key: AlertKey, changes: &[AlertChange], now: Now) {
+        for change in changes {
+            let Some(entry) = self.entries.get_mut(&key) else { return };
+            let is_late = now.engine - EngineTime(change.at_ms) > LATE_MS;
+            let transition = entry.transition(change, is_late, now.shift);
+            self.announced.remove(&transition.event.fingerprint);
+            self.transitions.push(transition);
+            self.changed.insert(key);
+        }
+    }
+
+    fn is_due_at(&mut self, due: Option<EngineTime>) {
+        self.due = self.due.into_iter().chain(due).min();
+    }
+
+    fn drop_blank(&mut self, now: EngineTime) {
+        let is_blank =
+            |(key, entry): &(&AlertKey, &AlertEntry)| key.path.is_some() && entry.instance.is_blank(now.0);
+        let blank: Vec<AlertKey> = self.entries.iter().filter(is_blank).map(|(key, _)| *key).collect();
+        for key in blank {
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: AlertKey) {
+        self.changed.remove(&key);
+        if let Some(entry) = self.entries.remove(&key) {
+            self.ended.push(entry.series_id());
+        }
+    }
+
+    /// Drops a tenth of the series of an alert that has too many.
+    fn make_room(&mut self, alert: AlertSpecId) {
+        if self.entries.len() < SERIES_MAX {
+            return;
+        }
+        let by_path = |key: &&AlertKey| key.alert == alert && key.path.is_some();
+        if self.entries.keys().filter(by_path).count() < SERIES_MAX {
+            return;
+        }
+        let mut inactive: Vec<(Option<i64>, AlertKey)> = self
+            .entries
+            .iter()
+            .filter(|(key, entry)| by_path(key) && entry.is_at_rest())
+            .map(|(key, entry)| (entry.instance.judged_ms(), *key))
+            .collect();
+        inactive.sort_unstable();
+        inactive.truncate(SERIES_MAX / 10);
+        let Some((_, first)) = inactive.first() else { return };
+        let alert = self.entries.get(first).map(|entry| entry.spec.name.clone()).unwrap_or_default();
+        self.overflows.push(SeriesOverflow { alert, dropped: inactive.len() });
+        for (_, key) in inactive {
+            self.remove(key);
+        }
+    }
+
+    /// Every series, in a fixed order, so that what happens at one moment is reported in the same order each time.
+    fn keys(&self) -> Vec<AlertKey> {
+        let mut keys: Vec<AlertKey> = self.entries.keys().copied().collect();
+        keys.sort_unstable();
+        keys
+    }
+}
+
+/// Whether an alert continues as `new`: it counts the same. What is usual took long to learn and stays valid whatever threshold the
+/// alert compares it with.
+fn counts_the_same(new: &AlertSpec, old: &AlertSpec) -> bool {
+    let is_same_count = match (&new.condition, &old.condition) {
+        (Condition::Spike(new), Condition::Spike(old)) => new.window_ms == old.window_ms,
+        (new, old) => new == old,
+    };
+    new.name == old.name && new.rule == old.rule && new.scope == old.scope && is_same_count
+}
+
+/// Merges matching lines and all lines by time: when, and how many of either.
+#[must_use]
+pub fn by_time(matched: &[(EngineTime, u64)], lines: &[(EngineTime, u64)]) -> Vec<(EngineTime, u64, u64)> {
+    let mut times: Vec<_> = lines.iter().map(|(at, n)| (*at, 0, *n)).collect();
+    times.extend(matched.iter().map(|(at, n)| (*at, *n, 0)));
+    if !lines.is_empty() {
+        // All lines of a moment come before those of them that match.
+        times.sort_by_key(|(at, ..)| *at);
+    }
+    times
+}
+
+/// Keeps the newest `max` of `samples`.
+fn keep_newest(samples: &mut VecDeque<String>, max: usize) {
+    let surplus = samples.len().saturating_sub(max);
+    samples.drain(..surplus);
+}

@@ -1,0 +1,118 @@
+use super::*;
+use crate::alert::Severity;
+use crate::event::AlertState;
+use crate::units::NameIds;
+
+fn spec(scope: Scope) -> AlertSpec {
+    AlertSpec {
+        name: "spike".into(),
+        rule: "errors".into(),
+        watches: vec!["app".into()],
+        scope,
+        condition: Condition::Count { over: 1, window_ms: 60_000 },
+        severity: Severity::Critical,
+        for_ms: 0,
+        keep_firing_for_ms: 0,
+        cooldown_ms: 0,
+        samples_max: 2,
+    }
+}
+
+fn watch(spec: AlertSpec) -> Arc<WatchAlerts> {
+    let mut ids = NameIds::default();
+    let by_rule = vec![vec![(ids.alert(&spec.name), Arc::new(spec))]];
+    Arc::new(WatchAlerts { id: ids.watch("app"), name: "app".into(), by_rule })
+}
+
+fn now(at: i64) -> Now {
+    Now { engine: EngineTime(at), shift: ClockShift(0) }
+}
+
+fn count(manager: &mut AlertManager, watch: &Arc<WatchAlerts>, path: u64, at: i64, n: u64) {
+    let name = PathBuf::from(format!("/logs/{path}.log"));
+    let at_path = CountedPath { id: PathId(path), path: &name, since: EngineTime(0) };
+    let times = [(EngineTime(at), n, 0)];
+    let lines = CountedLines { times: &times, samples: &["ERROR".to_owned()] };
+    manager.count(watch, &watch.by_rule[0][0], at_path, lines, now(at));
+}
+
+fn states(manager: &mut AlertManager) -> Vec<(AlertState, Option<PathBuf>)> {
+    manager.take_transitions().into_iter().map(|t| (t.event.state, t.event.path)).collect()
+}
+
+#[test]
+fn an_alert_fires_and_resolves_over_the_sum_of_a_watch() {
+    let watch = watch(spec(Scope::Watch));
+    let mut manager = AlertManager::new(vec![Arc::clone(&watch)]);
+    manager.add_watch_series(Some(EngineTime(0)));
+    count(&mut manager, &watch, 1, 1_000, 1);
+    assert_eq!(states(&mut manager), []);
+    count(&mut manager, &watch, 2, 2_000, 1);
+    assert_eq!(states(&mut manager), [(AlertState::Firing, None)]);
+    manager.tick(now(70_000));
+    assert_eq!(states(&mut manager), [(AlertState::Resolved, None)]);
+}
+
+#[test]
+fn series_by_path_are_bounded_and_the_overflow_is_reported() {
+    let watch = watch(spec(Scope::Path));
+    let mut manager = AlertManager::new(vec![Arc::clone(&watch)]);
+    for path in 0..SERIES_MAX as u64 + 1 {
+        count(&mut manager, &watch, path, 1_000, 1);
+    }
+    assert!(manager.statuses().len() <= SERIES_MAX);
+    let overflows = manager.take_overflows();
+    assert_eq!(overflows, [SeriesOverflow { alert: "spike".into(), dropped: SERIES_MAX / 10 }]);
+    assert_eq!(manager.take_changes().ended.len(), SERIES_MAX / 10);
+}
+
+#[test]
+fn lines_that_settle_are_evaluated_by_time() {
+    let watch = watch(spec(Scope::Watch));
+    let mut manager = AlertManager::new(vec![Arc::clone(&watch)]).settling_from(EngineTime(0));
+    manager.add_watch_series(Some(EngineTime(-1_000_000)));
+    count(&mut manager, &watch, 1, -100_000, 1);
+    count(&mut manager, &watch, 1, -300_000, 1);
+    count(&mut manager, &watch, 1, -299_000, 1);
+    assert_eq!(states(&mut manager), []);
+    manager.all_is_read(now(10));
+    manager.tick(now(11));
+    let transitions = manager.take_transitions();
+    let times: Vec<_> = transitions.iter().map(|t| (t.event.state, t.at.0, t.event.late)).collect();
+    assert_eq!(times[0], (AlertState::Firing, -299_000, true));
+    assert_eq!(times[1].0, AlertState::Resolved);
+}
+
+#[test]
+fn a_reload_keeps_what_counts_the_same_and_resolves_the_rest() {
+    let old = watch(spec(Scope::Path));
+    let mut manager = AlertManager::new(vec![Arc::clone(&old)]);
+    count(&mut manager, &old, 1, 1_000, 5);
+    count(&mut manager, &old, 2, 1_000, 5);
+    assert_eq!(states(&mut manager).len(), 2);
+    let severe = watch(AlertSpec { severity: Severity::Info, ..spec(Scope::Path) });
+    manager.reload(vec![severe], &HashSet::from([PathId(2)]), now(2_000));
+    assert_eq!(states(&mut manager), [(AlertState::Resolved, Some("/logs/2.log".into()))]);
+    let other = AlertSpec { condition: Condition::Count { over: 9, window_ms: 1 }, ..spec(Scope::Path) };
+    manager.reload(vec![watch(other)], &HashSet::new(), now(3_000));
+    assert_eq!(states(&mut manager), [(AlertState::Resolved, Some("/logs/1.log".into()))]);
+    assert_eq!(manager.statuses(), []);
+}
+
+#[test]
+fn what_was_announced_and_is_no_longer_defined_is_resolved() {
+    let known = watch(spec(Scope::Watch));
+    let mut manager = AlertManager::new(vec![Arc::clone(&known)]);
+    manager.add_watch_series(Some(EngineTime(0)));
+    count(&mut manager, &known, 1, 1_000, 5);
+    let announced = manager.take_transitions().remove(0).event;
+    let saved = manager.take_changes().saved;
+    let mut after = AlertManager::new(Vec::new()).settling_from(EngineTime(2_000));
+    after.restore(saved, vec![announced.clone()], now(2_000));
+    after.all_is_read(now(3_000));
+    let transitions = after.take_transitions();
+    assert_eq!(transitions.len(), 1);
+    assert_eq!(transitions[0].event.state, AlertState::Resolved);
+    assert_eq!(transitions[0].event.fingerprint, announced.fingerprint);
+    assert_eq!(after.take_changes().ended.len(), 1);
+}
