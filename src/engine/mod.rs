@@ -1,7 +1,7 @@
 //! Workers and turns: the only place where the steps of a turn meet.
 //!
 //! [`Engine`] keeps a slot per watched path and a queue of those that may have changed. Workers take a slot, let its
-//! [`Tailer`](crate::file::tailer::Tail) take one turn, and hand what it found to the [`counters::Counters`], which counts, evaluates
+//! [`Tailer`](crate::file::tailer::Tailer) take one turn, and hand what it found to the [`counters::Counters`], which counts, evaluates
 //! and emits. The ticker thread does what is due by time alone: late counts, resolving, former files.
 
 pub mod activity;

@@ -53,7 +53,7 @@ impl FileCheckpoint {
     }
 }
 
-/// All that a [`Tailer`](crate::file::tailer::Tail) needs to go on after a restart.
+/// All that a [`Tailer`](crate::file::tailer::Tailer) needs to go on after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct TailCheckpoint {
     /// How many files have stood at the path.

@@ -1,8 +1,8 @@
 //! One pathname as one perpetual stream of bytes, through every rotation and truncation.
 //!
-//! A [`tail::Tailer`] stands for a path. It holds a [`reading::FileReader`] for the file that stands at the path now and one
+//! A [`tailer::Tailer`] stands for a path. It holds a [`reader::FileReader`] for the file that stands at the path now and one
 //! for each file that stood there before and may still be written to. [`change::classify`] decides, from what was
-//! known and what is seen, what happened; [`claims::Ownership`] sees to it that no file is read through two paths.
+//! known and what is seen, what happened; [`ownership::Ownership`] sees to it that no file is read through two paths.
 
 pub mod archive;
 pub mod change;

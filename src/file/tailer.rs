@@ -1,8 +1,8 @@
 //! One turn of one path: look, classify, read.
 //!
 //! Reading goes on in a file that was renamed or removed, for as long as someone may still write to it; meanwhile the
-//! file that took its place is read as well. [`former`] has the former files of the path, [`opening`] the way to a new
-//! one, [`brief`] the turn of a file that has only grown.
+//! file that took its place is read as well. [`rotated`] has the former files of the path, [`opening`] the way to a new
+//! one, [`fast_path`] the turn of a file that has only grown.
 
 mod fast_path;
 mod opening;

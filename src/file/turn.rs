@@ -16,7 +16,7 @@ use crate::units::PathId;
 /// Whether a file was there when the daemon started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileOrigin {
-    /// It was: [`FileSettings::start`] says where reading begins.
+    /// It was: [`FileSettings::start`](crate::file::settings::FileSettings::start) says where reading begins.
     Existing,
     /// It came later: reading begins at its first byte.
     Appeared,

@@ -1,6 +1,6 @@
 //! Brings alerts to receivers that answer: webhooks, Alertmanagers, programs.
 //!
-//! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The [`desk::NotificationQueue`] has a tray for
+//! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The [`queue::NotificationQueue`] has a tray for
 //! each output, which the committer fills and a task of its own empties: it gathers alerts of one name, sends them as one message, and
 //! tries again until the receiver has taken it. Then the row is settled. So each alert arrives at least once, also across restarts, and
 //! nobody waits for a receiver.
@@ -37,7 +37,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Makes a desk with a tray for each of `specs`. Nothing is sent before [`Delivery::start`].
+    /// Starts the thread for deliveries, with no receiver yet: see [`Delivery::replace`].
     ///
     /// # Errors
     /// If no thread can be started.

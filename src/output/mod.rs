@@ -1,4 +1,4 @@
-//! Everything that leaves the daemon: one vocabulary ([`events`]) and one file per `tracing` layer.
+//! Everything that leaves the daemon: one file per `tracing` layer.
 
 pub mod bounded_lines;
 pub mod console;

@@ -1,7 +1,7 @@
 //! Which files there are, and which may have changed. Only hints leave this module, never facts.
 //!
-//! [`pattern`] says which paths a watch means; [`discover`] finds them and keeps track of directories and symbolic
-//! links; [`hints`] turns what `notify` reports into hints, and naps under a flood; [`sweep`] is the thread that brings
+//! [`patterns`] says which paths a watch means; [`discovery`] finds them and keeps track of directories and symbolic
+//! links; [`inotify`] turns what `notify` reports into hints, and naps under a flood; [`sweep`] is the thread that brings
 //! them together and looks at everything from time to time, because events get lost.
 
 mod directories;
