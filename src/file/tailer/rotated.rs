@@ -220,7 +220,7 @@ impl Tailer {
         match former {
             Ok(former) => self.push(former, hands.moment, true, false, 0),
             Err(error) => {
-                self.cannot_read(&FileCheckpoint::of(&stat, ReadPosition::default()), &error, hands)
+                self.cannot_read(&FileCheckpoint::of(&stat, ReadPosition::default()), &error, hands);
             }
         }
     }
