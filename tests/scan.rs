@@ -1,11 +1,14 @@
 //! `spiketail scan` from outside: what it prints, what it refuses, and how it exits.
 #![allow(clippy::unwrap_used)]
 
+mod compress;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use assert_cmd::cargo::cargo_bin;
+use compress::{bzip2, gzip, xz, zstd};
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty, is_match};
 
@@ -115,21 +118,17 @@ fn standard_input_may_be_a_pipe_a_file_or_compressed() {
 fn reads_every_compression_by_content_not_by_name() {
     let folder = Folder::new();
     let bytes = LOG.as_bytes();
-    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    bzip2.write_all(bytes).unwrap();
-    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
-    xz.write_all(bytes).unwrap();
     folder.file("a", gzip(bytes));
-    folder.file("b", zstd::encode_all(bytes, 1).unwrap());
-    folder.file("c", bzip2.finish().unwrap());
-    folder.file("d", xz.finish().unwrap());
+    folder.file("b", zstd(bytes));
+    folder.file("c", bzip2(bytes));
+    folder.file("d", xz(bytes));
     folder.file("plain.gz", bytes);
     let output = folder.scan(&["--json", "a", "b", "c", "d", "plain.gz"]).assert();
     output.code(0).stdout(contains(r#""total":{"bytes":260,"lines_matched":{"errors":10}}"#));
 }
 
 #[test]
-fn what_cannot_be_read_is_named_with_the_mend_and_the_rest_is_counted() {
+fn what_cannot_be_read_is_named_with_the_fix_and_the_rest_is_counted() {
     let folder = Folder::new();
     folder.file("app.log", LOG);
     std::fs::create_dir(folder.0.path().join("logs")).unwrap();
@@ -209,10 +208,4 @@ fn readers_and_threads_make_no_difference() {
         let json = contains(r#""total":{"bytes":26000000,"lines_matched":{"errors":1000000}}"#);
         folder.scan(&options).args(["--json", "app.log"]).assert().code(0).stdout(json).stderr(is_empty());
     }
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }

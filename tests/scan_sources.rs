@@ -1,6 +1,7 @@
-//! The same bytes give the same counts, whichever way they come and however they are cut.
+//! The same bytes have the same counts, however they are read, compressed and cut.
 #![allow(clippy::unwrap_used)]
 
+mod compress;
 mod naive;
 
 use std::fs::File;
@@ -8,8 +9,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use compress::COMPRESSORS;
 use proptest::prelude::*;
-use spiketail::cli::scan::{FileCount, News, ScanOptions, count};
+use spiketail::cli::scan::{FileCount, ScanOptions, ScanReport, count};
 use spiketail::file::settings::ReadMethod;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 
@@ -91,13 +93,10 @@ fn write_all_forms(dir: &Path, content: &[u8], members: usize) -> Vec<PathBuf> {
     let part_bytes = content.len().div_ceil(members).max(1);
     let parts: Vec<&[u8]> =
         if content.is_empty() { vec![content] } else { content.chunks(part_bytes).collect() };
-    type Compress = fn(&[u8]) -> Vec<u8>;
-    let forms: [(&str, Compress); 4] =
-        [("gz", gzip), ("zst", |b| zstd::encode_all(b, 1).unwrap()), ("bz2", bzip2), ("xz", xz)];
     let plain = dir.join("plain");
     std::fs::write(&plain, content).unwrap();
     let mut paths = vec![plain];
-    for (name, compress) in forms {
+    for (name, compress) in COMPRESSORS {
         let path = dir.join(name);
         let members: Vec<Vec<u8>> = parts.iter().map(|part| compress(part)).collect();
         std::fs::write(&path, members.concat()).unwrap();
@@ -106,29 +105,11 @@ fn write_all_forms(dir: &Path, content: &[u8], members: usize) -> Vec<PathBuf> {
     paths
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn bzip2(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn xz(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
 fn scan(paths: &[PathBuf], specs: &[RuleSpec], options: &ScanOptions) -> (Vec<FileCount>, Vec<String>) {
     let rules = RuleSet::compile(specs).unwrap();
     let mut problems = Vec::new();
-    let counts = count(paths, &rules, options, &mut |news| {
-        if let News::Problem(problem) = news {
+    let counts = count(paths, &rules, options, &mut |report| {
+        if let ScanReport::Problem(problem) = report {
             problems.push(problem);
         }
     });
@@ -192,7 +173,7 @@ fn a_file_that_is_truncated_meanwhile_is_counted_as_far_as_it_goes() {
 }
 
 #[test]
-fn broken_compressed_data_is_counted_up_to_the_break_and_told() {
+fn broken_compressed_data_is_counted_up_to_the_break_and_reported() {
     let dir = tempfile::tempdir().unwrap();
     let content = b"ERROR one\nok\nERROR two\n".repeat(1000);
     let mut paths = write_all_forms(dir.path(), &content, 1);

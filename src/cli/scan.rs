@@ -1,4 +1,4 @@
-//! `spiketail scan`: counts the matching lines of files that are there already, as `grep -c` does, rule by rule.
+//! `spiketail scan`: counts the matching lines of existing files by rule, as `grep -c` does.
 
 mod count;
 mod input;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-pub use count::{FileCount, News, ScanOptions, count};
+pub use count::{FileCount, ScanOptions, ScanReport, count};
 
 use crate::config::flags::Flags;
 use crate::config::{ConfigError, rule_from_flags, rules_from_config};
@@ -20,7 +20,7 @@ use progress::Progress;
 
 /// Exit status when nothing matched.
 const NOTHING_MATCHED: u8 = 1;
-/// Exit status when something could not be read, or not be understood.
+/// Exit status when something cannot be read, or the usage is wrong.
 const FAILED: u8 = 2;
 
 /// Count matching lines in existing files.
@@ -74,7 +74,7 @@ pub struct ScanArgs {
 /// How plain files are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ReaderArg {
-    /// Whatever was measured to be fastest.
+    /// The fastest way, as measured.
     Auto,
     /// Through mapped windows.
     Mmap,
@@ -82,13 +82,13 @@ pub enum ReaderArg {
     Pread,
 }
 
-/// Runs the command. Problems are told on standard error.
+/// Runs the command. Problems are written to standard error.
 #[must_use]
 pub fn run(args: &ScanArgs) -> ExitCode {
     match try_run(args) {
         Ok(code) => code,
         Err(error) => {
-            tell(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
             ExitCode::from(FAILED)
         }
     }
@@ -105,7 +105,7 @@ fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
         report::write_table(&mut out, names, &files)
     };
     match written.and_then(|()| out.flush()) {
-        // Whoever read the output has seen enough.
+        // The reader of the output has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written.map_err(|e| anyhow::anyhow!("cannot write to standard output: {e}"))?,
     }
@@ -144,11 +144,11 @@ fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> 
     }
     let visible = !args.no_progress && io::stderr().is_terminal();
     let progress = visible.then(|| Progress::new(&args.paths));
-    let files = count(&args.paths, rules, &options, &mut |news| match (news, &progress) {
-        (News::Problem(text), Some(progress)) => progress.suspend(|| tell(&text)),
-        (News::Problem(text), None) => tell(&text),
-        (News::Bytes(bytes), Some(progress)) => progress.set(bytes),
-        (News::Bytes(_), None) => {}
+    let files = count(&args.paths, rules, &options, &mut |report| match (report, &progress) {
+        (ScanReport::Problem(text), Some(progress)) => progress.suspend(|| print_error(&text)),
+        (ScanReport::Problem(text), None) => print_error(&text),
+        (ScanReport::Bytes(bytes), Some(progress)) => progress.set(bytes),
+        (ScanReport::Bytes(_), None) => {}
     });
     if let Some(progress) = progress {
         progress.clear();
@@ -156,7 +156,7 @@ fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> 
     files
 }
 
-/// Writes to standard error; that nobody reads it is no reason to stop.
-fn tell(text: &str) {
+/// Writes to standard error; a closed standard error is no reason to stop.
+fn print_error(text: &str) {
     let _ = writeln!(io::stderr(), "spiketail: {text}");
 }

@@ -1,4 +1,4 @@
-//! What is usual for a series of counts, learned as it goes, and how far out of the usual a count is.
+//! The baseline of a series of counts, learned continuously, and how far a count deviates from it.
 //!
 //! Counts come in buckets of one length; what is judged is the sum over a window of a few buckets, the partial one that is
 //! still open included. Memory is constant, under 2 KB; time is an argument.
@@ -55,23 +55,23 @@ use crate::detect::Millis;
 
 const HOUR_MS: Millis = 3_600_000;
 const DAY_MS: Millis = 24 * HOUR_MS;
-/// The level forgets half within this time.
+/// Half-life of the level.
 const LEVEL_HALF_LIFE_MS: Millis = HOUR_MS / 2;
-/// Dispersion and the daily mean forget half within this time.
+/// Half-life of dispersion and daily mean.
 const DAY_HALF_LIFE_MS: Millis = DAY_MS;
-/// Of a gap without events no more is gone through than this; before it, the level has long come to nothing.
+/// The longest gap without events that is learned; after it, the level is zero anyway.
 const GAP_MS_MAX: Millis = 14 * DAY_MS;
-/// The most buckets that a window can have.
+/// The most buckets of a window.
 const WINDOW_BUCKETS_MAX: Millis = 60;
-/// Of less than so many events expected in a window no ratio is taken.
+/// The least number of expected events that a ratio is taken of.
 const RATIO_FLOOR: f64 = 1.0;
-/// A spike is over when there was none for so many windows: in a short lull of one, nothing is learned of it.
+/// A spike is over after this many windows without one, so that nothing is learned in a short lull.
 const HELD_WINDOWS: u32 = 5;
 /// How far the rhythm can lower the level of the last hour, and of the time before a spike.
 const FALL_MAX: f64 = 0.6;
 const FALL_MAX_HELD: f64 = 0.1;
 
-/// What a [`Baseline`] is to take for a spike, and its times.
+/// What makes a spike, and the times of a [`Baseline`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BaselineSettings {
     /// Length of a bucket in milliseconds.
@@ -84,7 +84,7 @@ pub struct BaselineSettings {
     pub at_least: u64,
     /// A spike is at least this unlikely: `-log10` of the probability of such a count or a greater one.
     pub unlikely: f64,
-    /// For so long nothing is judged, in milliseconds.
+    /// Time until the first judgement, in milliseconds.
     pub learn_ms: Millis,
     /// A level that stays is adopted by doubling in this time, in milliseconds.
     pub adopt_ms: Millis,
@@ -110,24 +110,24 @@ impl BaselineSettings {
     }
 }
 
-/// How a count compares with what is usual.
+/// How a count compares with the baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BaselineState {
-    /// Too little is known to tell.
+    /// Too little is known.
     Learning,
-    /// It is within the usual, or not far enough out of it.
+    /// It is as expected, or not far enough from it.
     Normal,
-    /// It is a spike, or one goes on.
+    /// It is a spike, or one continues.
     Spike,
 }
 
-/// A judgement, with all that led to it.
+/// The result of judging a count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
     /// The count in the window.
     pub count: u64,
-    /// The count that was expected in it.
+    /// The expected count in it.
     pub expected: f64,
     /// `count` over `expected`, or over 1 where less is expected.
     pub ratio: f64,
@@ -135,7 +135,7 @@ pub struct Verdict {
     pub unlikely: f64,
     /// How rare the newest bucket is beside all that is remembered, in [0, 1); 0 where no bucket was closed.
     pub score: f64,
-    /// What it comes to.
+    /// The conclusion.
     pub state: BaselineState,
 }
 
@@ -147,7 +147,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What is usual for one series.
+/// The baseline of one series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     settings: BaselineSettings,
@@ -157,14 +157,14 @@ pub struct Baseline {
     rarity: Rarity,
     /// The counts of the buckets of a window, oldest first.
     recent: VecDeque<u64>,
-    /// How many buckets there were.
+    /// Buckets seen.
     seen: u64,
-    /// For so many more buckets a spike is taken to go on.
+    /// Buckets for which a spike is still assumed to continue.
     held: u32,
 }
 
 impl Baseline {
-    /// A baseline that knows nothing.
+    /// An empty baseline.
     #[must_use]
     pub fn new(settings: BaselineSettings) -> Baseline {
         Baseline {
@@ -179,8 +179,8 @@ impl Baseline {
         }
     }
 
-    /// Goes on with what was learned under settings that may differ now. Buckets or windows of another length make a new
-    /// baseline: counts of the one say nothing of the other.
+    /// Continues under settings that may have changed. Buckets or windows of another length make a new baseline, because
+    /// their counts are not comparable.
     #[must_use]
     pub fn resume(self, settings: BaselineSettings) -> Baseline {
         let old = self.settings;
@@ -201,7 +201,7 @@ impl Baseline {
         Verdict { state: self.state_of(&verdict), ..verdict }
     }
 
-    /// Takes in a closed bucket that began at `start_ms`, and judges the window that ends with it.
+    /// Learns a closed bucket that began at `start_ms`, and judges the window that ends with it.
     pub fn observe(&mut self, start_ms: Millis, count: u64) -> Verdict {
         if self.recent.len() >= self.settings.window_buckets() {
             self.recent.pop_front();
@@ -217,7 +217,7 @@ impl Baseline {
         verdict
     }
 
-    /// Takes in `n` buckets without events, the first of which began at `start_ms`. Costs no more for many than for a few.
+    /// Learns `n` buckets without events, the first of which began at `start_ms`, at a cost that does not depend on `n`.
     pub fn observe_empty(&mut self, start_ms: Millis, n: u64) {
         let bucket_ms = self.settings.bucket_ms.max(1);
         let n = n.min((GAP_MS_MAX / bucket_ms).max(1) as u64) as Millis;
@@ -236,8 +236,8 @@ impl Baseline {
         }
     }
 
-    /// Says that there is a spike now, so that nothing of it is learned and it ends only well below where it began. A caller
-    /// that judges between buckets does so; [`Baseline::observe`] finds out by itself.
+    /// Marks the present as a spike, so that it is not learned and ends only well below its beginning. For callers that judge
+    /// between buckets; [`Baseline::observe`] does it by itself.
     pub fn hold(&mut self, is_spike: bool) {
         if is_spike {
             self.held = HELD_WINDOWS * self.settings.window_buckets() as u32;
@@ -266,13 +266,13 @@ impl Baseline {
         Millis::try_from(self.seen).unwrap_or(Millis::MAX).saturating_mul(self.settings.bucket_ms.max(1))
     }
 
-    /// Takes in `n` buckets of `count`, the last window of which was found to be as `verdict` says.
+    /// Learns `n` buckets of `count`; `verdict` is that of the last window.
     fn learn(&mut self, start_ms: Millis, count: u64, verdict: &Verdict, n: f64) {
         let bucket_ms = self.settings.bucket_ms;
         let count = count as f64;
         let day = keep(bucket_ms, DAY_HALF_LIFE_MS);
         if self.held > 0 {
-            // The spike's own last bucket may have set it anew just now.
+            // The spike's own last bucket may just have set it.
             self.held = if verdict.state == BaselineState::Spike {
                 self.held
             } else {
@@ -281,7 +281,7 @@ impl Baseline {
             let per_bucket = RATIO_FLOOR / self.settings.window_buckets() as f64;
             self.level.raise(1.0 / keep(bucket_ms, self.settings.adopt_ms), per_bucket);
         } else {
-            // The first minutes know no level yet to take residuals of.
+            // In the first minutes there is no level yet to take residuals from.
             if self.seen_ms() >= self.settings.learn_ms / 4 {
                 self.dispersion.learn(verdict.count as f64, verdict.expected, day, n);
             }

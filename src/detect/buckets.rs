@@ -1,23 +1,23 @@
-//! Series that are counted already: one bucket after the other, as they come from a file.
+//! Series that are counted already, in buckets from a file.
 
 use std::collections::BTreeMap;
 
 use crate::detect::Millis;
 use crate::detect::baseline::{Baseline, BaselineSettings, Verdict};
 
-/// The length of a bucket in milliseconds: the distance that most of them have. A minute if there are less than two.
+/// The length of a bucket in milliseconds: the most frequent distance. A minute if there are fewer than two buckets.
 #[must_use]
 pub fn bucket_ms(starts_ms: &[Millis]) -> Millis {
     let mut distances: BTreeMap<Millis, usize> = BTreeMap::new();
     for pair in starts_ms.windows(2) {
         *distances.entry(pair[1] - pair[0]).or_default() += 1;
     }
-    // Of those that are as many, the shortest.
+    // The shortest of the most frequent.
     let most = distances.iter().rev().max_by_key(|(_, count)| **count);
     most.map_or(60_000, |(distance, _)| (*distance).max(1))
 }
 
-/// Judges each bucket beside those before it; a window is one bucket. Buckets that are missing tell nothing.
+/// Judges each bucket by the previous ones; a window is one bucket. Missing buckets are ignored.
 #[must_use]
 pub fn judge(starts_ms: &[Millis], counts: &[u64], settings: BaselineSettings) -> Vec<Verdict> {
     let mut baseline = Baseline::new(settings);

@@ -47,7 +47,7 @@ pub enum Condition {
     },
 }
 
-/// What a condition saw when it was evaluated.
+/// The result of evaluating a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Observation {
     /// Whether the condition holds.
@@ -56,7 +56,7 @@ pub struct Observation {
     pub count: u64,
     /// All lines within the window, for a share.
     pub lines: Option<u64>,
-    /// How many matching lines were to be expected in the window, for a spike.
+    /// Expected matching lines in the window, for a spike.
     pub expected: Option<f64>,
     /// `-log10` of the probability of such a count or a greater one, for a spike.
     pub unlikely: Option<f64>,
@@ -76,7 +76,7 @@ impl Condition {
         }
     }
 
-    /// Length of the window that the condition looks back over, in milliseconds; 0 where there is none.
+    /// Length of the window in milliseconds; 0 if there is none.
     #[must_use]
     pub fn window_ms(&self) -> Millis {
         match self {
@@ -100,20 +100,20 @@ impl Condition {
         }
     }
 
-    /// Whether it tells of lines that do not come.
+    /// Whether it alerts on missing lines.
     #[must_use]
     pub fn expects_lines(&self) -> bool {
         matches!(self, Condition::Silence { .. })
     }
 
-    /// Whether lines that do not match have to be counted too.
+    /// Whether all lines must be counted.
     #[must_use]
     pub fn needs_lines(&self) -> bool {
         matches!(self, Condition::Share { .. })
     }
 }
 
-/// What a count was compared with, in a few words: `4.1 expected, 14 times, p = 1e-41`.
+/// What a count was compared with, in short: `4.1 expected, 14 times, p = 1e-41`.
 pub struct Why<'a>(pub &'a Condition, pub &'a Observation);
 
 impl fmt::Display for Why<'_> {
@@ -167,7 +167,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A number with the two or three digits that count.
+/// A number with two or three significant digits.
 pub struct Short(pub f64);
 
 impl fmt::Display for Short {
@@ -188,7 +188,7 @@ pub(super) fn per_second(count: u64, window_ms: Millis) -> f64 {
     count as f64 * 1_000.0 / window_ms.max(1) as f64
 }
 
-/// The share of `count` in `lines`; all that matched are lines too.
+/// The share of `count` in `lines`, which are at least as many.
 pub(super) fn share(count: u64, lines: u64) -> f64 {
     count as f64 / lines.max(count).max(1) as f64
 }

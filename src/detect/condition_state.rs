@@ -1,6 +1,6 @@
-//! What is known of one series of matching lines, as far as a condition needs it. It is persisted whole.
+//! What a condition remembers of one series of matching lines. It is persisted as a whole.
 //!
-//! | condition | what is kept | bytes at most |
+//! | condition | memory | bytes at most |
 //! |---|---|---|
 //! | `count`, `rate` | 62 buckets | 1,000 |
 //! | `share` | twice that | 2,000 |
@@ -27,9 +27,9 @@ pub enum ConditionState {
         /// All lines.
         lines: Series,
     },
-    /// Counts within a sliding window, and what is usual.
+    /// Counts within a sliding window, and the baseline.
     Spike(Box<Spike>),
-    /// When the newest matching line was written, or since when there was none.
+    /// When the newest matching line was written, or when the watching began.
     Silence {
         /// In milliseconds since the epoch.
         last_ms: Millis,
@@ -44,7 +44,7 @@ pub enum ConditionState {
 }
 
 impl ConditionState {
-    /// What is known of a series that has been watched since `since_ms` and of which nothing came yet.
+    /// The state of a series that has been watched since `since_ms` without a line.
     #[must_use]
     pub fn new(condition: &Condition, since_ms: Millis) -> ConditionState {
         match condition {
@@ -64,7 +64,7 @@ impl ConditionState {
         }
     }
 
-    /// What is known, under a condition that may have changed at `now_ms`. What does not fit it begins anew.
+    /// Continues under a condition that may have changed at `now_ms`. A state that does not fit it is replaced.
     #[must_use]
     pub fn resume(self, condition: &Condition, now_ms: Millis) -> ConditionState {
         let window_ms = condition.window_ms();
@@ -72,19 +72,19 @@ impl ConditionState {
             (ConditionState::Spike(spike), Condition::Spike(settings)) => {
                 ConditionState::Spike(Box::new(spike.resume(*settings)))
             }
-            (gauge @ ConditionState::Window(_), Condition::Count { .. } | Condition::Rate { .. })
-            | (gauge @ ConditionState::Share { .. }, Condition::Share { .. })
-                if gauge.window_ms() == window_ms =>
+            (state @ ConditionState::Window(_), Condition::Count { .. } | Condition::Rate { .. })
+            | (state @ ConditionState::Share { .. }, Condition::Share { .. })
+                if state.window_ms() == window_ms =>
             {
-                gauge
+                state
             }
-            (gauge @ ConditionState::Silence { .. }, Condition::Silence { .. })
-            | (gauge @ ConditionState::New { .. }, Condition::New { .. }) => gauge,
+            (state @ ConditionState::Silence { .. }, Condition::Silence { .. })
+            | (state @ ConditionState::New { .. }, Condition::New { .. }) => state,
             _ => ConditionState::new(condition, now_ms),
         }
     }
 
-    /// The same, to judge what was written at `at_ms` and after, long before what it has seen: only what is usual is kept.
+    /// A state to judge lines written at `at_ms` and later, long before the last ones seen: only the baseline is kept.
     #[must_use]
     pub fn rewound(&self, condition: &Condition, at_ms: Millis) -> ConditionState {
         match self {
@@ -154,7 +154,7 @@ impl ConditionState {
                 let holds = *fresh > 0 && *last_ms == Some(at_ms);
                 Observation { holds, count: *fresh, ..Observation::default() }
             }
-            // A gauge is made for its condition.
+            // A state is made for its condition.
             _ => Observation::default(),
         }
     }
@@ -164,7 +164,7 @@ impl ConditionState {
     pub fn next_change(&self, condition: &Condition, at_ms: Millis) -> Option<Millis> {
         match self {
             ConditionState::Window(series) => series.next_expiry(),
-            // Without a match the share is nothing of however many.
+            // Without a match the share is 0.
             ConditionState::Share { matched, .. } if matched.is_empty() => None,
             ConditionState::Share { matched, lines } => {
                 matched.next_expiry().into_iter().chain(lines.next_expiry()).min()
@@ -179,7 +179,7 @@ impl ConditionState {
         .map(|change| change.max(at_ms + 1))
     }
 
-    /// Whether it says no more than a new one would.
+    /// Whether it equals a new one.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         match self {
@@ -190,7 +190,7 @@ impl ConditionState {
         }
     }
 
-    /// Matching lines within the window, as of when it was evaluated last.
+    /// Matching lines within the window, as of the last evaluation.
     #[must_use]
     pub fn count(&self) -> u64 {
         match self {
@@ -201,7 +201,7 @@ impl ConditionState {
         }
     }
 
-    /// Whether what was written long ago can be told apart from what is written now.
+    /// Whether old lines can be distinguished from new ones.
     #[must_use]
     pub fn has_window(&self) -> bool {
         !matches!(self, ConditionState::Silence { .. } | ConditionState::New { .. })

@@ -9,6 +9,6 @@ pub mod spike;
 
 /// A point on the engine's time line, in milliseconds since the Unix epoch.
 ///
-/// The engine anchors it to the wall clock once and lets the monotonic clock carry it on, so that a step of
-/// the wall clock neither empties nor stretches a window.
+/// The engine anchors it to the wall clock once and advances it by the monotonic clock, so that a step of the
+/// wall clock neither empties nor stretches a window.
 pub type Millis = i64;

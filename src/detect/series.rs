@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
 
-/// A window is cut into this many buckets; counts leave it a bucket at a time.
+/// Buckets of a window; counts expire a bucket at a time.
 const BUCKETS: Millis = 60;
 
-/// Counts within the last `window_ms` milliseconds, to a sixtieth of the window: what is counted reaches back at least
-/// the window and at most a bucket more. Takes at most 61 buckets of 16 bytes.
+/// Counts within the last `window_ms` milliseconds, to a sixtieth of the window: counts cover at least the
+/// window and at most one bucket more. Takes at most 61 buckets of 16 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     window_ms: Millis,
     bucket_ms: Millis,
-    /// Number of the bucket since the epoch and the count in it, oldest first; empty buckets take no place.
+    /// Number of the bucket since the epoch and the count in it, oldest first; empty buckets are left out.
     buckets: VecDeque<(Millis, u64)>,
     sum: u64,
 }
@@ -34,14 +34,14 @@ impl Series {
         self.window_ms
     }
 
-    /// Adds `n` at `at`, which may lie before what was added last. What is older than the window is not in it.
+    /// Adds `n` at `at`, which may be before the last call. Counts older than the window are ignored.
     pub fn add(&mut self, at: Millis, n: u64) {
         let bucket = at.div_euclid(self.bucket_ms);
         let newest = self.buckets.back().map_or(bucket, |(newest, _)| *newest);
         if n == 0 || at <= (newest * self.bucket_ms).saturating_sub(self.window_ms) {
             return;
         }
-        // What comes late comes soon after: it is found from the back.
+        // Late counts are mostly only a little late, so search from the back.
         let later = self.buckets.iter().rev().take_while(|(other, _)| *other > bucket).count();
         let place = self.buckets.len() - later;
         match place.checked_sub(1).and_then(|before| self.buckets.get_mut(before)) {

@@ -1,7 +1,7 @@
-//! Spikes: a sliding window of counts, judged against what is usual for the series at every look.
+//! Spikes: a sliding window of counts, judged by the baseline of the series at every evaluation.
 //!
-//! The baseline learns closed buckets; the window slides on between them, so that the line that makes a spike is noticed when
-//! it comes and not when its bucket ends.
+//! The baseline learns closed buckets; the window slides between them, so that a spike is detected at the line that makes it
+//! and not when its bucket ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +9,14 @@ use crate::detect::Millis;
 use crate::detect::baseline::{Baseline, BaselineSettings, BaselineState};
 use crate::detect::series::Series;
 
-/// A clock that goes back further than this has been set anew, and what comes then is not merely late.
+/// A clock that goes back further than this was reset; counts at such times are not merely late.
 const LATE_MS_MAX: Millis = 86_400_000;
-/// Points in time beyond this are taken for it, so that arithmetic on them cannot overflow.
+/// Times are clamped to this, so that arithmetic on them cannot overflow.
 const NOW_MS_MAX: Millis = 1 << 55;
-/// A window has so many buckets.
+/// Buckets of a window.
 const WINDOW_BUCKETS: Millis = 6;
 
-/// What makes a spike. [`BaselineSettings`] says what each means.
+/// What makes a spike, see [`BaselineSettings`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SpikeSettings {
     /// Length of the sliding window in milliseconds.
@@ -27,7 +27,7 @@ pub struct SpikeSettings {
     pub at_least: u64,
     /// At least this unlikely, as `-log10 p`.
     pub unlikely: f64,
-    /// For so long nothing is judged, in milliseconds.
+    /// Time until the first judgement, in milliseconds.
     pub learn_ms: Millis,
     /// A level that stays is adopted by doubling in this time, in milliseconds.
     pub adopt_ms: Millis,
@@ -61,16 +61,16 @@ impl SpikeSettings {
     }
 }
 
-/// What was seen when a spike was looked for.
+/// The result of an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SpikeObservation {
-    /// Whether there is a spike, or one goes on.
+    /// Whether there is a spike, or one continues.
     pub holds: bool,
-    /// Whether too little is known to tell.
+    /// Whether too little is known.
     pub is_learning: bool,
     /// The count within the window.
     pub count: u64,
-    /// The count that was expected in it.
+    /// The expected count in it.
     pub expected: f64,
     /// `count` over `expected`, or over 1 where less is expected.
     pub ratio: f64,
@@ -78,7 +78,7 @@ pub struct SpikeObservation {
     pub unlikely: f64,
 }
 
-/// The counts of one series and what is usual for it. It is persisted whole.
+/// The counts of one series and its baseline. It is persisted as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spike {
     settings: SpikeSettings,
@@ -91,14 +91,14 @@ pub struct Spike {
 }
 
 impl Spike {
-    /// A series of which nothing is known.
+    /// An empty series.
     #[must_use]
     pub fn new(settings: SpikeSettings) -> Spike {
         let baseline = Baseline::new(settings.own_baseline());
         Spike { settings, series: Series::new(settings.window_ms), baseline, bucket: None, open: 0 }
     }
 
-    /// Goes on with what was learned under settings that may differ now. Another window makes a new baseline.
+    /// Continues under settings that may have changed. Another window makes a new baseline.
     #[must_use]
     pub fn resume(self, settings: SpikeSettings) -> Spike {
         if self.settings.window_ms != settings.window_ms {
@@ -107,7 +107,7 @@ impl Spike {
         Spike { settings, baseline: self.baseline.resume(settings.own_baseline()), ..self }
     }
 
-    /// Adds `n` events at `now_ms`. What comes late is learned with the newest bucket, if it is within the window.
+    /// Adds `n` events at `now_ms`. Late events are learned with the newest bucket, if they are within the window.
     pub fn add(&mut self, now_ms: Millis, n: u64) {
         let now_ms = self.advance(now_ms);
         let newest_ms = self.bucket.unwrap_or(0) * self.settings.bucket_ms();
@@ -141,7 +141,7 @@ impl Spike {
         self.series.sum()
     }
 
-    /// When the judgement may next change although nothing is added, in milliseconds since the epoch.
+    /// When the observation may next change although nothing is added, in milliseconds since the epoch.
     #[must_use]
     pub fn next_change(&self) -> Option<Millis> {
         let expiry = self.series.next_expiry()?;
@@ -150,7 +150,7 @@ impl Spike {
         Some(closing.map_or(expiry, |closing| closing.min(expiry)))
     }
 
-    /// What is usual, to judge by it what happened long before what was seen last.
+    /// The same baseline, to judge events long before the last ones seen.
     #[must_use]
     pub fn rewound(&self, at_ms: Millis) -> Spike {
         let bucket = clamped(at_ms).div_euclid(self.settings.bucket_ms());
@@ -158,7 +158,7 @@ impl Spike {
         Spike { series, bucket: Some(bucket), open: 0, baseline: self.baseline.clone(), ..*self }
     }
 
-    /// Closes the buckets that ended before `now_ms`. Gives the time that it is for this series.
+    /// Closes the buckets that ended before `now_ms`. Returns the clamped time.
     fn advance(&mut self, now_ms: Millis) -> Millis {
         let now_ms = clamped(now_ms);
         let bucket_ms = self.settings.bucket_ms();

@@ -1,8 +1,8 @@
-//! Counts the matching lines of a stream that is there already, whole or cut into chunks for several threads.
+//! Counts the matching lines of an ended stream, whole or in chunks for several threads.
 //!
-//! A chunk owns the lines that *begin* in it. So a walk of a chunk starts as if it stood inside a long line, one byte
-//! ahead of the chunk, and ends behind the first line feed at or after its last byte. Chunks need to know nothing of
-//! each other: every line is judged once, wherever the cuts fall, and their tallies add up.
+//! A chunk owns the lines that *begin* in it. So a walk of a chunk starts one byte before it, as if inside a long
+//! line, and ends after the first line feed at or after its last byte. Chunks are independent: every line is judged once,
+//! wherever the cuts are, and their tallies add up.
 
 use std::ops::Range;
 
@@ -10,23 +10,23 @@ use crate::scan::cursor::LineCursor;
 use crate::scan::feed::{END_UNKNOWN, Fed, Feed, Show};
 use crate::scan::scanner::Scanner;
 
-/// What a walk has found.
+/// The result of a walk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BulkTally {
-    /// How many bytes of the stream were looked at.
+    /// Bytes of the stream that were scanned.
     pub bytes: u64,
-    /// How many lines matched, rule by rule.
+    /// Matching lines by rule.
     pub lines_matched: Vec<u64>,
 }
 
 impl BulkTally {
-    /// A tally of nothing yet for `rules` rules.
+    /// An empty tally for `rules` rules.
     #[must_use]
     pub fn new(rules: usize) -> BulkTally {
         BulkTally { bytes: 0, lines_matched: vec![0; rules] }
     }
 
-    /// Adds what another walk has found, with the same rules.
+    /// Adds the result of another walk with the same rules.
     pub fn add(&mut self, other: &BulkTally) {
         self.bytes += other.bytes;
         for (sum, more) in self.lines_matched.iter_mut().zip(&other.lines_matched) {
@@ -43,7 +43,7 @@ pub struct BulkWalk<'s> {
     cursor: LineCursor,
     own: Range<u64>,
     tally: BulkTally,
-    /// What the current step found, before it is known whether it counts.
+    /// Matching lines of the current step, which count only if it succeeds.
     trial: Vec<u64>,
 }
 
@@ -68,13 +68,13 @@ impl<'s> BulkWalk<'s> {
         BulkWalk::new(scanner, 0..END_UNKNOWN, END_UNKNOWN, window_bytes)
     }
 
-    /// What was found so far.
+    /// The result so far.
     #[must_use]
     pub fn tally(&self) -> &BulkTally {
         &self.tally
     }
 
-    /// Looks at one window.
+    /// Scans one window.
     ///
     /// # Errors
     /// The error of `show`. Nothing has changed then, and the step can be repeated with another `show`.
@@ -136,7 +136,7 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever the chunks and windows are cut, the sum of the tallies is what the whole stream holds.
+        /// Wherever chunks and windows are cut, the tallies add up to that of the whole stream.
         #[test]
         fn chunks_add_up(
             stream in proptest::collection::vec(prop_oneof![4 => Just(b'E'), 3 => Just(b'x'), 2 => Just(b'\n'), 1 => Just(0u8)], 0..200),

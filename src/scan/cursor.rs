@@ -1,26 +1,26 @@
-//! Walks a stream of bytes line by line, whichever pieces it arrives in.
+//! The position in a stream of lines, whatever pieces the stream arrives in.
 //!
-//! A [`LineCursor`] stands at the beginning of the first line that was not judged yet. It never keeps bytes: a line whose
-//! end is not in sight is shown again, from its beginning, when there is more of it.
+//! A [`LineCursor`] is at the beginning of the first line that is not judged yet. It keeps no bytes: a line whose end is
+//! not visible is shown again, from its beginning, when there is more of it.
 
 use std::ops::Range;
 
 use crate::scan::line::leading_nuls;
 use crate::scan::scanner::Scanner;
 
-/// What is called with the rule and the place of each matching line.
+/// Called with the rule and the range of each matching line.
 type Hit<'h> = &'h mut dyn FnMut(usize, Range<usize>);
 
-/// Where in a stream the walk stands.
+/// See the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct LineCursor {
-    /// The first byte that was not judged, in bytes from the beginning of the stream.
+    /// The first byte that is not judged, in bytes from the beginning of the stream.
     pub offset: u64,
-    /// No line feed lies between `offset` and here, so the search for one goes on from here.
+    /// No line feed is between `offset` and here, so the search for one continues here.
     pub searched: u64,
-    /// Whether `offset` lies inside a line longer than the bound, which was judged and is now skipped.
+    /// Whether `offset` is inside a line longer than the bound, which is judged already and skipped.
     pub inside_long_line: bool,
-    /// A bit for each rule with a `record_start` that has counted a line of the record at `offset`.
+    /// A bit for each rule with a `record_start` that already counted in the record at `offset`.
     pub counted: u64,
 }
 
@@ -38,9 +38,9 @@ pub enum Follows {
 /// What one step over a stream needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The cursor moved, or there is nothing to do until the stream grows.
+    /// The cursor moved, or nothing can be done until the stream grows.
     Done,
-    /// A line does not end within the bytes that were shown: show more of it at once.
+    /// A line does not end within the shown bytes: show more of it at once.
     Widen,
 }
 
@@ -51,8 +51,8 @@ impl LineCursor {
         LineCursor { offset, searched: offset, inside_long_line: false, counted: 0 }
     }
 
-    /// Judges the complete lines in `bytes`, which begin at `self.offset`, and moves behind them; behind all bytes if
-    /// nothing follows. `hit` gets the rule and the place of each matching line in `bytes`.
+    /// Judges the complete lines in `bytes`, which begin at `self.offset`, and moves past them; past all bytes if
+    /// nothing follows. `hit` receives the rule and the range of each matching line in `bytes`.
     pub fn advance(
         &mut self,
         bytes: &[u8],
@@ -86,7 +86,7 @@ impl LineCursor {
             });
             self.offset += complete as u64;
             self.searched = self.offset + (rest.len() - complete) as u64;
-            // What follows the last line feed may be NULs, which a later write may fill in.
+            // NULs after the last line feed may still be overwritten.
             self.searched -= self.searched_nuls(&rest[complete..]);
             return Step::Done;
         }
@@ -102,7 +102,7 @@ impl LineCursor {
         Step::Done
     }
 
-    /// Judges `bytes`, which are all that is left of an ended stream: a last line without a line feed.
+    /// Judges the rest of an ended stream: a last line without a line feed.
     fn finish(&mut self, bytes: &[u8], scanner: &mut Scanner, hit: Hit<'_>) {
         if self.inside_long_line || leading_nuls(bytes) == bytes.len() {
             self.move_to(self.offset + bytes.len() as u64);
@@ -111,7 +111,7 @@ impl LineCursor {
         }
     }
 
-    /// Judges `bytes` as one line and moves behind them.
+    /// Judges `bytes` as one line and moves past them.
     fn judge_rest(&mut self, bytes: &[u8], scanner: &mut Scanner, hit: Hit<'_>) {
         let judge = |scanner: &mut Scanner, hit: Hit<'_>| {
             scanner.judge(bytes, &mut |rule| hit(rule, 0..bytes.len()));
@@ -120,12 +120,12 @@ impl LineCursor {
         self.move_to(self.offset + bytes.len() as u64);
     }
 
-    /// Moves over bytes without lines, to the beginning of a line at `offset`.
+    /// Skips bytes without lines, to the beginning of a line at `offset`.
     pub fn move_to(&mut self, offset: u64) {
         *self = LineCursor { counted: self.counted, ..LineCursor::at(offset) };
     }
 
-    /// Has `scan` look at `bytes`, and passes on those of its hits that are the first of their rule in a record.
+    /// Runs `scan` over `bytes` and forwards only the first hit of each rule in a record.
     fn first_of_records(
         &mut self,
         bytes: &[u8],
@@ -145,7 +145,7 @@ impl LineCursor {
         scanner.put_records(records);
     }
 
-    /// Moves over the rest of a long line and over NULs between lines. Returns how many bytes these are.
+    /// Skips the rest of a long line and NULs between lines. Returns the number of skipped bytes.
     fn skip(&mut self, bytes: &[u8], follows: Follows) -> usize {
         let mut skipped = 0;
         if self.inside_long_line {
@@ -155,7 +155,7 @@ impl LineCursor {
         }
         if !self.inside_long_line {
             let nuls = leading_nuls(&bytes[skipped..]);
-            // NULs at the end may be bytes that are still to be written: leave them until something follows.
+            // NULs at the end may still be overwritten: keep them until something follows.
             if skipped + nuls < bytes.len() || follows == Follows::More {
                 skipped += nuls;
             }

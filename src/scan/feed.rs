@@ -22,7 +22,7 @@ pub type Show<'s, E> = &'s mut dyn FnMut(Range<u64>, &mut dyn FnMut(&[u8]) -> us
 /// Chooses the windows in which a stream is shown.
 #[derive(Debug, Clone)]
 pub struct Feed {
-    /// Lines that begin here or later are left to others.
+    /// Lines that begin here or later belong to another chunk.
     own_end: u64,
     end: u64,
     grows: bool,
@@ -31,14 +31,14 @@ pub struct Feed {
     wanted: u64,
     /// Whether the line at the cursor does not end within the last window.
     is_widened: bool,
-    /// Up to where bytes were shown.
+    /// The end of the last window that was shown.
     seen: u64,
 }
 
 /// The result of a look at one window.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// The cursor behind the lines that are judged.
+    /// The cursor after the judged lines.
     pub cursor: LineCursor,
     /// What the line at that cursor needs.
     pub step: Step,
@@ -78,7 +78,7 @@ impl Feed {
         Feed { grows: true, ..Feed::chunk(END_UNKNOWN, size, window_bytes) }
     }
 
-    /// What to show next: no bytes behind the own ones, unless a line reaches beyond them.
+    /// What to show next: no bytes after the own ones, unless a line extends past them.
     #[must_use]
     pub fn range(&self, cursor: &LineCursor) -> Range<u64> {
         let from = cursor.offset;
@@ -89,13 +89,13 @@ impl Feed {
         from..to.max(from)
     }
 
-    /// Up to where bytes were shown.
+    /// The end of the last window that was shown.
     #[must_use]
     pub fn seen(&self) -> u64 {
         self.seen
     }
 
-    /// Judges the lines of the next window and moves `cursor` behind them.
+    /// Judges the lines of the next window and moves `cursor` past them.
     ///
     /// # Errors
     /// The error of `show`. Nothing has changed then, and the step can be repeated with another `show`.
@@ -142,7 +142,7 @@ impl Feed {
         Ok(Look { cursor, step, asked, seen, is_last })
     }
 
-    /// Chooses the next window, behind what `look` judged.
+    /// Chooses the window after `look`.
     pub fn accept(&mut self, look: &Look) -> Fed {
         self.seen = look.seen;
         let only_tail_left = look.cursor.inside_long_line && look.cursor.offset >= self.own_end;
@@ -159,7 +159,7 @@ impl Feed {
     }
 }
 
-/// Where the first line ends whose line feed is at `from` or behind it.
+/// The end of the first line whose line feed is at or after `from`.
 fn line_end_from(bytes: &[u8], from: u64) -> Option<usize> {
     let from = usize::try_from(from).ok().filter(|from| *from < bytes.len())?;
     memchr::memchr(b'\n', &bytes[from..]).map(|lf| from + lf + 1)
@@ -176,7 +176,7 @@ mod tests {
     use crate::scan::rules::{RuleSet, RuleSpec};
     use crate::scan::scanner::Scanner;
 
-    /// What the rules would say line by line, without any of our cleverness.
+    /// Counts line by line, without windows.
     fn oracle(stream: &[u8], max: usize) -> usize {
         let body = stream.strip_suffix(b"\n").unwrap_or(stream);
         if stream.is_empty() {
@@ -192,7 +192,7 @@ mod tests {
             .count()
     }
 
-    /// How many lines with `E` and with `x` are the first of their kind in a record, which begins at `R`.
+    /// Counts the lines with `E` and with `x` that are the first such line of a record, which begins at `R`.
     fn records_oracle(stream: &[u8]) -> [usize; 3] {
         let mut counts = [0; 3];
         let mut open = [false; 2];
@@ -232,7 +232,7 @@ mod tests {
                 },
             );
             steps += 1;
-            assert!(steps <= 10 * stream.len() + 10, "the feed does not come to its end");
+            assert!(steps <= 10 * stream.len() + 10, "the feed does not end");
             if fed == Ok(Fed::Done) {
                 return;
             }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the stream is cut, and wherever a new scanner goes on, each record counts once for each rule.
+        /// However the stream is cut, and wherever a new scanner continues, each record counts once for each rule.
         #[test]
         fn pieces_do_not_matter_to_records(
             stream in proptest::collection::vec(prop_oneof![2 => Just(b'E'), 2 => Just(b'x'), 1 => Just(b'R'), 3 => Just(b'\n')], 0..200),
@@ -277,7 +277,7 @@ mod tests {
             prop_assert_eq!(count_grown(&rules, 1 << 20, &stream, &steps, window), records_oracle(&stream));
         }
 
-        /// However the stream is cut into growth steps and windows, the count is the oracle's.
+        /// However the stream is cut into growth steps and windows, the count is the same.
         #[test]
         fn pieces_do_not_matter(
             stream in proptest::collection::vec(prop_oneof![3 => Just(b'E'), 3 => Just(b'x'), 1 => Just(b'\n'), 1 => Just(0u8), 1 => Just(b'\r')], 0..200),

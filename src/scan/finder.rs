@@ -14,7 +14,7 @@ use crate::scan::literals::Literals;
 use crate::scan::pattern::{CaseScope, RulePatternError, literal};
 use crate::scan::spec::RuleSpec;
 
-/// How much memory one compiled search may take, in bytes.
+/// The most memory for one compiled search, in bytes.
 const COMPILED_BYTES_MAX: usize = 64 << 20;
 
 pub(super) fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, RulePatternError> {
@@ -54,9 +54,9 @@ impl CandidateSearch {
 
 #[derive(Debug)]
 enum Judge {
-    /// The rule is alone and excludes nothing.
+    /// A single rule that excludes nothing.
     Alone(Regex),
-    /// Patterns `0..n` are what the n rules want, `n..2n` what they do not.
+    /// Patterns `0..n` are wanted by the n rules, `n..2n` are unwanted.
     Each(Regex),
 }
 
@@ -115,7 +115,7 @@ impl Finder {
         self.is_certain
     }
 
-    /// Calls `hit` with the index of every rule that `line` matches. `scratch` comes from [`Finder::scratch`].
+    /// Calls `hit` with the index of every rule that `line` matches. `scratch` is from [`Finder::scratch`].
     pub(super) fn judge(&self, line: &[u8], scratch: &mut PatternSet, mut hit: impl FnMut(usize)) {
         let judge = match &self.judge {
             Judge::Alone(judge) => {
@@ -158,7 +158,7 @@ impl Finder {
         false
     }
 
-    /// Working memory for [`Finder::judge`].
+    /// Scratch memory for [`Finder::judge`].
     pub(super) fn scratch(&self) -> PatternSet {
         PatternSet::new(self.rules * 2)
     }

@@ -1,12 +1,12 @@
-//! The members of a JSON object that stands in a log line, whole or cut.
+//! The members of a JSON object in a log line, complete or cut.
 //!
-//! A line is not always a whole document: it may be cut at the bound, be escaped badly, or go on after its brace. So this
-//! walks along and gives what it finds until it is lost, allocates nothing, and skips values without looking into them.
+//! A line is not always a complete document: it may be cut at the bound, be escaped wrongly, or continue after its brace.
+//! So this reads members until it cannot continue, allocates nothing, and skips values without parsing them.
 
-/// A value as it stands in the line.
+/// A value as it is written in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'a> {
-    /// What stands between the quotes, still escaped.
+    /// The text between the quotes, still escaped.
     Text(&'a [u8]),
     /// An object with its braces.
     Object(&'a [u8]),
@@ -14,14 +14,14 @@ pub(super) enum Value<'a> {
     Other(&'a [u8]),
 }
 
-/// Walks over the members of the object that `bytes` begin with.
+/// Iterates over the members of an object.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Members<'a> {
-    /// The members of the object at the beginning of `bytes`, of which there are none if no brace is there.
+    /// The members of the object at the beginning of `bytes`; none if there is no brace.
     pub(super) fn new(bytes: &'a [u8]) -> Members<'a> {
         let bytes = bytes.trim_ascii_start();
         Members { rest: bytes.strip_prefix(b"{").unwrap_or_default() }
@@ -68,7 +68,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// The text whose opening quote `bytes` begin with, and how many bytes it takes with its quotes.
+/// The text at the beginning of `bytes`, and its length with its quotes.
 pub(super) fn text(bytes: &[u8]) -> (&[u8], usize) {
     let mut at = 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
@@ -81,7 +81,7 @@ pub(super) fn text(bytes: &[u8]) -> (&[u8], usize) {
     (bytes.get(1..).unwrap_or_default(), bytes.len())
 }
 
-/// How many bytes the object or array at the beginning of `bytes` takes.
+/// The length of the object or array at the beginning of `bytes`.
 fn nested(bytes: &[u8]) -> usize {
     let (mut at, mut depth) = (0, 0_u32);
     while at < bytes.len() {
@@ -102,8 +102,8 @@ fn nested(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// `text` with its quotes and backslashes unescaped, as far as `max` bytes. White space that is escaped becomes a control
-/// character, so that it is not taken for the space that a format asks for; other escapes stay as they are.
+/// `text` with its quotes and backslashes unescaped, as far as `max` bytes. Escaped white space becomes a control
+/// character, so that it does not match a space of a time format; other escapes stay as they are.
 pub(super) fn unescaped(text: &[u8], max: usize) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len().min(max));
     let mut bytes = text.iter();
@@ -122,47 +122,4 @@ pub(super) fn unescaped(text: &[u8], max: usize) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn members(json: &str) -> Vec<(String, Value<'_>)> {
-        let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap();
-        Members::new(json.as_bytes()).map(|(key, value)| (text(key), value)).collect()
-    }
-
-    #[test]
-    fn members_of_the_outermost_object_only() {
-        let found = members(r#" {"a":"x\"y", "b" : {"c":[1,"}"]} ,"d":[{"e":1}],"f":-1.5e3,"g":null}"#);
-        let wanted = [
-            ("a", Value::Text(br#"x\"y"#)),
-            ("b", Value::Object(br#"{"c":[1,"}"]}"#)),
-            ("d", Value::Other(br#"[{"e":1}]"#)),
-            ("f", Value::Other(b"-1.5e3")),
-            ("g", Value::Other(b"null")),
-        ];
-        assert_eq!(found, wanted.map(|(key, value)| (key.to_owned(), value)));
-    }
-
-    #[test]
-    fn a_cut_object_gives_what_there_is() {
-        assert_eq!(members(r#"{"a":1,"b":"cut he"#).len(), 2);
-        assert_eq!(members(r#"{"a":1,"b":{"c""#).len(), 2);
-        assert_eq!(members(r#"{"a":1,"b"#).len(), 1);
-        assert_eq!(members(r#"{'a':1}"#).len(), 0);
-        assert_eq!(members("not json").len(), 0);
-    }
-
-    #[test]
-    fn escapes_are_undone() {
-        assert_eq!(unescaped(br#"a\"b\\c\nd\"#, 100), b"a\"b\\c\x01d\\");
-        assert_eq!(unescaped(b"abc", 2), b"ab");
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_end(bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\ a1".to_vec()), 0..60)) {
-            prop_assert!(Members::new(&bytes).count() <= bytes.len());
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ pub(super) fn line_around(bytes: &[u8], from: usize, at: usize) -> Range<usize> 
     start..end
 }
 
-/// What rules see of a line: no NULs before it (a hole in the file), no CR after it, no more than `max` bytes.
+/// The part of a line that rules see: no NULs before it (a hole in the file), no CR after it, no more than `max` bytes.
 pub(super) fn content(line: &[u8], max: usize) -> &[u8] {
     let line = &line[leading_nuls(line)..];
     match line.get(..max) {
@@ -18,7 +18,7 @@ pub(super) fn content(line: &[u8], max: usize) -> &[u8] {
     }
 }
 
-/// How many NULs `bytes` begins with.
+/// The number of NULs at the beginning of `bytes`.
 #[must_use]
 pub fn leading_nuls(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&0) {

@@ -1,8 +1,8 @@
 //! Many literal texts at once.
 //!
-//! A search for all texts with SIMD (Teddy) is the faster the fewer and the shorter they are. So it is given three bytes of each
-//! text, those that logs hold least often, and what it finds is compared with the texts that have them. As that says which rule
-//! a text is of, no line has to be judged again.
+//! A SIMD search for many texts (Teddy) is fast when they are few and short. So it searches for three bytes of each text, those
+//! that are rarest in logs, and compares each find with the texts that contain them. That also identifies the rule, so no line
+//! is judged again.
 
 use std::ops::Range;
 
@@ -12,12 +12,12 @@ use aho_corasick::packed::{Config, MatchKind, Searcher};
 use crate::scan::line::content;
 use crate::scan::spec::RuleSpec;
 
-/// How many bytes of each text are searched for.
+/// Bytes of each text that are searched for.
 const KEY_BYTES: usize = 3;
-/// With more keys than this there is no more to gain.
+/// With more keys than this, other searches are as fast.
 const KEYS_MAX: usize = 128;
 
-/// A text that rules look for, and where its key is in it.
+/// A text of a rule, and the position of its key in it.
 #[derive(Debug)]
 struct LiteralText {
     rule: usize,
@@ -29,24 +29,24 @@ struct LiteralText {
 #[derive(Debug)]
 pub(super) struct Literals {
     searcher: Searcher,
-    /// For each key, the texts that have it.
+    /// The texts with each key.
     texts: Vec<Vec<LiteralText>>,
     rules: usize,
 }
 
-/// What was found in the line at hand.
+/// The current line and the rules found in it.
 struct LineBounds {
     start: usize,
-    /// Where its line feed is, or the end of the bytes.
+    /// The position of its line feed, or the end of the bytes.
     end: usize,
-    /// What rules see of it.
+    /// The part that rules see.
     seen: Range<usize>,
     /// Rules that match it, in order.
     rules: Vec<usize>,
 }
 
 impl Literals {
-    /// `None` if the rules ask for anything but literal texts, or the texts do not lend themselves to this.
+    /// `None` if the rules have more than literal texts, or the texts are not suitable.
     pub(super) fn new(rules: &[RuleSpec]) -> Option<Literals> {
         if rules.is_empty() || !rules.iter().all(is_literal) {
             return None;
@@ -78,8 +78,8 @@ impl Literals {
         Some(Literals { searcher, texts, rules: rules.len() })
     }
 
-    /// Calls `hit` with rule and place of every matching line in `bytes`, which are complete lines; of a line that is longer
-    /// than `line_bytes_max` only the beginning is looked at.
+    /// Calls `hit` with rule and range of every matching line in `bytes`, which are complete lines; of a line longer than
+    /// `line_bytes_max` only the beginning is searched.
     pub(super) fn scan(&self, bytes: &[u8], line_bytes_max: usize, hit: &mut dyn FnMut(usize, Range<usize>)) {
         let mut line = LineBounds { start: 0, end: 0, seen: 0..0, rules: Vec::new() };
         let mut from = 0;
@@ -93,7 +93,7 @@ impl Literals {
                 }
                 if line.seen.is_empty() || at >= line.end {
                     line.flush(hit);
-                    line.turn_to(bytes, at, line_bytes_max);
+                    line.move_to(bytes, at, line_bytes_max);
                 }
                 let is_seen = line.seen.start <= start && start + text.bytes.len() <= line.seen.end;
                 if is_seen && let Err(place) = line.rules.binary_search(&text.rule) {
@@ -113,7 +113,7 @@ impl Literals {
 }
 
 impl LineBounds {
-    fn turn_to(&mut self, bytes: &[u8], at: usize, line_bytes_max: usize) {
+    fn move_to(&mut self, bytes: &[u8], at: usize, line_bytes_max: usize) {
         let before = self.end.min(at);
         self.start = memchr::memrchr(b'\n', &bytes[before..at]).map_or(before, |lf| before + lf + 1);
         self.end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
@@ -135,7 +135,7 @@ fn is_literal(rule: &RuleSpec) -> bool {
     is_plain && rule.regex.is_empty() && !rule.any.is_empty()
 }
 
-/// The part of `text` that logs hold least often, and where it begins: one of `known` if there is any as rare.
+/// The part of `text` that is rarest in logs, and its position: one of `known` if it is as rare.
 fn rarest(text: &[u8], known: &[[u8; KEY_BYTES]]) -> Option<(usize, [u8; KEY_BYTES])> {
     let keys = text.windows(KEY_BYTES).enumerate();
     let keys = keys.filter_map(|(at, key)| Some((at, <[u8; KEY_BYTES]>::try_from(key).ok()?)));
@@ -143,7 +143,7 @@ fn rarest(text: &[u8], known: &[[u8; KEY_BYTES]]) -> Option<(usize, [u8; KEY_BYT
     keys.min_by_key(|(_, key)| (cost(key), !known.contains(key)))
 }
 
-/// How often a byte is met in logs, roughly.
+/// The approximate frequency of a byte in logs.
 fn commonness(byte: u8) -> u32 {
     match byte {
         b' ' | b'0'..=b'2' | b'e' => 10,
@@ -168,7 +168,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is found in the whole is what the judge says line by line.
+        /// The search over all lines finds what the judge finds line by line.
         #[test]
         fn it_finds_what_the_judge_finds(
             rules in proptest::collection::vec(proptest::collection::vec("[abE\0\r]{3,6}", 1..4), 1..8),

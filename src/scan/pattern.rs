@@ -10,10 +10,10 @@ use regex_syntax::hir::{
     Repetition,
 };
 
-/// Why a pattern cannot be used.
+/// Why a pattern is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RulePatternError {
-    /// It is not a regular expression; the text shows it with a caret under the place.
+    /// It is no regular expression; the text marks the position with a caret.
     #[error("{0}")]
     Syntax(String),
     /// It asks for a line feed.
@@ -24,12 +24,12 @@ pub enum RulePatternError {
         "more than {0} rules of the watch have a `record_start`; put some of them together, or into another watch"
     )]
     TooManyRecords(usize),
-    /// It compiles to more than the bound.
+    /// Its compiled form exceeds the bound.
     #[error("the pattern is too large: {0}")]
     TooLarge(String),
 }
 
-/// Where a pattern will be searched.
+/// Where a pattern is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CaseScope {
     /// In one line, without its line end.
@@ -98,13 +98,12 @@ fn without_line_feed(class: &Class) -> Class {
     }
 }
 
-/// What matches `hir` only as whole words: no word goes on before its first byte or behind its last one.
+/// Matches `hir` only as whole words.
 pub(super) fn as_words(hir: Hir) -> Hir {
     Hir::concat(vec![Hir::look(Look::WordStartHalfUnicode), hir, Hir::look(Look::WordEndHalfUnicode)])
 }
 
-/// The ends of the text are the ends of the line, for every kind of anchor. In a window, NULs before a line and a CR
-/// after it are no part of it.
+/// Every kind of anchor means the ends of the line. In a window, NULs before a line and a CR after it are not part of it.
 fn anchored(look: Look, scope: CaseScope) -> Hir {
     match (scope, look) {
         (CaseScope::Window, Look::Start | Look::StartLF | Look::StartCRLF) => {

@@ -1,8 +1,8 @@
 //! Records of several lines, such as an error with its stack trace, in each of which a rule counts one line only.
 //!
-//! A record begins with a line that matches `record_start` and goes on to the next such line. Nothing is looked for but the
-//! beginning of a record, and that only behind a line that was counted: up to the next line that matches the rule, or to the end
-//! of what is shown. What is to be remembered in between is one bit per rule.
+//! A record begins with a line that matches `record_start` and ends before the next such line. Only beginnings of records are
+//! searched for, and only after a line that was counted: up to the next line that matches the rule, or to the end of the
+//! window. One bit per rule is remembered between windows.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::scan::finder::Finder;
 use crate::scan::pattern::RulePatternError;
 use crate::scan::spec::RuleSpec;
 
-/// At most so many rules of a watch can have a `record_start`: a bit for each is remembered with the place in a file.
+/// The most rules of a watch that can have a `record_start`: the checkpoint of a file has a bit for each.
 pub const RECORD_RULES_MAX: usize = 64;
 
-/// The beginnings of records that the rules of a set ask for.
+/// The `record_start` patterns of a rule set.
 #[derive(Debug)]
 pub(super) struct Starts {
-    /// Each pattern once.
+    /// Distinct patterns.
     patterns: Vec<Arc<Finder>>,
-    /// For each rule, the number of its pattern and of its bit.
+    /// The index of the pattern and of the bit of each rule.
     of_rules: Vec<Option<(usize, u32)>>,
 }
 
 impl Starts {
-    /// `None` if no rule asks for any.
+    /// `None` if no rule has one.
     ///
     /// # Errors
     /// See [`RulePatternError`].
@@ -67,12 +67,12 @@ impl StartSearch {
     }
 }
 
-/// Finds the first line that each rule counts in a record, with the working memory of one thread.
+/// Finds the first line that each rule counts in a record, with the scratch memory of one thread.
 #[derive(Debug)]
 pub(super) struct Records {
     starts: Vec<StartSearch>,
     of_rules: Vec<Option<(usize, u32)>>,
-    /// For each rule, up to where the beginning of a record has been looked for in the bytes at hand.
+    /// For each rule, the end of the searched part of the current bytes.
     looked: Vec<usize>,
 }
 
@@ -90,13 +90,13 @@ impl Records {
         }
     }
 
-    /// Begins with other bytes.
+    /// Begins with new bytes.
     pub(super) fn begin(&mut self) {
         self.looked.fill(0);
     }
 
     /// Whether the line at `place` of `bytes`, which matches `rule`, is the first such line of its record. `counted` has a bit
-    /// for each rule that counted in the record that goes on.
+    /// for each rule that already counted in the current record.
     pub(super) fn is_first(
         &mut self,
         counted: &mut u64,
@@ -106,12 +106,12 @@ impl Records {
     ) -> bool {
         let Some((start, bit)) = self.of_rules[rule] else { return true };
         let from = std::mem::replace(&mut self.looked[rule], (place.end + 1).min(bytes.len()));
-        let goes_on = *counted & (1 << bit) != 0 && !self.starts[start].finds(&bytes[from..place.end]);
+        let continues = *counted & (1 << bit) != 0 && !self.starts[start].finds(&bytes[from..place.end]);
         *counted |= 1 << bit;
-        !goes_on
+        !continues
     }
 
-    /// Clears the bits of rules that counted in a record which does not go on behind `bytes`.
+    /// Clears the bits of rules whose record ends within `bytes`.
     pub(super) fn end(&mut self, counted: &mut u64, bytes: &[u8]) {
         for (rule, start) in self.of_rules.iter().enumerate() {
             let Some((start, bit)) = *start else { continue };

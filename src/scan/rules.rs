@@ -10,7 +10,7 @@ use crate::scan::pattern::{CaseScope, parse};
 use crate::scan::records::Starts;
 pub use crate::scan::spec::RuleSpec;
 
-/// Says whether `pattern` can be used as a regular expression in a rule.
+/// Checks that `pattern` is a valid regular expression of a rule.
 ///
 /// # Errors
 /// See [`RulePatternError`].

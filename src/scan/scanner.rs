@@ -1,6 +1,6 @@
 //! Runs a rule set over runs of complete lines.
 //!
-//! The finder skips from candidate to candidate; the ends of a line are looked for only around one.
+//! The finder skips from candidate to candidate; the ends of a line are searched only around a candidate.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::scan::line::content;
 use crate::scan::records::Records;
 use crate::scan::rules::RuleSet;
 
-/// A rule set with the working memory of one thread.
+/// A rule set with the scratch memory of one thread.
 #[derive(Debug)]
 pub struct Scanner {
     rules: Arc<RuleSet>,
@@ -21,7 +21,7 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// A scanner that looks at no more than the first `line_bytes_max` bytes of a line.
+    /// A scanner that judges lines by their first `line_bytes_max` bytes.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, line_bytes_max: usize) -> Scanner {
         let scratch = rules.finder().scratch();
@@ -41,7 +41,7 @@ impl Scanner {
         self.line_bytes_max
     }
 
-    /// Calls `hit` with rule and place of every matching line in `bytes`, which are complete lines, each with its line
+    /// Calls `hit` with rule and range of every matching line in `bytes`, which are complete lines, each with its line
     /// feed.
     pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
         if let Some(literals) = self.rules.finder().literals() {
@@ -65,7 +65,7 @@ impl Scanner {
         }
     }
 
-    /// Lends the search for records, so that it can be used beside the scanner.
+    /// Takes the search for records out, so that it can be borrowed beside the scanner.
     pub(super) fn take_records(&mut self) -> Option<Box<Records>> {
         self.records.take()
     }
@@ -74,8 +74,8 @@ impl Scanner {
         self.records = Some(records);
     }
 
-    /// Judges the lines in `skipped` that are longer than the bound. The finder sees them whole, so a pattern that is
-    /// anchored to the end of what rules see of such a line is nothing to it.
+    /// Judges the lines in `skipped` that are longer than the bound. The finder sees them whole, so it
+    /// misses patterns that are anchored to the end of the visible part of such a line.
     fn judge_long_lines(
         &mut self,
         bytes: &[u8],
@@ -83,7 +83,7 @@ impl Scanner {
         hit: &mut dyn FnMut(usize, Range<usize>),
     ) {
         let mut from = skipped.start;
-        // One look for a line feed in each stretch as long as the bound: lines are mostly short, so it is near.
+        // One search for a line feed in each stretch as long as the bound: lines are mostly short, so it is near.
         while skipped.end - from > self.line_bytes_max + 1 {
             let stretch = from + self.line_bytes_max + 1;
             from = match memchr::memrchr(b'\n', &bytes[from..stretch]) {
@@ -97,8 +97,8 @@ impl Scanner {
         }
     }
 
-    /// Calls `hit` with every rule that one line matches. `line` comes without its line feed; of a line that is longer than
-    /// the bound only the beginning is looked at.
+    /// Calls `hit` with every rule that one line matches. `line` has no line feed; of a line longer than the bound
+    /// only the beginning is judged.
     pub fn judge(&mut self, line: &[u8], hit: &mut dyn FnMut(usize)) {
         self.rules.finder().judge(content(line, self.line_bytes_max), &mut self.scratch, hit);
     }

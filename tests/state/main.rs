@@ -3,6 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../compress/mod.rs"]
+mod compress;
 
 mod alerts;
 mod copies;

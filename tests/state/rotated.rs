@@ -6,36 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::common::{FileCheckpoint, append, appender, lines};
+use crate::compress::COMPRESSORS;
 use crate::{ENDS, End, Log, each, goes_on_exactly, missed, pairs, read_before};
 
 /// Of which the second means rotated files too.
 const PATTERNS: [&str; 2] = ["app.log", "app.log*"];
-
-type Compress = fn(&[u8]) -> Vec<u8>;
-
-const COMPRESSORS: [(&str, Compress); 4] = [("gz", gzip), ("zst", zstd), ("bz2", bzip2), ("xz", xz)];
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    zstd::encode_all(bytes, 1).unwrap()
-}
-
-fn bzip2(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn xz(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 /// Compresses the file as the programs for that do: the new one has the time stamp of the old.
 pub(crate) fn compress(path: &Path, end: &str) {

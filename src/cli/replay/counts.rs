@@ -22,11 +22,11 @@ use crate::detect::buckets::{bucket_ms, judge};
 use crate::detect::condition::{Condition, Observation};
 use crate::fmt::display_path;
 
-/// A series longer than this is refused: a second a row for a year.
+/// The most rows: one a second for a year.
 const ROWS_MAX: usize = 40_000_000;
 
 struct CountSeries {
-    /// Times as they are written.
+    /// Times as written in the file.
     times: Vec<String>,
     starts_ms: Vec<Millis>,
     counts: Vec<u64>,
@@ -94,7 +94,7 @@ fn read(path: &Path) -> anyhow::Result<CountSeries> {
         });
         let Some((time, start_ms, value)) = row else {
             if at == 0 {
-                // The names of the columns.
+                // The column names.
                 continue;
             }
             anyhow::bail!("{shown}:{}: no time and count: {}; {right}", at + 1, line.escape_debug());
@@ -144,7 +144,7 @@ fn write_scores(out: &mut impl Write, series: &CountSeries, verdicts: &[Verdict]
     Ok(())
 }
 
-/// Runs the alert's life over the buckets: each is judged when it ends.
+/// Runs the alert lifecycle over the buckets, each of which is judged when it ends.
 fn alerts(
     path: &Path,
     spec: &AlertSpec,

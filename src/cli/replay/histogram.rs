@@ -1,8 +1,8 @@
-//! Counts over a time of unknown length, in constant memory: buckets grow as the time does.
+//! Counts over a time of unknown length, in constant memory: buckets double when the time grows.
 
 use crate::detect::Millis;
 
-/// At most so many buckets; when there would be more, each two become one.
+/// The most buckets; beyond it, each two become one.
 const BUCKETS_MAX: usize = 4_096;
 
 /// See the [module](self).
@@ -48,8 +48,7 @@ impl Histogram {
         *self = Histogram { bucket_ms, first, counts };
     }
 
-    /// The greatest count of a column, when the time from `from_ms` to `to_ms` is cut into `columns`, and how the counts lie in
-    /// them.
+    /// The counts of `columns` equal parts of the time from `from_ms` to `to_ms`.
     pub(super) fn columns(&self, from_ms: Millis, to_ms: Millis, columns: usize) -> Vec<u64> {
         let mut sums = vec![0; columns];
         let span = (to_ms - from_ms).max(1);

@@ -1,4 +1,4 @@
-//! Which files make up which log, and in which order.
+//! Which files belong to which log, and in which order.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::sys::open::stat_path;
 use crate::watch::discovery::Discovery;
 use crate::watch::survey::survey;
 
-/// Finds the logs at `paths`, or those that the watches match, and says what cannot be read.
+/// Finds the logs at `paths`, or those that the watches match. The second list is of problems.
 pub(super) fn find(
     settings: &Settings,
     paths: &[PathBuf],
@@ -44,7 +44,7 @@ pub(super) fn find(
     Ok((logs.into_iter().map(log).collect(), problems))
 }
 
-/// What the watches match now, and what rotation left of it.
+/// The files that the watches match now, and their rotated files.
 fn matched(settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
     let survey = survey(&settings.finds)?;
     let mut files = Vec::new();
@@ -87,8 +87,8 @@ fn bases(path: &Path) -> Vec<PathBuf> {
     names::bases(name).into_iter().map(|base| path.with_file_name(base)).collect()
 }
 
-/// The path at which the log of `path` is written: the one of the `names` that it was rotated from, or else its name without
-/// all that rotation adds.
+/// The path at which the log of `path` is written: the one of `names` that it was rotated from, or else its name without what
+/// rotation adds.
 fn base_of(path: &Path, names: &HashSet<PathBuf>) -> PathBuf {
     let bases = bases(path);
     let known = bases.iter().find(|base| names.contains(*base));

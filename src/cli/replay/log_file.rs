@@ -10,35 +10,35 @@ use crate::file::source::Source;
 use crate::scan::timestamp::{Detector, TimeSettings};
 use crate::sys::open::{open_regular, stat_file};
 
-/// How far a file is searched for its first stamp, in bytes.
+/// The part of a file that is searched for its first time stamp, in bytes.
 const PROBE_BYTES: u64 = 1 << 20;
 
-/// A log: the files that rotation made of it, oldest first.
+/// A log: its rotated files and the current one, oldest first.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// Number of its watch.
+    /// Index of its watch.
     pub(super) watch: usize,
-    /// The path that all of them stood at once.
+    /// The path at which each of them was written.
     pub(super) path: PathBuf,
     pub(super) files: Vec<LogFile>,
 }
 
-/// The path that stands for standard input.
+/// The path that means standard input.
 const STDIN: &str = "-";
 
 /// A file of a log.
 #[derive(Debug)]
 pub(super) struct LogFile {
     pub(super) path: PathBuf,
-    /// The first stamp in it, in milliseconds since the epoch.
+    /// Its first time stamp, in milliseconds since the epoch.
     pub(super) first_ms: Millis,
 }
 
-/// Looks for the first stamp of the file at `path`. The error says why it cannot be replayed.
+/// Finds the first time stamp of the file at `path`. The error says why it cannot be replayed.
 pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile, String> {
     let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
     if path.as_os_str() == STDIN {
-        // It can be read once only.
+        // It can be read only once.
         return Ok(LogFile { path: path.to_owned(), first_ms: Millis::MIN });
     }
     let mut first_ms = None;

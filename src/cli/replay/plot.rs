@@ -9,7 +9,7 @@ const ROWS: u64 = 5;
 pub(super) fn bars(columns: &[u64]) -> Vec<String> {
     let most = columns.iter().copied().max().unwrap_or(0).max(1);
     let eighths = |count: u64| {
-        // Whatever is there is seen.
+        // Every count is visible.
         let height = u128::from(count) * u128::from(ROWS) * 8 / u128::from(most);
         (height as u64).max(u64::from(count > 0))
     };

@@ -1,4 +1,4 @@
-//! What a replay prints: for people, or as JSON lines.
+//! The output of a replay: for people, or as JSON lines.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use crate::fmt::{display_path, printable};
 use crate::output::json::Json;
 use crate::output::line_format::LineFormat;
 
-/// How it is printed.
+/// How the result is printed.
 pub(super) struct Style {
     pub(super) zone: TimeZone,
     pub(super) width: usize,
@@ -38,7 +38,7 @@ impl Style {
     }
 }
 
-/// Brings each beginning together with its end.
+/// Pairs each beginning with its end.
 pub(super) fn episodes(told: &[Told]) -> Vec<Episode<'_>> {
     let mut episodes: Vec<Episode<'_>> = Vec::new();
     let mut open: BTreeMap<&str, usize> = BTreeMap::new();
@@ -94,7 +94,7 @@ pub(super) fn write_text(
     Ok(())
 }
 
-/// Writes one line for each alert that fired, and one of its lines below.
+/// Writes a row for each alert that fired, with a sample line below.
 pub(super) fn write_episodes(
     out: &mut impl Write,
     episodes: &[Episode<'_>],
@@ -123,7 +123,7 @@ pub(super) fn write_episodes(
     writeln!(out)
 }
 
-/// Draws `columns` over the time from and to.
+/// Draws `columns` with the times of both ends.
 pub(super) fn write_plot(
     out: &mut impl Write,
     columns: &[u64],
@@ -160,7 +160,7 @@ pub(super) fn write_spans<'e, 't: 'e>(
     Ok(())
 }
 
-/// Writes one object for each alert that fired or resolved, as the daemon would, and one for the whole.
+/// Writes one object for each alert that fired or resolved, as the daemon does, and a summary.
 pub(super) fn write_json(out: &mut impl Write, replayed: &Replayed) -> io::Result<()> {
     for Told { at_ms, event } in &replayed.told {
         let level = if event.state == AlertState::Firing { Level::ERROR } else { Level::INFO };

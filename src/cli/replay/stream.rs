@@ -1,4 +1,4 @@
-//! One log, read from its oldest line to its newest.
+//! Reads one log from its oldest line to its newest.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,46 +15,46 @@ use crate::scan::feed::{Fed, Feed};
 use crate::scan::scanner::Scanner;
 use crate::scan::timestamp::Detector;
 
-/// How much is read at once, in bytes.
+/// Window of a file, in bytes.
 const WINDOW_BYTES: u64 = 256 << 10;
-/// How many lines back the stamp of a line without one is looked for.
+/// Lines before a line without a time stamp that are searched for one.
 const BACK_LINES: usize = 100;
 /// Longest part of a line that is kept as a sample, in bytes.
 const SAMPLE_BYTES_MAX: usize = 2_048;
 
-/// Something that was read: when it was written, and what it is.
+/// What was read, and when it was written.
 #[derive(Debug)]
 pub(super) struct LogEvent {
     pub(super) at_ms: Millis,
     pub(super) what: What,
 }
 
-/// What was read.
+/// What a log holds.
 #[derive(Debug)]
 pub(super) enum What {
     /// A line that matches this rule.
     Match(usize, Vec<u8>),
-    /// So many lines, whether they match or not.
+    /// Lines, whether they match or not.
     Lines(u64),
 }
 
-/// Reads a log.
+/// See the [module](self).
 pub(super) struct LogStream {
-    /// Number of its watch.
+    /// Index of its watch.
     pub(super) watch: usize,
     pub(super) path: PathBuf,
     files: VecDeque<LogFile>,
     scanner: Scanner,
     times: LogTimes,
     open: Option<(DecompressSource, LineCursor)>,
-    /// What was read and not asked for yet.
+    /// Events that are read but not taken yet.
     events: VecDeque<LogEvent>,
-    /// The latest time of all that was asked for.
+    /// The latest time of all events that were taken.
     reached_ms: Millis,
     pub(super) bytes: u64,
 }
 
-/// Tells the time of lines.
+/// Finds the time of lines.
 struct LogTimes {
     detector: Detector,
     reference_ms: Millis,
@@ -77,7 +77,7 @@ impl LogStream {
         }
     }
 
-    /// The time that it has come to with the next event; nothing if there is none. What cannot be read is told and left out.
+    /// The time of the next event, or `None` at the end. Files that cannot be read are reported and skipped.
     pub(super) fn next_ms(&mut self, problems: &mut Vec<String>) -> Option<Millis> {
         while self.events.is_empty() {
             if self.open.is_none() {
@@ -147,7 +147,7 @@ impl LogStream {
 }
 
 impl LogTimes {
-    /// Puts the matching lines of `bytes`, and all lines if they are counted, into the order in which they stand there.
+    /// Appends the matching lines of `bytes`, and all lines if they are counted, in their order.
     fn put(
         &mut self,
         bytes: &[u8],
@@ -158,7 +158,7 @@ impl LogTimes {
         let mut counted = 0;
         for (rule, place) in found {
             if self.counts_lines {
-                // A line that matches is counted before it is found to match.
+                // A matching line is counted before its match.
                 let to = (place.end + 1).min(bytes.len());
                 self.count(bytes, counted, to, events);
                 counted = to.max(counted);
@@ -193,7 +193,7 @@ impl LogTimes {
         }
     }
 
-    /// The time of the line at `place`, or of the nearest line before it that has one.
+    /// The time of the line at `place`, or of the nearest line before it with a time stamp.
     fn time_of(&mut self, bytes: &[u8], place: std::ops::Range<usize>) -> Option<Millis> {
         let mut line = place;
         for _ in 0..BACK_LINES {

@@ -1,4 +1,4 @@
-//! Shares files, and chunks of files, between threads, and adds up what they find.
+//! Distributes files, and chunks of files, over threads, and adds up their tallies.
 
 use std::fs::File;
 use std::io;
@@ -30,26 +30,26 @@ const BUFFER_BYTES: usize = 256 << 10;
 const WINDOW_BYTES: usize = 4 << 20;
 /// The longest line that is judged whole, in bytes.
 const LINE_BYTES_MAX: usize = 1 << 20;
-/// How often news of the progress comes.
-const NEWS_INTERVAL: Duration = Duration::from_millis(100);
+/// How often progress is reported.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How a scan is done. What it finds depends only on `line_bytes_max`.
+/// How a scan is done. Its result depends only on `line_bytes_max`.
 #[derive(Debug, Clone)]
 pub struct ScanOptions {
-    /// How many threads scan at most.
+    /// The most threads.
     pub threads: usize,
     /// How plain files are read.
     pub reader: ReadMethod,
-    /// How much of a file is shown at once, in bytes.
+    /// Window of a file, in bytes.
     pub window_bytes: usize,
-    /// How much of a plain file one thread takes at once, in bytes.
+    /// Chunk of a plain file that one thread takes, in bytes.
     pub chunk_bytes: u64,
     /// The longest line that is judged whole, in bytes.
     pub line_bytes_max: usize,
 }
 
 impl ScanOptions {
-    /// What is fastest with `reader`, on every processor.
+    /// The fastest options with `reader`, on every processor.
     #[must_use]
     pub fn for_reader(reader: ReadMethod) -> ScanOptions {
         ScanOptions {
@@ -62,54 +62,54 @@ impl ScanOptions {
     }
 }
 
-/// What was found in one file.
+/// The result of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileCount {
     /// The path as it was given.
     pub path: PathBuf,
-    /// Whether any of it was read.
+    /// Whether it was opened.
     pub opened: bool,
-    /// Whether it could not be read, or not to its end.
+    /// Whether it could not be read to its end.
     pub failed: bool,
-    /// What was read and found; bytes are those after decompression.
+    /// The result; bytes are those after decompression.
     pub tally: BulkTally,
     truncated: bool,
 }
 
-/// What is told while a scan is under way.
+/// What is reported during a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// Something could not be read; a sentence for people.
+pub enum ScanReport {
+    /// Something cannot be read; a sentence for people.
     Problem(String),
-    /// So many bytes of all files, as they are stored, were read by now.
+    /// Bytes of all files, as they are stored, that are read so far.
     Bytes(u64),
 }
 
-/// Counts the lines of the files at `paths`, in that order, that match `rules`. What goes wrong with one file is told
-/// and does not stop the others.
+/// Counts the lines of the files at `paths`, in that order, that match `rules`. A problem with one file is
+/// reported and does not stop the others.
 pub fn count(
     paths: &[PathBuf],
     rules: &Arc<RuleSet>,
     options: &ScanOptions,
-    news: &mut dyn FnMut(News),
+    report: &mut dyn FnMut(ScanReport),
 ) -> Vec<FileCount> {
-    // What begins in one chunk may be a record that goes on in the next.
+    // A record may begin in one chunk and end in the next.
     let chunk_bytes = if rules.has_records() { u64::MAX } else { options.chunk_bytes };
     let options = &ScanOptions { chunk_bytes, ..options.clone() };
-    let nothing = |path: &PathBuf| FileCount {
+    let empty = |path: &PathBuf| FileCount {
         path: path.clone(),
         opened: false,
         failed: false,
         tally: BulkTally::new(rules.names().len()),
         truncated: false,
     };
-    let (problems, told) = mpsc::channel();
+    let (problems, reported) = mpsc::channel();
     let shared = ScanShared {
         options,
         paths,
         jobs: Mutex::default(),
         opened: Condvar::new(),
-        counts: Mutex::new(paths.iter().map(nothing).collect()),
+        counts: Mutex::new(paths.iter().map(empty).collect()),
         bytes: Arc::new(AtomicU64::new(0)),
     };
     thread::scope(|scope| {
@@ -118,12 +118,14 @@ pub fn count(
             let scanner = Scanner::new(Arc::clone(rules), options.line_bytes_max);
             scope.spawn(move || shared.work(scanner, &problems));
         }
-        // The end of the news is when the last thread drops its end of the channel.
+        // The loop ends when the last thread drops its sender.
         drop(problems);
         loop {
-            match told.recv_timeout(NEWS_INTERVAL) {
-                Ok(problem) => news(News::Problem(problem)),
-                Err(RecvTimeoutError::Timeout) => news(News::Bytes(shared.bytes.load(Ordering::Relaxed))),
+            match reported.recv_timeout(PROGRESS_INTERVAL) {
+                Ok(problem) => report(ScanReport::Problem(problem)),
+                Err(RecvTimeoutError::Timeout) => {
+                    report(ScanReport::Bytes(shared.bytes.load(Ordering::Relaxed)))
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -145,16 +147,16 @@ fn threads_needed(paths: &[PathBuf], options: &ScanOptions) -> usize {
     chunks as usize
 }
 
-/// What is left to do.
+/// Work that no thread has taken yet.
 #[derive(Default)]
 struct Jobs {
-    /// The path that is opened next.
+    /// The next path to open.
     index: usize,
-    /// How many paths are being opened.
+    /// Paths that are being opened.
     opening: usize,
-    /// How many threads have nothing to do until a path is opened.
+    /// Threads that wait until a path is opened.
     waiting: usize,
-    /// For each plain file of which chunks are left, the chunk that was taken last.
+    /// The last chunk that was taken of each plain file with more chunks.
     unfinished: Vec<Chunk>,
 }
 
@@ -168,7 +170,7 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// The file to read the chunk from: opened for this chunk alone, unless that would cost a small file more than its
+    /// The file to read the chunk from: opened for this chunk alone, unless the file is small and opening costs more than
     /// reading.
     fn reader(&self) -> Arc<File> {
         let own = if self.own.start == 0 { None } else { open_again(&self.file) };
@@ -183,7 +185,7 @@ enum ScanJob {
 }
 
 impl Jobs {
-    /// Cuts off the chunk that follows `done`, and keeps the rest for whoever comes next.
+    /// Takes the chunk after `done`, and leaves the rest to other threads.
     fn cut(&mut self, done: Chunk, chunk_bytes: u64) -> ScanJob {
         let chunk = Chunk { own: chunk_at(done.own.end, done.size, chunk_bytes), ..done };
         if chunk.own.end < chunk.size {
@@ -197,13 +199,13 @@ struct ScanShared<'p> {
     options: &'p ScanOptions,
     paths: &'p [PathBuf],
     jobs: Mutex<Jobs>,
-    /// Told whenever a path was opened, which may make jobs for many.
+    /// Notified whenever a path is opened, which may make jobs for many threads.
     opened: Condvar,
     counts: Mutex<Vec<FileCount>>,
     bytes: Arc<AtomicU64>,
 }
 
-/// Why a step has to be taken again, or not at all.
+/// Why a step failed: repeat it, or give up.
 enum Broken {
     Torn,
     Io(io::Error),
@@ -211,22 +213,22 @@ enum Broken {
 
 impl ScanShared<'_> {
     fn work(&self, mut scanner: Scanner, problems: &Sender<String>) {
-        // Nobody listens any more only if the scan is over.
-        let tell = |problem: String| drop(problems.send(problem));
+        // The receiver is gone only when the scan is over.
+        let report = |problem: String| drop(problems.send(problem));
         while let Some(job) = self.next_job() {
             match job {
                 ScanJob::Unreadable(index, why_not) => {
                     self.with_count(index, |count| count.failed = true);
-                    tell(why_not);
+                    report(why_not);
                 }
                 ScanJob::Chunk(chunk) => {
                     let (tally, error) = self.scan_chunk(&chunk, &mut scanner);
                     let truncated = is_truncated(&chunk, &tally);
-                    self.settle(chunk.index, &tally, error, truncated, &tell);
+                    self.settle(chunk.index, &tally, error, truncated, &report);
                 }
                 ScanJob::Stream(index, stream) => {
                     let (tally, error) = self.scan_stream(stream, &mut scanner);
-                    self.settle(index, &tally, error, false, &tell);
+                    self.settle(index, &tally, error, false, &report);
                 }
             }
         }
@@ -256,7 +258,7 @@ impl ScanShared<'_> {
         jobs.index += 1;
         jobs.opening += 1;
         drop(jobs);
-        // Opening can take long on a network: only who has nothing else to do waits for it.
+        // Opening can take long on a network: only a thread without other work waits for it.
         let input = open(&self.paths[index]);
         let mut jobs = self.jobs();
         jobs.opening -= 1;
@@ -274,14 +276,14 @@ impl ScanShared<'_> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index).map(change)
     }
 
-    /// Adds what one thread found in one file, and tells once what went wrong with it.
+    /// Adds the result of one thread for one file, and reports its first problem.
     fn settle(
         &self,
         index: usize,
         tally: &BulkTally,
         error: Option<io::Error>,
         truncated: bool,
-        tell: &dyn Fn(String),
+        report: &dyn Fn(String),
     ) {
         let problem = self.with_count(index, |count| {
             let path = display_path(&count.path);
@@ -295,7 +297,7 @@ impl ScanShared<'_> {
             first.then(|| format!("{path} was truncated while it was scanned; what could be read is counted"))
         });
         if let Some(problem) = problem.flatten() {
-            tell(problem);
+            report(problem);
         }
     }
 
@@ -319,7 +321,7 @@ impl ScanShared<'_> {
             match fed {
                 Ok(Fed::More | Fed::Widen) => {}
                 Ok(Fed::Done) => return (walk.tally().clone(), None),
-                // Reading says how far the file goes now.
+                // `pread` returns how long the file is now.
                 Err(Broken::Torn) => source = Box::new(PreadSource::new(Arc::<File>::clone(&chunk.file))),
                 Err(Broken::Io(error)) => return (walk.tally().clone(), Some(error)),
             }
@@ -365,7 +367,7 @@ fn is_truncated(chunk: &Chunk, tally: &BulkTally) -> bool {
     short || stat_file(&chunk.file).is_ok_and(|stat| stat.size < chunk.size)
 }
 
-/// How many bytes are stored at `paths` altogether, or `None` if one of them does not say.
+/// The total stored size of `paths`, or `None` if one is unknown.
 pub(super) fn stored_bytes(paths: &[PathBuf]) -> Option<u64> {
     let size = |path: &PathBuf| size_of(path);
     paths.iter().map(size).sum()

@@ -1,4 +1,4 @@
-//! Opens what is to be scanned, and says how to mend what cannot be.
+//! Opens the inputs of a scan. Errors say how to fix what cannot be scanned.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -11,23 +11,23 @@ use crate::file::source::read_at;
 use crate::fmt::display_path;
 use crate::sys::open::{OpenError, open_regular, stat_file};
 
-/// The path that stands for standard input.
+/// The path that means standard input.
 const STDIN: &str = "-";
 
-/// Something that can be scanned.
+/// An opened input.
 pub(super) enum Input {
-    /// A plain file of so many bytes, which several threads can share.
+    /// A plain file and its size, which several threads can share.
     Plain(Arc<File>, u64),
-    /// Something that is read from front to back.
+    /// A stream that is read from front to back.
     Stream(File),
 }
 
-/// Whether `path` stands for standard input.
+/// Whether `path` means standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == STDIN
 }
 
-/// Opens what `path` leads to. The error says what, where and how to mend it.
+/// Opens `path`. The error says what, where and how to fix it.
 pub(super) fn open(path: &Path) -> Result<Input, String> {
     let shown = display_path(path);
     let opened = if is_stdin(path) {
@@ -57,7 +57,7 @@ fn open_stdin() -> io::Result<Input> {
     if stat.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "standard input is a directory"));
     }
-    // Whoever handed it to us may have read some of it.
+    // The parent process may have read some of it.
     if stat.is_regular() && stdin.stream_position()? == 0 {
         plain_or_stream(stdin, stat.size)
     } else {
@@ -68,14 +68,14 @@ fn open_stdin() -> io::Result<Input> {
 fn plain_or_stream(file: File, size: u64) -> io::Result<Input> {
     let mut head = [0; MAGIC_BYTES];
     let got = read_at(&file, &mut head, 0)?;
-    // Files in /proc have a size of zero and contents all the same.
+    // Files in /proc have a size of zero but contents.
     if size == 0 || Compression::of(&head[..got]).is_some() {
         return Ok(Input::Stream(file));
     }
     Ok(Input::Plain(Arc::new(file), size))
 }
 
-/// Counts what is read through it.
+/// Counts the bytes that are read through it.
 pub(super) struct CountedInput<R, F> {
     pub(super) reader: R,
     pub(super) count: F,

@@ -9,7 +9,7 @@ use super::count::FileCount;
 use crate::fmt::display_path;
 use crate::scan::bulk::BulkTally;
 
-/// Writes a line for each file that was read, and one for all of them if there are several.
+/// Writes a row for each file that was read, and a total if there are several.
 pub(super) fn write_table(out: &mut impl Write, names: &[String], files: &[FileCount]) -> io::Result<()> {
     let read: Vec<&FileCount> = files.iter().filter(|file| file.opened).collect();
     if read.is_empty() {
@@ -39,7 +39,7 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     (0..columns).map(width).collect()
 }
 
-/// The first column is words, the others are numbers.
+/// The first column is text, the others are numbers.
 fn write_row(out: &mut impl Write, row: &[String], widths: &[usize]) -> io::Result<()> {
     for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
         match column {
@@ -58,7 +58,7 @@ fn total(names: &[String], files: &[FileCount]) -> BulkTally {
     sum
 }
 
-/// Writes one object, as scripts know it.
+/// Writes one JSON object.
 pub(super) fn write_json(out: &mut impl Write, names: &[String], files: &[FileCount]) -> io::Result<()> {
     let sum = total(names, files);
     let read = files.iter().filter(|file| file.opened);

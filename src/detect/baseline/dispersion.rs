@@ -7,7 +7,7 @@ use super::fading::faded;
 /// The excess of the squared residuals over the mean, and the squared mean that it is relative to, both slowly forgotten: the
 /// moment estimator of a negative binomial's dispersion (J. Hilbe, *Negative Binomial Regression*, section 4).
 ///
-/// It is taken of whole windows, not of buckets, so that events that come in clumps longer than a bucket count as well.
+/// It is measured over whole windows, not buckets, so that clumps of events longer than a bucket count as well.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Dispersion {
     excess: f64,
@@ -19,7 +19,7 @@ impl Dispersion {
         Dispersion { excess: 0.0, square: 0.0 }
     }
 
-    /// Takes in a window's count beside what was expected, `n` times, each of which forgets all but `keep`.
+    /// Learns a window's count and its expected count `n` times, each of which keeps `keep` of the past.
     pub(super) fn learn(&mut self, count: f64, expected: f64, keep: f64, n: f64) {
         let residual = count - expected;
         self.excess = faded(self.excess, residual * residual - expected, keep, n);

@@ -2,12 +2,12 @@
 
 use crate::detect::Millis;
 
-/// How much is kept over a bucket of what has `half_life_ms`.
+/// The factor by which a sum with `half_life_ms` decays in a bucket.
 pub(super) fn keep(bucket_ms: Millis, half_life_ms: Millis) -> f64 {
     (-(bucket_ms.max(1) as f64) / half_life_ms.max(1) as f64).exp2()
 }
 
-/// A fading `sum` after `n` more terms of `term` each, of which each keeps `keep` of what was before it.
+/// A decaying `sum` after `n` more terms of `term`, each of which keeps `keep` of the sum before it.
 pub(super) fn faded(sum: f64, term: f64, keep: f64, n: f64) -> f64 {
     if n == 1.0 {
         return sum * keep + term;

@@ -1,10 +1,10 @@
-//! The level that a series has had lately, as a rate per bucket.
+//! The recent level of a series, as a rate per bucket.
 
 use serde::{Deserialize, Serialize};
 
 use super::fading::faded;
 
-/// What knowing nothing counts for: half an event, Jeffreys' prior for a Poisson rate.
+/// The prior: half an event, Jeffreys' prior for a Poisson rate.
 const PRIOR_EVENTS: f64 = 0.5;
 
 /// Events and buckets, both forgotten by the same factor a bucket.
@@ -17,7 +17,7 @@ const PRIOR_EVENTS: f64 = 0.5;
 pub(super) struct SlowLevel {
     events: f64,
     buckets: f64,
-    /// The sum of what the daily rhythm gave for the buckets.
+    /// The sum of the daily factors of the buckets.
     rhythm: f64,
 }
 
@@ -26,7 +26,7 @@ impl SlowLevel {
         SlowLevel { events: 0.0, buckets: 0.0, rhythm: 0.0 }
     }
 
-    /// Takes in `n` buckets in a row of `count` each, of which each forgets all but `keep`.
+    /// Learns `n` consecutive buckets of `count`, each of which keeps `keep` of the past.
     pub(super) fn learn(&mut self, count: f64, rhythm: f64, keep: f64, n: f64) {
         self.events = faded(self.events, count, keep, n);
         self.buckets = faded(self.buckets, 1.0, keep, n);
@@ -38,7 +38,7 @@ impl SlowLevel {
         self.events = self.events.max(floor * self.buckets) * factor;
     }
 
-    /// The expected count of a bucket for which the rhythm gives `rhythm`, which can lower it to `fall_max` times the level: a
+    /// The expected count of a bucket with the factor `rhythm`, which can lower it to `fall_max` times the level: a
     /// rhythm that is not kept today must not make an ordinary hour a spike.
     pub(super) fn expected(&self, rhythm: f64, fall_max: f64) -> f64 {
         let plain = (self.events + PRIOR_EVENTS) / self.buckets.max(1.0);
@@ -46,7 +46,7 @@ impl SlowLevel {
         plain * (rhythm / usual).max(fall_max)
     }
 
-    /// The dispersion that comes of not knowing the level any better.
+    /// The dispersion from the uncertainty of the level.
     pub(super) fn dispersion(&self) -> f64 {
         1.0 / (self.events + PRIOR_EVENTS)
     }

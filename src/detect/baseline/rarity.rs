@@ -1,4 +1,4 @@
-//! How rare a bucket is beside all that is remembered: the score in [0, 1).
+//! How rare a bucket is compared with all remembered ones: the score in [0, 1).
 //!
 //! A bucket's height is its count relative to the level of the last days, with a floor for small counts. Its score is its
 //! share of the sum of the fourth powers of all heights, itself included; old ones weigh less. By Markov's inequality the
@@ -19,17 +19,17 @@ const DAY_MS: Millis = 24 * HOUR_MS;
 /// The parameters of the score. `cargo bench --bench nab` shows what changing each does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RaritySettings {
-    /// The level forgets half within this time, in milliseconds.
+    /// Half-life of the level, in milliseconds.
     pub level_half_life_ms: Millis,
-    /// The heights forget half within this time, in milliseconds.
+    /// Half-life of the heights, in milliseconds.
     pub heights_half_life_ms: Millis,
-    /// The weight of a height that has just been is greater by this, by half of it after `recent_half_life_ms`.
+    /// Additional weight of the newest heights, which halves every `recent_half_life_ms`.
     pub recent_weight: f64,
     /// See `recent_weight`; in milliseconds.
     pub recent_half_life_ms: Millis,
-    /// Is added to counts and levels, so that small numbers make no great heights.
+    /// Added to counts and levels, so that small numbers make no great heights.
     pub floor: f64,
-    /// The power of which a height's share is taken.
+    /// The power of heights.
     pub power: f64,
 }
 
@@ -46,7 +46,7 @@ impl Default for RaritySettings {
     }
 }
 
-/// The sums that the score is made of.
+/// The sums behind the score.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rarity {
     events: f64,
@@ -63,7 +63,7 @@ impl Rarity {
         own / (own + self.heights + settings.recent_weight * self.recent)
     }
 
-    /// Takes in `n` buckets in a row of `count` each, all of `bucket_ms`.
+    /// Learns `n` consecutive buckets of `count`, each `bucket_ms` long.
     pub fn learn(&mut self, count: f64, bucket_ms: Millis, settings: &RaritySettings, n: f64) {
         let power = if self.buckets > 0.0 { self.power(count, settings) } else { 1.0 };
         let level = keep(bucket_ms, settings.level_half_life_ms);

@@ -13,7 +13,7 @@ const DAY_MS: Millis = 86_400_000;
 const SLOTS: usize = 96;
 /// A slot's length.
 pub(super) const SLOT_MS: Millis = DAY_MS / SLOTS as Millis;
-/// So many events at the mean rate are added to those of a slot, so that chance makes no rhythm.
+/// Events at the mean rate that are added to those of a slot, so that chance makes no rhythm.
 const PRIOR_EVENTS: f64 = 20.0;
 /// The first whole day changes a slot by half of the difference, the second by a third, and so on to a seventh.
 const DAYS_MAX: u8 = 6;
@@ -25,7 +25,7 @@ pub(super) struct Rhythm {
     /// In thousandths of the daily mean, which is as fine as is known, and short when written.
     slots: Vec<u16>,
     days: u8,
-    /// The daily mean per bucket, and the buckets it is of, slowly forgotten.
+    /// Decaying sums of events and buckets.
     events: f64,
     buckets: f64,
     slot: usize,
@@ -46,13 +46,13 @@ impl Rhythm {
         }
     }
 
-    /// What the time has of the daily mean: 1 is as much as the mean.
+    /// The factor of the time relative to the daily mean.
     pub(super) fn at(&self, at_ms: Millis) -> f64 {
-        // A state from elsewhere may have other slots; then there is no rhythm until it is learned.
+        // A persisted state may have other slots; then there is no rhythm until it is learned.
         self.slots.get(slot(at_ms)).map_or(1.0, |&slot| f64::from(slot) / 1_000.0)
     }
 
-    /// Takes in `n` buckets in a row that lie in one slot, of `count` each.
+    /// Learns `n` consecutive buckets of `count` within one slot.
     pub(super) fn learn(&mut self, at_ms: Millis, count: f64, keep: f64, n: f64) {
         let slot = slot(at_ms);
         if slot != self.slot {

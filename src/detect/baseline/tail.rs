@@ -6,13 +6,13 @@
 
 /// Terms of the series that are added; what remains is bounded by a geometric series.
 const TERMS_MAX: u32 = 64;
-/// Beyond this a negative binomial cannot be told from Poisson, and `ln_gamma` would cancel.
+/// Beyond this a negative binomial equals Poisson, and `ln_gamma` would cancel.
 const SIZE_MAX: f64 = 1e8;
 /// Where the tail is reported to end, as `-log10 p`.
 const UNLIKELY_MAX: f64 = 300.0;
 
-/// `-log10 P(X ≥ count)` for a count of mean `mean` and variance `mean + dispersion mean²`: 0 is nothing out of the usual, 6
-/// is one in a million. Never says more than is true: near the mean of a large count it may say less.
+/// `-log10 P(X ≥ count)` for a count of mean `mean` and variance `mean + dispersion mean²`: 0 is nothing unusual, 6 is one
+/// in a million. A lower bound: near the mean of a large count it may be less than the true value.
 pub(super) fn unlikeliness(count: u64, mean: f64, dispersion: f64) -> f64 {
     let k = count as f64;
     if k <= mean {

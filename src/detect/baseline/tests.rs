@@ -8,7 +8,7 @@ fn by_the_minute() -> Baseline {
     Baseline::new(BaselineSettings::new(MINUTE_MS, MINUTE_MS))
 }
 
-/// Feeds `minutes` of `count` from `start` (in minutes) on, and gives the last verdict.
+/// Feeds `minutes` of `count` from `start` (in minutes) on, and returns the last verdict.
 fn feed(baseline: &mut Baseline, start: Millis, minutes: Millis, count: u64) -> Verdict {
     let verdicts = (start..start + minutes).map(|minute| baseline.observe(minute * MINUTE_MS, count));
     verdicts.last().expect("some minutes")
@@ -141,7 +141,7 @@ fn it_is_small_and_survives_being_written() {
     let written = serde_json::to_string(&baseline).expect("numbers");
     let memory = size_of::<Baseline>() + 96 * 2 + baseline.recent.capacity() * 8;
     assert!(written.len() < 2_048 && memory < 1_024, "{} {memory}", written.len());
-    let read: Baseline = serde_json::from_str(&written).expect("what was written");
+    let read: Baseline = serde_json::from_str(&written).expect("valid JSON");
     assert_eq!(read.judge(0, 100), baseline.judge(0, 100));
     let settings = BaselineSettings { factor: 9.0, ..baseline.settings };
     assert_eq!(read.clone().resume(settings).judge(0, 100).expected, baseline.judge(0, 100).expected);

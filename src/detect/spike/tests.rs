@@ -16,7 +16,7 @@ impl Watched {
         Watched { spike: Spike::new(SpikeSettings::default()), holds: false, changes: Vec::new() }
     }
 
-    /// From `from` to `to` (in seconds), with as many events a second as `count` gives.
+    /// From `from` to `to` (in seconds), with `count` events a second.
     fn go(&mut self, from: Millis, to: Millis, mut count: impl FnMut(Millis) -> u64) {
         for second in from..to {
             self.spike.add(second * SECOND_MS, count(second));
@@ -154,7 +154,7 @@ fn it_survives_a_restart_and_stays_small() {
     watched.go(DAY, DAY + 120, |_| 9);
     let written = serde_json::to_string(&watched.spike).expect("numbers");
     assert!(written.len() < 4_096, "{}", written.len());
-    let read: Spike = serde_json::from_str(&written).expect("what was written");
+    let read: Spike = serde_json::from_str(&written).expect("valid JSON");
     let mut read = read.resume(SpikeSettings::default());
     let now = (DAY + 120) * SECOND_MS;
     let (before, after) = (watched.spike.observe(now), read.observe(now));
