@@ -3,6 +3,14 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Identity of an alert, as 16 hexadecimal digits: the XXH3-64 hash of its labels in a fixed order.
+///
+/// ```
+/// use spiketail::alert::fingerprint::fingerprint;
+///
+/// let watch_alert = fingerprint("error-spike", "app", "errors", None);
+/// assert_eq!(watch_alert.len(), 16);
+/// assert_ne!(watch_alert, fingerprint("error-spike", "app", "errors", Some(b"/var/log/app.log")));
+/// ```
 #[must_use]
 pub fn fingerprint(alert: &str, watch: &str, rule: &str, path: Option<&[u8]>) -> String {
     // NUL can be in none of the labels, so no two sets of labels run together.

@@ -120,6 +120,17 @@ impl ConditionState {
     }
 
     /// Evaluates `condition` as of `at_ms`.
+    ///
+    /// ```
+    /// use spiketail::detect::condition::Condition;
+    /// use spiketail::detect::condition_state::ConditionState;
+    ///
+    /// let condition = Condition::Count { over: 2, window_ms: 10_000 };
+    /// let mut state = ConditionState::new(&condition, 0);
+    /// state.add(&condition, 1_000, 1_000, 3, 3);
+    /// assert!(state.observe(&condition, 1_000).holds);
+    /// assert!(!state.observe(&condition, 30_000).holds);
+    /// ```
     pub fn observe(&mut self, condition: &Condition, at_ms: Millis) -> Observation {
         match (self, condition) {
             (ConditionState::Window(series), Condition::Count { over, .. }) => {

@@ -99,6 +99,16 @@ pub enum FileChange {
 ///
 /// What happened to the open file comes before what happened to its path, since the open file has to be read to its
 /// end in any case: a file may be truncated and then renamed between two looks.
+///
+/// ```
+/// use spiketail::file::change::{AtPath, ChangeReason, ContentCheck, FileChange, KnownFile, SeenFile, classify};
+/// use spiketail::file::identity::Identity;
+///
+/// let known = KnownFile { identity: Identity { dev: 1, ino: 7, born_ns: 0 }, offset: 100, size: 120 };
+/// let seen = SeenFile { at_path: AtPath::Same, size: 500, content: ContentCheck::AnchorDiffers };
+/// // It was truncated and grew past the offset between two looks: the size alone would not show that.
+/// assert_eq!(classify(&known, &seen), FileChange::Rewritten(ChangeReason::AnchorDiffers));
+/// ```
 #[must_use]
 pub fn classify(known: &KnownFile, seen: &SeenFile) -> FileChange {
     if seen.size < known.offset {

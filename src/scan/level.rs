@@ -81,6 +81,13 @@ const INNER_BYTES_MAX: usize = 1_024;
 
 /// The level of `line`, which comes without its line feed, or `None` if it shows none. See the [module](self) for how it is
 /// told.
+///
+/// ```
+/// use spiketail::scan::level::{Level, level_of};
+///
+/// assert_eq!(level_of(br#"{"level":"error","msg":"disk full"}"#), Some(Level::Error));
+/// assert_eq!(level_of(b"2026-11-22T10:00:00Z INFO retry after ERROR"), Some(Level::Info));
+/// ```
 #[must_use]
 pub fn level_of(line: &[u8]) -> Option<Level> {
     level_within(line, Part::Line)

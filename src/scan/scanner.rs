@@ -43,6 +43,17 @@ impl Scanner {
 
     /// Calls `hit` with rule and range of every matching line in `bytes`, which are complete lines, each with its line
     /// feed.
+    ///
+    /// ```
+    /// use spiketail::scan::rules::{RuleSet, RuleSpec};
+    /// use spiketail::scan::scanner::Scanner;
+    ///
+    /// let rules = RuleSet::compile(&[RuleSpec::errors()])?;
+    /// let mut places = Vec::new();
+    /// Scanner::new(rules, 1 << 20).scan(b"all well\nERROR disk full\n", &mut |rule, place| places.push((rule, place)));
+    /// assert_eq!(places, [(0, 9..24)]);
+    /// # Ok::<(), spiketail::scan::rules::RulePatternError>(())
+    /// ```
     pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
         if let Some(literals) = self.rules.finder().literals() {
             return literals.scan(bytes, self.line_bytes_max, hit);

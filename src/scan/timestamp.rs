@@ -123,6 +123,17 @@ impl Detector {
     }
 
     /// When what `line` tells of happened, which arrived at `arrival_ms`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use spiketail::scan::timestamp::{Detector, TimeSettings};
+    ///
+    /// let arrival_ms = 1_763_805_630_000;
+    /// let mut detector = Detector::new(Arc::new(TimeSettings::default()));
+    /// assert_eq!(detector.read(b"2025-11-22T10:00:00Z ERROR disk full", arrival_ms).at_ms, 1_763_805_600_000);
+    /// assert_eq!(detector.read(b"no stamp", arrival_ms).at_ms, arrival_ms);
+    /// ```
     pub fn read(&mut self, line: &[u8], arrival_ms: i64) -> EventTime {
         let arrived = |source| EventTime { at_ms: arrival_ms, source };
         let Some(at_ms) = self.stamp(line, Near::Before(arrival_ms)) else {
