@@ -26,7 +26,7 @@ fn read(stream: Vec<u8>, window: usize) -> (Vec<u8>, bool) {
         });
         if shown.is_err() {
             source.show_what_was_read(from..from + window as u64, &mut |bytes| {
-                content.extend_from_slice(bytes)
+                content.extend_from_slice(bytes);
             });
             return (content, false);
         }

@@ -138,7 +138,7 @@ impl<T: EventField> EventField for Option<T> {
     where
         Self: 'a;
     fn value(&self) -> Option<T::Value<'_>> {
-        self.as_ref().map(T::value)
+        self.as_ref().map(|field| field.value())
     }
 }
 

@@ -124,7 +124,7 @@ pub fn count(
             match reported.recv_timeout(PROGRESS_INTERVAL) {
                 Ok(problem) => report(ScanReport::Problem(problem)),
                 Err(RecvTimeoutError::Timeout) => {
-                    report(ScanReport::Bytes(shared.bytes.load(Ordering::Relaxed)))
+                    report(ScanReport::Bytes(shared.bytes.load(Ordering::Relaxed)));
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -50,8 +50,7 @@ fn json_value() -> impl Strategy<Value = Json> {
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
-            prop::collection::btree_map(text_value(), inner, 0..4)
-                .prop_map(|members| Json::from_iter(members)),
+            prop::collection::btree_map(text_value(), inner, 0..4).prop_map(Json::from_iter),
         ]
     })
 }
