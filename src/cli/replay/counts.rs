@@ -13,7 +13,7 @@ use crate::alert::AlertSpec;
 use crate::alert::instance::AlertChange;
 use crate::alert::lifecycle::Lifecycle;
 use crate::cli::replay::args::{ReplayArgs, unusual};
-use crate::cli::replay::merge::{CountedLines, Replayed, Told};
+use crate::cli::replay::merge::{Replayed, ReplayedAlert, RuleCount};
 use crate::cli::replay::report;
 use crate::config;
 use crate::detect::Millis;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &ReplayArgs, path: &Path, out: &mut impl Write) -> anyho
         return Ok(report::write_json(out, &replayed)?);
     }
     let style = args.style()?;
-    let episodes = report::episodes(&replayed.told);
+    let episodes = report::episodes(&replayed.alerts);
     report::write_episodes(out, &episodes, &style)?;
     let (Some(range_ms), Some(counted)) = (replayed.range_ms, replayed.counted.values().next()) else {
         return Ok(());
@@ -154,7 +154,7 @@ fn alerts(
 ) -> Replayed {
     let mut replayed = Replayed { logs: 1, ..Replayed::default() };
     let mut life = Lifecycle::default();
-    let counted: &mut CountedLines = replayed.counted.entry((0, 0)).or_default();
+    let counted: &mut RuleCount = replayed.counted.entry((0, 0)).or_default();
     for ((start_ms, count), verdict) in series.starts_ms.iter().zip(&series.counts).zip(verdicts) {
         counted.total += count;
         counted.rate.add(*start_ms, *count);
@@ -171,7 +171,7 @@ fn alerts(
             let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
             let mut event = change.event(spec, "counts", Some(path), &VecDeque::new(), time);
             event.window_s = bucket_ms as f64 / 1_000.0;
-            replayed.told.push(Told { at_ms, event });
+            replayed.alerts.push(ReplayedAlert { at_ms, event });
         }
         replayed.range_ms = Some((series.starts_ms[0], at_ms));
     }

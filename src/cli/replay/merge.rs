@@ -1,12 +1,12 @@
-//! Brings logs together by time and runs the alerts over them.
+//! Merges logs by time and runs the alerts over them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::alert::manager::{self, AlertManager, CountedPath, Now};
+use crate::alert::manager::{AlertManager, CountedLines, CountedPath, Now};
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::log_file::Log;
-use crate::cli::replay::stream::{LogEvent, LogStream, What};
+use crate::cli::replay::stream::{LogEvent, LogEventKind, LogStream};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledPlan;
 use crate::event::AlertEvent;
@@ -15,14 +15,14 @@ use crate::units::{ClockShift, EngineTime, PathId};
 
 /// An alert that fired or resolved.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct ReplayedAlert {
     pub(super) at_ms: Millis,
     pub(super) event: AlertEvent,
 }
 
-/// What a rule counted in a watch.
+/// The matching lines of a rule in a watch.
 #[derive(Debug, Default)]
-pub(super) struct CountedLines {
+pub(super) struct RuleCount {
     pub(super) total: u64,
     pub(super) rate: Histogram,
 }
@@ -31,9 +31,9 @@ pub(super) struct CountedLines {
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
     /// In the order of time.
-    pub(super) told: Vec<Told>,
+    pub(super) alerts: Vec<ReplayedAlert>,
     /// By watch and rule.
-    pub(super) counted: BTreeMap<(usize, usize), CountedLines>,
+    pub(super) counted: BTreeMap<(usize, usize), RuleCount>,
     /// The first and the last time that was read, in milliseconds since the epoch.
     pub(super) range_ms: Option<(Millis, Millis)>,
     pub(super) bytes: u64,
@@ -42,17 +42,17 @@ pub(super) struct Replayed {
 
 struct Replay<'p> {
     plan: &'p CompiledPlan,
-    alerts: AlertManager,
+    manager: AlertManager,
     begin_ms: Millis,
     replayed: Replayed,
 }
 
-/// Runs the alerts of `plan` over `logs`. What cannot be read is told and left out.
+/// Runs the alerts of `plan` over `logs`. Files that cannot be read are reported and skipped.
 pub(super) fn replay(plan: &CompiledPlan, logs: Vec<Log>, problems: &mut Vec<String>) -> Replayed {
     let replayed = Replayed { logs: logs.len(), ..Replayed::default() };
     let of_stamps = logs.iter().filter_map(|log| log.files.first()).map(|file| file.first_ms);
     let begin_ms = of_stamps.min().unwrap_or(Millis::MIN);
-    let mut replay = Replay { plan, alerts: AlertManager::new(plan.alerts()), begin_ms, replayed };
+    let mut replay = Replay { plan, manager: AlertManager::new(plan.alerts()), begin_ms, replayed };
     let mut streams: Vec<LogStream> = logs
         .into_iter()
         .map(|log| {
@@ -62,7 +62,7 @@ pub(super) fn replay(plan: &CompiledPlan, logs: Vec<Log>, problems: &mut Vec<Str
         .collect();
     let mut next: Vec<Option<Millis>> = streams.iter_mut().map(|stream| stream.next_ms(problems)).collect();
     replay.begin(next.iter().flatten().min().copied());
-    // Of logs that have come to the same time, the first goes on.
+    // Of logs at the same time, the first continues.
     while let Some(at) = (0..streams.len()).filter(|at| next[*at].is_some()).min_by_key(|at| next[*at]) {
         let stream = &mut streams[at];
         if let Some(event) = stream.next() {
@@ -80,7 +80,7 @@ impl Replay<'_> {
         let Some(first_ms) = first_ms else { return };
         // The first lines count even if none of them matches.
         self.begin_ms = if self.begin_ms == Millis::MIN { first_ms } else { self.begin_ms.min(first_ms) };
-        self.alerts.add_watch_series(Some(EngineTime(self.begin_ms)));
+        self.manager.add_watch_series(Some(EngineTime(self.begin_ms)));
         self.replayed.range_ms = Some((self.begin_ms, self.begin_ms));
     }
 
@@ -91,22 +91,22 @@ impl Replay<'_> {
         }
         let alerts = &self.plan.watches[watch].alerts;
         let at = CountedPath { id, path, since: EngineTime(self.begin_ms) };
-        match event.what {
-            What::Match(rule, line) => {
+        match event.kind {
+            LogEventKind::Match(rule, line) => {
                 let counted = self.replayed.counted.entry((watch, rule)).or_default();
                 counted.total += 1;
                 counted.rate.add(at_ms, 1);
                 let times = [(EngineTime(at_ms), 1, 0)];
-                let lines = manager::CountedLines { times: &times, samples: &[sample(&line)] };
+                let lines = CountedLines { times: &times, samples: &[sample(&line)] };
                 for alert in &alerts.by_rule[rule] {
-                    self.alerts.count(alerts, alert, at, lines, now(at_ms));
+                    self.manager.count(alerts, alert, at, lines, now(at_ms));
                 }
             }
-            What::Lines(n) => {
+            LogEventKind::Lines(n) => {
                 let times = [(EngineTime(at_ms), 0, n)];
-                let lines = manager::CountedLines { times: &times, samples: &[] };
+                let lines = CountedLines { times: &times, samples: &[] };
                 for alert in alerts.all().filter(|(_, spec)| spec.condition.needs_lines()) {
-                    self.alerts.count(alerts, alert, at, lines, now(at_ms));
+                    self.manager.count(alerts, alert, at, lines, now(at_ms));
                 }
             }
         }
@@ -114,19 +114,19 @@ impl Replay<'_> {
     }
 
     fn collect(&mut self) {
-        for transition in self.alerts.take_transitions() {
+        for transition in self.manager.take_transitions() {
             let event = AlertEvent { late: false, ..transition.event };
-            self.replayed.told.push(Told { at_ms: transition.at.0, event });
+            self.replayed.alerts.push(ReplayedAlert { at_ms: transition.at.0, event });
         }
     }
 
-    /// Advances to the last time that was read.
+    /// Advances the alerts to the last time that was read.
     fn end(mut self) -> Replayed {
         if let Some((_, end_ms)) = self.replayed.range_ms {
-            self.alerts.finish(now(end_ms));
+            self.manager.finish(now(end_ms));
             self.collect();
         }
-        self.replayed.told.sort_by_key(|told| told.at_ms);
+        self.replayed.alerts.sort_by_key(|alert| alert.at_ms);
         self.replayed
     }
 }

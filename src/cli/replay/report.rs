@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::Level;
 
-use crate::cli::replay::merge::{Replayed, Told};
+use crate::cli::replay::merge::{Replayed, ReplayedAlert};
 use crate::cli::replay::plot;
 use crate::detect::Millis;
 use crate::detect::condition::Span;
@@ -39,10 +39,10 @@ impl Style {
 }
 
 /// Pairs each beginning with its end.
-pub(super) fn episodes(told: &[Told]) -> Vec<Episode<'_>> {
+pub(super) fn episodes(alerts: &[ReplayedAlert]) -> Vec<Episode<'_>> {
     let mut episodes: Vec<Episode<'_>> = Vec::new();
     let mut open: BTreeMap<&str, usize> = BTreeMap::new();
-    for Told { at_ms, event } in told {
+    for ReplayedAlert { at_ms, event } in alerts {
         match event.state {
             AlertState::Firing => {
                 open.insert(&event.fingerprint, episodes.len());
@@ -69,7 +69,7 @@ pub(super) fn write_text(
     let Some((from_ms, to_ms)) = replayed.range_ms else {
         return writeln!(out, "no line matched");
     };
-    let episodes = episodes(&replayed.told);
+    let episodes = episodes(&replayed.alerts);
     write_episodes(out, &episodes, style)?;
     let logs = if replayed.logs == 1 { "log" } else { "logs" };
     writeln!(
@@ -162,7 +162,7 @@ pub(super) fn write_spans<'e, 't: 'e>(
 
 /// Writes one object for each alert that fired or resolved, as the daemon does, and a summary.
 pub(super) fn write_json(out: &mut impl Write, replayed: &Replayed) -> io::Result<()> {
-    for Told { at_ms, event } in &replayed.told {
+    for ReplayedAlert { at_ms, event } in &replayed.alerts {
         let level = if event.state == AlertState::Firing { Level::ERROR } else { Level::INFO };
         let at = Timestamp::from_millisecond(*at_ms).unwrap_or_default();
         out.write_all(&Json.encode(&Event::Alert(event.clone()), level, at))?;
@@ -174,7 +174,7 @@ pub(super) fn write_json(out: &mut impl Write, replayed: &Replayed) -> io::Resul
         "logs": replayed.logs,
         "bytes": replayed.bytes,
         "lines_matched": total,
-        "alerts": replayed.told.iter().filter(|told| told.event.state == AlertState::Firing).count(),
+        "alerts": replayed.alerts.iter().filter(|alert| alert.event.state == AlertState::Firing).count(),
         "from": replayed.range_ms.map(|(from_ms, _)| time(from_ms)),
         "to": replayed.range_ms.map(|(_, to_ms)| time(to_ms)),
     });

@@ -26,12 +26,12 @@ const SAMPLE_BYTES_MAX: usize = 2_048;
 #[derive(Debug)]
 pub(super) struct LogEvent {
     pub(super) at_ms: Millis,
-    pub(super) what: What,
+    pub(super) kind: LogEventKind,
 }
 
 /// What a log holds.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum LogEventKind {
     /// A line that matches this rule.
     Match(usize, Vec<u8>),
     /// Lines, whether they match or not.
@@ -171,7 +171,7 @@ impl LogTimes {
             known = Some((place.start, at_ms));
             let line = &bytes[place];
             let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
-            events.push_back(LogEvent { at_ms, what: What::Match(rule, line) });
+            events.push_back(LogEvent { at_ms, kind: LogEventKind::Match(rule, line) });
         }
         if self.counts_lines {
             self.count(bytes, counted, bytes.len(), events);
@@ -185,8 +185,8 @@ impl LogTimes {
             let at_ms = self.detector.recall(&bytes[start..end], self.reference_ms);
             if let Some(at_ms) = at_ms.or(self.detector.last_ms()) {
                 match events.back_mut() {
-                    Some(LogEvent { at_ms: same, what: What::Lines(n) }) if *same == at_ms => *n += 1,
-                    _ => events.push_back(LogEvent { at_ms, what: What::Lines(1) }),
+                    Some(LogEvent { at_ms: same, kind: LogEventKind::Lines(n) }) if *same == at_ms => *n += 1,
+                    _ => events.push_back(LogEvent { at_ms, kind: LogEventKind::Lines(1) }),
                 }
             }
             start = end + 1;
