@@ -4,10 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
-
-use crate::cli::Cli;
 
 /// What `spiketail completions` takes.
 #[derive(Debug, clap::Args)]
@@ -24,16 +22,16 @@ pub struct ManArgs {
     folder: PathBuf,
 }
 
-/// Prints completions.
-pub fn completions(args: &CompletionsArgs) -> ExitCode {
-    clap_complete::generate(args.shell, &mut Cli::command(), "spiketail", &mut io::stdout());
+/// Prints completions of `command`.
+pub fn completions(mut command: Command, args: &CompletionsArgs) -> ExitCode {
+    clap_complete::generate(args.shell, &mut command, "spiketail", &mut io::stdout());
     ExitCode::SUCCESS
 }
 
-/// Writes the man pages: one for the program, one for each command.
-pub fn man(args: &ManArgs) -> ExitCode {
-    let written = std::fs::create_dir_all(&args.folder)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder));
+/// Writes the man pages: one for `command`, one for each of its subcommands.
+pub fn man(command: Command, args: &ManArgs) -> ExitCode {
+    let written =
+        std::fs::create_dir_all(&args.folder).and_then(|()| clap_mangen::generate_to(command, &args.folder));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

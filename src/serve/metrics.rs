@@ -9,27 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 
+pub use super::path_labels::FileMetrics;
 use super::path_labels::{OVERFLOW, PATHS_MAX, PathLabels, Sums};
 use crate::fmt::display_path;
-
-/// What is known of one path when Prometheus asks.
-#[derive(Debug, Clone, Default)]
-pub struct FileMetrics {
-    /// Name of its watch.
-    pub watch: String,
-    /// The path.
-    pub path: PathBuf,
-    /// Matching lines by name of the rule.
-    pub matched: Vec<(String, u64)>,
-    /// Bytes that were judged.
-    pub bytes_read: u64,
-    /// Bytes that were gone before they could be judged.
-    pub bytes_missed: u64,
-    /// Bytes that are there and not judged yet.
-    pub lag_bytes: u64,
-    /// How many files have stood at the path.
-    pub generations: u64,
-}
 
 /// What is known of one alert.
 #[derive(Debug, Clone)]

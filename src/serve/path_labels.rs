@@ -6,13 +6,31 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
-use super::metrics::FileMetrics;
 use crate::fmt::display_path;
 
 /// At most so many paths of a watch have series of their own.
 pub(super) const PATHS_MAX: usize = 2_000;
 /// The label that the others share.
 pub(super) const OVERFLOW: &str = "overflow";
+
+/// What is known of one path when Prometheus asks.
+#[derive(Debug, Clone, Default)]
+pub struct FileMetrics {
+    /// Name of its watch.
+    pub watch: String,
+    /// The path.
+    pub path: PathBuf,
+    /// Matching lines by name of the rule.
+    pub matched: Vec<(String, u64)>,
+    /// Bytes that were judged.
+    pub bytes_read: u64,
+    /// Bytes that were gone before they could be judged.
+    pub bytes_missed: u64,
+    /// Bytes that are there and not judged yet.
+    pub lag_bytes: u64,
+    /// How many files have stood at the path.
+    pub generations: u64,
+}
 
 /// What one series, or those of one path, come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
