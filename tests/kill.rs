@@ -211,11 +211,9 @@ fn kill_again_and_again(start: &impl Fn() -> Daemon, rng: &mut Rng, written: &At
 
 /// Lets the daemon read what is left, and ends it.
 fn settle(mut daemon: Daemon, written: u64, log: &mut Log) -> u64 {
-    let quiet = Duration::from_millis(100);
-    daemon.reach_status_sum(written, quiet);
-    // Whatever would count twice has the time to.
-    daemon.listen(Duration::from_millis(500));
-    let sum = daemon.reach_status_sum(written, quiet);
+    daemon.reach_status_sum(written);
+    daemon.catch_up();
+    let sum = daemon.status_sum();
     let ended = daemon.stop();
     log.ended(ended.events, written, "ended with SIGTERM");
     assert!(ended.status.success(), "{:?}", ended.status);

@@ -4,11 +4,13 @@
 
 pub mod server;
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -114,6 +116,8 @@ impl Drop for FileCheckpoint {
 /// A running daemon. Killed when dropped.
 pub struct Daemon {
     child: Child,
+    /// Where it answers if it keeps a state.
+    socket: Option<PathBuf>,
     lines: Receiver<Value>,
     /// Everything that it has printed so far.
     pub events: Vec<Value>,
@@ -136,6 +140,8 @@ impl Daemon {
 
     /// Starts `command`, which runs the daemon, and waits until it has started.
     pub fn spawn(mut command: Command) -> Daemon {
+        let state = command.get_args().skip_while(|arg| *arg != "--state").nth(1);
+        let socket = state.map(|folder| Path::new(folder).join("status.sock"));
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the daemon starts");
         let stdout = child.stdout.take().unwrap();
@@ -154,7 +160,7 @@ impl Daemon {
                 }
             }
         });
-        let mut daemon = Daemon { child, lines, events: Vec::new() };
+        let mut daemon = Daemon { child, socket, lines, events: Vec::new() };
         daemon.wait_event("started");
         daemon
     }
@@ -250,49 +256,77 @@ impl Daemon {
         self.events[seen..].iter().find(is_it).unwrap().clone()
     }
 
-    /// Asks for the totals of all paths together. They come one by one and nobody says which is the last: all are there
-    /// when nothing more comes for the time `quiet`.
+    /// What its status socket, or `/status` over HTTP, answers.
     #[track_caller]
-    pub fn status_sum(&mut self, quiet: Duration) -> u64 {
-        let seen = self.events.len();
-        self.signal(Signal::USR1);
-        self.wait_event_after(seen, "status");
-        loop {
-            let before = self.events.len();
-            self.listen(quiet);
-            if self.events.len() == before {
-                break;
+    pub fn full_status(&mut self) -> Value {
+        let (status, body) = match &self.socket {
+            Some(socket) => {
+                // It may listen a moment after it has started.
+                let stream = until("a status socket", || UnixStream::connect(socket).ok());
+                request(stream, "/status").unwrap()
             }
-        }
-        let statuses = self.events[seen..].iter().filter(|event| event["event"] == "status");
-        statuses.map(|event| event["total"].as_u64().unwrap()).sum()
+            None => get(&self.address(), "/status").unwrap(),
+        };
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// The totals of all paths and rules together.
+    #[track_caller]
+    pub fn status_sum(&mut self) -> u64 {
+        let status = self.full_status();
+        let files = status["files"].as_array().unwrap().iter();
+        let totals = files.flat_map(|file| file["lines_matched"].as_object().unwrap().values());
+        totals.map(|total| total.as_u64().unwrap()).sum()
     }
 
     /// Waits until all paths together have a status of at least `total`, and gives it.
     #[track_caller]
-    pub fn reach_status_sum(&mut self, total: u64, quiet: Duration) -> u64 {
+    pub fn reach_status_sum(&mut self, total: u64) -> u64 {
         let deadline = Instant::now() + LIMIT;
         loop {
-            let sum = self.status_sum(quiet);
+            let sum = self.status_sum();
             if sum >= total || Instant::now() > deadline {
                 return sum;
             }
+            pause(Duration::from_millis(10));
         }
     }
 
-    /// Waits until all paths together have a status of `total`, and then for a while, in which nothing changes that.
+    /// Waits until all paths together have a status of `total`, takes in everything that was printed until then, and asserts
+    /// that the status is still the same.
     #[track_caller]
     pub fn wait_status_sum(&mut self, total: u64) {
-        let quiet = Duration::from_millis(40);
-        let sum = self.reach_status_sum(total, quiet);
-        self.listen(Duration::from_millis(150));
-        let settled = self.reach_status_sum(total, quiet);
+        let sum = self.reach_status_sum(total);
+        self.catch_up();
+        let settled = self.status_sum();
         assert_eq!(
             (sum, settled),
             (total, total),
             "at all paths together; the last events:\n{}",
             self.shown()
         );
+    }
+
+    /// Takes in everything that it has printed so far: the answers to a signal come after that.
+    #[track_caller]
+    pub fn catch_up(&mut self) {
+        let status = self.full_status();
+        let files = status["files"].as_array().unwrap();
+        let mut missing: HashSet<&str> = files.iter().map(|file| file["path"].as_str().unwrap()).collect();
+        let mut at = self.events.len();
+        let deadline = Instant::now() + LIMIT;
+        self.signal(Signal::USR1);
+        while !missing.is_empty() {
+            while self.events.len() <= at {
+                self.receive("the status of each file", deadline);
+            }
+            let event = &self.events[at];
+            if event["event"] == "status" {
+                missing.remove(event["path"].as_str().unwrap());
+            }
+            at += 1;
+        }
     }
 
     /// Ends it with SIGTERM.
@@ -421,8 +455,12 @@ pub fn pause(time: Duration) {
 
 /// What `path` at `address` answers: the status, and the body.
 pub fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address)?;
+    let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    request(stream, path)
+}
+
+fn request(mut stream: impl Read + Write, path: &str) -> std::io::Result<(u16, String)> {
     // By an answer to HTTP/1.0 the body is what comes until the end.
     write!(stream, "GET {path} HTTP/1.0\r\nhost: x\r\n\r\n")?;
     let mut text = String::new();

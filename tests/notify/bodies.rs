@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::common::server::{Reply, Server};
-use crate::common::{FileCheckpoint, append, pause};
+use crate::common::{FileCheckpoint, append};
 
 const HOSTILE: &[u8] =
     b"ERROR \x1b[31m \"quoted\" \\ ' <!channel> @everyone {{ title }} {% raw %} ``` &amp; severity=\"info\" \xff\xfe \r end\n";
@@ -105,6 +105,5 @@ fn a_program_gets_the_alert_and_is_killed_if_it_hangs() {
     assert_eq!(message["alerts"][0]["labels"]["alertname"], "spike");
     let env = json.with_extension("env");
     assert_eq!(std::fs::read_to_string(env).unwrap(), "firing spike\n");
-    pause(std::time::Duration::from_millis(1));
     daemon.stop();
 }

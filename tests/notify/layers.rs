@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::common::server::{Reply, Server};
-use crate::common::{Daemon, FileCheckpoint, append, get};
+use crate::common::{Daemon, FileCheckpoint, append, get, until};
 
 const NAME: &str = "a\"} 1\nspiketail_x 2 {{ title }} \u{1b}[31m <!channel>.log";
 const SHOWN_NAME: &str = r#"a"} 1\x0aspiketail_x 2 {{ title }} \x1b[31m <!channel>.log"#;
@@ -160,9 +160,7 @@ fn hostile_lines_and_names_arrive_as_text_in_every_output() {
         assert!(!metrics.lines().any(|line| line.starts_with("spiketail_x")));
 
         let program = place.beside("program");
-        while !program.exists() {
-            daemon.listen(Duration::from_millis(20));
-        }
+        until("the program has run", || program.exists().then_some(()));
         let message: Value = serde_json::from_slice(&std::fs::read(&program).unwrap()).unwrap();
         says(
             "command",

@@ -1,13 +1,14 @@
 //! At least once, in order, and not more than is meaningful.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::common::server::{Reply, Request, Server};
-use crate::common::{Daemon, FileCheckpoint, append, lines, pause};
+use crate::common::{Daemon, FileCheckpoint, append, lines, until};
 
 /// An alert that fires at the second line and resolves soon.
 const ALERT: &str = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 1\nwindow = \"1s\"\nkeep_firing_for = \"0s\"\ncooldown = \"0s\"\n";
@@ -38,6 +39,45 @@ fn resolve(daemon: &mut Daemon, n: usize) {
 
 fn states(events: &[Value], state: &str) -> usize {
     events.iter().filter(|event| event["target"] == "spiketail::alert" && event["state"] == state).count()
+}
+
+/// A receiver that takes nothing until it is opened.
+struct Gate {
+    server: Server,
+    first_taken: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    fn closed() -> Gate {
+        let first_taken = Arc::new(AtomicUsize::new(usize::MAX));
+        let first = Arc::clone(&first_taken);
+        let server =
+            Server::start(move |n| Reply::status(if n < first.load(Ordering::SeqCst) { 503 } else { 200 }));
+        Gate { server, first_taken }
+    }
+
+    /// Takes what is sent from now on, but nothing that is on its way. Returns the number of the first request that it takes.
+    fn open(&self) -> usize {
+        let first = self.server.requests().len() + 1;
+        self.first_taken.store(first, Ordering::SeqCst);
+        first
+    }
+}
+
+/// Waits until `n` alerts wait for the output.
+fn wait_waiting(daemon: &mut Daemon, n: u64) {
+    until(&format!("{n} alerts wait"), || {
+        let status = daemon.full_status();
+        (status["outputs"][0]["waiting"] == n).then_some(())
+    });
+}
+
+/// Waits until `sql`, which counts rows of the state, says `n`.
+fn wait_rows(place: &FileCheckpoint, sql: &str, n: i64) {
+    until(&format!("{n} by {sql}"), || {
+        let state = Connection::open(place.state().join("state.db")).unwrap();
+        state.query_row(sql, [], |row| row.get::<_, i64>(0)).ok().filter(|rows| *rows == n)
+    });
 }
 
 #[test]
@@ -105,60 +145,56 @@ fn what_is_refused_for_good_is_told_and_does_not_hold_up_the_next() {
     fire(&mut daemon, &place, 1);
     resolve(&mut daemon, 1);
     assert_eq!(statuses(&server.wait(2)), ["firing", "resolved"]);
-    let refused = |event: &&Value| event["event"] == "delivery_refused";
-    assert!(daemon.events.iter().any(|event| refused(&event)), "{}", daemon.shown());
+    daemon.wait_event("delivery_refused");
     daemon.stop();
 }
 
 #[test]
 fn what_came_to_nothing_while_nobody_listened_is_told_once() {
-    let is_up = Arc::new(AtomicBool::new(false));
-    let up = Arc::clone(&is_up);
-    let server = Server::start(move |_| Reply::status(if up.load(Ordering::Relaxed) { 200 } else { 503 }));
+    let gate = Gate::closed();
     let place = FileCheckpoint::new();
     append(&place.log("app.log"), "");
-    let mut daemon = place.resume_with("app.log", &webhook(&server, ""));
+    let mut daemon = place.resume_with("app.log", &webhook(&gate.server, ""));
     for n in 1..=3 {
         fire(&mut daemon, &place, n);
         resolve(&mut daemon, n);
     }
-    let before = server.requests().len();
-    is_up.store(true, Ordering::Relaxed);
-    let accepted = server.wait(before + 1);
-    assert_eq!(statuses(&accepted[before..]), ["resolved"]);
-    pause(Duration::from_millis(500));
-    assert_eq!(server.requests().len(), before + 1, "three alerts became one message");
+    // All six are in the outbox; with the next commit all but the last are known to be superseded.
+    wait_rows(&place, "SELECT count(*) FROM outbox", 6);
+    append(&place.log("app.log"), "nothing\n");
+    wait_rows(&place, "SELECT count(*) FROM pending", 1);
+    let first = gate.open();
+    let taken = gate.server.wait(first + 1);
+    assert_eq!(statuses(&taken[first..]), ["resolved"]);
+    wait_waiting(&mut daemon, 0);
+    assert_eq!(gate.server.requests().len(), first + 1, "three alerts became one message");
     daemon.stop();
 }
 
 #[test]
 fn what_was_not_delivered_before_a_kill_is_after_it() {
-    let is_up = Arc::new(AtomicBool::new(false));
-    let up = Arc::clone(&is_up);
-    let server = Server::start(move |_| Reply::status(if up.load(Ordering::Relaxed) { 200 } else { 503 }));
+    let gate = Gate::closed();
     let place = FileCheckpoint::new();
     append(&place.log("app.log"), "");
-    let config = webhook(&server, "").replace("\"1s\"", "\"1m\"");
+    let config = webhook(&gate.server, "").replace("\"1s\"", "\"1m\"");
     let mut daemon = place.resume_with("app.log", &config);
     fire(&mut daemon, &place, 1);
-    server.wait(1);
+    let unheard = json(&gate.server.wait(1)[0]);
     daemon.kill();
-    is_up.store(true, Ordering::Relaxed);
-    let before = server.requests().len();
-    let daemon = place.resume_with("app.log", &config);
-    let requests = server.wait(before + 1);
-    assert_eq!(statuses(&requests[before..]), ["firing"]);
-    assert_eq!(
-        json(&requests[before])["alerts"][0]["fingerprint"],
-        json(&requests[0])["alerts"][0]["fingerprint"]
-    );
+    let first = gate.open();
+    let mut daemon = place.resume_with("app.log", &config);
+    let requests = gate.server.wait(first + 1);
+    let taken = json(&requests[first]);
+    assert_eq!(taken["status"], "firing");
+    assert_eq!(taken["alerts"][0]["fingerprint"], unheard["alerts"][0]["fingerprint"]);
+    wait_waiting(&mut daemon, 0);
     daemon.stop();
-    // It is settled: another start tells nothing.
-    let after = server.requests().len();
-    let daemon = place.resume_with("app.log", &config);
-    pause(Duration::from_millis(500));
+    // It is delivered: another start sends nothing.
+    let after = gate.server.requests().len();
+    let mut daemon = place.resume_with("app.log", &config);
+    wait_waiting(&mut daemon, 0);
     daemon.stop();
-    assert_eq!(server.requests().len(), after);
+    assert_eq!(gate.server.requests().len(), after);
 }
 
 #[test]
@@ -170,8 +206,8 @@ fn what_is_no_longer_defined_after_a_restart_is_over() {
     let mut daemon = place.resume_with("app.log", &config);
     fire(&mut daemon, &place, 1);
     let fired = json(&server.wait(1)[0]);
-    // Stopped before it has read the answer, it would rightly tell it again.
-    pause(Duration::from_millis(500));
+    // Stopped before it has read the answer, it would rightly send it again.
+    wait_waiting(&mut daemon, 0);
     daemon.stop();
     let mut daemon = place.resume_with("app.log", &config.replace("alert.spike", "alert.other"));
     resolve(&mut daemon, 1);
@@ -187,20 +223,21 @@ fn what_is_no_longer_defined_after_a_restart_is_over() {
 
 #[test]
 fn a_storm_of_a_thousand_files_is_one_message() {
-    let server = Server::start(|_| Reply::status(200));
+    let gate = Gate::closed();
     let place = FileCheckpoint::new();
-    // All are there when it starts, so that they fire in one moment however slow the machine is.
     (0..1_000).for_each(|n| append(&place.log(&format!("{n}.log")), lines(0..3)));
     let more =
-        webhook(&server, "").replace("\"1s\"", "\"1m\"").replace("over = 1", "over = 1\nby = \"path\"");
+        webhook(&gate.server, "").replace("\"1s\"", "\"1m\"").replace("over = 1", "over = 1\nby = \"path\"");
     let mut daemon = place.resume_with("*.log", &format!("start = \"beginning\"\n{more}"));
     daemon.wait_for("a thousand alerts", |events| states(events, "firing") == 1_000);
-    let message = json(&server.wait(1)[0]);
+    wait_waiting(&mut daemon, 1_000);
+    let first = gate.open();
+    let message = json(&gate.server.wait(first + 1)[first]);
     assert_eq!(
         (message["alerts"].as_array().unwrap().len(), &message["truncatedAlerts"]),
         (100, &Value::from(900))
     );
-    pause(Duration::from_millis(500));
-    assert_eq!(server.requests().len(), 1);
+    wait_waiting(&mut daemon, 0);
+    assert_eq!(gate.server.requests().len(), first + 1);
     daemon.stop();
 }
