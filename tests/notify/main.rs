@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alertmanager;
 mod bodies;
 mod hostile;
 mod layers;
