@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 use spiketail::alert::{AlertSpec, Scope};
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
@@ -24,7 +25,7 @@ use spiketail::file::tailer::FileOrigin;
 use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::RuleSpec;
 use spiketail::store::Limits;
-use spiketail::store::memory::MemoryStore;
+use spiketail::store::sqlite::SqliteStore;
 use tempfile::TempDir;
 
 const SECOND: i64 = 1_000;
@@ -51,19 +52,14 @@ fn count(over: u64) -> AlertSpec {
 struct FileCheckpoint {
     folder: TempDir,
     clock: Arc<AtomicI64>,
-    store: MemoryStore,
+    state: TempDir,
     alert: AlertSpec,
 }
 
 impl FileCheckpoint {
     fn new(alert: AlertSpec) -> FileCheckpoint {
         let clock = Arc::new(AtomicI64::new(BEGIN * 1_000_000));
-        FileCheckpoint {
-            folder: TempDir::new().unwrap(),
-            clock,
-            store: MemoryStore::new(Limits::default()),
-            alert,
-        }
+        FileCheckpoint { folder: TempDir::new().unwrap(), clock, state: TempDir::new().unwrap(), alert }
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -91,7 +87,7 @@ impl FileCheckpoint {
         let world = Dependencies {
             filesystem: Arc::new(Disk),
             clock: EngineClock::manual(Arc::clone(&self.clock)),
-            store: Some(Box::new(self.store.clone())),
+            store: Some(Box::new(SqliteStore::open(self.state.path(), Limits::default()).unwrap())),
             dispatcher: None,
         };
         let settings = EngineSettings { workers: 0, ..EngineSettings::default() };
@@ -108,14 +104,21 @@ impl FileCheckpoint {
         daemon
     }
 
+    /// The events of the outbox, in order.
+    fn events(&self) -> Vec<AlertEvent> {
+        let database = Connection::open(self.state.path().join("state.db")).unwrap();
+        let mut rows = database.prepare("SELECT payload FROM outbox ORDER BY id").unwrap();
+        let payloads = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        payloads.map(|payload| serde_json::from_str(&payload.unwrap()).unwrap()).collect()
+    }
+
     /// All that was told: state, since, at, count, and whether it was late.
     fn told(&self) -> Vec<(String, i64, i64, u64, bool)> {
         let ms = |time: &str| time.parse::<Timestamp>().unwrap().as_millisecond() - BEGIN;
-        let outbox = self.store.memory().outbox;
         let told = |AlertEvent { state, since, at, count, late, .. }: &AlertEvent| {
             (state.to_string(), ms(since), ms(at), *count, *late)
         };
-        outbox.iter().map(|transition| told(&transition.event)).collect()
+        self.events().iter().map(told).collect()
     }
 }
 
@@ -292,7 +295,7 @@ fn what_is_usual_is_known_after_a_restart() {
     daemon.sweep();
     let told = place.told();
     assert_eq!(told.len(), 1, "{told:?}");
-    let event = &place.store.memory().outbox[0].event;
+    let event = &place.events()[0];
     assert!((50.0..70.0).contains(&event.expected.unwrap()), "{event:?}");
 }
 

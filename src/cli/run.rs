@@ -17,7 +17,6 @@ use crate::event::{HealthEvent, HealthKind};
 use crate::notify::Delivery;
 use crate::output::{Color, Format, subscriber};
 use crate::serve::signals;
-use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CheckpointStore, Limits};
 
@@ -154,7 +153,7 @@ fn daemon(
     let mut store = open_store(state)?;
     if store.is_none() && !settings.deliveries.is_empty() {
         // What is to be delivered waits there, as long as the daemon lives.
-        store = Some(Box::new(MemoryStore::new(Limits::default())));
+        store = Some(Box::new(SqliteStore::in_memory(Limits::in_memory())));
     }
     let delivery = Delivery::new()
         .context("cannot start the thread for deliveries; raise the limit of tasks (TasksMax=)")?;

@@ -43,12 +43,31 @@ pub(super) enum Fault {
     Trouble(StoreError),
 }
 
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Location {
+    /// In a folder of its own.
+    Folder(PathBuf),
+    /// In memory, for as long as the process runs.
+    Memory,
+}
+
+impl Location {
+    /// The folder, or what messages show in its place.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Location::Folder(folder) => folder,
+            Location::Memory => Path::new("(memory)"),
+        }
+    }
+}
+
 /// An open database.
 pub(super) struct Database {
     connection: Connection,
-    folder: PathBuf,
-    /// Device and inode: whether the name still leads to it.
-    file: (u64, u64),
+    location: Location,
+    /// Device and inode of its file, to tell whether the name still leads to it.
+    file: Option<(u64, u64)>,
     /// How many rows the history has. SQLite would have to count them each time.
     history_rows: u64,
     /// Whether nothing was in it.
@@ -56,10 +75,18 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the database in `folder`, or makes one.
-    pub(super) fn open(folder: &Path) -> Result<Database, Fault> {
-        let path = folder.join(NAME);
-        let file = create(&path).map_err(|error| Fault::Trouble(io_trouble(folder, "open", &error)))?;
+    /// Opens the database at `location`, or makes one.
+    pub(super) fn open(location: &Location) -> Result<Database, Fault> {
+        let folder = location.path();
+        let (path, file) = match location {
+            Location::Memory => (PathBuf::from(":memory:"), None),
+            Location::Folder(folder) => {
+                let path = folder.join(NAME);
+                let file =
+                    create(&path).map_err(|error| Fault::Trouble(io_trouble(folder, "open", &error)))?;
+                (path, Some(file))
+            }
+        };
         let open = || -> rusqlite::Result<(Connection, Was)> {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = Connection::open_with_flags(&path, flags)?;
@@ -83,20 +110,21 @@ impl Database {
         let Bits(history_rows) = connection.query_row(count, [], |row| row.get(0)).map_err(fault)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(fault)?;
         let is_new = was == Was::Empty;
-        Ok(Database { connection, folder: folder.to_owned(), file, history_rows, is_new })
+        Ok(Database { connection, location: location.clone(), file, history_rows, is_new })
     }
 
     /// Whether the name still leads to this database. If nobody can say, it does.
     pub(super) fn is_in_place(&self) -> bool {
-        match std::fs::metadata(self.folder.join(NAME)) {
-            Ok(there) => (there.dev(), there.ino()) == self.file,
+        let Some(file) = self.file else { return true };
+        match std::fs::metadata(self.location.path().join(NAME)) {
+            Ok(there) => (there.dev(), there.ino()) == file,
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
 
     /// Everything that was committed.
     pub(super) fn load(&self) -> Result<Loaded, Fault> {
-        read::load(&self.connection).map_err(|error| fault(&self.folder, "read", &error))
+        read::load(&self.connection).map_err(|error| fault(self.location.path(), "read", &error))
     }
 
     /// Writes all of `batch` or nothing, and keeps to the bounds.
@@ -123,6 +151,11 @@ impl Database {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn pages(&self) -> i64 {
+        self.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap()
+    }
+
     /// Closes it without a last change to the file.
     pub(super) fn close_untouched(self) {
         // If even this fails, the journal is moved into the database, which loses nothing.
@@ -136,7 +169,7 @@ impl Database {
             transaction.commit()?;
             Ok(value)
         };
-        run(&mut self.connection).map_err(|error| fault(&self.folder, "write", &error))
+        run(&mut self.connection).map_err(|error| fault(self.location.path(), "write", &error))
     }
 }
 

@@ -2,11 +2,10 @@
 //!
 //! [`CheckpointStore`] is the narrow seam. [`SqliteStore`](sqlite::SqliteStore) is what the daemon uses: `sqlite` keeps it
 //! going through whatever befalls its `database`, which `read` and `write` fill and `prune` keeps small.
-//! [`MemoryStore`](memory::MemoryStore) is its double for tests.
+//! Without a state folder, the same database is kept in memory.
 
 mod database;
 mod lock;
-pub mod memory;
 mod prune;
 mod read;
 mod recover;
@@ -92,6 +91,8 @@ pub struct Limits {
     pub outbox_rows_max: u64,
     /// At most this many marks are kept. The oldest go first.
     pub marks_max: usize,
+    /// Whether transitions are kept after they were delivered, as a history for people.
+    pub keeps_delivered: bool,
     /// Files that nobody has watched for so many days are forgotten.
     pub unwatched_days: u32,
 }
@@ -104,8 +105,17 @@ impl Default for Limits {
             history_rows_max: 500_000,
             outbox_rows_max: 10_000,
             marks_max: 16_384,
+            keeps_delivered: true,
             unwatched_days: 30,
         }
+    }
+}
+
+impl Limits {
+    /// No history, which nobody could read: only what the running daemon needs.
+    #[must_use]
+    pub fn in_memory() -> Limits {
+        Limits { history_rows_max: 0, keeps_delivered: false, ..Limits::default() }
     }
 }
 

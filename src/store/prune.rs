@@ -34,6 +34,9 @@ pub(super) fn to_bounds(
         let sql = "DELETE FROM pending WHERE outbox_id <= (SELECT max(id) FROM outbox) - ?1";
         connection.prepare_cached(sql)?.execute([clamped(limits.outbox_rows_max)])?;
     }
+    if !batch.delivered.is_empty() && !limits.keeps_delivered {
+        connection.prepare_cached("DELETE FROM outbox WHERE delivered_ms IS NOT NULL")?.execute([])?;
+    }
     let budget = 2 * added + ROWS_AT_ONCE;
     let oldest = (batch.at_ms - Millis::from(limits.history_days) * DAY_MS).div_euclid(60_000);
     let old = prune_history(connection, oldest, budget)?;

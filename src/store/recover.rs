@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::database::{Damage, Database, NAME};
+use super::database::{Damage, Database, Location, NAME};
 use super::read::Loaded;
 
 /// What SQLite appends to the name of a database for the files that belong to it. The first is the database itself.
@@ -52,7 +52,11 @@ pub(super) fn read_copy(folder: &Path) -> Option<Loaded> {
     // The second is memory, where there is room when no disk has any.
     [std::env::temp_dir(), PathBuf::from("/dev/shm")].iter().find_map(|parent| {
         let copy = Copy::make(folder, parent).ok()?;
-        Database::open(&copy.0).ok().filter(|database| !database.is_new)?.load().ok()
+        Database::open(&Location::Folder(copy.0.clone()))
+            .ok()
+            .filter(|database| !database.is_new)?
+            .load()
+            .ok()
     })
 }
 

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::database::{Damage, Database, Fault, NAME, io_trouble};
+use super::database::{Damage, Database, Fault, Location, NAME, io_trouble};
 use super::lock::{Lock, LockError};
 use super::recover;
 use super::{Batch, CheckpointStore, Limits, StoreError, StoredState, WatchedPath};
@@ -25,9 +25,9 @@ enum DatabaseContent {
     Lost(String),
 }
 
-/// A store in a folder of its own.
+/// A store in a folder of its own, or in memory.
 pub struct SqliteStore {
-    folder: PathBuf,
+    location: Location,
     limits: Limits,
     database: Option<Database>,
     // After the database, so that it is let go of last.
@@ -45,15 +45,7 @@ impl SqliteStore {
     /// # Errors
     /// Only [`StoreError::InUse`].
     pub fn open(folder: &Path, limits: Limits) -> Result<SqliteStore, StoreError> {
-        let mut store = SqliteStore {
-            folder: folder.to_owned(),
-            limits,
-            database: None,
-            lock: None,
-            content: DatabaseContent::Unknown,
-            trouble: None,
-            notices: Vec::new(),
-        };
+        let mut store = SqliteStore::new(Location::Folder(folder.to_owned()), limits);
         match store.prepare() {
             Err(error @ StoreError::InUse { .. }) => Err(error),
             Err(trouble) => {
@@ -64,6 +56,24 @@ impl SqliteStore {
         }
     }
 
+    /// An empty store in memory, for what waits to be delivered while no state is kept.
+    #[must_use]
+    pub fn in_memory(limits: Limits) -> SqliteStore {
+        SqliteStore::new(Location::Memory, limits)
+    }
+
+    fn new(location: Location, limits: Limits) -> SqliteStore {
+        SqliteStore {
+            location,
+            limits,
+            database: None,
+            lock: None,
+            content: DatabaseContent::Unknown,
+            trouble: None,
+            notices: Vec::new(),
+        }
+    }
+
     /// What keeps the store from working, as of the last call. Worth asking for after [`open`](Self::open); later the
     /// calls say it themselves.
     #[must_use]
@@ -71,10 +81,16 @@ impl SqliteStore {
         self.trouble.as_ref()
     }
 
+    /// How many pages the database has, which shows whether it grows.
+    #[cfg(test)]
+    pub(super) fn pages(&self) -> Option<i64> {
+        self.database.as_ref().map(Database::pages)
+    }
+
     /// Sees to it that the lock is held and the database open.
     fn prepare(&mut self) -> Result<(), StoreError> {
         if self.database.as_ref().is_some_and(|database| !database.is_in_place()) {
-            let why = format!("{} was removed or replaced", self.folder.join(NAME).display());
+            let why = format!("{} was removed or replaced", self.location.path().join(NAME).display());
             self.notices.push(format!(
                 "{why} while it was in use; all that is known is written again: stop spiketail before changing its state"
             ));
@@ -83,8 +99,8 @@ impl SqliteStore {
             // The folder may be another one too.
             self.lock = None;
         }
-        if self.lock.is_none() {
-            self.lock = Some(self.take_lock()?);
+        if let (None, Location::Folder(folder)) = (&self.lock, &self.location) {
+            self.lock = Some(take_lock(folder)?);
         }
         if self.database.is_none() {
             self.open_database()?;
@@ -92,26 +108,16 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn take_lock(&self) -> Result<Lock, StoreError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        // Existing ones are no error.
-        made.map_err(|error| io_trouble(&self.folder, "make the folder for", &error))?;
-        Lock::take(&self.folder).map_err(|error| match error {
-            LockError::Held(owner) => StoreError::InUse { folder: self.folder.clone(), owner },
-            LockError::Io(error) => io_trouble(&self.folder, "lock", &error),
-        })
-    }
-
     fn open_database(&mut self) -> Result<(), StoreError> {
-        let mut outcome = Database::open(&self.folder);
+        let mut outcome = Database::open(&self.location);
         if let Err(Fault::Damaged(damage)) = &outcome {
             self.set_aside(damage)?;
-            outcome = Database::open(&self.folder);
+            outcome = Database::open(&self.location);
         }
         match outcome {
             Ok(database) => {
                 if database.is_new {
-                    self.lose(format!("{} was gone", self.folder.join(NAME).display()));
+                    self.lose(format!("{} was gone", self.location.path().join(NAME).display()));
                 }
                 self.database = Some(database);
                 Ok(())
@@ -119,7 +125,7 @@ impl SqliteStore {
             Err(Fault::Trouble(error)) => Err(error),
             Err(Fault::Damaged(damage)) => Err(StoreError::Unusable {
                 action: "begin",
-                folder: self.folder.clone(),
+                folder: self.location.path().to_owned(),
                 reason: format!("a new database is damaged at once ({damage:?})"),
                 mend: "see what the kernel says of the disk (dmesg)".to_owned(),
             }),
@@ -131,8 +137,12 @@ impl SqliteStore {
         if let Some(database) = self.database.take() {
             database.close_untouched();
         }
-        let path = recover::set_aside(&self.folder, damage)
-            .map_err(|error| io_trouble(&self.folder, "set aside", &error))?;
+        let Location::Folder(folder) = &self.location else {
+            self.lose("the database in memory was damaged".to_owned());
+            return Ok(());
+        };
+        let path =
+            recover::set_aside(folder, damage).map_err(|error| io_trouble(folder, "set aside", &error))?;
         self.lose(format!("the damaged database is kept as {}", path.display()));
         self.notices.push(recover::notice(damage, &path));
         Ok(())
@@ -154,7 +164,8 @@ impl SqliteStore {
                 Ok(()) => self.begun_anew("it was damaged"),
             },
             Fault::Trouble(error) => {
-                if !matches!(error, StoreError::Full { .. }) {
+                let is_on_disk = matches!(self.location, Location::Folder(_));
+                if is_on_disk && !matches!(error, StoreError::Full { .. }) {
                     self.database = None;
                 }
                 error
@@ -165,7 +176,7 @@ impl SqliteStore {
     /// Says that everything has to be committed again.
     fn begun_anew(&self, otherwise: &str) -> StoreError {
         let reason = if let DatabaseContent::Lost(why) = &self.content { why } else { otherwise };
-        StoreError::BegunAnew { folder: self.folder.clone(), reason: reason.to_owned() }
+        StoreError::BegunAnew { folder: self.location.path().to_owned(), reason: reason.to_owned() }
     }
 
     /// Runs `work` on a database that holds what it should.
@@ -187,7 +198,7 @@ impl SqliteStore {
             Err(error @ StoreError::InUse { .. }) => return Err(error),
             Err(trouble) => {
                 self.trouble = Some(trouble.clone());
-                recover::read_copy(&self.folder).ok_or(trouble)?
+                recover::read_copy(self.location.path()).ok_or(trouble)?
             }
             Ok(()) => match self.database.as_ref().map(Database::load) {
                 None => return Ok(StoredState::default()),
@@ -206,6 +217,17 @@ impl SqliteStore {
         }
         Ok(loaded.state)
     }
+}
+
+/// Makes `folder` if it is not there, and locks it.
+fn take_lock(folder: &Path) -> Result<Lock, StoreError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    // Existing ones are no error.
+    made.map_err(|error| io_trouble(folder, "make the folder for", &error))?;
+    Lock::take(folder).map_err(|error| match error {
+        LockError::Held(owner) => StoreError::InUse { folder: folder.to_owned(), owner },
+        LockError::Io(error) => io_trouble(folder, "lock", &error),
+    })
 }
 
 impl CheckpointStore for SqliteStore {

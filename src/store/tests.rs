@@ -1,4 +1,6 @@
-//! The SQLite store, beside the one in memory and through all that may befall a file.
+//! The SQLite store beside a model of it, and through all that may befall a file.
+
+mod model;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,7 +11,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rusqlite::Connection;
 
-use super::memory::{FailingStore, Failure, MemoryStore};
+use model::Model;
+
 use super::sqlite::SqliteStore;
 use super::*;
 use crate::alert::instance::AlertInstance;
@@ -351,9 +354,7 @@ fn history_and_outbox_stay_within_their_bounds() {
 fn files_that_are_not_watched_for_long_are_forgotten() {
     const DAY: Millis = 86_400_000;
     let dir = tempfile::tempdir().unwrap();
-    let mut stores: [Box<dyn CheckpointStore>; 2] =
-        [Box::new(open(dir.path())), Box::new(MemoryStore::new(small()))];
-    for store in &mut stores {
+    for mut store in [open(dir.path()), SqliteStore::in_memory(small())] {
         store.commit(&full()).unwrap();
         let watched = HashSet::from([file_id(b"/not utf-8 \xff\xfe")]);
         let mut left = |watched: &HashSet<WatchedPath>, days: i64| {
@@ -372,22 +373,39 @@ fn files_that_are_not_watched_for_long_are_forgotten() {
     }
 }
 
+/// As many commits as a busy daemon makes in a day, in small: what no one can read any longer must not stay in memory.
 #[test]
-fn a_store_fails_when_it_is_told_to() {
-    let memory = MemoryStore::new(small());
-    let failures = [(2, Failure::Before), (3, Failure::After)];
-    let mut store = FailingStore::new(memory.clone(), failures);
-    assert_eq!(store.load().unwrap(), StoredState::default());
-    assert!(store.commit(&full()).is_err());
-    assert_eq!(memory.memory().outbox.len(), 0);
-    assert!(store.commit(&full()).is_err());
-    assert_eq!(memory.memory().state.files.len(), 3);
-    store.commit(&full()).unwrap();
-    assert_eq!(memory.memory().outbox.len(), 2);
-    memory.lose();
-    assert!(matches!(store.commit(&full()), Err(StoreError::BegunAnew { .. })));
-    store.commit(&full()).unwrap();
-    assert_eq!(store.calls(), 6);
+fn a_store_in_memory_keeps_only_what_is_needed() {
+    let mut store = SqliteStore::in_memory(Limits::in_memory());
+    let commit = |store: &mut SqliteStore, n: i64| {
+        let event = transition(n).event;
+        let delivered = Delivered {
+            output: "pager".into(),
+            fingerprint: event.fingerprint,
+            at_ms: n,
+            state: event.state,
+        };
+        let minutes = (0..20).map(|k| minute(n, format!("/{k}").as_bytes(), 1)).collect();
+        store
+            .commit(&Batch {
+                at_ms: n * 60_000,
+                files: vec![file(b"/a", 5)],
+                minutes,
+                transitions: vec![transition(n)],
+                outputs: vec!["pager".into()],
+                delivered: vec![delivered],
+                ..Batch::default()
+            })
+            .unwrap();
+    };
+    (0..50).for_each(|n| commit(&mut store, n));
+    let early = store.pages();
+    (50..1_500).for_each(|n| commit(&mut store, n));
+    assert_eq!(store.pages(), early);
+    let waiting = (0..8_000).map(|n| transition(10_000 + n)).collect();
+    let outputs = vec!["pager".into()];
+    store.commit(&Batch { transitions: waiting, outputs, ..Batch::default() }).unwrap();
+    assert_eq!(store.load().unwrap().pending.len(), 8_000);
 }
 
 fn paths() -> impl Strategy<Value = &'static [u8]> {
@@ -433,24 +451,27 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever is committed, and whenever the daemon starts anew, both stores remember the same.
+    /// Whatever is committed, and whenever the daemon starts anew, a store remembers what the model does.
     #[test]
-    fn both_stores_remember_the_same(steps in vec((batches(), any::<bool>()), 1..8)) {
+    fn a_store_remembers_what_the_model_does(steps in vec((batches(), any::<bool>()), 1..8)) {
         let dir = tempfile::tempdir().unwrap();
-        let mut memory = MemoryStore::new(small());
+        let mut model = Model::default();
+        let mut memory = SqliteStore::in_memory(small());
         let mut sqlite = open(dir.path());
         for (batch, is_last_of_life) in steps {
+            model.apply(&batch, &small());
             memory.commit(&batch).unwrap();
             sqlite.commit(&batch).unwrap();
-            prop_assert_eq!(memory.load().unwrap(), sqlite.load().unwrap());
+            prop_assert_eq!(&model.state, &sqlite.load().unwrap());
+            prop_assert_eq!(&model.state, &memory.load().unwrap());
             if is_last_of_life {
                 drop(sqlite);
                 sqlite = open(dir.path());
-                prop_assert_eq!(memory.load().unwrap(), sqlite.load().unwrap());
+                prop_assert_eq!(&model.state, &sqlite.load().unwrap());
             }
         }
         let rows = count(dir.path(), "SELECT count(*) FROM outbox");
-        prop_assert_eq!(rows, memory.memory().outbox.len() as i64);
+        prop_assert_eq!(rows, model.outbox.len() as i64);
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rusqlite::Connection;
 use serde_json::Value;
 use spiketail::config;
 use spiketail::engine::clock::EngineClock;
@@ -16,7 +17,7 @@ use spiketail::engine::testing::TestEngine;
 use spiketail::file::tailer::FileOrigin;
 use spiketail::file::vfs::Disk;
 use spiketail::store::Limits;
-use spiketail::store::memory::MemoryStore;
+use spiketail::store::sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use crate::{BEGIN, line, objects};
@@ -97,13 +98,13 @@ fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<To
     let log = folder.join("app.log");
     std::fs::write(&log, "").unwrap();
     let now = Arc::new(AtomicI64::new(BEGIN * 1_000_000));
-    let store = MemoryStore::new(Limits::default());
+    let state = TempDir::new().unwrap();
     let plan = Arc::new(CompiledPlan::new(&settings.plan).unwrap());
     let start = || {
         let world = Dependencies {
             filesystem: Arc::new(Disk),
             clock: EngineClock::manual(Arc::clone(&now)),
-            store: Some(Box::new(store.clone())),
+            store: Some(Box::new(SqliteStore::open(state.path(), Limits::default()).unwrap())),
             dispatcher: None,
         };
         let mut engine =
@@ -131,13 +132,17 @@ fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<To
         if rng.u32(..200) == 0 {
             // A restart changes nothing.
             engine.commit().unwrap();
+            drop(engine);
             engine = start();
         }
     }
     engine.tick();
     engine.commit().unwrap();
-    let outbox = store.memory().outbox;
-    let mut all: Vec<_> = outbox.iter().map(|row| told(&serde_json::to_value(&row.event).unwrap())).collect();
+    let database = Connection::open(state.path().join("state.db")).unwrap();
+    let mut rows = database.prepare("SELECT payload FROM outbox").unwrap();
+    let payloads = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let mut all: Vec<_> =
+        payloads.map(|payload| told(&serde_json::from_str(&payload.unwrap()).unwrap())).collect();
     all.sort();
     all
 }
