@@ -55,7 +55,7 @@ fn main() {
     println!("{:<40} {:>8.1}", format!("close, open and load of {loaded} files"), ms(begun));
 }
 
-/// Fills the history to its bound, so that what each commit adds something has to go for. Gives how many rows that is.
+/// Fills the history to its bound, so that what each commit adds something has to go for. Returns the number of rows.
 fn fill(store: &mut SqliteStore) -> u64 {
     let rows = Limits::default().history_rows_max;
     for minute in 0..rows / 10_000 {

@@ -1,7 +1,7 @@
 //! The ways of counting `ERROR` lines that an essay might try, next to `spiketail scan`, over one generated file.
 //!
 //! `cargo bench --bench essay [-- --bytes 1GB] [--read-back]`. Every way runs in a process of its own, which is measured
-//! from start to end, and has to give the same count. `README.md` says what `--read-back` is for.
+//! from start to end, and has to give the same count. `README.md` explains `--read-back`.
 #![allow(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -191,7 +191,7 @@ fn bytes_wanted() -> Result<u64> {
 }
 
 /// Writes lines of 252 bytes, of which about one in a hundred matches, line by line as a log is written: that decides
-/// in how large pieces the page cache holds it. Gives how many lines match.
+/// in how large pieces the page cache holds it. Returns the number of matching lines.
 fn generate(path: &Path, bytes: u64) -> Result<u64> {
     let mut file = BufWriter::with_capacity(LINE_BYTES, File::create(path)?);
     let (mut random, mut matching) = (1u64, 0);

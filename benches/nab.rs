@@ -72,7 +72,7 @@ fn line(name: &str, standard: f64, low: f64, note: &str) {
     println!("{name:<44} {standard:>8.1} {low:>8.1}  {note}");
 }
 
-/// Each series with the threshold that is best for the others: what a series that was not seen can expect.
+/// Each series with the threshold that is best for the others: the expected score of an unseen series.
 fn left_out(name: &str, scored: &[Scored]) {
     let of = |profile: Profile| {
         let one = |at: usize| {
@@ -88,7 +88,7 @@ fn left_out(name: &str, scored: &[Scored]) {
     line(name, of(STANDARD), of(LOW_FALSE_POSITIVES), "");
 }
 
-/// What each series adds with the threshold that is best for all.
+/// The score of each series with the threshold that is best for all.
 fn each(all: &[Series], scored: &[Scored]) {
     println!("\n{:<44} {:>8} {:>8}", "baseline, at the threshold for all", "standard", "low FP");
     let of = |profile: Profile, one: &Scored| {

@@ -1,4 +1,4 @@
-//! What more and other rules cost, beside one literal: 1% of the lines match.
+//! The cost of more and other rules compared with one literal; 1% of the lines match.
 //!
 //! `cargo bench --bench rules [-- --mb N]`
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
@@ -58,7 +58,7 @@ fn main() {
     }
 }
 
-/// What an error of number `n` says.
+/// The text of error number `n`.
 fn code(n: usize) -> String {
     format!("E{:04}: ", n * 7 % 10_000)
 }

@@ -1,4 +1,4 @@
-//! The scorer of `benches/nab.rs` gives what the Numenta benchmark's paper says.
+//! The scorer of `benches/nab.rs` agrees with the paper of the Numenta benchmark.
 #![allow(dead_code, reason = "the benchmark uses what this test does not")]
 
 #[path = "../benches/nab/scorer.rs"]

@@ -1,4 +1,4 @@
-//! `spiketail replay`: as a user sees it, and beside a live run over the same lines.
+//! `spiketail replay` from outside, and compared with a live run over the same lines.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 #[path = "replay/live.rs"]
@@ -52,7 +52,7 @@ fn bursty() -> String {
 }
 
 #[test]
-fn a_burst_is_told_with_its_time_and_the_output_is_the_same_each_time() {
+fn a_burst_is_reported_with_its_time_and_the_output_is_the_same_each_time() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("app.log"), bursty()).unwrap();
     let first = stdout(&replay(folder.path(), &["app.log"]));
@@ -90,15 +90,15 @@ fn what_rotation_made_of_a_log_is_one_log_again() {
         std::fs::write(folder.path().join(name), part).unwrap();
     }
     compress(&folder.path().join("app.log.9"), "gzip");
-    let told = |folder: &TempDir, args: &[&str]| {
+    let reported = |folder: &TempDir, args: &[&str]| {
         let mut objects = objects(folder.path(), args);
         objects.iter_mut().for_each(|object| drop(object.as_object_mut().unwrap().remove("path")));
         objects
     };
-    let wanted = told(&whole, &["app.log"]);
-    assert_eq!(told(&folder, &["app.log", "app.log.1", "app.log.9.gz", "app.log-20261123"]), wanted);
+    let wanted = reported(&whole, &["app.log"]);
+    assert_eq!(reported(&folder, &["app.log", "app.log.1", "app.log.9.gz", "app.log-20261123"]), wanted);
     std::fs::hard_link(folder.path().join("app.log.1"), folder.path().join("app.log.2")).unwrap();
-    assert_eq!(told(&folder, &["."]), wanted);
+    assert_eq!(reported(&folder, &["."]), wanted);
 }
 
 #[test]
@@ -107,18 +107,18 @@ fn logs_of_one_watch_are_merged_by_time() {
     let every = |from: i64, n: i64| (0..n).map(|k| line(from + k * 1_000, "ERROR")).collect::<String>();
     std::fs::write(folder.path().join("a.log"), every(0, 30) + &every(3_600_000, 30)).unwrap();
     std::fs::write(folder.path().join("b.log"), every(500, 30) + &every(7_200_000, 30)).unwrap();
-    let told = objects(folder.path(), &["a.log", "b.log", "--alert-over", "50/1m"]);
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert_eq!(told[0]["at"], "2026-11-23T12:00:25Z");
+    let reported = objects(folder.path(), &["a.log", "b.log", "--alert-over", "50/1m"]);
+    assert_eq!(reported.len(), 3, "{reported:?}");
+    assert_eq!(reported[0]["at"], "2026-11-23T12:00:25Z");
     // By path there are too few.
     let config = "[watch.w]\npaths = ['*.log']\n[alert.a]\nover = 50\nby = 'path'\n";
     std::fs::write(folder.path().join("c.toml"), config).unwrap();
     assert_eq!(objects(folder.path(), &["-c", "c.toml"]).len(), 1);
     std::fs::write(folder.path().join("c.toml"), config.replace("50", "29")).unwrap();
-    let told = objects(folder.path(), &["-c", "c.toml"]);
-    let paths: Vec<_> = told.iter().filter_map(|told| told["path"].as_str()).collect();
+    let reported = objects(folder.path(), &["-c", "c.toml"]);
+    let paths: Vec<_> = reported.iter().filter_map(|reported| reported["path"].as_str()).collect();
     // The last one is still firing at the end.
-    assert_eq!(paths.len(), 7, "{told:?}");
+    assert_eq!(paths.len(), 7, "{reported:?}");
     assert!(paths.iter().all(|path| path.ends_with("a.log") || path.ends_with("b.log")));
 }
 
@@ -133,32 +133,32 @@ fn a_share_is_of_all_lines() {
     std::fs::write(folder.path().join("app.log"), text).unwrap();
     let config = "[watch.w]\npaths = ['*.log']\n[alert.a]\nwhen = 'share'\nover = '20%'\nat_least = 5\nwindow = '10s'\n";
     std::fs::write(folder.path().join("c.toml"), config).unwrap();
-    let told = objects(folder.path(), &["-c", "c.toml"]);
-    assert_eq!(told.len(), 2, "{told:?}");
+    let reported = objects(folder.path(), &["-c", "c.toml"]);
+    assert_eq!(reported.len(), 2, "{reported:?}");
     // Within ten seconds of the change one in four is seen.
-    let at: Timestamp = told[0]["at"].as_str().unwrap().parse().unwrap();
+    let at: Timestamp = reported[0]["at"].as_str().unwrap().parse().unwrap();
     let after = at.as_millisecond() - BEGIN - 100_000;
-    assert!((7_000..=10_500).contains(&after), "{told:?}");
+    assert!((7_000..=10_500).contains(&after), "{reported:?}");
 }
 
 #[test]
-fn what_cannot_be_replayed_is_told() {
+fn what_cannot_be_replayed_is_reported() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("good.log"), line(0, "ERROR")).unwrap();
     std::fs::write(folder.path().join("bad.log"), "ERROR no time\n").unwrap();
     let output = replay(folder.path(), &["good.log", "bad.log", "missing.log"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stdout).contains("errors in logs: 1 lines"));
-    let told = stderr(&output);
-    assert!(told.contains("cannot replay bad.log: no time can be read from its lines"), "{told}");
-    assert!(told.contains("cannot replay missing.log: no such file"), "{told}");
+    let reported = stderr(&output);
+    assert!(reported.contains("cannot replay bad.log: no time can be read from its lines"), "{reported}");
+    assert!(reported.contains("cannot replay missing.log: no such file"), "{reported}");
     std::fs::write(folder.path().join("c.toml"), "[watch.a]\npaths=['/a']\n[watch.b]\npaths=['/b']\n")
         .unwrap();
-    let told = stderr(&replay(folder.path(), &["good.log", "-c", "c.toml"]));
-    assert!(told.contains("say which one it is of with --watch NAME"), "{told}");
+    let reported = stderr(&replay(folder.path(), &["good.log", "-c", "c.toml"]));
+    assert!(reported.contains("say which one it is of with --watch NAME"), "{reported}");
     assert!(replay(folder.path(), &["good.log", "-c", "c.toml", "--watch", "a"]).status.success());
-    let told = stderr(&replay(folder.path(), &["good.log", "-c", "c.toml", "--watch", "c"]));
-    assert!(told.contains("there is no such watch; there are a, b"), "{told}");
+    let reported = stderr(&replay(folder.path(), &["good.log", "-c", "c.toml", "--watch", "c"]));
+    assert!(reported.contains("there is no such watch; there are a, b"), "{reported}");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn counts_are_judged_row_by_row() {
 }
 
 #[test]
-fn rows_that_are_not_right_are_told_with_their_line() {
+fn invalid_rows_are_reported_with_their_line() {
     let folder = TempDir::new().unwrap();
     for (csv, wanted) in [
         ("2026-01-01 00:00:00,1\nx,2\n", "counts.csv:2: no time and count: x,2; write a row as"),

@@ -50,7 +50,7 @@ fn prints_an_aligned_table_with_a_total() {
 }
 
 #[test]
-fn prints_the_json_that_scripts_know() {
+fn prints_the_documented_json() {
     let folder = Folder::new();
     folder.file("app.log", LOG);
     folder.file("empty.log", "");
@@ -149,7 +149,7 @@ fn what_cannot_be_read_is_named_with_the_fix_and_the_rest_is_counted() {
 }
 
 #[test]
-fn a_file_without_permission_is_named_with_the_mend() {
+fn a_file_without_permission_is_named_with_the_fix() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let path = folder.file("secret.log", LOG);
@@ -176,7 +176,7 @@ fn hostile_names_are_escaped() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let folder = Folder::new();
     let path = folder.file("app.log", LOG);
     let mut child = scan_to_pipe(&path);

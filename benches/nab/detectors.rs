@@ -1,4 +1,4 @@
-//! What gives each point of a series its score.
+//! Detectors: functions that score each point of a series.
 
 use spiketail::detect::baseline::BaselineSettings;
 use spiketail::detect::baseline::rarity::{Rarity, RaritySettings};

@@ -9,7 +9,7 @@ const PROBATION: f64 = 0.15;
 /// The longest series whose probation grows with its length.
 const PROBATION_POINTS_MAX: f64 = 5_000.0;
 
-/// What right and wrong detections are worth.
+/// The weights of right and wrong detections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Profile {
     /// A window that was detected at its begin.
@@ -36,7 +36,7 @@ pub(crate) struct Scored {
     pub(crate) windows: Vec<(usize, usize)>,
 }
 
-/// What the best threshold gave.
+/// The result with the best threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Outcome {
     /// 100 for the perfect detector, 0 for one that detects nothing.
@@ -96,7 +96,7 @@ pub(crate) fn probation(len: usize) -> usize {
     (PROBATION * len as f64).floor().min(PROBATION * PROBATION_POINTS_MAX) as usize
 }
 
-/// What each window gives so far, and what the detections outside cost.
+/// The score of each window so far, and the cost of detections outside.
 struct Tally {
     windows: Vec<f64>,
     windows_hit: usize,
@@ -159,13 +159,13 @@ fn points(series: &[Scored], profile: Profile) -> (Vec<Point>, usize) {
     (points, windows)
 }
 
-/// What a detection at `at` inside of a window is worth: 1 at its first point, next to nothing at its last.
+/// The weight of a detection at `at` inside a window: 1 at its first point, nearly 0 at its last.
 fn worth_inside((first, last): (usize, usize), at: usize) -> f64 {
     let length = (last - first + 1) as f64;
     scaled_sigmoid(-((last - at + 1) as f64) / length) / scaled_sigmoid(-1.0)
 }
 
-/// What a detection at `at` outside of all windows is worth: nothing right behind a window, -1 far behind or before all.
+/// The weight of a detection at `at` outside all windows: 0 directly after a window, -1 long after it or before all.
 fn worth_outside(windows: &[(usize, usize)], at: usize) -> f64 {
     match windows.iter().rfind(|(_, last)| *last < at) {
         Some((first, last)) => scaled_sigmoid((at - last) as f64 / (last - first) as f64),

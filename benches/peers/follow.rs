@@ -118,7 +118,7 @@ pub(crate) fn catch_up(ways: &[Way], effort: &Effort) {
     }
 }
 
-/// One write a line, so many a second.
+/// One write a line, at this rate a second.
 pub(crate) fn stream(ways: &[Way], effort: &Effort) {
     for rate in [LINES_PER_SECOND, 10 * LINES_PER_SECOND] {
         let lines = rate * effort.stream_seconds;
@@ -165,7 +165,7 @@ fn follow_stream(way: Way, rate: u64, lines: u64, ours: &mut Option<f64>) {
     );
 }
 
-/// What was written at a pace.
+/// The result of paced writing.
 struct Stream {
     /// How long a write took in the mean, in microseconds.
     write_us: f64,
@@ -174,7 +174,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Writes `lines`, so many a second.
+    /// Writes `lines` at a rate a second.
     fn write(path: &Path, rate: u64, lines: u64) -> Stream {
         let (text, _) = block(1_000);
         let rows: Vec<&str> = text.split_inclusive('\n').collect();
@@ -236,7 +236,7 @@ pub(crate) fn latency(ways: &[Way], latency: &Latency) {
     }
 }
 
-/// Makes so many logs in up to 100 folders. Gives one of them.
+/// Creates logs in up to 100 folders. Returns one of them.
 fn many_files(logs: &Path, files: usize) -> PathBuf {
     for n in 0..files {
         let folder = logs.join(format!("d{}", n % 100));

@@ -1,11 +1,12 @@
-//! spiketail beside the programs that people use for the same: reading what is there, following a stream, the time from a write to the
-//! event, what idle files cost, bulk scans, many patterns. One table each, and ratios.
+//! Compares spiketail with its peers: reading a backlog, following a stream, the time from a write to the event, idle files, bulk
+//! scans, many patterns. One table each, and ratios.
 //!
 //! `cargo bench --bench peers [-- --short] [--only catch-up|stream|latency|idle|scan]`
 //!
 //! Peers that are not on the PATH are named and skipped. On Debian: `apt-get install mtail rsyslog ripgrep`.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a measurement that cannot go on ends")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a measurement that fails ends")]
 
+mod commands;
 mod follow;
 mod process;
 mod scan;

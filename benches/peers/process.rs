@@ -1,4 +1,4 @@
-//! What a process and all that it started cost.
+//! CPU time and memory of a process and its children.
 
 use std::fs;
 use std::process::Child;

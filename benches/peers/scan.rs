@@ -1,4 +1,4 @@
-//! Programs that count what is there: bulk scans, and many patterns.
+//! Bulk scans, and many patterns.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,11 +1,11 @@
-//! How each program is had to follow logs and to say which lines hold ERROR.
+//! Runs each program over logs, and receives what it reports of lines with ERROR.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub(crate) enum Way {
     Vector,
 }
 
-/// A way that runs, over the logs in a folder.
+/// A running program over the logs of a folder.
 pub(crate) struct Follower {
     pub(crate) running: Running,
     arrivals: Arrivals,
@@ -32,12 +32,12 @@ pub(crate) struct Follower {
     total: u64,
 }
 
-/// How what it found is seen.
+/// How its finds are received.
 enum Arrivals {
-    /// Lines come one by one, or with how many they stand for.
-    Told(Receiver<(Instant, u64)>),
-    /// A counter has to be asked.
-    Asked(u16),
+    /// The output is read: times, and lines since the last one.
+    Reported(Receiver<(Instant, u64)>),
+    /// A counter is polled at this port.
+    Polled(u16),
 }
 
 impl Way {
@@ -56,7 +56,7 @@ impl Way {
         }
     }
 
-    /// What has to be on the PATH.
+    /// The program that must be on the PATH.
     pub(crate) fn program(self) -> &'static str {
         match self {
             Way::Spiketail | Way::SpiketailAtOnce => "spiketail",
@@ -93,126 +93,18 @@ impl Way {
                 .unwrap(),
         );
         let arrivals = match (self, port) {
-            (_, Some(port)) => Arrivals::Asked(port),
+            (_, Some(port)) => Arrivals::Polled(port),
             (Way::Rsyslog, None) => {
-                told(self, fs::File::options().read(true).write(true).open(own.join("pipe")).unwrap())
+                reported(self, fs::File::options().read(true).write(true).open(own.join("pipe")).unwrap())
             }
-            _ => told(self, command.0.stdout.take().unwrap()),
+            _ => reported(self, command.0.stdout.take().unwrap()),
         };
         Follower { running: command, arrivals, total: 0 }
     }
-
-    fn command(self, glob: &str, logs: &Path, own: &Path) -> (Command, Option<u16>) {
-        let write = |name: &str, text: String| {
-            let path = own.join(name);
-            fs::write(&path, text).unwrap();
-            path
-        };
-        match self {
-            Way::Spiketail | Way::SpiketailAtOnce => {
-                let interval = if self == Way::Spiketail { "100ms" } else { "0s" };
-                let config = write(
-                    "spiketail.toml",
-                    format!(
-                        "[engine]\nreport_interval = {interval:?}\n[watch.logs]\npaths = [{glob:?}]\n[output.stdout]\ntype = \"json\"\n"
-                    ),
-                );
-                let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
-                command.args(["run", "--no-state", "-c"]).arg(config);
-                (command, None)
-            }
-            Way::TailGrep => {
-                let mut command = Command::new("sh");
-                // It takes names, not patterns.
-                let names = if glob.contains("*/*") {
-                    glob.to_owned()
-                } else {
-                    logs.join("app.log").display().to_string()
-                };
-                command.args(["-c", &format!("tail -q -n0 -F {names} | grep --line-buffered ERROR")]);
-                (command, None)
-            }
-            Way::Mtail => {
-                fs::create_dir_all(own.join("progs")).unwrap();
-                write("progs/errors.mtail", "counter errors\n/ERROR/ {\n  errors++\n}\n".to_owned());
-                let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-                let mut command = Command::new("mtail");
-                command.arg("--progs").arg(own.join("progs")).args([
-                    "--logs",
-                    glob,
-                    "--address",
-                    "127.0.0.1",
-                ]);
-                command.args(["--port", &port.to_string(), "--logtostderr"]);
-                (command, Some(port))
-            }
-            Way::Rsyslog => {
-                let pipe = own.join("pipe");
-                let _ = fs::remove_file(&pipe);
-                rustix::fs::mknodat(
-                    rustix::fs::CWD,
-                    &pipe,
-                    rustix::fs::FileType::Fifo,
-                    rustix::fs::Mode::RWXU,
-                    0,
-                )
-                .unwrap();
-                let config = write(
-                    "rsyslog.conf",
-                    format!(
-                        "global(workDirectory=\"{own}\")\nmain_queue(queue.type=\"Direct\")\nmodule(load=\"imfile\" mode=\"inotify\")\n\
-                         template(name=\"raw\" type=\"string\" string=\"%rawmsg%\\n\")\n\
-                         ruleset(name=\"count\" queue.type=\"Direct\") {{ if $rawmsg contains \"ERROR\" then {{ action(type=\"ompipe\" pipe=\"{pipe}\" template=\"raw\") }} }}\n\
-                         input(type=\"imfile\" file=\"{glob}\" tag=\"x\" ruleset=\"count\")\n",
-                        own = own.display(),
-                        pipe = pipe.display(),
-                    ),
-                );
-                let mut command = Command::new("rsyslogd");
-                command
-                    .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-                    .args(["-n", "-f"])
-                    .arg(config)
-                    .arg("-i")
-                    .arg(own.join("pid"));
-                (command, None)
-            }
-            Way::FluentBit => {
-                let mut command = Command::new("fluent-bit");
-                command.args([
-                    "-q",
-                    "-f",
-                    "1",
-                    "-i",
-                    "tail",
-                    "-p",
-                    &format!("path={glob}"),
-                    "-p",
-                    "read_from_head=true",
-                ]);
-                command.args(["-p", "refresh_interval=1", "-F", "grep", "-m", "*", "-p", "regex=log ERROR"]);
-                command.args(["-o", "stdout", "-m", "*", "-p", "format=json_lines"]);
-                (command, None)
-            }
-            Way::Vector => {
-                let config = write(
-                    "vector.toml",
-                    format!(
-                        "data_dir = {own:?}\n[sources.logs]\ntype = \"file\"\ninclude = [{glob:?}]\nread_from = \"beginning\"\n\
-                         [transforms.errors]\ntype = \"filter\"\ninputs = [\"logs\"]\ncondition = 'contains(string!(.message), \"ERROR\")'\n\
-                         [sinks.out]\ntype = \"console\"\ninputs = [\"errors\"]\nencoding.codec = \"text\"\n"
-                    ),
-                );
-                let mut command = Command::new("vector");
-                command.args(["-qq", "--config"]).arg(config);
-                (command, None)
-            }
-        }
-    }
 }
 
-/// Passes on when lines came, and how many each stands for.
-fn told(way: Way, output: impl Read + Send + 'static) -> Arrivals {
+/// Sends the time of each line of `output`, and how many lines it reports.
+fn reported(way: Way, output: impl Read + Send + 'static) -> Arrivals {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut output = BufReader::with_capacity(1 << 20, output);
@@ -229,7 +121,7 @@ fn told(way: Way, output: impl Read + Send + 'static) -> Arrivals {
             }
         }
     });
-    Arrivals::Told(receiver)
+    Arrivals::Reported(receiver)
 }
 
 fn delta(line: &[u8]) -> u64 {
@@ -248,12 +140,12 @@ fn counter(port: u16) -> Option<u64> {
 }
 
 impl Follower {
-    /// Waits until it has found `total` lines in all, at most for `limit`. Gives when that was.
+    /// Waits until it has found `total` lines in all, at most for `limit`. Returns when that was.
     pub(crate) fn wait(&mut self, total: u64, limit: Duration) -> Option<Instant> {
         let deadline = Instant::now() + limit;
         while self.total < total {
             match &self.arrivals {
-                Arrivals::Told(receiver) => {
+                Arrivals::Reported(receiver) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     match receiver.recv_timeout(left) {
                         Ok((at, lines)) => {
@@ -265,7 +157,7 @@ impl Follower {
                         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
                     }
                 }
-                Arrivals::Asked(port) => {
+                Arrivals::Polled(port) => {
                     self.total = counter(*port).unwrap_or(0);
                     if self.total >= total {
                         break;
@@ -280,9 +172,9 @@ impl Follower {
         Some(Instant::now())
     }
 
-    /// Waits as [`Follower::wait`] does. Gives when each of the lines was found; nothing if the program does not say.
+    /// Waits as [`Follower::wait`] does. Returns when each of the lines was found; `None` if the program does not report that.
     pub(crate) fn times(&mut self, total: u64, limit: Duration) -> Option<Vec<Instant>> {
-        if matches!(self.arrivals, Arrivals::Asked(_)) {
+        if matches!(self.arrivals, Arrivals::Polled(_)) {
             return self.wait(total, limit).map(|_| Vec::new());
         }
         let mut times = Vec::new();

@@ -5,7 +5,7 @@ use std::fmt;
 use fastrand::Rng;
 
 const DAY_MS: i64 = 86_400_000;
-/// A draw of so many expected events or more is taken from the normal distribution.
+/// With at least this many expected events, the normal distribution is used.
 const NORMAL_FROM: f64 = 500.0;
 
 /// How the rate goes on.

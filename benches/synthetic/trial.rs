@@ -15,7 +15,7 @@ const BEFORE_DAYS: i64 = 7;
 /// The rise that is to be seen.
 const RISE: f64 = 4.0;
 
-/// What came of rises to 4 times.
+/// The results of rises to 4 times.
 pub(crate) struct Rises {
     /// Those in which at least 20 events fell into the window after the rise.
     pub(crate) with_enough: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Rises {
     pub(crate) seen: u64,
 }
 
-/// What came of rises that stayed for a day.
+/// The results of rises that stay for a day.
 pub(crate) struct Stay {
     /// The share of the day, after the first window, in which the alert fired.
     pub(crate) firing: f64,

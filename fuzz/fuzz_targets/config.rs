@@ -1,4 +1,4 @@
-//! A configuration is refused or read, whatever it says.
+//! Any configuration is read or refused, without a panic.
 #![no_main]
 
 use std::path::Path;

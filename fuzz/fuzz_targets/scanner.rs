@@ -16,7 +16,7 @@ use spiketail::scan::scanner::Scanner;
 const STREAM_BYTES_MAX: usize = 4096;
 const PATTERN_BYTES_MAX: usize = 40;
 
-/// What patterns are made of where they are not random text, which seldom is a pattern that matches anything.
+/// Pieces of patterns, because random text seldom is a pattern that matches anything.
 const PIECES: [&str; 40] = [
     "E",
     "R",
@@ -59,7 +59,7 @@ const PIECES: [&str; 40] = [
     "\\b{start}",
     "\\b{end-half}",
 ];
-/// What lines are made of where they are not random bytes.
+/// Pieces of lines.
 const BYTES: [&[u8]; 12] =
     [b"E", b"R", b"x", b"e", b" ", b"\n", b"\n", b"\r\n", b"\r", b"\0", b"\xff", "\u{e9}".as_bytes()];
 

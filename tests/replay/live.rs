@@ -1,4 +1,4 @@
-//! A replay and a live run over the same lines with the same stamps tell the same.
+//! A replay and a live run over the same lines with the same time stamps report the same.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -86,14 +86,14 @@ fn schedule(seed: u64) -> Vec<(i64, bool)> {
     lines
 }
 
-type Told = (String, String, String, String, u64);
+type Reported = (String, String, String, String, u64);
 
-fn told(alert: &Value) -> Told {
+fn reported(alert: &Value) -> Reported {
     let text = |key: &str| alert[key].as_str().unwrap().to_owned();
     (text("alert"), text("state"), text("since"), text("at"), alert["count"].as_u64().unwrap())
 }
 
-fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<Told> {
+fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<Reported> {
     let settings = config::load(&folder.join("c.toml")).unwrap();
     let log = folder.join("app.log");
     std::fs::write(&log, "").unwrap();
@@ -142,13 +142,13 @@ fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<To
     let mut rows = database.prepare("SELECT payload FROM outbox").unwrap();
     let payloads = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
     let mut all: Vec<_> =
-        payloads.map(|payload| told(&serde_json::from_str(&payload.unwrap()).unwrap())).collect();
+        payloads.map(|payload| reported(&serde_json::from_str(&payload.unwrap()).unwrap())).collect();
     all.sort();
     all
 }
 
 #[test]
-fn a_replay_tells_what_a_live_run_told() {
+fn a_replay_reports_what_a_live_run_reports() {
     let mut fired = std::collections::BTreeMap::new();
     for seed in 0..12 {
         let lines = schedule(seed);
@@ -157,12 +157,12 @@ fn a_replay_tells_what_a_live_run_told() {
         let live = live(folder.path(), &lines, &mut fastrand::Rng::with_seed(seed));
         let replayed = objects(folder.path(), &["-c", "c.toml"]);
         let alerts = replayed.iter().filter(|object| object["target"] == "spiketail::alert");
-        let mut replayed: Vec<_> = alerts.map(told).collect();
+        let mut replayed: Vec<_> = alerts.map(reported).collect();
         replayed.sort();
         assert_eq!(live, replayed, "seed {seed}");
         live.into_iter()
-            .filter(|told| told.1 == "firing")
-            .for_each(|told| *fired.entry(told.0).or_insert(0) += 1);
+            .filter(|reported| reported.1 == "firing")
+            .for_each(|reported| *fired.entry(reported.0).or_insert(0) += 1);
     }
     // A comparison of nothing would tell nothing.
     let names = ["again", "count", "for", "new", "path", "rate", "share", "silence", "spike"];
