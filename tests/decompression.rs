@@ -8,7 +8,7 @@ use std::io::Cursor;
 use compress::COMPRESSORS;
 use proptest::prelude::*;
 use spiketail::file::decompress::DecompressSource;
-use spiketail::file::source::Source;
+use spiketail::file::vfs::Source;
 
 /// No stream of the tests is longer.
 const BYTES_MAX: usize = 1 << 20;

@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{FileCheckpoint, append, appender};
+use spiketail::file::disk::Disk;
 use spiketail::file::settings::{FileSettings, ReadMethod};
 use spiketail::file::tailer::{FileOrigin, TailEvent, Tailer, TurnOptions, TurnTime, WatchContext};
 use spiketail::file::tally::Sample;
-use spiketail::file::vfs::Disk;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 use spiketail::scan::scanner::Scanner;
 use spiketail::sys::sigbus::repaired;

@@ -7,7 +7,8 @@ use crate::engine::committer::{self, Committer};
 use crate::engine::plan::CompiledPlan;
 use crate::engine::settings::EngineSettings;
 use crate::engine::shared::Shared;
-use crate::file::vfs::{Disk, Filesystem};
+use crate::file::disk::Disk;
+use crate::file::vfs::Filesystem;
 use crate::store::{CheckpointStore, Dispatcher, StoredState};
 
 /// See the [module](self).

@@ -6,7 +6,7 @@
 use std::io::{self, BufReader, Read};
 use std::ops::Range;
 
-use crate::file::source::{Source, WindowState};
+use crate::file::vfs::{Source, WindowState};
 
 /// How many bytes [`Compression::of`] wants to see.
 pub const MAGIC_BYTES: usize = 10;

@@ -8,6 +8,7 @@ pub mod archive;
 pub mod change;
 pub mod checkpoint;
 pub mod decompress;
+pub mod disk;
 pub mod identity;
 mod line_counter;
 mod line_time;

@@ -8,25 +8,8 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::file::vfs::FileHandle;
+use crate::file::vfs::{FileHandle, Source, WindowState};
 use crate::sys::window::MappedWindow;
-pub use crate::sys::window::WindowState;
-
-/// A file whose bytes can be looked at.
-pub trait Source: Send {
-    /// Shows the bytes of `range` to `look`, or fewer if the file ends before. The caller has just seen that the file
-    /// reaches to the end of `range`. `look` is called exactly once unless an error is returned.
-    ///
-    /// # Errors
-    /// What the system says when the bytes cannot be had.
-    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<WindowState>;
-
-    /// Gives up the window or buffer until the next call of [`Source::show`].
-    fn release(&mut self);
-
-    /// Whether a window is mapped now.
-    fn holds_window(&self) -> bool;
-}
 
 /// Reads through a [`MappedWindow`] that is moved when it is outgrown.
 pub struct MappedSource {

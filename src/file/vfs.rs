@@ -1,15 +1,14 @@
-//! The files of the machine, behind a trait so that a test can put a world of its own in their place.
+//! What reading needs of files, as traits, so that a test can put a world of its own in their place.
 
 use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::file::settings::ReadMethod;
-use crate::file::source::{MappedSource, PreadSource, Source, read_at};
-use crate::sys::open::{
-    OpenError, Stat, expect_sequential, is_remote, next_data, open_regular, stat_file, stat_path,
-};
+use crate::sys::open::{OpenError, Stat};
+pub use crate::sys::window::WindowState;
 
 /// What the reading of files needs of a filesystem.
 pub trait Filesystem: Send + Sync {
@@ -56,57 +55,18 @@ pub trait FileHandle: Send + Sync {
     fn source(self: Arc<Self>, reader: ReadMethod, window_bytes: usize) -> Box<dyn Source>;
 }
 
-/// The files that there really are.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Disk;
+/// A file whose bytes can be looked at.
+pub trait Source: Send {
+    /// Shows the bytes of `range` to `look`, or fewer if the file ends before. The caller has just seen that the file
+    /// reaches to the end of `range`. `look` is called exactly once unless an error is returned.
+    ///
+    /// # Errors
+    /// What the system says when the bytes cannot be had.
+    fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<WindowState>;
 
-impl Filesystem for Disk {
-    fn stat(&self, path: &Path) -> io::Result<Stat> {
-        stat_path(path)
-    }
+    /// Gives up the window or buffer until the next call of [`Source::show`].
+    fn release(&mut self);
 
-    fn open(&self, path: &Path) -> Result<(Arc<dyn FileHandle>, Stat), OpenError> {
-        let (file, stat) = open_regular(path)?;
-        Ok((Arc::new(file), stat))
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>> {
-        let entries = std::fs::read_dir(dir)?;
-        Ok(entries
-            .flatten()
-            .map(|entry| (entry.file_name(), entry.file_type().is_ok_and(|kind| kind.is_dir())))
-            .collect())
-    }
-}
-
-impl FileHandle for std::fs::File {
-    fn stat(&self) -> io::Result<Stat> {
-        stat_file(self)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        read_at(self, buffer, offset)
-    }
-
-    fn next_data(&self, offset: u64) -> Option<u64> {
-        next_data(self, offset)
-    }
-
-    fn is_remote(&self) -> bool {
-        is_remote(self)
-    }
-
-    fn source(self: Arc<Self>, reader: ReadMethod, window_bytes: usize) -> Box<dyn Source> {
-        expect_sequential(&self);
-        let is_mapped = match reader {
-            ReadMethod::Mmap => true,
-            ReadMethod::Pread => false,
-            ReadMethod::Auto => !is_remote(&*self),
-        };
-        if is_mapped {
-            Box::new(MappedSource::new(self, window_bytes))
-        } else {
-            Box::new(PreadSource::new(self))
-        }
-    }
+    /// Whether a window is mapped now.
+    fn holds_window(&self) -> bool;
 }

@@ -42,7 +42,7 @@ pub fn layer(filter: EnvFilter) -> (impl Layer<Registry> + Send + Sync + use<>, 
         .with_max_level_hint(LevelFilter::TRACE);
     let layer = fmt::layer()
         .compact()
-        .with_ansi(super::subscriber::wants_color(super::Color::Auto, io::stderr().is_terminal()))
+        .with_ansi(super::Color::Auto.is_used(io::stderr().is_terminal()))
         .with_writer(io::stderr)
         .with_filter(filter.and(not_ours));
     (layer, LogControl { handle })

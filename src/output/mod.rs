@@ -35,6 +35,21 @@ pub enum Color {
     Never,
 }
 
+impl Color {
+    /// Whether colour is used, on a `terminal` or elsewhere.
+    pub(crate) fn is_used(self, terminal: bool) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                terminal && !refused && !dumb
+            }
+        }
+    }
+}
+
 /// Where an output writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {

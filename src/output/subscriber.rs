@@ -26,7 +26,7 @@ use super::line_format::LineFormat;
 use super::log::{self, FilterError, LogControl};
 use super::queue::{DropReport, LineQueue, OnClosed};
 use super::sink::Sink;
-use super::{Color, Destination, Format, OutputSpec};
+use super::{Destination, Format, OutputSpec};
 use crate::event::{Event, EventKind, HealthEvent, HealthKind, decode};
 use crate::fmt::display_path;
 
@@ -317,20 +317,7 @@ fn form_of(spec: &OutputSpec) -> Arc<dyn LineFormat> {
         Format::Console => true,
         Format::Json => false,
     };
-    if for_people { Arc::new(Console::new(wants_color(spec.color, terminal))) } else { Arc::new(Json) }
-}
-
-/// Whether to use colour on something that is or is not a terminal.
-pub(super) fn wants_color(color: Color, terminal: bool) -> bool {
-    match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            terminal && !refused && !dumb
-        }
-    }
+    if for_people { Arc::new(Console::new(spec.color.is_used(terminal))) } else { Arc::new(Json) }
 }
 
 /// What people call a destination.

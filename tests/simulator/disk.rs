@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use spiketail::file::settings::ReadMethod;
-use spiketail::file::source::{Source, WindowState};
 use spiketail::file::vfs::{FileHandle, Filesystem};
+use spiketail::file::vfs::{Source, WindowState};
 use spiketail::sys::open::{OpenError, Stat};
 
 use crate::world::Dependencies;

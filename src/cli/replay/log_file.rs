@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::detect::Millis;
 use crate::file::decompress::DecompressSource;
-use crate::file::source::Source;
+use crate::file::vfs::Source;
 use crate::scan::timestamp::{Detector, TimeSettings};
 use crate::sys::open::{open_regular, stat_file};
 

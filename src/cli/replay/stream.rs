@@ -9,7 +9,7 @@ use crate::cli::replay::log_file::{Log, LogFile, open};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
 use crate::file::decompress::DecompressSource;
-use crate::file::source::Source;
+use crate::file::vfs::Source;
 use crate::scan::cursor::LineCursor;
 use crate::scan::feed::{Fed, Feed};
 use crate::scan::scanner::Scanner;

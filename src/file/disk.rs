@@ -1,0 +1,68 @@
+//! The files of the machine: opened safely, read through a mapping or with `pread`.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::file::settings::ReadMethod;
+use crate::file::source::{MappedSource, PreadSource, read_at};
+use crate::file::vfs::{FileHandle, Filesystem, Source};
+use crate::sys::open::{
+    OpenError, Stat, expect_sequential, is_remote, next_data, open_regular, stat_file, stat_path,
+};
+
+/// The files that there really are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl Filesystem for Disk {
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        stat_path(path)
+    }
+
+    fn open(&self, path: &Path) -> Result<(Arc<dyn FileHandle>, Stat), OpenError> {
+        let (file, stat) = open_regular(path)?;
+        Ok((Arc::new(file), stat))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>> {
+        let entries = std::fs::read_dir(dir)?;
+        Ok(entries
+            .flatten()
+            .map(|entry| (entry.file_name(), entry.file_type().is_ok_and(|kind| kind.is_dir())))
+            .collect())
+    }
+}
+
+impl FileHandle for std::fs::File {
+    fn stat(&self) -> io::Result<Stat> {
+        stat_file(self)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_at(self, buffer, offset)
+    }
+
+    fn next_data(&self, offset: u64) -> Option<u64> {
+        next_data(self, offset)
+    }
+
+    fn is_remote(&self) -> bool {
+        is_remote(self)
+    }
+
+    fn source(self: Arc<Self>, reader: ReadMethod, window_bytes: usize) -> Box<dyn Source> {
+        expect_sequential(&self);
+        let is_mapped = match reader {
+            ReadMethod::Mmap => true,
+            ReadMethod::Pread => false,
+            ReadMethod::Auto => !is_remote(&*self),
+        };
+        if is_mapped {
+            Box::new(MappedSource::new(self, window_bytes))
+        } else {
+            Box::new(PreadSource::new(self))
+        }
+    }
+}
