@@ -4,6 +4,7 @@
 //! file that took its place is read as well. [`rotated`] has the former files of the path, [`opening`] the way to a new
 //! one, [`fast_path`] the turn of a file that has only grown.
 
+mod draining;
 mod fast_path;
 mod opening;
 mod rotated;
@@ -31,7 +32,7 @@ use crate::scan::scanner::Scanner;
 use crate::sys::open::{OpenError, Stat, classify as classify_error};
 use crate::units::PathId;
 
-use rotated::{DrainingFile, MissingFile};
+use draining::{DrainingFile, MissingFile};
 
 /// How often a turn looks again after the file changed under it, before it lets others have their turn.
 const LOOKS_MAX: usize = 16;

@@ -11,6 +11,7 @@ use crate::file::identity::Identity;
 use crate::file::reader::{FileReader, ReadProgress};
 use crate::file::rotation::search::{FoundFile, RotationSearch, SearchResult};
 
+use super::draining::{DrainingFile, MissingFile, RotatedFile};
 use super::{MissReason, MissedBytes, NextStep, ReadPosition, TailEvent, Tailer, TurnContext, TurnTime};
 
 /// At most this many former files of a path are read on. The oldest is given up first.
@@ -22,51 +23,6 @@ const ENDED_MAX: usize = 16;
 /// A file that had not changed for this long before it was truncated, in nanoseconds, was read to its end before, if the
 /// daemon took its turn at once.
 const QUIET_NS: i64 = 1_000_000_000;
-
-/// A former file.
-enum RotatedFile {
-    Plain(FileReader),
-    Compressed(Archive),
-}
-
-/// A former file that is being read.
-pub(super) struct DrainingFile {
-    former: RotatedFile,
-    /// When it last grew, on the monotonic clock, in milliseconds.
-    grew_ms: u64,
-    /// Whether it was found later, and is still to be read for the first time.
-    is_backlog: bool,
-    /// Whether nobody writes to it: a copy.
-    is_ended: bool,
-    /// The size that was seen of its original, in bytes.
-    expected_size: u64,
-}
-
-/// A former file that is to be found again.
-pub(super) struct MissingFile {
-    pub(super) place: FileCheckpoint,
-    /// Whether the file itself does not hold the contents any longer, only a copy can.
-    pub(super) is_gone: bool,
-}
-
-impl DrainingFile {
-    pub(super) fn place(&self) -> FileCheckpoint {
-        match &self.former {
-            RotatedFile::Plain(reading) => reading.place(),
-            RotatedFile::Compressed(archive) => archive.place(),
-        }
-    }
-
-    pub(super) fn reading(&self) -> Option<&FileReader> {
-        if let RotatedFile::Plain(reading) = &self.former { Some(reading) } else { None }
-    }
-
-    pub(super) fn release(&mut self) {
-        if let RotatedFile::Plain(reading) = &mut self.former {
-            reading.release();
-        }
-    }
-}
 
 impl Tailer {
     /// Reads on in a file that no longer stands at the path.
