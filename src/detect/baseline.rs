@@ -42,7 +42,6 @@ mod rhythm;
 mod tail;
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -137,14 +136,6 @@ pub struct Verdict {
     pub score: f64,
     /// The conclusion.
     pub state: BaselineState,
-}
-
-/// Why, in plain words: `57 where 4.1 are usual (13.9 times, p = 1e-41)`.
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { count, expected, ratio, unlikely, .. } = self;
-        write!(f, "{count} where {expected:.1} are usual ({ratio:.1} times, p = 1e-{unlikely:.0})")
-    }
 }
 
 /// The baseline of one series.

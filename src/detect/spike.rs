@@ -72,8 +72,6 @@ pub struct SpikeObservation {
     pub count: u64,
     /// The expected count in it.
     pub expected: f64,
-    /// `count` over `expected`, or over 1 where less is expected.
-    pub ratio: f64,
     /// `-log10` of the probability of such a count or a greater one.
     pub unlikely: f64,
 }
@@ -130,7 +128,6 @@ impl Spike {
             is_learning: verdict.state == BaselineState::Learning,
             count,
             expected: verdict.expected,
-            ratio: verdict.ratio,
             unlikely: verdict.unlikely,
         }
     }

@@ -25,14 +25,12 @@ fn too_little_known_judges_nothing() {
 }
 
 #[test]
-fn a_verdict_says_why() {
+fn a_verdict_has_what_led_to_it() {
     let mut baseline = by_the_minute();
     feed(&mut baseline, 0, 600, 4);
     let verdict = baseline.judge(600 * MINUTE_MS, 57);
     assert_eq!(verdict.state, BaselineState::Spike);
     assert!((verdict.expected - 4.0).abs() < 0.1 && (verdict.ratio - 14.2).abs() < 0.5, "{verdict:?}");
-    let why = verdict.to_string();
-    assert!(why.starts_with("57 where 4.0 are usual (14.2 times, p = 1e-"), "{why}");
 }
 
 #[test]
@@ -51,11 +49,11 @@ fn a_spike_is_not_learned_while_it_lasts_but_in_the_end() {
     feed(&mut baseline, 0, 600, 100);
     let day = feed(&mut baseline, 600, 1_440, 400);
     assert_eq!(day.state, BaselineState::Spike);
-    assert!(day.expected < 130.0, "{day}");
+    assert!(day.expected < 130.0, "{day:?}");
     let third = feed(&mut baseline, 600 + 1_440, 2 * 1_440, 400);
     assert_eq!(third.state, BaselineState::Spike);
     let fourth = feed(&mut baseline, 600 + 3 * 1_440, 1_440, 400);
-    assert_eq!(fourth.state, BaselineState::Normal, "{fourth}");
+    assert_eq!(fourth.state, BaselineState::Normal, "{fourth:?}");
 }
 
 #[test]
@@ -77,7 +75,7 @@ fn a_ramp_is_followed() {
         let count = (50.0 * ((minute % 720) as f64 / 120.0).exp2()) as u64;
         let count = if minute / 720 % 2 == 0 { count } else { 3_200 };
         let verdict = baseline.observe(minute * MINUTE_MS, count);
-        assert_ne!(verdict.state, BaselineState::Spike, "{minute}: {verdict}");
+        assert_ne!(verdict.state, BaselineState::Spike, "{minute}: {verdict:?}");
     }
 }
 
@@ -90,7 +88,7 @@ fn what_is_spread_widely_is_not_unlikely() {
         clumped.observe(minute * MINUTE_MS, if rng.u8(0..10) == 0 { 100 } else { 0 });
     }
     let (steady, clumped) = (steady.judge(0, 60), clumped.judge(0, 60));
-    assert!(steady.unlikely > 10.0 && clumped.unlikely < 3.0, "{steady} {clumped}");
+    assert!(steady.unlikely > 10.0 && clumped.unlikely < 3.0, "{steady:?} {clumped:?}");
 }
 
 #[test]
@@ -105,8 +103,8 @@ fn empty_buckets_at_once_are_as_many_in_turn() {
         in_turn.observe(90_000_000 + bucket * 10_000, 0);
     }
     let (at_once, in_turn) = (at_once.judge(190_000_000, 30), in_turn.judge(190_000_000, 30));
-    assert!((at_once.expected - in_turn.expected).abs() < 0.01, "{at_once} {in_turn}");
-    assert!((at_once.unlikely - in_turn.unlikely).abs() < 0.5, "{at_once} {in_turn}");
+    assert!((at_once.expected - in_turn.expected).abs() < 0.01, "{at_once:?} {in_turn:?}");
+    assert!((at_once.unlikely - in_turn.unlikely).abs() < 0.5, "{at_once:?} {in_turn:?}");
 }
 
 #[test]
