@@ -154,8 +154,11 @@ impl App {
             let files = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
             settings.engine.open_files_max = usize::try_from(files).unwrap_or(usize::MAX);
         }
-        let engine =
-            Engine::start(settings.engine, &settings.plan, Dependencies::real(store, Some(delivery.desk())))?;
+        let engine = Engine::start(
+            settings.engine,
+            &settings.plan,
+            Dependencies::real(store, Some(delivery.queue())),
+        )?;
         let overflows = Arc::new(AtomicU64::new(0));
         let sink = Arc::new(WatchSink::new(engine.handle(), None, Arc::clone(&overflows)));
         let watching = watch(&settings, &sink)?;
@@ -176,7 +179,7 @@ impl App {
     fn endpoint(&self, telemetry: &Telemetry) -> Arc<Endpoint> {
         Arc::new(Endpoint {
             view: self.engine.reporter(),
-            desk: self.delivery.desk(),
+            notifications: self.delivery.queue(),
             dropped: telemetry.dropped_counter(),
             overflows: Arc::clone(&self.overflows),
             started: Timestamp::now(),

@@ -21,7 +21,7 @@ const STUCK: Duration = Duration::from_secs(30);
 /// Where figures come from.
 pub(super) struct Endpoint {
     pub(super) view: Reporter,
-    pub(super) desk: Arc<NotificationQueue>,
+    pub(super) notifications: Arc<NotificationQueue>,
     pub(super) dropped: Dropped,
     pub(super) overflows: Arc<AtomicU64>,
     pub(super) started: Timestamp,
@@ -68,7 +68,12 @@ impl Endpoint {
             torn_scans: self.view.totals().torn_scans,
             watch_overflows: self.overflows.load(Ordering::Relaxed),
             output_dropped: self.dropped.get(),
-            waiting: self.desk.reports().into_iter().map(|report| (report.output, report.waiting)).collect(),
+            waiting: self
+                .notifications
+                .reports()
+                .into_iter()
+                .map(|report| (report.output, report.waiting))
+                .collect(),
             started_s: self.started.as_millisecond() as f64 / 1_000.0,
             turns: times(self.view.turns()),
             commits: times(self.view.commits()),

@@ -38,7 +38,7 @@ impl Endpoint {
             0 => "no alert firing".to_owned(),
             _ => format!("{count} firing: {}", firing[..firing.len().min(3)].join(", ")),
         });
-        let waiting: usize = self.desk.reports().iter().map(|output| output.waiting).sum();
+        let waiting: usize = self.notifications.reports().iter().map(|output| output.waiting).sum();
         if waiting > 0 {
             parts.push(format!("{waiting} to be delivered"));
         }
@@ -58,7 +58,7 @@ impl Endpoint {
             "state_trouble": self.view.state_error(),
             "output_dropped": self.dropped.get(),
             "alerts": alerts.iter().filter(|alert| alert.state != "inactive").map(|alert| of_alert(alert, self.view.shift())).collect::<Vec<_>>(),
-            "outputs": self.desk.reports().iter().map(of_output).collect::<Vec<_>>(),
+            "outputs": self.notifications.reports().iter().map(of_output).collect::<Vec<_>>(),
             "files": files.iter().map(|file| of_file(file, self.view.wall())).collect::<Vec<_>>(),
         })
     }

@@ -9,8 +9,8 @@ use reqwest::Url;
 use super::error::{ErrorReport, quoted};
 use super::table::Table;
 use super::watches::absolute;
+use crate::notify::receivers::{PRESETS, template};
 use crate::notify::settings::{Body, DeliverySpec, HttpSpec, Receiver, Secret};
-use crate::notify::template;
 
 /// What kind of receiver an output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,23 +22,7 @@ pub(super) enum ReceiverKind {
 
 const HTTP_KEYS: [&str; 6] = ["url", "url_file", "headers", "header_files", "ca_file", "timeout"];
 const WEBHOOK_KEYS: [&str; 4] = ["method", "content_type", "preset", "template"];
-const PRESETS: [(&str, Preset); 5] = [
-    ("alertmanager", Preset::Alertmanager),
-    ("slack", Preset::Slack),
-    ("discord", Preset::Discord),
-    ("teams", Preset::Teams),
-    ("ntfy", Preset::Ntfy),
-];
 const METHODS: [(&str, &str); 3] = [("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")];
-
-#[derive(Debug, Clone, Copy)]
-enum Preset {
-    Alertmanager,
-    Slack,
-    Discord,
-    Teams,
-    Ntfy,
-}
 
 impl ReceiverKind {
     pub(super) fn has(self, key: &str) -> bool {
@@ -218,11 +202,6 @@ fn body(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Body {
         }
         return Body::Template((*text.get_ref()).to_owned());
     }
-    match table.choice(report, "preset", &PRESETS, Preset::Alertmanager) {
-        Preset::Alertmanager => Body::Alertmanager,
-        Preset::Slack => Body::Slack,
-        Preset::Discord => Body::Discord,
-        Preset::Teams => Body::Teams,
-        Preset::Ntfy => Body::Ntfy,
-    }
+    let choices = PRESETS.map(|preset| (preset.name, preset));
+    Body::Preset(table.choice(report, "preset", &choices, PRESETS[0]))
 }

@@ -57,43 +57,49 @@ const NEVER: &str = "0001-01-01T00:00:00Z";
 /// How many alerts a text lists.
 const LISTED_MAX: usize = 10;
 
-/// The alert of an `event` that happened at `origin`.
-pub(super) fn alert(
-    event: &AlertEvent,
-    origin: &MessageOrigin,
-    more_labels: &BTreeMap<String, String>,
-) -> WebhookAlert {
-    let mut labels = more_labels.clone();
-    let path = event.path.as_deref().map(display_path);
-    let own = [
-        ("alertname", Some(event.alert.clone())),
-        ("severity", Some(event.severity.to_string())),
-        ("watch", Some(event.watch.clone())),
-        ("rule", Some(event.rule.clone())),
-        ("path", path),
-        ("instance", Some(origin.host.clone())),
-    ];
-    labels.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    let samples = (!event.samples.is_empty()).then(|| event.samples.join("\n"));
-    let late = event.late.then(|| "the lines were read long after they were written".to_owned());
-    let annotations = [
-        ("summary", Some(summary(event))),
-        ("why", Some(event.why.clone())),
-        ("count", Some(event.count.to_string())),
-        ("samples", samples),
-        ("late", late),
-    ];
-    WebhookAlert {
-        status: event.state,
-        labels,
-        annotations: annotations
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect(),
-        starts_at: event.since.clone(),
-        ends_at: if event.is_firing() { NEVER.to_owned() } else { event.at.clone() },
-        generator_url: if origin.url.is_empty() { String::new() } else { format!("{}/status", origin.url) },
-        fingerprint: event.fingerprint.clone(),
+impl WebhookAlert {
+    /// The alert of an `event` that happened at `origin`.
+    pub(super) fn new(
+        event: &AlertEvent,
+        origin: &MessageOrigin,
+        more_labels: &BTreeMap<String, String>,
+    ) -> WebhookAlert {
+        let mut labels = more_labels.clone();
+        let path = event.path.as_deref().map(display_path);
+        let own = [
+            ("alertname", Some(event.alert.clone())),
+            ("severity", Some(event.severity.to_string())),
+            ("watch", Some(event.watch.clone())),
+            ("rule", Some(event.rule.clone())),
+            ("path", path),
+            ("instance", Some(origin.host.clone())),
+        ];
+        labels.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        let samples = (!event.samples.is_empty()).then(|| event.samples.join("\n"));
+        let late = event.late.then(|| "the lines were read long after they were written".to_owned());
+        let annotations = [
+            ("summary", Some(summary(event))),
+            ("why", Some(event.why.clone())),
+            ("count", Some(event.count.to_string())),
+            ("samples", samples),
+            ("late", late),
+        ];
+        WebhookAlert {
+            status: event.state,
+            labels,
+            annotations: annotations
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+                .collect(),
+            starts_at: event.since.clone(),
+            ends_at: if event.is_firing() { NEVER.to_owned() } else { event.at.clone() },
+            generator_url: if origin.url.is_empty() {
+                String::new()
+            } else {
+                format!("{}/status", origin.url)
+            },
+            fingerprint: event.fingerprint.clone(),
+        }
     }
 }
 
@@ -111,59 +117,61 @@ fn summary(event: &AlertEvent) -> String {
     }
 }
 
-/// The message as a notification to `receiver`.
-pub(super) fn notification(
-    message: &NotificationGroup,
-    receiver: &str,
-    origin: &MessageOrigin,
-    more_labels: &BTreeMap<String, String>,
-    listed_max: usize,
-) -> Notification {
-    let all: Vec<WebhookAlert> =
-        message.transitions.iter().map(|t| alert(&t.event, origin, more_labels)).collect();
-    let firing = all.iter().filter(|alert| alert.status == AlertState::Firing).count();
-    let status = if firing > 0 { AlertState::Firing } else { AlertState::Resolved };
-    let shouted = status.as_str().to_uppercase();
-    let common = |of: fn(&WebhookAlert) -> &BTreeMap<String, String>| {
-        let mut common = all.first().map(of).cloned().unwrap_or_default();
-        common.retain(|key, value| all.iter().all(|alert| of(alert).get(key) == Some(value)));
-        common
-    };
-    let group_labels = BTreeMap::from([("alertname".to_owned(), message.alert.clone())]);
-    let title = match all.as_slice() {
-        [one] => format!("[{}] {}", shouted, one.annotations["summary"]),
-        _ => format!(
-            "[{}] {}: {firing} firing, {} resolved on {}",
-            shouted,
-            message.alert,
-            all.len() - firing,
-            origin.host
-        ),
-    };
-    let mut lines = Vec::new();
-    for alert in all.iter().take(LISTED_MAX) {
-        if all.len() > 1 {
-            lines.push(alert.annotations["summary"].clone());
+impl Notification {
+    /// The message about a group to `receiver`.
+    pub(super) fn new(
+        group: &NotificationGroup,
+        receiver: &str,
+        origin: &MessageOrigin,
+        more_labels: &BTreeMap<String, String>,
+        listed_max: usize,
+    ) -> Notification {
+        let all: Vec<WebhookAlert> =
+            group.transitions.iter().map(|t| WebhookAlert::new(&t.event, origin, more_labels)).collect();
+        let firing = all.iter().filter(|alert| alert.status == AlertState::Firing).count();
+        let status = if firing > 0 { AlertState::Firing } else { AlertState::Resolved };
+        let shouted = status.as_str().to_uppercase();
+        let common = |of: fn(&WebhookAlert) -> &BTreeMap<String, String>| {
+            let mut common = all.first().map(of).cloned().unwrap_or_default();
+            common.retain(|key, value| all.iter().all(|alert| of(alert).get(key) == Some(value)));
+            common
+        };
+        let group_labels = BTreeMap::from([("alertname".to_owned(), group.alert.clone())]);
+        let title = match all.as_slice() {
+            [one] => format!("[{}] {}", shouted, one.annotations["summary"]),
+            _ => format!(
+                "[{}] {}: {firing} firing, {} resolved on {}",
+                shouted,
+                group.alert,
+                all.len() - firing,
+                origin.host
+            ),
+        };
+        let mut lines = Vec::new();
+        for alert in all.iter().take(LISTED_MAX) {
+            if all.len() > 1 {
+                lines.push(alert.annotations["summary"].clone());
+            }
+            if all.len() == 1 {
+                lines.extend(alert.annotations.get("samples").cloned());
+            }
         }
-        if all.len() == 1 {
-            lines.extend(alert.annotations.get("samples").cloned());
+        if all.len() > LISTED_MAX {
+            lines.push(format!("and {} more", all.len() - LISTED_MAX));
         }
-    }
-    if all.len() > LISTED_MAX {
-        lines.push(format!("and {} more", all.len() - LISTED_MAX));
-    }
-    Notification {
-        version: "4",
-        group_key: format!("{{}}:{{alertname={:?}}}", message.alert),
-        truncated_alerts: all.len().saturating_sub(listed_max),
-        status,
-        receiver: receiver.to_owned(),
-        group_labels,
-        common_labels: common(|alert| &alert.labels),
-        common_annotations: common(|alert| &alert.annotations),
-        external_url: origin.url.clone(),
-        title,
-        text: lines.join("\n"),
-        alerts: all.into_iter().take(listed_max).collect(),
+        Notification {
+            version: "4",
+            group_key: format!("{{}}:{{alertname={:?}}}", group.alert),
+            truncated_alerts: all.len().saturating_sub(listed_max),
+            status,
+            receiver: receiver.to_owned(),
+            group_labels,
+            common_labels: common(|alert| &alert.labels),
+            common_annotations: common(|alert| &alert.annotations),
+            external_url: origin.url.clone(),
+            title,
+            text: lines.join("\n"),
+            alerts: all.into_iter().take(listed_max).collect(),
+        }
     }
 }

@@ -1,19 +1,17 @@
 //! Brings alerts to receivers that answer: webhooks, Alertmanagers, programs.
 //!
-//! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The [`queue::NotificationQueue`] has a tray for
-//! each output, which the committer fills and a task of its own empties: it gathers alerts of one name, sends them as one message, and
-//! tries again until the receiver has taken it. Then the row is settled. So each alert arrives at least once, also across restarts, and
-//! nobody waits for a receiver.
+//! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The
+//! [`NotificationQueue`] holds what waits for each output: the committer fills it, and a task per output empties it. The task collects
+//! alerts of one name, sends them as one message, and tries again until the receiver has accepted it. Then the row is marked as
+//! delivered. So each alert arrives at least once, also across restarts, and nothing else waits for a receiver.
 
-mod command;
 mod http;
 mod message;
-mod presets;
 pub mod queue;
+pub mod receivers;
 mod secret;
 pub mod settings;
 mod task;
-pub mod template;
 
 use std::sync::Arc;
 
@@ -23,21 +21,22 @@ use tokio::task::JoinHandle;
 use crate::event::AlertEvent;
 use crate::notify::message::MessageOrigin;
 use crate::notify::queue::NotificationQueue;
+use crate::notify::receivers::Notifier;
 use crate::notify::settings::DeliverySpec;
-use crate::notify::task::Notifier;
+use crate::notify::task::DeliveryTask;
 use crate::store::TransitionRecord;
 
-/// The running delivery: a thread of its own, on which a task for each output works.
+/// The running delivery: a thread of its own, with a task for each output.
 pub struct Delivery {
     runtime: Runtime,
-    desk: Arc<NotificationQueue>,
+    queue: Arc<NotificationQueue>,
     specs: Vec<DeliverySpec>,
     external_url: String,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Delivery {
-    /// Starts the thread for deliveries, with no receiver yet: see [`Delivery::replace`].
+    /// Delivers nothing before [`Delivery::replace`].
     ///
     /// # Errors
     /// If no thread can be started.
@@ -48,11 +47,11 @@ impl Delivery {
             .thread_name("delivery")
             .enable_all()
             .build()?;
-        let desk = Arc::new(NotificationQueue::default());
-        Ok(Delivery { runtime, desk, specs: Vec::new(), external_url: String::new(), tasks: Vec::new() })
+        let queue = Arc::new(NotificationQueue::default());
+        Ok(Delivery { runtime, queue, specs: Vec::new(), external_url: String::new(), tasks: Vec::new() })
     }
 
-    /// For others who have something to do in the background.
+    /// The runtime, for other background work.
     #[must_use]
     pub fn handle(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
@@ -60,8 +59,8 @@ impl Delivery {
 
     /// Where alerts are handed in.
     #[must_use]
-    pub fn desk(&self) -> Arc<NotificationQueue> {
-        Arc::clone(&self.desk)
+    pub fn queue(&self) -> Arc<NotificationQueue> {
+        Arc::clone(&self.queue)
     }
 
     /// Delivers by `specs` from now on. Messages say that the daemon is reached at `external_url`, if it is not empty.
@@ -73,14 +72,19 @@ impl Delivery {
             return Ok(());
         }
         let origin = MessageOrigin { host: host(), url: external_url.to_owned() };
-        let sender = |spec: &DeliverySpec| {
-            Notifier::new(spec.clone(), &origin).map_err(|why| format!("the output {}: {why}", spec.name))
+        let task = |spec: &DeliverySpec| {
+            let notifier = Notifier::new(spec, &origin);
+            Ok(DeliveryTask {
+                output: spec.name.clone(),
+                group_wait: spec.group_wait,
+                queue: Arc::clone(&self.queue),
+                notifier: notifier.map_err(|why| format!("the output {}: {why}", spec.name))?,
+            })
         };
-        let senders: Vec<Notifier> = specs.iter().map(sender).collect::<Result<_, _>>()?;
+        let tasks: Vec<DeliveryTask> = specs.iter().map(task).collect::<Result<_, String>>()?;
         self.tasks.drain(..).for_each(|task| task.abort());
-        self.desk.replace(specs.iter().map(|spec| spec.name.clone()));
-        let start = |sender| self.runtime.spawn(task::run(Arc::clone(&self.desk), sender));
-        self.tasks = senders.into_iter().map(start).collect();
+        self.queue.replace(specs.iter().map(|spec| spec.name.clone()));
+        self.tasks = tasks.into_iter().map(|task| self.runtime.spawn(task.run())).collect();
         self.specs = specs.to_vec();
         external_url.clone_into(&mut self.external_url);
         Ok(())
@@ -88,7 +92,7 @@ impl Delivery {
 
     /// Waits until all is delivered, at most for `limit`, and ends.
     pub fn stop(self, limit: std::time::Duration) {
-        self.desk.wait_until_empty(limit);
+        self.queue.wait_until_empty(limit);
         self.runtime.shutdown_background();
     }
 }
@@ -118,8 +122,8 @@ impl Delivery {
         let mut answers = Vec::new();
         for spec in specs {
             for event in events {
-                let result = match Notifier::new(spec.clone(), &origin) {
-                    Ok(sender) => self.runtime.block_on(sender.send(&message_of(event))),
+                let result = match Notifier::new(spec, &origin) {
+                    Ok(notifier) => self.runtime.block_on(notifier.send(&message_of(event))),
                     Err(why) => http::SendOutcome::Refused(why),
                 };
                 let result = match result {

@@ -1,7 +1,7 @@
-//! Where alerts wait for the outputs that answer: a tray for each output.
+//! Alerts that wait for the outputs that answer: a queue for each output.
 //!
-//! The committer puts transitions in and fetches what was delivered; a task per output takes messages out. Nobody waits for anybody.
-//! What is in a tray is in the outbox too, so that it outlives the daemon.
+//! The committer puts transitions in and fetches what was delivered; a task per output takes groups out. Neither waits for the other.
+//! What is queued is in the outbox too, so that it survives a restart.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,28 +13,27 @@ use tokio::sync::Notify;
 use crate::event::{HealthEvent, HealthKind};
 use crate::store::{Delivered, Dispatcher, TransitionRecord};
 
-/// At most so many transitions wait in a tray; the oldest are given up first.
-const TRAY_MAX: usize = 10_000;
-/// At most so many alerts are in one message.
+/// At most this many transitions wait for an output; the oldest are dropped first.
+const WAITING_MAX: usize = 10_000;
+/// At most this many alerts are in one message.
 pub(super) const MESSAGE_MAX: usize = 100;
 
-/// What waits for one output: of each alert only what it came to. Whoever was away need not hear of every time that it fired and
-/// resolved.
+/// What waits for one output: of each alert only the latest transition. A receiver that was away need not be sent all of them.
 #[derive(Default)]
 struct OutputQueue {
-    /// By when the alert began to wait.
+    /// In the order in which the alerts began to wait.
     waiting: BTreeMap<u64, Arc<TransitionRecord>>,
     /// Where in `waiting` an alert is, by fingerprint.
     places: HashMap<String, u64>,
     next_place: u64,
-    /// What is firing, by fingerprint, as far as the output was told.
+    /// What is firing, by fingerprint, as far as the output has accepted it.
     firing: BTreeMap<String, Arc<TransitionRecord>>,
     /// When an attempt failed last, and why.
     last_error: Option<(Timestamp, String)>,
     notify: Arc<Notify>,
 }
 
-/// How one output stands.
+/// The status of one output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputReport {
     /// Its name.
@@ -47,7 +46,7 @@ pub struct OutputReport {
 
 #[derive(Default)]
 struct QueuesState {
-    trays: BTreeMap<String, OutputQueue>,
+    queues: BTreeMap<String, OutputQueue>,
     /// What is firing, by fingerprint.
     firing: BTreeMap<String, Arc<TransitionRecord>>,
     delivered: Vec<Delivered>,
@@ -58,8 +57,8 @@ struct QueuesState {
 #[derive(Default)]
 pub struct NotificationQueue {
     state: Mutex<QueuesState>,
-    /// A message was settled.
-    settled: Condvar,
+    /// A group was delivered.
+    delivered: Condvar,
 }
 
 /// Alerts of one name that go out together, at most one transition for each of them.
@@ -74,93 +73,93 @@ pub(super) struct NotificationGroup {
 }
 
 impl NotificationQueue {
-    /// A desk with a tray for each of `outputs`.
+    /// With a queue for each of `outputs`.
     #[must_use]
     pub fn new(outputs: impl IntoIterator<Item = String>) -> NotificationQueue {
-        let trays = outputs.into_iter().map(|output| (output, OutputQueue::default())).collect();
+        let queues = outputs.into_iter().map(|output| (output, OutputQueue::default())).collect();
         NotificationQueue {
-            state: Mutex::new(QueuesState { trays, ..QueuesState::default() }),
+            state: Mutex::new(QueuesState { queues, ..QueuesState::default() }),
             ..NotificationQueue::default()
         }
     }
 
-    /// Has a tray for each of `outputs` from now on. What waits in others is given up. A new one is told of what is firing.
+    /// Has a queue for each of `outputs` from now on. What waits for others is dropped. A new one gets what is firing.
     pub fn replace(&self, outputs: impl IntoIterator<Item = String>) {
         let mut state = self.lock();
-        let mut old = std::mem::take(&mut state.trays);
+        let mut old = std::mem::take(&mut state.queues);
         for output in outputs {
-            let tray = old.remove(&output).unwrap_or_else(|| {
-                let mut tray = OutputQueue::default();
-                state.firing.values().for_each(|firing| drop(tray.put(Arc::clone(firing))));
-                tray
+            let queue = old.remove(&output).unwrap_or_else(|| {
+                let mut queue = OutputQueue::default();
+                state.firing.values().for_each(|firing| drop(queue.put(Arc::clone(firing))));
+                queue
             });
-            state.trays.insert(output, tray);
+            state.queues.insert(output, queue);
         }
     }
 
-    /// Is told when something is put into the tray of `output`.
+    /// Is notified when something is queued for `output`.
     pub(super) fn notify(&self, output: &str) -> Option<Arc<Notify>> {
-        self.lock().trays.get(output).map(|tray| Arc::clone(&tray.notify))
+        self.lock().queues.get(output).map(|queue| Arc::clone(&queue.notify))
     }
 
-    /// The next message for `output`: the alerts of the name that has waited for longest.
+    /// The next group for `output`: the alerts of the name that has waited for longest.
     pub(super) fn next(&self, output: &str) -> Option<NotificationGroup> {
         let state = self.lock();
-        let waiting = &state.trays.get(output)?.waiting;
+        let waiting = &state.queues.get(output)?.waiting;
         let alert = waiting.values().next()?.event.alert.clone();
         let transitions: Vec<_> = waiting.values().filter(|t| t.event.alert == alert).cloned().collect();
         let truncated = transitions.len().saturating_sub(MESSAGE_MAX);
         Some(NotificationGroup { alert, transitions, truncated })
     }
 
-    /// Takes a message out of the tray of `output`. What was followed by something newer meanwhile, waits on as that.
-    pub(super) fn done(&self, output: &str, message: &NotificationGroup) {
+    /// Removes a group that `output` accepted or refused for good. An alert with a newer transition goes on waiting.
+    pub(super) fn done(&self, output: &str, group: &NotificationGroup) {
         let mut state = self.lock();
-        let QueuesState { trays, delivered, wake, .. } = &mut *state;
-        let Some(tray) = trays.get_mut(output) else { return };
-        for told in &message.transitions {
-            delivered.extend(tray.take(told).map(|told| of(output, &told)));
-            if told.event.is_firing() {
-                tray.firing.insert(told.event.fingerprint.clone(), Arc::clone(told));
+        let QueuesState { queues, delivered, wake, .. } = &mut *state;
+        let Some(queue) = queues.get_mut(output) else { return };
+        for sent in &group.transitions {
+            delivered.extend(queue.take(sent).map(|sent| of(output, &sent)));
+            if sent.event.is_firing() {
+                queue.firing.insert(sent.event.fingerprint.clone(), Arc::clone(sent));
             } else {
-                tray.firing.remove(&told.event.fingerprint);
+                queue.firing.remove(&sent.event.fingerprint);
             }
         }
         if let Some(wake) = wake {
             wake();
         }
-        self.settled.notify_all();
+        self.delivered.notify_all();
     }
 
     /// Waits until nothing waits, at most for `limit`.
     pub(super) fn wait_until_empty(&self, limit: Duration) {
-        let is_busy = |state: &mut QueuesState| state.trays.values().any(|tray| !tray.waiting.is_empty());
-        drop(self.settled.wait_timeout_while(self.lock(), limit, is_busy));
+        let is_busy = |state: &mut QueuesState| state.queues.values().any(|queue| !queue.waiting.is_empty());
+        drop(self.delivered.wait_timeout_while(self.lock(), limit, is_busy));
     }
 
-    /// What is firing, as far as `output` was told.
+    /// What is firing, as far as `output` has accepted it.
     pub(super) fn firing(&self, output: &str) -> Vec<Arc<TransitionRecord>> {
         let state = self.lock();
-        let firing = state.trays.get(output).map(|tray| tray.firing.values().cloned().collect());
+        let firing = state.queues.get(output).map(|queue| queue.firing.values().cloned().collect());
         firing.unwrap_or_default()
     }
 
-    /// Notes why an attempt to tell `output` failed.
+    /// Notes why an attempt to send to `output` failed.
     pub(super) fn failed(&self, output: &str, why: &str) {
-        if let Some(tray) = self.lock().trays.get_mut(output) {
-            tray.last_error = Some((Timestamp::now(), why.to_owned()));
+        if let Some(queue) = self.lock().queues.get_mut(output) {
+            queue.last_error = Some((Timestamp::now(), why.to_owned()));
         }
     }
 
-    /// How each output stands.
+    /// The status of each output.
     #[must_use]
     pub fn reports(&self) -> Vec<OutputReport> {
-        let report = |(output, tray): (&String, &OutputQueue)| OutputReport {
+        let report = |(output, queue): (&String, &OutputQueue)| OutputReport {
             output: output.clone(),
-            waiting: tray.waiting.len(),
-            last_error: tray.last_error.clone(),
+            waiting: queue.waiting.len(),
+            last_error: queue.last_error.clone(),
         };
-        self.lock().trays.iter().map(report).collect()
+        self.lock().queues.iter().map(report).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, QueuesState> {
@@ -168,17 +167,17 @@ impl NotificationQueue {
     }
 }
 
-/// What need not be told any more.
+/// A transition that need not be sent any more.
 enum Displaced {
-    /// Something newer of the same alert waits in its place.
+    /// A newer one of the same alert waits in its place.
     Superseded(Arc<TransitionRecord>),
     /// Too many waited.
-    GivenUp(Arc<TransitionRecord>),
+    Dropped(Arc<TransitionRecord>),
 }
 
 impl Displaced {
     fn record(&self) -> &TransitionRecord {
-        let (Displaced::Superseded(record) | Displaced::GivenUp(record)) = self;
+        let (Displaced::Superseded(record) | Displaced::Dropped(record)) = self;
         record
     }
 }
@@ -192,42 +191,42 @@ impl OutputQueue {
         self.places.insert(transition.event.fingerprint.clone(), self.next_place);
         self.waiting.insert(self.next_place, transition);
         self.next_place += 1;
-        if self.waiting.len() <= TRAY_MAX {
+        if self.waiting.len() <= WAITING_MAX {
             return None;
         }
         let (_, oldest) = self.waiting.pop_first()?;
         self.places.remove(&oldest.event.fingerprint);
-        Some(Displaced::GivenUp(oldest))
+        Some(Displaced::Dropped(oldest))
     }
 
-    /// Takes `told` out, if it is what its alert came to.
-    fn take(&mut self, told: &Arc<TransitionRecord>) -> Option<Arc<TransitionRecord>> {
-        let place = *self.places.get(&told.event.fingerprint)?;
-        if self.waiting.get(&place) != Some(told) {
+    /// Removes `sent`, if it is still the latest of its alert.
+    fn take(&mut self, sent: &Arc<TransitionRecord>) -> Option<Arc<TransitionRecord>> {
+        let place = *self.places.get(&sent.event.fingerprint)?;
+        if self.waiting.get(&place) != Some(sent) {
             return None;
         }
-        self.places.remove(&told.event.fingerprint);
+        self.places.remove(&sent.event.fingerprint);
         self.waiting.remove(&place)
     }
 }
 
 impl Dispatcher for NotificationQueue {
     fn outputs(&self) -> Vec<String> {
-        self.lock().trays.keys().cloned().collect()
+        self.lock().queues.keys().cloned().collect()
     }
 
     fn restore(&self, pending: Vec<(String, TransitionRecord)>, firing: Vec<TransitionRecord>) {
         let mut state = self.lock();
-        let QueuesState { trays, firing: all_firing, delivered, .. } = &mut *state;
+        let QueuesState { queues, firing: all_firing, delivered, .. } = &mut *state;
         for (output, transition) in pending {
-            let left = trays.get_mut(&output).and_then(|tray| tray.put(Arc::new(transition)));
-            delivered.extend(left.map(|left| of(&output, left.record())));
+            let displaced = queues.get_mut(&output).and_then(|queue| queue.put(Arc::new(transition)));
+            delivered.extend(displaced.map(|displaced| of(&output, displaced.record())));
         }
         for transition in firing {
             let transition = Arc::new(transition);
-            for tray in trays.values_mut() {
-                if !tray.places.contains_key(&transition.event.fingerprint) {
-                    tray.firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
+            for queue in queues.values_mut() {
+                if !queue.places.contains_key(&transition.event.fingerprint) {
+                    queue.firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
                 }
             }
             all_firing.insert(transition.event.fingerprint.clone(), transition);
@@ -235,10 +234,10 @@ impl Dispatcher for NotificationQueue {
     }
 
     fn take(&self, transitions: &[TransitionRecord]) {
-        let mut given_up: BTreeMap<String, u64> = BTreeMap::new();
+        let mut dropped: BTreeMap<String, u64> = BTreeMap::new();
         {
             let mut state = self.lock();
-            let QueuesState { trays, firing, delivered, .. } = &mut *state;
+            let QueuesState { queues, firing, delivered, .. } = &mut *state;
             for transition in transitions {
                 let transition = Arc::new(transition.clone());
                 if transition.event.is_firing() {
@@ -246,18 +245,18 @@ impl Dispatcher for NotificationQueue {
                 } else {
                     firing.remove(&transition.event.fingerprint);
                 }
-                for (output, tray) in &mut *trays {
-                    let Some(left) = tray.put(Arc::clone(&transition)) else { continue };
-                    delivered.push(of(output, left.record()));
-                    if matches!(left, Displaced::GivenUp(_)) {
-                        *given_up.entry(output.clone()).or_default() += 1;
+                for (output, queue) in &mut *queues {
+                    let Some(displaced) = queue.put(Arc::clone(&transition)) else { continue };
+                    delivered.push(of(output, displaced.record()));
+                    if matches!(displaced, Displaced::Dropped(_)) {
+                        *dropped.entry(output.clone()).or_default() += 1;
                     }
                 }
             }
         }
-        for (output, count) in given_up {
+        for (output, count) in dropped {
             let message = format!(
-                "more than {TRAY_MAX} alerts wait for the output {output}; the oldest are given up; see why it takes none"
+                "more than {WAITING_MAX} alerts wait for the output {output}; the oldest are given up; see why it takes none"
             );
             HealthEvent::warning(HealthKind::DeliveryGivenUp, message).counting(count).emit();
         }
@@ -292,53 +291,53 @@ mod tests {
         TransitionRecord { at_ms, event: AlertEvent { alert, state, fingerprint, ..AlertEvent::default() } }
     }
 
-    fn desk() -> NotificationQueue {
+    fn queue() -> NotificationQueue {
         NotificationQueue::new(["pager".to_owned()])
     }
 
-    fn settled(desk: &NotificationQueue) -> Vec<(String, i64)> {
-        desk.delivered().into_iter().map(|delivered| (delivered.fingerprint, delivered.at_ms)).collect()
+    fn delivered(queue: &NotificationQueue) -> Vec<(String, i64)> {
+        queue.delivered().into_iter().map(|delivered| (delivered.fingerprint, delivered.at_ms)).collect()
     }
 
     #[test]
-    fn an_alert_waits_as_what_it_came_to_in_its_old_place() {
-        let desk = desk();
-        desk.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
-        let message = desk.next("pager").unwrap();
+    fn an_alert_waits_as_its_latest_transition_in_its_old_place() {
+        let queue = queue();
+        queue.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
+        let message = queue.next("pager").unwrap();
         assert_eq!(
             message.transitions,
             [transition("a", Resolved, 3), transition("b", Firing, 2)].map(Arc::new)
         );
-        assert_eq!(settled(&desk), [("a".to_owned(), 1)], "nobody need hear of it any more");
-        desk.done("pager", &message);
-        assert_eq!(settled(&desk), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
-        assert_eq!((desk.next("pager"), desk.firing("pager").len()), (None, 1));
+        assert_eq!(delivered(&queue), [("a".to_owned(), 1)], "it is superseded");
+        queue.done("pager", &message);
+        assert_eq!(delivered(&queue), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
+        assert_eq!((queue.next("pager"), queue.firing("pager").len()), (None, 1));
     }
 
     #[test]
     fn what_changes_while_it_is_sent_is_sent_again() {
-        let desk = desk();
-        desk.take(&[transition("a", Firing, 1)]);
-        let sent = desk.next("pager").unwrap();
-        desk.take(&[transition("a", Resolved, 2)]);
-        desk.done("pager", &sent);
-        assert_eq!(desk.next("pager").unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
+        let queue = queue();
+        queue.take(&[transition("a", Firing, 1)]);
+        let sent = queue.next("pager").unwrap();
+        queue.take(&[transition("a", Resolved, 2)]);
+        queue.done("pager", &sent);
+        assert_eq!(queue.next("pager").unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
     }
 
     #[test]
     fn too_many_push_out_the_oldest() {
-        let desk = desk();
-        let all: Vec<_> = (0..=TRAY_MAX).map(|n| transition(&n.to_string(), Firing, 1)).collect();
-        desk.take(&all);
-        assert_eq!(desk.reports()[0].waiting, TRAY_MAX);
-        assert_eq!(settled(&desk), [("0".to_owned(), 1)]);
+        let queue = queue();
+        let all: Vec<_> = (0..=WAITING_MAX).map(|n| transition(&n.to_string(), Firing, 1)).collect();
+        queue.take(&all);
+        assert_eq!(queue.reports()[0].waiting, WAITING_MAX);
+        assert_eq!(delivered(&queue), [("0".to_owned(), 1)]);
     }
 
     #[test]
-    fn an_output_that_is_added_hears_of_what_is_firing() {
-        let desk = desk();
-        desk.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
-        desk.replace(["pager".to_owned(), "other".to_owned()]);
-        assert_eq!(desk.next("other").unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
+    fn an_output_that_is_added_gets_what_is_firing() {
+        let queue = queue();
+        queue.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
+        queue.replace(["pager".to_owned(), "other".to_owned()]);
+        assert_eq!(queue.next("other").unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
     }
 }

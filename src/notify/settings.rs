@@ -1,8 +1,10 @@
-//! What the outputs that answer are told to do: validated, complete, and without any secret in them.
+//! Settings of the outputs that answer: validated and complete; secrets are read when they are needed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::notify::receivers::body::Preset;
 
 /// Something that is secret, or where it is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,24 +24,16 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// How a message to a webhook looks.
+/// The form of the body that a webhook gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// As Alertmanager's webhooks look, version 4.
-    Alertmanager,
-    /// For an incoming webhook of Slack, or of what understands the same.
-    Slack,
-    /// For a webhook of Discord.
-    Discord,
-    /// For a workflow webhook of Microsoft Teams.
-    Teams,
-    /// For a topic of ntfy.
-    Ntfy,
-    /// By a template of the user's own.
+    /// One of [`PRESETS`](crate::notify::receivers::PRESETS).
+    Preset(Preset),
+    /// By a template of the user.
     Template(String),
 }
 
-/// How a receiver is spoken to over HTTP.
+/// How a receiver is reached over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSpec {
     /// Where to.
@@ -57,22 +51,22 @@ pub struct HttpSpec {
 pub enum Receiver {
     /// Any receiver of HTTP requests.
     Webhook {
-        /// How it is spoken to.
+        /// How it is reached.
         http: HttpSpec,
         /// `POST`, or another method.
         method: String,
-        /// What kind of body it gets, if not the one that goes with `body`.
+        /// The content type, if not the one that goes with `body`.
         content_type: Option<String>,
-        /// How a message looks.
+        /// The form of a message.
         body: Body,
     },
     /// An Alertmanager.
     Alertmanager {
-        /// How it is spoken to.
+        /// How it is reached.
         http: HttpSpec,
         /// Labels that all alerts get.
         labels: BTreeMap<String, String>,
-        /// How often it is told what is firing still.
+        /// How often what is still firing is sent again.
         resend: Duration,
     },
     /// A program.
@@ -91,6 +85,6 @@ pub struct DeliverySpec {
     pub name: String,
     /// What messages go to.
     pub receiver: Receiver,
-    /// How long alerts of one name are gathered into one message.
+    /// How long alerts of one name are collected into one message.
     pub group_wait: Duration,
 }

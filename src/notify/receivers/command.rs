@@ -10,11 +10,26 @@ use crate::fmt::escape;
 use crate::notify::http::SendOutcome;
 use crate::notify::message::Notification;
 
-/// Of what the program says no more than this is read, in bytes.
-const SAID_BYTES_MAX: u64 = 4_096;
+/// At most this much of the standard error of the program is read, in bytes.
+const STDERR_BYTES_MAX: u64 = 4_096;
 
-/// Runs `argv` with `message`. It is killed, with all that it started, when `timeout` is over.
-pub(super) async fn run(argv: &[String], timeout: Duration, message: &Notification) -> SendOutcome {
+pub(super) struct CommandClient {
+    argv: Vec<String>,
+    timeout: Duration,
+}
+
+impl CommandClient {
+    pub(super) fn new(argv: &[String], timeout: Duration) -> CommandClient {
+        CommandClient { argv: argv.to_vec(), timeout }
+    }
+
+    /// Runs the program with `message`. It is killed, with all that it started, when the timeout is over.
+    pub(super) async fn send(&self, message: &Notification) -> SendOutcome {
+        run(&self.argv, self.timeout, message).await
+    }
+}
+
+async fn run(argv: &[String], timeout: Duration, message: &Notification) -> SendOutcome {
     let Some((program, args)) = argv.split_first() else {
         return SendOutcome::Refused("no program".to_owned());
     };
@@ -36,19 +51,19 @@ pub(super) async fn run(argv: &[String], timeout: Duration, message: &Notificati
     let group = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
     let json = serde_json::to_vec(message).unwrap_or_default();
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-    let talk = async {
+    let exchange = async {
         if let Some(mut stdin) = stdin {
-            // A program may well not read it.
+            // A program need not read it.
             let _ = stdin.write_all(&json).await;
         }
-        let mut said = Vec::new();
+        let mut output = Vec::new();
         if let Some(stderr) = stderr {
-            let _ = stderr.take(SAID_BYTES_MAX).read_to_end(&mut said).await;
+            let _ = stderr.take(STDERR_BYTES_MAX).read_to_end(&mut output).await;
         }
-        (said, child.wait().await)
+        (output, child.wait().await)
     };
-    let outcome = tokio::time::timeout(timeout, talk).await;
-    let Ok((said, status)) = outcome else {
+    let outcome = tokio::time::timeout(timeout, exchange).await;
+    let Ok((output, status)) = outcome else {
         if let Some(group) = group {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
@@ -57,7 +72,7 @@ pub(super) async fn run(argv: &[String], timeout: Duration, message: &Notificati
             None,
         );
     };
-    let first = said.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = output.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let first = escape(&first[..first.len().min(200)]);
     match status {
         Ok(status) if status.success() => {

@@ -1,20 +1,20 @@
-//! Bodies by a template of the user's own.
+//! Bodies by a template of the user.
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
+use super::body::RequestBody;
 use crate::notify::message::Notification;
-use crate::notify::presets::RequestBody;
 
-/// Says whether `text` is a template. The error says where it is wrong.
+/// Checks that `text` is a template.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with it, and where.
 pub fn check(text: &str) -> Result<(), String> {
     environment(text).map(drop)
 }
 
-/// The body for `message`. Where the template looks like JSON, values are written as JSON, so that no line of a log can leave its
-/// place.
+/// The body for `message`. Where the template looks like JSON, values are written as JSON, so that no line of a log can break
+/// out of its place.
 pub(super) fn render(text: &str, message: &Notification) -> Result<RequestBody, String> {
     let environment = environment(text)?;
     let template = environment.get_template(NAME).map_err(|error| error.to_string())?;

@@ -1,0 +1,57 @@
+//! Bodies of requests: what every preset needs.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::notify::message::Notification;
+
+/// A body, what kind it is, and headers that go with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::notify) struct RequestBody {
+    pub(super) body: Vec<u8>,
+    pub(super) content_type: &'static str,
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+impl RequestBody {
+    pub(super) fn json(value: &Value) -> RequestBody {
+        let body = value.to_string().into_bytes();
+        RequestBody { body, content_type: "application/json", headers: Vec::new() }
+    }
+}
+
+/// A form of body that a known receiver wants.
+#[derive(Clone, Copy)]
+pub struct Preset {
+    /// The name used in configuration.
+    pub name: &'static str,
+    pub(super) encode: fn(&Notification) -> RequestBody,
+}
+
+impl PartialEq for Preset {
+    fn eq(&self, other: &Preset) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Preset {}
+
+impl fmt::Debug for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// `text` between fences that it cannot leave.
+pub(super) fn fenced(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("```\n{}\n```", text.replace("```", "'''")) }
+}
+
+/// At most `chars_max` characters of `text`.
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

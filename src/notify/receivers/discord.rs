@@ -1,0 +1,21 @@
+//! A webhook of Discord.
+
+use serde_json::json;
+
+use super::body::{Preset, RequestBody, cut, fenced};
+use crate::notify::message::Notification;
+
+pub(super) const PRESET: Preset = Preset { name: "discord", encode };
+
+/// The longest content that Discord takes, in characters.
+const CHARS_MAX: usize = 2_000;
+
+fn encode(message: &Notification) -> RequestBody {
+    let title = cut(&message.title, CHARS_MAX / 2);
+    let rest = CHARS_MAX - title.chars().count() - 20;
+    RequestBody::json(&json!({
+        "content": format!("{title}\n{}", fenced(&cut(&message.text, rest))),
+        // A log line must not notify anybody.
+        "allowed_mentions": { "parse": [] },
+    }))
+}

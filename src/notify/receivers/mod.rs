@@ -1,0 +1,86 @@
+//! What takes notifications: one file per receiver.
+//!
+//! A further receiver that takes webhooks is a file with a [`Preset`] and a line in [`PRESETS`].
+
+mod alertmanager;
+pub(super) mod body;
+mod command;
+mod discord;
+mod ntfy;
+mod slack;
+mod teams;
+pub mod template;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::notify::http::SendOutcome;
+use crate::notify::message::{MessageOrigin, Notification};
+use crate::notify::queue::{MESSAGE_MAX, NotificationGroup};
+use crate::notify::settings::{DeliverySpec, Receiver};
+use crate::store::TransitionRecord;
+use alertmanager::AlertmanagerClient;
+use body::Preset;
+use command::CommandClient;
+use webhook::WebhookClient;
+
+/// Bodies of webhooks for known receivers; the first is the default.
+pub const PRESETS: [Preset; 5] =
+    [alertmanager::PRESET, slack::PRESET, discord::PRESET, teams::PRESET, ntfy::PRESET];
+
+/// Sends notifications to the receiver of one output.
+pub(super) struct Notifier {
+    output: String,
+    origin: MessageOrigin,
+    client: Client,
+}
+
+enum Client {
+    Webhook(WebhookClient),
+    Alertmanager(AlertmanagerClient),
+    Command(CommandClient),
+}
+
+impl Notifier {
+    /// The error says what of `spec` cannot be used.
+    pub(super) fn new(spec: &DeliverySpec, origin: &MessageOrigin) -> Result<Notifier, String> {
+        let client = match &spec.receiver {
+            Receiver::Webhook { http, method, content_type, body } => {
+                Client::Webhook(WebhookClient::new(http, method, content_type.as_deref(), body)?)
+            }
+            Receiver::Alertmanager { http, labels, resend } => {
+                Client::Alertmanager(AlertmanagerClient::new(http, labels, *resend)?)
+            }
+            Receiver::Command { argv, timeout } => Client::Command(CommandClient::new(argv, *timeout)),
+        };
+        Ok(Notifier { output: spec.name.clone(), origin: origin.clone(), client })
+    }
+
+    /// Sends the alerts of a group as one message.
+    pub(super) async fn send(&self, group: &NotificationGroup) -> SendOutcome {
+        let notification =
+            || Notification::new(group, &self.output, &self.origin, &BTreeMap::new(), MESSAGE_MAX);
+        match &self.client {
+            Client::Webhook(client) => client.send(&notification()).await,
+            Client::Alertmanager(client) => client.send(&group.transitions, &self.origin).await,
+            Client::Command(client) => client.send(&notification()).await,
+        }
+    }
+
+    /// How often a receiver that forgets wants to be sent what is still firing.
+    pub(super) fn resend_interval(&self) -> Option<Duration> {
+        match &self.client {
+            Client::Alertmanager(client) => Some(client.resend_interval),
+            Client::Webhook(_) | Client::Command(_) => None,
+        }
+    }
+
+    /// Sends what is still firing to a receiver that forgets. If that fails, the next time will do.
+    pub(super) async fn resend(&self, firing: &[Arc<TransitionRecord>]) {
+        if let Client::Alertmanager(client) = &self.client {
+            let _ = client.send(firing, &self.origin).await;
+        }
+    }
+}

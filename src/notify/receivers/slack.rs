@@ -1,0 +1,23 @@
+//! An incoming webhook of Slack, or of what understands the same.
+
+use serde_json::json;
+
+use super::body::{Preset, RequestBody, cut, fenced};
+use crate::event::AlertState;
+use crate::notify::message::Notification;
+
+pub(super) const PRESET: Preset = Preset { name: "slack", encode };
+
+/// Beyond this many characters Slack cuts a text.
+const CHARS_MAX: usize = 3_000;
+
+fn encode(message: &Notification) -> RequestBody {
+    // Only these three are escaped, and nothing else: https://api.slack.com/reference/surfaces/formatting
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let color = if message.status == AlertState::Firing { "danger" } else { "good" };
+    let text = escaped(&cut(&message.text, CHARS_MAX));
+    RequestBody::json(&json!({
+        "text": escaped(&message.title),
+        "attachments": [{ "color": color, "text": fenced(&text), "mrkdwn_in": ["text"] }],
+    }))
+}
