@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::engine::open_files::OpenState;
 use crate::engine::plan::CompiledWatch;
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
@@ -54,6 +53,15 @@ pub enum WakeReason {
     Event(EngineTime),
     /// Anything else.
     Other,
+}
+
+/// What of the open files a entry remembers.
+#[derive(Debug, Default)]
+pub(super) struct OpenState {
+    pub(super) files: u32,
+    /// Whether it had a turn since the hand of the clock came by.
+    pub(super) is_used: bool,
+    pub(super) is_in_ring: bool,
 }
 
 /// A watched path.

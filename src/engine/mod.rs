@@ -12,6 +12,7 @@ pub mod dependencies;
 mod dormant;
 pub mod durations;
 pub mod entry;
+mod file_report;
 mod handle;
 mod open_files;
 pub mod path_counters;
@@ -29,14 +30,11 @@ mod ticker;
 mod worker;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::engine::dependencies::Dependencies;
-use crate::engine::entry::FileStatus;
-use crate::engine::path_counters::PathTotals;
 use crate::engine::plan::CompiledPlan;
 use crate::engine::report::Reporter;
 use crate::engine::settings::{EngineSettings, Plan};
@@ -44,6 +42,7 @@ use crate::engine::shared::Shared;
 use crate::scan::rules::RulePatternError;
 use crate::units::PathId;
 
+pub use file_report::{EngineTotals, FileReport};
 pub use handle::EngineHandle;
 pub use scanners::Scanners;
 
@@ -52,30 +51,6 @@ pub struct Engine {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     committing: Option<JoinHandle<()>>,
-}
-
-/// Figures about the engine as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EngineTotals {
-    /// Watched paths.
-    pub files: usize,
-    /// Scans that were thrown away because the file changed under them.
-    pub torn_scans: u64,
-}
-
-/// How one watched path stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileReport {
-    /// Its id.
-    pub key: PathId,
-    /// Name of its watch.
-    pub watch: String,
-    /// The path.
-    pub path: PathBuf,
-    /// What was counted.
-    pub figures: PathTotals,
-    /// Where reading stands.
-    pub status: FileStatus,
 }
 
 impl Engine {

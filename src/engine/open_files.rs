@@ -3,20 +3,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::engine::entry::FileEntry;
+use crate::engine::entry::{FileEntry, OpenState};
 use crate::units::PathId;
 
 /// So many files are closed when the system has no descriptor left for another.
 const CLOSED_AT_ONCE: usize = 64;
-
-/// What of the open files a entry remembers.
-#[derive(Debug, Default)]
-pub(super) struct OpenState {
-    files: u32,
-    /// Whether it had a turn since the hand of the clock came by.
-    is_used: bool,
-    is_in_ring: bool,
-}
 
 /// All open files.
 #[derive(Debug, Default)]

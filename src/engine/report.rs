@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::alert::manager::AlertStatus;
 use crate::engine::activity::PathActivity;
 use crate::engine::durations::Durations;
+use crate::engine::file_report::{EngineTotals, FileReport};
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
-use crate::engine::{EngineTotals, FileReport};
 use crate::units::{ClockShift, WallTime};
 
 /// See the [module](self).

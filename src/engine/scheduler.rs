@@ -7,8 +7,10 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use crate::engine::dormant::DormantFiles;
-use crate::engine::entry::{FileEntry, FileStatus, InProgress, RemovedFile, TurnJob, TurnPhase, WakeReason};
-use crate::engine::open_files::{OpenFiles, OpenState};
+use crate::engine::entry::{
+    FileEntry, FileStatus, InProgress, OpenState, RemovedFile, TurnJob, TurnPhase, WakeReason,
+};
+use crate::engine::open_files::OpenFiles;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::sweep::Sweep;
 use crate::file::checkpoint::TailCheckpoint;

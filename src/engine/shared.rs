@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::engine::FileReport;
 use crate::engine::clock::EngineClock;
 use crate::engine::counters::{Counters, DueWork};
 use crate::engine::durations::Durations;
 use crate::engine::entry::FileEntry;
+use crate::engine::file_report::FileReport;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::Scheduler;

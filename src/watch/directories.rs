@@ -14,7 +14,7 @@ use crate::watch::discovery::{DEPTH_MAX, Visitor};
 use crate::watch::incidents::{IncidentKey, Incidents};
 use crate::watch::inotify::{EventListener, Inbox, Nap, Routes};
 use crate::watch::links::{hops, links_above};
-use crate::watch::sweep::IsRemote;
+use crate::watch::spec::IsRemote;
 use crate::watch::{HintSink, Incident};
 
 /// Watches, and the files and links that their events are routed to.

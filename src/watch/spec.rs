@@ -1,6 +1,6 @@
 //! What a watch is told to find.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Validated settings for finding the files of one watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,3 +36,6 @@ impl Default for WatchTiming {
         WatchTiming { sweep_interval_ms: 10_000, poll_interval_ms: 1_000 }
     }
 }
+
+/// Tells whether events of a directory cannot be relied on, so that it has to be polled besides.
+pub type IsRemote = fn(&Path) -> bool;

@@ -11,11 +11,8 @@ use crate::watch::directories::DirectoryWatches;
 use crate::watch::discovery::Discovery;
 use crate::watch::inotify::Inbox;
 use crate::watch::patterns::PathPatternError;
-use crate::watch::spec::{WatchSpec, WatchTiming};
+use crate::watch::spec::{IsRemote, WatchSpec, WatchTiming};
 use crate::watch::{HintSink, Incident};
-
-/// Tells whether events of a directory cannot be relied on, so that it has to be polled besides.
-pub type IsRemote = fn(&Path) -> bool;
 
 /// Watching, until it is stopped.
 pub struct Watching {
