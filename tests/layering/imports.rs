@@ -35,7 +35,9 @@ struct Place<'a> {
 pub(crate) fn imports(source: &str, module: &ModulePath, known: &BTreeSet<ModulePath>) -> Vec<Import> {
     let tokens: TokenStream = source.parse().unwrap_or_else(|error| panic!("{module:?}: {error}"));
     let mut found = Vec::new();
-    Place { module: module.clone(), known, is_test: false }.walk(tokens, &mut found);
+    // A module of that name is one of tests wherever it stands.
+    let is_test = module.iter().any(|part| part == "tests");
+    Place { module: module.clone(), known, is_test }.walk(tokens, &mut found);
     found
 }
 
