@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use spiketail::event::{FileEventKind, HealthKind};
+
 fn read(path: impl AsRef<Path>) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     String::from_utf8(std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap()
@@ -51,6 +53,16 @@ fn every_configuration_key_has_a_row() {
     let keys = tabled_keys();
     assert_eq!(keys, documented_keys());
     assert!(keys.values().map(BTreeSet::len).sum::<usize>() > 50);
+}
+
+#[test]
+fn every_health_and_file_event_has_its_name_in_the_contract() {
+    let contract = read("docs/outputs.md");
+    let health = HealthKind::ALL.map(HealthKind::as_str);
+    let file = FileEventKind::ALL.map(FileEventKind::as_str);
+    let missing: Vec<_> =
+        health.iter().chain(&file).filter(|name| !contract.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "not in docs/outputs.md: {missing:?}");
 }
 
 fn documents() -> Vec<PathBuf> {
