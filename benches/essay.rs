@@ -177,7 +177,7 @@ fn run_child(command: &mut Command) -> Result<Outcome> {
 fn bytes_wanted() -> Result<u64> {
     let args: Vec<String> = std::env::args().collect();
     let Some(at) = args.iter().position(|arg| arg == "--bytes") else { return Ok(DEFAULT_BYTES) };
-    let text = args.get(at + 1).context("--bytes wants a number, such as 1GB")?;
+    let text = args.get(at + 1).context("--bytes requires a number, such as 1GB")?;
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = match &text[digits.len()..] {
         "" | "B" => 1,
@@ -187,7 +187,7 @@ fn bytes_wanted() -> Result<u64> {
         "GiB" => 1 << 30,
         other => bail!("the unit {other:?} is none of B, MB, MiB, GB, GiB"),
     };
-    Ok(digits.parse::<u64>().context("--bytes wants a number, such as 1GB")? * unit)
+    Ok(digits.parse::<u64>().context("--bytes requires a number, such as 1GB")? * unit)
 }
 
 /// Writes lines of 252 bytes, of which about one in a hundred matches, line by line as a log is written: that decides

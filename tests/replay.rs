@@ -78,7 +78,7 @@ fn compress(path: &Path, with: &str) {
 }
 
 #[test]
-fn what_rotation_made_of_a_log_is_one_log_again() {
+fn rotated_files_are_one_log() {
     let text = bursty();
     let whole = TempDir::new().unwrap();
     std::fs::write(whole.path().join("app.log"), &text).unwrap();

@@ -128,7 +128,7 @@ fn reads_every_compression_by_content_not_by_name() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_with_the_fix_and_the_rest_is_counted() {
+fn unreadable_files_are_named_with_the_fix_and_the_rest_is_counted() {
     let folder = Folder::new();
     folder.file("app.log", LOG);
     std::fs::create_dir(folder.0.path().join("logs")).unwrap();

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_late_leaves_when_it_would_have_left() {
+    fn late_counts_expire_by_their_own_time() {
         let mut series = Series::new(6_000);
         for (at, n) in [(5_000, 1), (1_000, 2), (5_050, 4), (3_000, 8), (3_020, 16), (-2_000, 32)] {
             series.add(at, n);

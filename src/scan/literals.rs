@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_share_a_key_are_told_apart() {
+    fn texts_with_the_same_key_are_distinguished() {
         let texts: Vec<String> = (0..300).map(|n| format!("E{n:04}:")).collect();
         let rules: Vec<_> = texts.iter().map(|text| any(std::slice::from_ref(text))).collect();
         let rules = RuleSet::compile(&rules).unwrap();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_or_no_text_is_left_to_the_finder() {
+    fn short_texts_and_patterns_are_left_to_the_finder() {
         let short = RuleSet::compile(&[any(&["ab".into(), "abc".into()])]).unwrap();
         assert!(short.finder().literals().is_none());
         let word = RuleSpec { word: true, ..any(&["abc".into(), "abd".into()]) };

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_of_a_line_is_not_found_in_it() {
+    fn the_line_end_and_a_hole_are_not_found_in_a_line() {
         assert_eq!(
             lines(RuleSpec { any: vec!["R\r".into()], ..RuleSpec::default() }, "R\r\nR\r!\n"),
             ["R\r!"]

@@ -37,13 +37,13 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// How a scan is done. Its result depends only on `line_bytes_max`.
 #[derive(Debug, Clone)]
 pub struct ScanOptions {
-    /// The most threads.
+    /// Maximum number of threads.
     pub threads: usize,
     /// How plain files are read.
     pub reader: ReadMethod,
-    /// Window of a file, in bytes.
+    /// Size of the window in which a file is shown, in bytes.
     pub window_bytes: usize,
-    /// Chunk of a plain file that one thread takes, in bytes.
+    /// Size of the part of a plain file that one thread takes, in bytes.
     pub chunk_bytes: u64,
     /// The longest line that is judged whole, in bytes.
     pub line_bytes_max: usize,
@@ -207,7 +207,7 @@ struct ScanShared<'p> {
 }
 
 /// Why a step failed: repeat it, or give up.
-enum Broken {
+enum StepFailure {
     Torn,
     Io(io::Error),
 }
@@ -314,8 +314,8 @@ impl ScanShared<'_> {
                 });
                 match shown {
                     Ok(WindowState::Whole) => Ok(()),
-                    Ok(WindowState::Torn) => Err(Broken::Torn),
-                    Err(error) => Err(Broken::Io(error)),
+                    Ok(WindowState::Torn) => Err(StepFailure::Torn),
+                    Err(error) => Err(StepFailure::Io(error)),
                 }
             });
             self.bytes.fetch_add(walk.tally().bytes - before, Ordering::Relaxed);
@@ -323,8 +323,10 @@ impl ScanShared<'_> {
                 Ok(Fed::More | Fed::Widen) => {}
                 Ok(Fed::Done) => return (walk.tally().clone(), None),
                 // `pread` returns how long the file is now.
-                Err(Broken::Torn) => source = Box::new(PreadSource::new(Arc::<File>::clone(&chunk.file))),
-                Err(Broken::Io(error)) => return (walk.tally().clone(), Some(error)),
+                Err(StepFailure::Torn) => {
+                    source = Box::new(PreadSource::new(Arc::<File>::clone(&chunk.file)))
+                }
+                Err(StepFailure::Io(error)) => return (walk.tally().clone(), Some(error)),
             }
         }
     }

@@ -80,7 +80,7 @@ fn a_ramp_is_followed() {
 }
 
 #[test]
-fn what_is_spread_widely_is_not_unlikely() {
+fn a_count_in_a_widely_spread_series_is_not_unlikely() {
     let mut rng = Rng::with_seed(1);
     let (mut steady, mut clumped) = (by_the_minute(), by_the_minute());
     for minute in 0..5_000 {
@@ -118,7 +118,7 @@ fn a_long_silence_costs_little_and_any_time_is_fine() {
 }
 
 #[test]
-fn the_score_tells_the_rare_from_what_has_been() {
+fn the_score_is_high_only_for_the_first_of_its_height() {
     let mut rng = Rng::with_seed(3);
     let mut baseline = by_the_minute();
     for minute in 0..3 * 1_440 {
