@@ -7,13 +7,10 @@ use super::engine::to_usize;
 use super::error::ErrorReport;
 use super::schema::Kind;
 use super::table::{Table, Text};
+use super::values::{DAY_MS, MINUTE_MS};
 use crate::alert::{AlertSpec, Scope};
 use crate::event::Severity;
 
-/// Length of a minute in milliseconds: the default of `window`, `keep_firing_for` and `cooldown`.
-pub(super) const MINUTE_MS: i64 = 60_000;
-/// The longest time that an alert can look back or wait, in milliseconds.
-pub(super) const DAY_MS: i64 = 86_400_000;
 /// How many sample lines an alert carries where nothing else is said.
 pub(super) const DEFAULT_SAMPLES: usize = 5;
 

@@ -1,8 +1,8 @@
 //! The keys of an `[alert.NAME]` that say what must hold of a rule's lines.
 
-use super::alerts::{DAY_MS, MINUTE_MS};
 use super::error::ErrorReport;
 use super::table::Table;
+use super::values::{DAY_MS, MINUTE_MS};
 use crate::detect::Millis;
 use crate::detect::condition::Condition;
 use crate::detect::spike::SpikeSettings;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::Url;
-
 use super::error::{ErrorReport, quoted};
 use super::table::Table;
+use super::values::check_url;
 use super::watches::absolute;
 use crate::notify::receivers::{PRESETS, template};
 use crate::notify::settings::{Body, DeliverySpec, HttpSpec, Receiver, Secret};
@@ -146,16 +145,6 @@ fn urls(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Vec<(
         }
     }
     urls
-}
-
-/// A URL of a server; the error says what would be right.
-pub(super) fn check_url(text: &str) -> Result<Url, String> {
-    let right = "write one such as \"https://hooks.example.org/x\"";
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        Ok(url) => Err(format!("is of the kind {}, not http or https; {right}", quoted(url.scheme()))),
-        Err(error) => Err(format!("is no URL: {error}; {right}")),
-    }
 }
 
 fn http(

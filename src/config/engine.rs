@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
 
-use super::deliveries::check_url;
 use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
 use super::table::Table;
-use super::values::suggest;
+use super::values::{check_url, suggest};
 use crate::engine::settings::EngineSettings;
 use crate::watch::spec::WatchTiming;
 

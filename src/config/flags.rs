@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::alerts::{DAY_MS, DEFAULT_SAMPLES, MINUTE_MS};
+use super::alerts::DEFAULT_SAMPLES;
 use super::engine::{Basics, check_filter, parse_listen};
-use super::error::{ConfigError, ErrorReport, quoted};
+use super::error::{ConfigError, quoted};
+use super::link::ADDED_WATCH;
 use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
-use super::values::{parse_duration_ms, show_duration};
-use super::watches::{Watch, default_exclude};
+use super::values::{DAY_MS, MINUTE_MS, parse_duration_ms, show_duration};
+use super::watches::default_exclude;
 use super::{outputs, parse_with, source};
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
@@ -23,8 +24,6 @@ use crate::watch::spec::WatchSpec;
 
 /// The watch that paths without a configuration make.
 const LONE_WATCH: &str = "logs";
-/// The watch that paths add to a configuration.
-const ADDED_WATCH: &str = "cli";
 /// The alert that there is without a configuration.
 const LONE_ALERT: &str = "error-spike";
 /// How many matching lines within [`MINUTE_MS`] are still fine where nothing else is said.
@@ -100,28 +99,6 @@ pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
     };
     let (not, ignore_case) = (flags.not.clone(), flags.ignore_case);
     Ok(RuleSpec { any, regex, not, ignore_case, ..RuleSpec::errors() })
-}
-
-/// Adds the watch of the command line, with all rules, to the watches of a configuration.
-pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: &mut ErrorReport<'_>) {
-    if let Some(span) = watches.iter().find(|w| w.name == ADDED_WATCH).and_then(|w| w.span.clone()) {
-        report.refuse(
-            span,
-            format!(
-                "[watch.{ADDED_WATCH}] has the name of the watch that paths on the command line \
-                 add; rename it"
-            ),
-        );
-    }
-    watches.push(Watch {
-        name: ADDED_WATCH.to_owned(),
-        span: None,
-        rules: None,
-        file: FileSettings::default(),
-        time: Arc::default(),
-        record_start: None,
-        find: find.clone(),
-    });
 }
 
 fn with_config(config: &Path, flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {

@@ -11,8 +11,13 @@ use super::values::hint;
 use super::watches::Watch;
 use crate::alert::AlertSpec;
 use crate::engine::settings::{Plan, WatchPlan};
+use crate::file::settings::FileSettings;
 use crate::scan::records::RECORD_RULES_MAX;
 use crate::scan::rules::RuleSpec;
+use crate::watch::spec::WatchSpec;
+
+/// The watch that paths add to a configuration.
+pub(super) const ADDED_WATCH: &str = "cli";
 
 /// Builds the plan. What names something that is not there, and what nothing uses, is refused.
 pub(super) fn link(
@@ -187,4 +192,26 @@ fn find_watch(
         return None;
     }
     Some(found.watch.to_owned())
+}
+
+/// Adds the watch of the command line, with all rules, to the watches of a configuration.
+pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: &mut ErrorReport<'_>) {
+    if let Some(span) = watches.iter().find(|w| w.name == ADDED_WATCH).and_then(|w| w.span.clone()) {
+        report.refuse(
+            span,
+            format!(
+                "[watch.{ADDED_WATCH}] has the name of the watch that paths on the command line \
+                 add; rename it"
+            ),
+        );
+    }
+    watches.push(Watch {
+        name: ADDED_WATCH.to_owned(),
+        span: None,
+        rules: None,
+        file: FileSettings::default(),
+        time: Arc::default(),
+        record_start: None,
+        find: find.clone(),
+    });
 }

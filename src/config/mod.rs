@@ -104,7 +104,7 @@ fn parse_with(
     let tables = document::tables(&root, &mut report);
     let mut parts = Parts::read(&tables, folder_of(absolute), &mut report);
     if let Some(find) = further {
-        flags::add_watch(&mut parts.watches, find, &mut report);
+        link::add_watch(&mut parts.watches, find, &mut report);
     }
     let plan = link::link(&parts.watches, &parts.rules, &parts.alerts, &mut report);
     report.finish()?;

@@ -1,11 +1,19 @@
 //! Values as people write them: durations, sizes, names, and what they may have meant. Pure.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use reqwest::Url;
+
+use super::error::quoted;
 
 /// The longest name of a watch, rule, alert or output.
 const NAME_CHARS_MAX: usize = 64;
 /// How many known names a message lists.
 const KNOWN_MAX: usize = 20;
+
+/// A minute in milliseconds: the default of `window`, `keep_firing_for` and `cooldown` of alerts.
+pub(super) const MINUTE_MS: i64 = 60_000;
+/// A day in milliseconds: the longest time that most alerts look back or wait.
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 const UNITS: [(&str, u64); 8] = [
     ("b", 1),
@@ -67,6 +75,16 @@ pub(super) fn show_bytes(bytes: u64) -> String {
     match exact.iter().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor)) {
         Some((unit, factor)) => format!("{}{unit}", bytes / factor),
         None => bytes.to_string(),
+    }
+}
+
+/// A URL of a server; the error says what would be right.
+pub(super) fn check_url(text: &str) -> Result<Url, String> {
+    let right = "write one such as \"https://hooks.example.org/x\"";
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        Ok(url) => Err(format!("is of the kind {}, not http or https; {right}", quoted(url.scheme()))),
+        Err(error) => Err(format!("is no URL: {error}; {right}")),
     }
 }
 
