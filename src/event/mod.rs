@@ -6,6 +6,8 @@ mod alert;
 mod field;
 mod file;
 mod health;
+#[cfg(test)]
+mod tests;
 
 pub use alert::{AlertEvent, AlertState, Severity};
 pub use file::{CountEvent, FileEvent, FileEventKind};

@@ -180,4 +180,16 @@ mod tests {
                 .ends_with("\"reads 2 files\",\"count\":2}\n")
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_one_line_that_parses_to_what_is_printable(reason: String) {
+            let event = HealthEvent::info(HealthKind::Started, reason.clone());
+            let line = json(&Event::Health(event), Level::INFO);
+            proptest::prop_assert!(line.ends_with('\n') && !line.trim_end_matches('\n').contains(char::is_control));
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let printable = crate::fmt::printable(&reason).into_owned();
+            proptest::prop_assert_eq!(value["reason"].as_str().unwrap(), printable);
+        }
+    }
 }

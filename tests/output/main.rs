@@ -6,21 +6,17 @@ mod pipes;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use spiketail::event::{
-    AlertEvent, AlertState, CountEvent, Event, EventKind, FileEvent, FileEventKind, HealthEvent, HealthKind,
-    Severity, decode,
+    AlertEvent, AlertState, CountEvent, EventKind, FileEvent, HealthEvent, HealthKind, Severity,
 };
 use spiketail::output::queue::OnClosed;
 use spiketail::output::subscriber::{Telemetry, start, subscriber};
 use spiketail::output::{Color, Destination, Format, OutputSpec};
-use tracing::Subscriber;
 use tracing::subscriber::with_default;
-use tracing_subscriber::Registry;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// Long enough for any machine; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,64 +125,6 @@ fn an_output_carries_its_kinds_only() {
     assert_eq!(targets(&alerts), ["spiketail::alert"]);
     let text = read(&counts);
     assert_eq!(&text[8..], " /var/log/app.log  errors +1 (7)\n");
-}
-
-#[derive(Clone, Default)]
-struct Decoded(Arc<Mutex<Vec<Event>>>);
-
-impl<S: Subscriber> Layer<S> for Decoded {
-    fn on_event(&self, event: &tracing::Event<'_>, _ctx: Context<'_, S>) {
-        self.0.lock().unwrap().extend(decode(event));
-    }
-}
-
-#[test]
-fn what_is_emitted_is_what_is_decoded() {
-    let file = FileEvent {
-        event: FileEventKind::Missed,
-        watch: "app".into(),
-        path: "/l".into(),
-        reason: "no copy".into(),
-        generation: 3,
-        bytes: Some(4),
-        offset: Some(5),
-        size: Some(6),
-        total: Some(7),
-    };
-    let health = HealthEvent::warning(HealthKind::TornScans, "says why").counting(2);
-    let mut records = vec![
-        Event::Count(CountEvent { delta: u64::MAX, ..count(u64::MAX) }),
-        Event::Alert(alert()),
-        Event::Alert(AlertEvent {
-            state: AlertState::Resolved,
-            severity: Severity::Warning,
-            path: None,
-            window_s: 60.0,
-            expected: None,
-            lines: None,
-            late: false,
-            samples: Vec::new(),
-            ..alert()
-        }),
-        Event::Health(health.clone()),
-        Event::Health(HealthEvent { count: None, warning: false, ..health }),
-    ];
-    for event in FileEventKind::ALL {
-        records.push(Event::File(FileEvent { event, ..file.clone() }));
-    }
-    let seen = Decoded::default();
-    with_default(Registry::default().with(seen.clone()), || {
-        for record in &records {
-            match record {
-                Event::Count(event) => event.emit(),
-                Event::Alert(event) => event.emit(),
-                Event::File(event) => event.emit(),
-                Event::Health(event) => event.emit(),
-            }
-        }
-        tracing::info!(target: "spiketail::counting", "not one of ours");
-    });
-    assert_eq!(*seen.0.lock().unwrap(), records);
 }
 
 #[test]

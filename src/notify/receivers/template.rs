@@ -38,3 +38,63 @@ fn environment(text: &str) -> Result<Environment<'_>, String> {
 fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::event::AlertEvent;
+    use crate::notify::message::MessageOrigin;
+    use crate::notify::queue::NotificationGroup;
+    use crate::store::TransitionRecord;
+
+    fn notification(text: &str) -> Notification {
+        let event = AlertEvent { alert: text.into(), samples: vec![text.into()], ..AlertEvent::default() };
+        let group = NotificationGroup {
+            alert: text.into(),
+            transitions: vec![Arc::new(TransitionRecord { at_ms: 0, event })],
+            truncated: 0,
+        };
+        let origin = MessageOrigin { host: "host".into(), url: String::new() };
+        Notification::new(&group, "receiver", &origin, &BTreeMap::new(), 10)
+    }
+
+    fn rendered(template: &str, text: &str) -> String {
+        String::from_utf8(render(template, &notification(text)).unwrap().body).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_out_of_its_place_in_json(text: String) {
+            let body = rendered(r#"{"a": {{ alerts[0].annotations.samples }}, "b": 1}"#, &text);
+            let value: Value = serde_json::from_str(&body).unwrap();
+            prop_assert_eq!(value, serde_json::json!({ "a": text, "b": 1 }));
+        }
+
+        #[test]
+        fn plain_text_is_inserted_as_it_is_and_is_no_template_itself(text: String) {
+            let body = rendered("<{{ alerts[0].annotations.samples }}>", &text);
+            prop_assert_eq!(body, format!("<{text}>"));
+        }
+
+        #[test]
+        fn any_template_is_refused_or_rendered_but_never_panics(
+            template in prop_oneof![any::<String>(), "[{}%# a-z0-9.|()\"'\\[\\]*+<>=!~-]{0,60}"],
+        ) {
+            if check(&template).is_ok() {
+                let _ = render(&template, &notification("text"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_is_stopped() {
+        let endless = "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}";
+        assert!(render(endless, &notification("text")).is_err());
+    }
+}
