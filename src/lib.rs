@@ -13,6 +13,7 @@ pub mod file;
 pub mod fmt;
 pub mod notify;
 pub mod output;
+pub mod pattern;
 pub mod scan;
 pub mod serve;
 pub mod store;

@@ -3,6 +3,7 @@
 pub mod check;
 mod exit;
 pub mod explain;
+pub mod patterns;
 pub mod replay;
 pub mod run;
 pub mod scan;
@@ -29,6 +30,8 @@ enum Command {
     Run(run::RunArgs),
     /// Count matching lines in existing files, like `grep -c`
     Scan(scan::ScanArgs),
+    /// Group matching lines in existing files into patterns: which errors there are
+    Patterns(patterns::PatternsArgs),
     /// Say which alerts would have fired on existing logs, by the times in their lines
     Replay(Box<replay::ReplayArgs>),
     /// Send a test alert to each output that answers, and say what it answered
@@ -52,6 +55,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(args),
         Command::Scan(args) => scan::run(&args),
+        Command::Patterns(args) => patterns::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::TestAlert(args) => test_alert::run(&args),
         Command::Status(args) => status::run(&args),

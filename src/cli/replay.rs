@@ -7,11 +7,11 @@ mod args;
 mod counts;
 mod histogram;
 mod inputs;
-mod log_file;
+pub(in crate::cli) mod log_file;
 mod merge;
 mod plot;
 mod report;
-mod stream;
+pub(in crate::cli) mod stream;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -5,7 +5,7 @@
 
 /// A value as it is written in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// The text between the quotes, still escaped.
     Text(&'a [u8]),
     /// An object with its braces.
@@ -16,13 +16,13 @@ pub(super) enum Value<'a> {
 
 /// Iterates over the members of an object.
 #[derive(Debug, Clone)]
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Members<'a> {
     /// The members of the object at the beginning of `bytes`; none if there is no brace.
-    pub(super) fn new(bytes: &'a [u8]) -> Members<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Members<'a> {
         let bytes = bytes.trim_ascii_start();
         Members { rest: bytes.strip_prefix(b"{").unwrap_or_default() }
     }
@@ -69,7 +69,7 @@ impl<'a> Iterator for Members<'a> {
 }
 
 /// The text at the beginning of `bytes`, and its length with its quotes.
-pub(super) fn text(bytes: &[u8]) -> (&[u8], usize) {
+pub(crate) fn text(bytes: &[u8]) -> (&[u8], usize) {
     let mut at = 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;

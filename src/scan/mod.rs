@@ -11,7 +11,7 @@ pub mod cursor;
 pub mod explain;
 pub mod feed;
 mod finder;
-mod json;
+pub(crate) mod json;
 pub mod level;
 pub mod line;
 mod literals;

@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("detect", &[]),
     ("watch", &[]),
+    ("pattern", &["scan"]),
     ("scan", &[]),
     ("sys", &[]),
     ("fmt", &[]),

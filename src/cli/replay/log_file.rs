@@ -63,7 +63,7 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile
 }
 
 /// Opens the file at `path`. Returns when it was last modified, too.
-pub(super) fn open(path: &Path) -> io::Result<(DecompressSource, Millis)> {
+pub(in crate::cli) fn open(path: &Path) -> io::Result<(DecompressSource, Millis)> {
     if path.as_os_str() == STDIN {
         let now_ms = jiff::Timestamp::now().as_millisecond();
         return Ok((DecompressSource::new(io::stdin())?, now_ms));

@@ -165,7 +165,7 @@ impl LogTimes {
             }
             let at_ms = match known {
                 Some((start, at_ms)) if start == place.start => Some(at_ms),
-                _ => self.time_of(bytes, place.clone()),
+                _ => time_of(&mut self.detector, bytes, place.clone(), self.reference_ms),
             };
             let Some(at_ms) = at_ms else { continue };
             known = Some((place.start, at_ms));
@@ -192,18 +192,23 @@ impl LogTimes {
             start = end + 1;
         }
     }
+}
 
-    /// The time of the line at `place`, or of the nearest line before it with a time stamp.
-    fn time_of(&mut self, bytes: &[u8], place: std::ops::Range<usize>) -> Option<Millis> {
-        let mut line = place;
-        for _ in 0..BACK_LINES {
-            if let Some(at_ms) = self.detector.recall(&bytes[line.clone()], self.reference_ms) {
-                return Some(at_ms);
-            }
-            let Some(end) = line.start.checked_sub(1) else { break };
-            let start = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |lf| lf + 1);
-            line = start..end;
+/// The time of the line at `place`, or of the nearest line before it with a time stamp.
+pub(in crate::cli) fn time_of(
+    detector: &mut Detector,
+    bytes: &[u8],
+    place: std::ops::Range<usize>,
+    reference_ms: Millis,
+) -> Option<Millis> {
+    let mut line = place;
+    for _ in 0..BACK_LINES {
+        if let Some(at_ms) = detector.recall(&bytes[line.clone()], reference_ms) {
+            return Some(at_ms);
         }
-        self.detector.last_ms()
+        let Some(end) = line.start.checked_sub(1) else { break };
+        let start = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |lf| lf + 1);
+        line = start..end;
     }
+    detector.last_ms()
 }

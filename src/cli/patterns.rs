@@ -1,0 +1,133 @@
+//! `spiketail patterns`: which errors there are in existing logs. [`group`] reads the lines, [`report`] prints the result.
+
+mod group;
+mod report;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::cli::exit::EXIT_USAGE;
+use crate::config::flags::Flags;
+use crate::config::{ConfigError, rule_from_flags, rules_from_config};
+use crate::scan::rules::RuleSet;
+use group::{Assign, Grouped};
+use report::Sort;
+
+/// Exit status when no line was grouped.
+const NOTHING_MATCHED: u8 = 1;
+
+/// Group the matching lines of existing files into patterns.
+///
+/// A pattern is the text of a message with what varies replaced by placeholders. Files may be plain or compressed (gzip, zstd,
+/// bzip2, xz; recognised by content). Exits with 0 if a line matched, with 1 if none did, and with 2 if a file could not be read.
+#[derive(Debug, clap::Args)]
+pub struct PatternsArgs {
+    /// Files to read; `-` is standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Group the lines that match the rules of this configuration
+    #[arg(short = 'c', long, value_name = "FILE",
+          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "all"])]
+    config: Option<PathBuf>,
+    /// Group lines that match this regular expression instead of the text ERROR; may be repeated
+    #[arg(
+        short = 'e',
+        long = "regexp",
+        value_name = "PATTERN",
+        allow_hyphen_values = true,
+        conflicts_with = "all"
+    )]
+    patterns: Vec<String>,
+    /// Take every -e as a text, not as a regular expression
+    #[arg(short = 'F', long)]
+    fixed_strings: bool,
+    /// Ignore case in all patterns
+    #[arg(short = 'i', long)]
+    ignore_case: bool,
+    /// Leave out lines in which this regular expression matches; may be repeated
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true, conflicts_with = "all")]
+    not: Vec<String>,
+    /// Group all lines
+    #[arg(long)]
+    all: bool,
+    /// The order of the patterns
+    #[arg(long, value_enum, default_value_t = Sort::Count)]
+    sort: Sort,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Print for each line the id of its pattern when it was read, or with `final` after all merges; an empty line if it has none
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+          default_missing_value = "read", conflicts_with = "json")]
+    assign: Option<Assign>,
+}
+
+/// Runs the command. Problems are reported on standard error.
+#[must_use]
+pub fn run(args: &PatternsArgs) -> ExitCode {
+    match try_run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            report_problem(&format!("{error:#}"));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
+    let rules = if args.all { None } else { Some(rules(args)?) };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut grouped = Grouped::new(rules, args.assign)?;
+    let mut failed = false;
+    let written = (|| {
+        for path in &args.paths {
+            if let Err(error) = grouped.read(path, &mut out) {
+                if error.is_output() {
+                    return Err(error.into_io());
+                }
+                failed = true;
+                report_problem(&error.to_string());
+            }
+        }
+        match args.assign {
+            Some(_) => grouped.write_final(&mut out)?,
+            None if args.json => report::write_json(&mut out, grouped.registry(), args.sort)?,
+            None => report::write_table(&mut out, grouped.registry(), args.sort)?,
+        }
+        out.flush()
+    })();
+    match written {
+        // The reader of the output has closed it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))?,
+    }
+    Ok(match grouped.registry().lines() {
+        _ if failed => ExitCode::from(EXIT_USAGE),
+        0 => ExitCode::from(NOTHING_MATCHED),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+fn rules(args: &PatternsArgs) -> anyhow::Result<Arc<RuleSet>> {
+    let specs = || -> Result<_, ConfigError> {
+        if let Some(config) = &args.config {
+            return rules_from_config(config);
+        }
+        let flags = Flags {
+            patterns: args.patterns.clone(),
+            fixed_strings: args.fixed_strings,
+            ignore_case: args.ignore_case,
+            not: args.not.clone(),
+            ..Flags::default()
+        };
+        Ok(vec![rule_from_flags(&flags)?])
+    };
+    Ok(RuleSet::compile(&specs()?)?)
+}
+
+/// Writes to standard error; a failure to do so is no reason to stop.
+fn report_problem(text: &str) {
+    let _ = writeln!(io::stderr(), "spiketail: {text}");
+}

@@ -1,0 +1,25 @@
+//! Groups lines into patterns: which error it is. Pure: bytes in, ids out.
+//!
+//! A line loses its header ([`header`], [`message`]) and what visibly varies ([`mask`]); what is left is its [`signature`]. Over
+//! nine in ten lines end there, in a table of known signatures. A new one belongs to the pattern with the same words, or to one
+//! that differs only in places which turned out to vary ([`holes`]); otherwise it is a pattern of its own. The [`registry`] counts
+//! them within fixed bounds.
+
+mod bytes;
+mod header;
+mod holes;
+mod id;
+mod mask;
+mod message;
+mod registry;
+mod render;
+mod seen;
+mod settings;
+mod signature;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+pub use id::PatternId;
+pub use registry::{News, Pattern, Registry, Sighting};
+pub use settings::PatternSettings;

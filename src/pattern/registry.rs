@@ -1,0 +1,393 @@
+//! The patterns of a watch: which one a line belongs to, and how often each was seen.
+
+use std::collections::VecDeque;
+
+use regex_automata::meta::Regex;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::fmt;
+use crate::pattern::holes::{Holes, TOKENS_MAX, Union};
+use crate::pattern::id::{Hashed, PatternId};
+use crate::pattern::mask::MASKED;
+use crate::pattern::message::message;
+use crate::pattern::render;
+use crate::pattern::seen::Seen;
+use crate::pattern::settings::PatternSettings;
+use crate::pattern::signature::{Signature, Token, words_hash};
+
+/// So many signatures of a pattern are found at once; those of others are found again by what they have in common.
+const KEYS_PER_PATTERN: usize = 16;
+/// How often what was opened may open again.
+const DEPTH_MAX: u32 = 4;
+/// How many former ids are remembered.
+const ALIASES_MAX: usize = 10_000;
+/// One in so many patterns leaves at once when there are too many.
+const EVICTED_SHARE: usize = 16;
+/// Tells the hash of the words of a signature from that of the signature.
+const WORDS_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// What a line said that was observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its pattern.
+    pub id: PatternId,
+    /// How that was known.
+    pub news: News,
+}
+
+/// Whether a pattern was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It was, and so was the signature.
+    Known,
+    /// It was, in another form.
+    Variant,
+    /// It never was seen before.
+    New,
+}
+
+/// One pattern and what was counted of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pattern {
+    /// What it is called.
+    pub id: PatternId,
+    /// The message with placeholders for what varies.
+    pub text: String,
+    /// The line that was the first.
+    pub sample: String,
+    /// How many lines were counted.
+    pub lines: u64,
+    /// The time of the earliest line, in milliseconds since 1970, if lines have times.
+    pub first_ms: Option<i64>,
+    /// The time of the latest line, in milliseconds since 1970, if lines have times.
+    pub last_ms: Option<i64>,
+    /// The number of the line with which it began.
+    pub began: u64,
+    /// Halved from time to time, so that what is no longer used can leave.
+    usage: u64,
+    keys: Vec<u64>,
+    /// Where the next key goes if there are as many as there may be.
+    next_key: u8,
+}
+
+/// The patterns of one scope.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Registry {
+    scope: u64,
+    patterns_max: usize,
+    #[serde(skip)]
+    masks: Vec<Regex>,
+    patterns: Vec<Pattern>,
+    /// From an id to a place in `patterns`.
+    places: Hashed<PatternId, u32>,
+    /// From the hash of a signature, or of its words, to a place in `patterns`.
+    keys: Hashed<u64, u32>,
+    aliases: Hashed<PatternId, PatternId>,
+    alias_order: VecDeque<PatternId>,
+    holes: Holes,
+    seen: Seen,
+    lines: u64,
+    other: u64,
+    #[serde(skip)]
+    scratch: Scratch,
+}
+
+/// Memory that is kept from line to line.
+#[derive(Debug, Clone, Default)]
+struct Scratch {
+    signature: Signature,
+    plain: Vec<u8>,
+    masked: Vec<u8>,
+}
+
+impl Registry {
+    /// A registry without patterns.
+    #[must_use]
+    pub fn new(settings: &PatternSettings) -> Registry {
+        Registry {
+            scope: xxh3_64_with_seed(settings.scope.as_bytes(), 0),
+            patterns_max: settings.patterns_max.max(EVICTED_SHARE),
+            masks: settings.masks.clone(),
+            patterns: Vec::new(),
+            places: Hashed::default(),
+            keys: Hashed::default(),
+            aliases: Hashed::default(),
+            alias_order: VecDeque::new(),
+            holes: Holes::default(),
+            seen: Seen::default(),
+            lines: 0,
+            other: 0,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Uses the masks of `settings`, after the registry was read from a state.
+    pub fn set_masks(&mut self, settings: &PatternSettings) {
+        self.masks.clone_from(&settings.masks);
+    }
+
+    /// Counts `line`, which was written at `at_ms`. Nothing is allocated if its signature is known.
+    pub fn observe(&mut self, line: &[u8], at_ms: Option<i64>) -> Sighting {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Scratch { signature, plain, masked } = &mut scratch;
+        let found = message(line, plain).unwrap_or(plain);
+        let message = apply_masks(&self.masks, found, masked);
+        signature.set(message);
+        let hash = signature.hash();
+        let (place, news) = match self.keys.get(&hash) {
+            Some(place) => (*place as usize, News::Known),
+            None => self.learn(hash, signature, message, line),
+        };
+        self.scratch = scratch;
+        self.lines += 1;
+        let pattern = &mut self.patterns[place];
+        pattern.count(at_ms);
+        Sighting { id: pattern.id, news }
+    }
+
+    /// The id that `id` has by now.
+    #[must_use]
+    pub fn resolve(&self, id: PatternId) -> PatternId {
+        let mut id = id;
+        // A chain is as long as there were merges; the bound is for a state that was tampered with.
+        for _ in 0..ALIASES_MAX {
+            match self.aliases.get(&id) {
+                Some(next) => id = *next,
+                None => break,
+            }
+        }
+        id
+    }
+
+    /// Every pattern, in no order that means anything.
+    #[must_use]
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    /// How many lines were observed.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// How many of them belong to patterns that had to leave.
+    #[must_use]
+    pub fn other(&self) -> u64 {
+        self.other
+    }
+
+    fn id_of(&self, words: u64) -> PatternId {
+        PatternId(xxh3_64_with_seed(&words.to_le_bytes(), self.scope))
+    }
+
+    /// Finds or makes the pattern of a signature that is not known. Returns its place.
+    fn learn(&mut self, hash: u64, signature: &Signature, message: &[u8], line: &[u8]) -> (usize, News) {
+        let words = signature.words_hash() ^ WORDS_SEED;
+        if let Some(place) = self.keys.get(&words).map(|place| *place as usize) {
+            self.add_key(place, hash);
+            return (place, News::Variant);
+        }
+        let tokens = signature.tokens();
+        let is_short = tokens.len() <= TOKENS_MAX;
+        let known = if is_short { self.holes.find(&tokens).map(|id| self.resolve(id)) } else { None };
+        let id = known.unwrap_or(self.id_of(signature.words_hash()));
+        let was_seen = known.is_some() || self.seen.contains(id.0) || self.seen.contains(words);
+        let place = match self.places.get(&id) {
+            Some(place) => *place as usize,
+            None => self.create(id, render::text(message, &[]), line),
+        };
+        self.add_key(place, hash);
+        self.add_key(place, words);
+        if is_short && known.is_none() {
+            self.generalize(&tokens, id, message, 0);
+        }
+        let id = self.resolve(id);
+        let place = self.places.get(&id).map_or(place, |place| *place as usize);
+        let is_new = !was_seen && self.patterns[place].lines == 0;
+        (place, if is_new { News::New } else { News::Variant })
+    }
+
+    /// Unites patterns that differ only in what varies, now that `tokens` of the pattern `id` are known.
+    fn generalize(&mut self, tokens: &[Token], id: PatternId, message: &[u8], depth: u32) {
+        let union = self.holes.add(tokens, id);
+        let union = if depth == 0 { union.or_else(|| self.holes.add_to_family(tokens, id)) } else { union };
+        let Some(Union { ids, tokens }) = union else { return };
+        let Some(id) = self.unite(&ids) else { return };
+        self.holes.add_template(&tokens, id);
+        if let Some(place) = self.places.get(&id) {
+            self.patterns[*place as usize].text = render::text(message, &tokens);
+        }
+        if depth + 1 >= DEPTH_MAX {
+            return;
+        }
+        let words = words_hash(&tokens) ^ WORDS_SEED;
+        let known = self.keys.get(&words).map(|place| self.patterns[*place as usize].id);
+        let id = match known.or_else(|| self.holes.find_open(&tokens)).map(|known| self.resolve(known)) {
+            Some(known) if known != id => self.unite(&[id, known]).unwrap_or(id),
+            _ => id,
+        };
+        if known.is_none()
+            && let Some(place) = self.places.get(&id)
+        {
+            self.add_key(*place as usize, words);
+        }
+        self.generalize(&tokens, id, message, depth + 1);
+    }
+
+    /// Makes one pattern of those of `ids` that are there: the most frequent, so that the order of the lines hardly matters.
+    /// Returns its id.
+    fn unite(&mut self, ids: &[PatternId]) -> Option<PatternId> {
+        let mut ids: Vec<PatternId> = ids.iter().map(|id| self.resolve(*id)).collect();
+        ids.retain(|id| self.places.contains_key(id));
+        let lines = |id: &PatternId| self.places.get(id).map(|place| self.patterns[*place as usize].lines);
+        let most = *ids.iter().max_by_key(|id| (lines(id), **id))?;
+        for id in ids {
+            if id != most
+                && let Some(place) = self.places.get(&id)
+            {
+                let lost = self.remove(*place as usize);
+                self.add_alias(lost.id, most);
+                self.absorb(most, lost);
+            }
+        }
+        Some(most)
+    }
+
+    fn absorb(&mut self, id: PatternId, lost: Pattern) {
+        let Some(place) = self.places.get(&id).map(|place| *place as usize) else { return };
+        for key in lost.keys {
+            self.add_key(place, key);
+        }
+        let pattern = &mut self.patterns[place];
+        pattern.lines += lost.lines;
+        pattern.usage += lost.usage;
+        pattern.first_ms = earliest(pattern.first_ms, lost.first_ms);
+        pattern.last_ms = pattern.last_ms.max(lost.last_ms);
+    }
+
+    fn add_alias(&mut self, from: PatternId, to: PatternId) {
+        if self.alias_order.len() >= ALIASES_MAX
+            && let Some(oldest) = self.alias_order.pop_front()
+        {
+            self.aliases.remove(&oldest);
+        }
+        self.aliases.insert(from, to);
+        self.alias_order.push_back(from);
+    }
+
+    /// Adds a key to the pattern at `place`, in place of its oldest if there are as many as there may be.
+    fn add_key(&mut self, place: usize, key: u64) {
+        if self.keys.insert(key, place as u32).is_some_and(|before| before as usize == place) {
+            return;
+        }
+        let pattern = &mut self.patterns[place];
+        if pattern.keys.len() < KEYS_PER_PATTERN {
+            pattern.keys.push(key);
+            return;
+        }
+        let next = usize::from(pattern.next_key) % KEYS_PER_PATTERN;
+        let oldest = std::mem::replace(&mut pattern.keys[next], key);
+        pattern.next_key = (next + 1) as u8;
+        self.keys.remove(&oldest);
+    }
+
+    fn create(&mut self, id: PatternId, text: String, line: &[u8]) -> usize {
+        if self.patterns.len() >= self.patterns_max {
+            self.evict();
+        }
+        let place = self.patterns.len();
+        self.places.insert(id, place as u32);
+        self.patterns.push(Pattern {
+            id,
+            text,
+            sample: fmt::sample(line.trim_ascii_end()),
+            lines: 0,
+            first_ms: None,
+            last_ms: None,
+            began: self.lines,
+            usage: 0,
+            keys: Vec::new(),
+            next_key: 0,
+        });
+        place
+    }
+
+    /// Removes the least used patterns; their lines count as others.
+    fn evict(&mut self) {
+        let mut by_usage: Vec<(u64, u64, PatternId)> =
+            self.patterns.iter().map(|pattern| (pattern.usage, pattern.began, pattern.id)).collect();
+        by_usage.sort_unstable();
+        for (_, _, id) in by_usage.into_iter().take(self.patterns_max / EVICTED_SHARE) {
+            let Some(place) = self.places.get(&id) else { continue };
+            let lost = self.remove(*place as usize);
+            self.other += lost.lines;
+            self.seen.insert(lost.id.0);
+            lost.keys.iter().for_each(|key| self.seen.insert(*key));
+        }
+        self.patterns.iter_mut().for_each(|pattern| pattern.usage -= pattern.usage / 8);
+    }
+
+    /// Takes the pattern at `place` out, and its keys with it. The last one moves to its place.
+    fn remove(&mut self, place: usize) -> Pattern {
+        let lost = self.patterns.swap_remove(place);
+        self.places.remove(&lost.id);
+        for key in &lost.keys {
+            if self.keys.get(key) == Some(&(place as u32)) {
+                self.keys.remove(key);
+            }
+        }
+        let from = self.patterns.len() as u32;
+        if let Some(moved) = self.patterns.get(place) {
+            self.places.insert(moved.id, place as u32);
+            for key in &moved.keys {
+                if let Some(at) = self.keys.get_mut(key).filter(|at| **at == from) {
+                    *at = place as u32;
+                }
+            }
+        }
+        lost
+    }
+}
+
+impl Pattern {
+    fn count(&mut self, at_ms: Option<i64>) {
+        self.lines += 1;
+        self.usage += 1;
+        self.first_ms = earliest(self.first_ms, at_ms);
+        self.last_ms = self.last_ms.max(at_ms);
+    }
+}
+
+fn earliest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// `message` with what the masks of the settings find replaced by [`MASKED`].
+fn apply_masks<'a>(masks: &[Regex], message: &'a [u8], masked: &'a mut Vec<u8>) -> &'a [u8] {
+    if masks.is_empty() {
+        return message;
+    }
+    let mut text = std::mem::take(masked);
+    text.clear();
+    text.extend_from_slice(message);
+    for mask in masks {
+        if mask.is_match(&*text) {
+            let mut next = Vec::with_capacity(text.len());
+            let mut from = 0;
+            for found in mask.find_iter(&*text).filter(|found| !found.is_empty()) {
+                next.extend_from_slice(&text[from..found.start()]);
+                next.push(MASKED);
+                from = found.end();
+            }
+            next.extend_from_slice(&text[from..]);
+            text = next;
+        }
+    }
+    *masked = text;
+    masked
+}

@@ -1,0 +1,56 @@
+//! Remembers the hashes of patterns that had to leave, so that they are not new when they come back.
+
+use serde::{Deserialize, Serialize};
+
+/// How many hashes share a bucket.
+const WAYS: usize = 8;
+/// How many buckets there are: 131,072 hashes in 512 KiB.
+const BUCKETS: usize = 1 << 14;
+
+/// A set of hashes that forgets the oldest of a bucket when it is full. It takes memory only once it holds one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// The newest of a bucket comes first; zero is none.
+    prints: Vec<u32>,
+}
+
+impl Seen {
+    pub(super) fn insert(&mut self, hash: u64) {
+        if self.prints.is_empty() {
+            self.prints = vec![0; WAYS * BUCKETS];
+        }
+        let (start, print) = place(hash);
+        let bucket = &mut self.prints[start..start + WAYS];
+        let known = bucket.iter().position(|known| *known == print);
+        bucket[..=known.unwrap_or(WAYS - 1)].rotate_right(1);
+        bucket[0] = print;
+    }
+
+    pub(super) fn contains(&self, hash: u64) -> bool {
+        let (start, print) = place(hash);
+        self.prints.get(start..start + WAYS).is_some_and(|bucket| bucket.contains(&print))
+    }
+}
+
+fn place(hash: u64) -> (usize, u32) {
+    let bucket = (hash >> 32) as usize % BUCKETS;
+    (bucket * WAYS, (hash as u32).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_of_a_full_bucket_is_forgotten() {
+        let mut seen = Seen::default();
+        assert!(!seen.contains(1));
+        for hash in 1..=WAYS as u64 + 1 {
+            seen.insert(hash);
+        }
+        assert!(!seen.contains(1) && seen.contains(2) && seen.contains(WAYS as u64 + 1));
+        seen.insert(2);
+        seen.insert(100);
+        assert!(seen.contains(2) && !seen.contains(3));
+    }
+}

@@ -1,0 +1,91 @@
+//! `spiketail patterns` from outside: what it prints and how it exits.
+#![allow(clippy::unwrap_used, reason = "a failed expectation must fail the test")]
+
+mod compress;
+
+use assert_cmd::cargo::cargo_bin;
+use compress::gzip;
+use predicates::str::{contains, is_empty};
+
+const LOG: &str = "\
+2026-11-26 10:41:07 ERROR db: connection to 10.0.0.8:5432 refused
+2026-11-26 10:41:08 INFO db: connected
+2026-11-26 10:41:09 ERROR db: connection to 10.0.0.9:5432 refused
+2026-11-26 10:41:10 ERROR upstream timed out
+2026-11-26 10:41:11 ERROR db: connection to 10.0.0.9:5433 refused
+";
+
+/// Runs `spiketail patterns` with `LOG` in app.log.
+fn patterns(args: &[&str]) -> (tempfile::TempDir, assert_cmd::Command) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.log"), LOG).unwrap();
+    std::fs::write(folder.path().join("app.log.1.gz"), gzip(LOG.as_bytes())).unwrap();
+    let mut command = assert_cmd::Command::new(cargo_bin("spiketail"));
+    command.current_dir(folder.path()).arg("patterns").args(args);
+    (folder, command)
+}
+
+fn stdout(args: &[&str]) -> String {
+    let (_folder, mut command) = patterns(args);
+    String::from_utf8(command.assert().code(0).stderr(is_empty()).get_output().stdout.clone()).unwrap()
+}
+
+fn json(args: &[&str]) -> serde_json::Value {
+    serde_json::from_str(&stdout(args)).unwrap()
+}
+
+#[test]
+fn the_most_frequent_comes_first_with_times_and_a_sample() {
+    let found = json(&["app.log", "--json"]);
+    assert_eq!((&found["lines"], &found["other"]), (&4.into(), &0.into()));
+    let first = &found["patterns"][0];
+    assert_eq!(first["text"], "db: connection to <IP>:<N> refused");
+    assert_eq!((&first["lines"], &first["share"]), (&3.into(), &0.75.into()));
+    assert!(first["sample"].as_str().unwrap().ends_with("10.0.0.8:5432 refused"));
+    let newest = json(&["app.log", "--json", "--sort", "new"]);
+    assert_eq!(newest["patterns"][0]["text"], "upstream timed out");
+    let table = stdout(&["app.log"]);
+    assert!(table.contains("75.0%") && table.contains("upstream timed out"), "{table}");
+}
+
+#[test]
+fn rules_choose_the_lines() {
+    assert_eq!(json(&["app.log", "--all", "--json"])["lines"], 5);
+    assert_eq!(json(&["app.log", "-e", "timed", "--json"])["lines"], 1);
+    assert_eq!(json(&["app.log", "-F", "-i", "-e", "TIMED", "--json"])["lines"], 1);
+    let (_folder, mut command) = patterns(&["app.log", "-e", "nothing like it"]);
+    command.assert().code(1).stdout(is_empty()).stderr(is_empty());
+}
+
+#[test]
+fn compressed_files_and_standard_input_are_read() {
+    assert_eq!(json(&["app.log", "app.log.1.gz", "--json"])["lines"], 8);
+    let (_folder, mut command) = patterns(&["-", "--json"]);
+    command.write_stdin(LOG).assert().code(0).stdout(contains("\"lines\":4"));
+    let (_folder, mut command) = patterns(&["app.log", "missing.log"]);
+    command.assert().code(2).stdout(contains("refused")).stderr(contains("cannot read missing.log"));
+}
+
+#[test]
+fn every_line_gets_an_id_or_an_empty_line() {
+    let ids: Vec<String> = stdout(&["app.log", "--assign"]).lines().map(str::to_owned).collect();
+    assert_eq!(ids.len(), 5);
+    assert!(ids[1].is_empty() && ids[0] == ids[2] && ids[0] == ids[4] && ids[0] != ids[3]);
+    assert_eq!(ids[0].len(), 16);
+    assert!(stdout(&["app.log", "--assign", "--all"]).lines().all(|id| !id.is_empty()));
+}
+
+#[test]
+fn final_ids_are_those_after_the_merges() {
+    let names = ["root", "home", "swap", "data", "boot"];
+    let log: String = names.iter().map(|name| format!("ERROR volume {name} is full\n")).collect();
+    let run = |assign: &str| {
+        let (_folder, mut command) = patterns(&["-", assign]);
+        let output = command.write_stdin(log.clone()).assert().code(0).get_output().stdout.clone();
+        let ids: std::collections::BTreeSet<String> =
+            String::from_utf8(output).unwrap().lines().map(str::to_owned).collect();
+        ids.len()
+    };
+    assert!(run("--assign") > 1);
+    assert_eq!(run("--assign=final"), 1);
+}
