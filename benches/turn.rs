@@ -92,9 +92,15 @@ fn turn(path: &Path, time: &Arc<TimeSettings>, counts_lines: bool) -> Duration {
     let mut tail = Tailer::new(PathId(1), path.to_owned(), Arc::new(common), FileOrigin::Appeared);
     let wall_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
     let moment = TurnTime { monotonic_ms: 0, wall_ns, is_prompt: false };
-    let options = TurnOptions { samples_max: 5, bytes_max: u64::MAX, time: Arc::clone(time), counts_lines };
+    let options = TurnOptions {
+        samples_max: 5,
+        bytes_max: u64::MAX,
+        time: Arc::clone(time),
+        counts_lines,
+        ..TurnOptions::default()
+    };
     let begun = Instant::now();
-    let turn = tail.turn(&mut scanner, &options, moment);
+    let turn = tail.turn(&mut scanner, &options, moment).unwrap();
     assert!(!turn.more);
     begun.elapsed()
 }

@@ -81,7 +81,7 @@ impl Follower {
         let moment = TurnTime { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
         loop {
             let wants = TurnOptions { samples_max: 1 << 20, bytes_max: u64::MAX, ..TurnOptions::default() };
-            let turn = self.tail.turn(&mut self.scanner, &wants, moment);
+            let turn = self.tail.turn(&mut self.scanner, &wants, moment).unwrap();
             self.total += turn.tally.matched[0];
             let number = |line: &[u8]| std::str::from_utf8(&line[..9]).unwrap().parse::<u64>().unwrap();
             self.seen.extend(turn.tally.samples[0].iter().map(|sample| number(&sample.line)));

@@ -167,7 +167,7 @@ impl Follower {
     fn turn(&mut self) {
         let moment = TurnTime { monotonic_ms: 0, wall_ns: 0, is_prompt: false };
         let wants = TurnOptions { samples_max: usize::MAX, bytes_max: u64::MAX, ..TurnOptions::default() };
-        let mut turn = self.tail.turn(&mut self.scanner, &wants, moment);
+        let mut turn = self.tail.turn(&mut self.scanner, &wants, moment).unwrap();
         self.total += turn.tally.matched[0];
         self.torn += turn.torn;
         self.news.extend(turn.news.drain(..).map(|(news, _)| news));

@@ -245,8 +245,8 @@ impl Scheduler {
         Some(job)
     }
 
-    /// Takes back a turn that was not taken, for a worker to take: the kernel told at `at` of what it is for.
-    pub(super) fn hand_back(&mut self, job: TurnJob, at: EngineTime) {
+    /// Queues a declined turn for a worker. The kernel reported at `at` what it is for.
+    pub(super) fn requeue(&mut self, job: TurnJob, at: EngineTime) {
         self.away.remove(&job.key);
         let Some(entry) = self.entries.get_mut(&job.key) else { return };
         let is_by_event = entry.phase == TurnPhase::Running || entry.event_at.is_some();

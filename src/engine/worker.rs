@@ -10,8 +10,7 @@ use crate::engine::entry::{TurnJob, WakeReason};
 use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::TurnOutcome;
 use crate::engine::shared::Shared;
-use crate::file::tailer::{Tailer, Turn, TurnOptions, TurnTime};
-use crate::scan::scanner::Scanner;
+use crate::file::tailer::{Declined, Turn, TurnOptions, TurnScope};
 use crate::units::{EngineTime, PathId};
 
 pub(super) fn run(shared: &Shared) {
@@ -30,62 +29,60 @@ pub(super) fn step(shared: &Shared, scanners: &mut Scanners) -> bool {
 /// How much a turn reads at most that is taken by the thread that receives the kernel's events, in bytes: more events wait meanwhile.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
 
-/// Takes the turn of a file whose change the kernel reported at `now`, if it is a brief one and nobody else is at it. Otherwise it is
-/// left to a worker. False if nothing was done.
+/// Takes the turn of a file whose change the kernel reported at `now`, if nobody else is at it. A turn that has more to do than to read
+/// what was appended is left to a worker. False if nothing was done.
 pub(super) fn take_inline(shared: &Shared, scanners: &mut Scanners, path: PathId, now: EngineTime) -> bool {
-    let Some(mut job) = shared.files.lock().take_at_once(path, now) else { return false };
-    let begun = Instant::now();
+    let Some(job) = shared.files.lock().take_at_once(path, now) else { return false };
     let bytes_max = shared.settings.turn_bytes_max.min(INLINE_BYTES_MAX);
-    let turn = attempt(shared, scanners, &mut job, bytes_max, |tail, scanner, options, time| {
-        tail.brief_turn(scanner, options, time)
-    });
-    if let Some(None) = turn {
+    if let Err(declined) = run_turn(shared, scanners, job, bytes_max, TurnScope::Growth) {
         let mut scheduler = shared.files.lock();
-        scheduler.hand_back(job, now);
+        scheduler.requeue(declined, now);
         shared.files.note_if_idle(&scheduler);
         drop(scheduler);
         shared.files.wake(1);
-    } else {
-        shared.metrics.turns.note(begun.elapsed());
-        finish(shared, job, turn.flatten(), Tailer::stands_at_path);
     }
     true
 }
 
-fn work(shared: &Shared, scanners: &mut Scanners, mut job: TurnJob) {
-    let begun = Instant::now();
-    let bytes_max = shared.settings.turn_bytes_max;
-    let turn = attempt(shared, scanners, &mut job, bytes_max, |tail, scanner, options, time| {
-        tail.turn(scanner, options, time)
-    });
-    shared.metrics.turns.note(begun.elapsed());
-    finish(shared, job, turn, |_| true);
+fn work(shared: &Shared, scanners: &mut Scanners, job: TurnJob) {
+    // Only a turn that may read nothing but growth is declined.
+    let _ = run_turn(shared, scanners, job, shared.settings.turn_bytes_max, TurnScope::Everything);
 }
 
-/// Runs `turn` and catches panics, so that one file cannot stop the worker.
-fn attempt<T>(
+/// Takes a turn and hands over what it found. The job comes back if the turn was declined.
+fn run_turn(
     shared: &Shared,
     scanners: &mut Scanners,
-    job: &mut TurnJob,
+    mut job: TurnJob,
     bytes_max: u64,
-    turn: impl FnOnce(&mut Tailer, &mut Scanner, &TurnOptions, TurnTime) -> T,
-) -> Option<T> {
+    scope: TurnScope,
+) -> Result<(), TurnJob> {
+    let begun = Instant::now();
     let options = TurnOptions {
         samples_max: job.watch.samples_max,
         bytes_max,
         time: Arc::clone(&job.watch.time),
         counts_lines: job.watch.counts_lines,
+        scope,
     };
     let scanner = scanners.of(&job.watch);
     let time = shared.clock.turn_time(job.is_prompt);
-    let tail = &mut job.tail;
-    let turn = catch_unwind(AssertUnwindSafe(|| turn(tail, scanner, &options, time)));
-    turn.inspect_err(|_| tracing::error!(path = %job.tail.path().display(), "a turn of this file failed"))
-        .ok()
+    // Panics are caught, so that one file cannot stop the worker.
+    let turn = match catch_unwind(AssertUnwindSafe(|| job.tail.turn(scanner, &options, time))) {
+        Ok(Ok(turn)) => Some(turn),
+        Ok(Err(Declined)) => return Err(job),
+        Err(_) => {
+            tracing::error!(path = %job.tail.path().display(), "a turn of this file failed");
+            None
+        }
+    };
+    shared.metrics.turns.note(begun.elapsed());
+    finish(shared, job, turn, scope);
+    Ok(())
 }
 
-/// Hands over what a turn found. `is_all` looks, after everything was counted, whether that was all.
-fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, is_all: impl FnOnce(&Tailer) -> bool) {
+/// Hands over what a turn found.
+fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, scope: TurnScope) {
     let now = shared.clock.now();
     let mut outcome = TurnOutcome {
         windows_max: shared.settings.windows_max,
@@ -103,7 +100,8 @@ fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, is_all: impl FnOnce
         }
         (read_by, released) = (turn.read_by, turn.released);
     }
-    outcome.more |= !is_all(&job.tail);
+    // After everything was counted, so that an alert does not wait for this.
+    outcome.more |= scope == TurnScope::Growth && !job.tail.leads_to_open_file();
     let mut scheduler = shared.files.lock();
     // Only now: whoever continues from there must not be committed before what was found up to there.
     if !released.is_empty() {

@@ -1,82 +1,39 @@
 //! One turn of one path: look, classify, read.
 //!
 //! Reading goes on in a file that was renamed or removed, for as long as someone may still write to it; meanwhile the
-//! file that took its place is read as well. [`rotated`] has the former files of the path, [`opening`] the way to a new
-//! one, [`fast_path`] the turn of a file that has only grown.
+//! file that took its place is read as well. [`following`] looks at the path and reads on, [`opening`] opens what
+//! stands there, [`rotated`] has the files that stood there before.
 
 mod draining;
-mod fast_path;
+mod following;
 mod opening;
+mod parts;
 mod rotated;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use thin_vec::ThinVec;
 
-use crate::file::change::{AtPath, FileChange, KnownFile, SeenFile, classify};
 use crate::file::checkpoint::{FileCheckpoint, TailCheckpoint};
 use crate::file::identity::Identity;
 use crate::file::line_counter::LineCounter;
 use crate::file::line_time::{LineTimer, TimestampState};
-use crate::file::ownership::{Ownership, ReadPosition};
-use crate::file::reader::{FileReader, ReadProgress, STAMP_LAG_NS};
-use crate::file::settings::FileSettings;
+use crate::file::ownership::ReadPosition;
+use crate::file::reader::{FileReader, STAMP_LAG_NS};
 pub use crate::file::turn::{
-    FileOrigin, MissReason, MissedBytes, Probe, TailEvent, Turn, TurnOptions, TurnTime,
+    Declined, FileOrigin, MissReason, MissedBytes, Probe, TailEvent, Turn, TurnOptions, TurnScope, TurnTime,
 };
-use crate::file::vfs::Filesystem;
 use crate::scan::scanner::Scanner;
-use crate::sys::open::{OpenError, Stat, classify as classify_error};
 use crate::units::PathId;
 
 use draining::{DrainingFile, MissingFile};
+pub use parts::WatchContext;
+use parts::{CurrentFile, NextStep, TurnContext, Unopened};
 
 /// How often a turn looks again after the file changed under it, before it lets others have their turn.
 const LOOKS_MAX: usize = 16;
-
-/// A file whose contents last changed this long ago, in nanoseconds, can be trusted to show any new change in its stat:
-/// some kernels stamp changes only every few milliseconds.
-const SETTLED_NS: i64 = 1_000_000_000;
-
-/// The file at the path.
-enum CurrentFile {
-    None,
-    Open(FileReader),
-    /// Closed to spare its descriptor, or not opened yet since the start. Opened when it changes.
-    Parked(FileCheckpoint),
-}
-
-/// What a turn of a file works with.
-struct TurnContext<'a> {
-    counter: LineCounter<'a>,
-    moment: TurnTime,
-    turn: Turn,
-}
-
-/// What is known of a file that is not read yet.
-#[derive(Default)]
-struct Unopened {
-    /// A file whose name looks rotated, and how many turns of the path that it comes from had begun when it was found to
-    /// be no copy of that.
-    asked: Option<(Identity, u64)>,
-    /// A file that was found to be a copy of one that another path has.
-    copied: Option<Identity>,
-    /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
-    refused_size: Option<u64>,
-}
-
-/// What the tails of one watch have in common.
-pub struct WatchContext {
-    /// How they are read.
-    pub settings: FileSettings,
-    /// Where they are.
-    pub filesystem: Arc<dyn Filesystem>,
-    /// Who reads which file.
-    pub claims: Arc<Ownership>,
-}
 
 /// A pathname, read as one perpetual stream.
 pub struct Tailer {
@@ -107,11 +64,6 @@ pub struct Tailer {
     is_caught_up: bool,
     /// Hash of what was last given to be remembered.
     recorded: u64,
-}
-
-enum NextStep {
-    LookAgain,
-    Settled,
 }
 
 impl Tailer {
@@ -266,54 +218,76 @@ impl Tailer {
         }
     }
 
-    /// Takes one turn: judges what is new, as `wants` says.
-    pub fn turn(&mut self, scanner: &mut Scanner, wants: &TurnOptions, moment: TurnTime) -> Turn {
+    /// Takes one turn: judges what is new, as `options` say.
+    ///
+    /// # Errors
+    /// [`Declined`] if only what was appended is to be read, and anything else is due. Nothing was judged then.
+    pub fn turn(
+        &mut self,
+        scanner: &mut Scanner,
+        options: &TurnOptions,
+        time: TurnTime,
+    ) -> Result<Turn, Declined> {
+        if options.scope == TurnScope::Growth && !self.may_have_only_grown() {
+            return Err(Declined);
+        }
+        // Before the first look: whoever asks from now on waits for a turn that looks later.
         self.is_asked |= self.common.claims.turn_begins(&self.path);
-        let mut hands = self.hands(scanner, wants, moment);
-        self.find_lost(&mut hands);
-        // What came before is read before.
+        let mut context = self.begin_turn(scanner, options, time);
+        if options.scope == TurnScope::Everything {
+            self.follow_all(&mut context);
+        } else if let Err(declined) = self.follow_growth(&mut context) {
+            self.stamps = context.counter.clock.into_stamps();
+            return Err(declined);
+        }
+        Ok(self.end_turn(context, options))
+    }
+
+    /// Reads all files of the path, those that stood there before first.
+    fn follow_all(&mut self, context: &mut TurnContext<'_>) {
+        self.find_lost(context);
         if self.has_backlog() {
-            self.drain(&mut hands);
+            self.drain(context);
         }
-        if !hands.turn.more {
-            let mut looks = 0;
-            while let NextStep::LookAgain = self.follow_path(&mut hands) {
-                looks += 1;
-                if looks == LOOKS_MAX {
-                    hands.turn.more = true;
-                    break;
-                }
+        if context.turn.more {
+            return;
+        }
+        let mut looks = 0;
+        while let NextStep::LookAgain = self.follow_path(context) {
+            looks += 1;
+            if looks == LOOKS_MAX {
+                context.turn.more = true;
+                break;
             }
-            self.drain(&mut hands);
         }
-        self.conclude(hands, wants)
+        self.drain(context);
     }
 
     /// What a turn begins with.
-    fn hands<'a>(
+    fn begin_turn<'a>(
         &mut self,
         scanner: &'a mut Scanner,
-        wants: &TurnOptions,
-        moment: TurnTime,
+        options: &TurnOptions,
+        time: TurnTime,
     ) -> TurnContext<'a> {
-        let turn = Turn::new(scanner.rules().names().len(), wants.samples_max);
-        let now_ms = moment.wall_ns / 1_000_000;
-        let clock = LineTimer::new(&wants.time, wants.counts_lines, self.stamps.take(), now_ms);
-        let counter = LineCounter { scanner, clock, budget: wants.bytes_max };
+        let turn = Turn::new(scanner.rules().names().len(), options.samples_max);
+        let now_ms = time.wall_ns / 1_000_000;
+        let clock = LineTimer::new(&options.time, options.counts_lines, self.stamps.take(), now_ms);
+        let counter = LineCounter { scanner, clock, budget: options.bytes_max };
         if let CurrentFile::Open(reading) = &mut self.current {
             reading.set_settled(false);
         }
         if self.since_ns == 0 {
-            self.since_ns = moment.wall_ns - STAMP_LAG_NS;
+            self.since_ns = time.wall_ns - STAMP_LAG_NS;
         }
-        TurnContext { counter, moment, turn }
+        TurnContext { counter, time, turn, scope: options.scope }
     }
 
     /// What a turn ends with.
-    fn conclude(&mut self, hands: TurnContext<'_>, wants: &TurnOptions) -> Turn {
-        let TurnContext { mut turn, counter, .. } = hands;
+    fn end_turn(&mut self, context: TurnContext<'_>, options: &TurnOptions) -> Turn {
+        let TurnContext { mut turn, counter, .. } = context;
         turn.draining = !self.draining.is_empty();
-        turn.bytes = wants.bytes_max.saturating_sub(counter.budget);
+        turn.bytes = options.bytes_max.saturating_sub(counter.budget);
         self.stamps = counter.clock.into_stamps();
         self.is_caught_up = !turn.more && self.trouble.is_none();
         turn.record = if turn.news.is_empty() && turn.tally.is_empty() {
@@ -336,130 +310,6 @@ impl Tailer {
         places.map(|place| (place.identity, place.mark)).collect()
     }
 
-    fn follow_path(&mut self, hands: &mut TurnContext<'_>) -> NextStep {
-        let there = match self.common.filesystem.stat(&self.path) {
-            Ok(stat) => Some(stat),
-            Err(error) => match (classify_error(error, &self.path), &self.current) {
-                (OpenError::Missing, _) => None,
-                // Nothing can be said of the path: what is open is read on as if it stood there.
-                (_, CurrentFile::Open(_)) => return self.follow_current(AtPath::Same, None, hands),
-                (other, _) => return self.in_trouble(other.to_string(), hands),
-            },
-        };
-        let at_path = |identity: Identity| match there.as_ref().map(Identity::from) {
-            None => AtPath::Nothing,
-            Some(now) if now == identity => AtPath::Same,
-            Some(other) => AtPath::Other(other),
-        };
-        match (&self.current, &there) {
-            (CurrentFile::None, Some(stat)) => self.open(stat, hands),
-            (CurrentFile::None, None) => {
-                self.origin = FileOrigin::Appeared;
-                self.trouble = None;
-                if std::mem::take(&mut self.is_asked) {
-                    self.find_unseen_before_nothing(hands);
-                }
-                NextStep::Settled
-            }
-            (CurrentFile::Open(reading), _) => self.follow_current(at_path(reading.identity()), there, hands),
-            (CurrentFile::Parked(place), Some(stat)) if place.is_unchanged(stat) => NextStep::Settled,
-            (CurrentFile::Parked(place), _) => match at_path(place.identity) {
-                AtPath::Same => self.unpark(hands),
-                elsewhere => self.lose_sight(elsewhere, hands),
-            },
-        }
-    }
-
-    fn follow_current(
-        &mut self,
-        at_path: AtPath,
-        there: Option<Stat>,
-        hands: &mut TurnContext<'_>,
-    ) -> NextStep {
-        let CurrentFile::Open(mut reading) = std::mem::replace(&mut self.current, CurrentFile::None) else {
-            return NextStep::Settled;
-        };
-        match self.follow_open(&mut reading, at_path, true, hands) {
-            Ok((FileChange::Rotated(reason), _)) => {
-                self.announce(TailEvent::Rotated(reason), hands);
-                self.retire(reading, hands.moment);
-                NextStep::LookAgain
-            }
-            Ok((FileChange::Removed(reason), _)) => {
-                self.announce(TailEvent::Removed(reason), hands);
-                self.retire(reading, hands.moment);
-                NextStep::LookAgain
-            }
-            Ok((change, next)) => {
-                // Whatever takes its place later is written later than this.
-                reading.remember_modified(there.as_ref().map_or(i64::MAX, |stat| stat.modified_ns));
-                self.well_again(hands);
-                let is_quiet = change == FileChange::Unchanged && !hands.turn.more && self.lost.is_empty();
-                let is_old = |stat: &Stat| hands.moment.wall_ns - stat.changed_ns > SETTLED_NS;
-                let seen = FileCheckpoint { is_settled: is_quiet, ..reading.place() };
-                let is_settled = there.is_some_and(|stat| is_old(&stat) && seen.is_unchanged(&stat));
-                reading.set_settled(is_settled);
-                self.current = CurrentFile::Open(reading);
-                next
-            }
-            Err(error) => {
-                self.current = CurrentFile::Open(reading);
-                self.in_trouble(format!("cannot read it: {error}"), hands)
-            }
-        }
-    }
-
-    /// Looks at the open file and reads on in it, or starts over.
-    fn follow_open(
-        &mut self,
-        reading: &mut FileReader,
-        at_path: AtPath,
-        is_current: bool,
-        hands: &mut TurnContext<'_>,
-    ) -> io::Result<(FileChange, NextStep)> {
-        let known =
-            KnownFile { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
-        let was_racy = reading.is_racy();
-        let (stat, content) = reading.look(hands.moment.wall_ns)?;
-        let was = reading.place();
-        let was_blank = is_current && reading.is_blank();
-        let change = classify(&known, &SeenFile { at_path, size: stat.size, content });
-        let next = match change {
-            FileChange::Unchanged | FileChange::Grew => {
-                match reading.read(&stat, &mut hands.counter, &mut hands.turn.tally)? {
-                    ReadProgress::Done => NextStep::Settled,
-                    ReadProgress::More => {
-                        hands.turn.more = true;
-                        NextStep::Settled
-                    }
-                    ReadProgress::Disturbed => {
-                        hands.turn.torn += 1;
-                        NextStep::LookAgain
-                    }
-                }
-            }
-            FileChange::Truncated(reason) => {
-                self.start_over(reading, TailEvent::Truncated(reason), is_current, hands);
-                NextStep::LookAgain
-            }
-            FileChange::Rewritten(reason) => {
-                self.start_over(reading, TailEvent::Rewritten(reason), is_current, hands);
-                NextStep::LookAgain
-            }
-            FileChange::Rotated(_) | FileChange::Removed(_) => NextStep::LookAgain,
-        };
-        let is_changed = |reading: &FileReader| {
-            was_racy
-                || stat.modified_ns != was.modified_ns
-                || reading.modified_now() != Some(stat.modified_ns)
-        };
-        if was_blank && is_changed(reading) {
-            // Nothing was in it; what is in it now may have come after a truncation.
-            self.find_unseen(&was, Some(reading), hands);
-        }
-        Ok((change, next))
-    }
-
     /// What is to be remembered, if it is not what was remembered before.
     fn new_record(&mut self) -> Option<TailCheckpoint> {
         let record = self.record();
@@ -474,25 +324,6 @@ impl Tailer {
             CurrentFile::Open(reading) => Some(reading.place()),
             CurrentFile::Parked(place) => Some(*place),
         }
-    }
-
-    fn in_trouble(&mut self, reason: String, hands: &mut TurnContext<'_>) -> NextStep {
-        if self.trouble.as_deref() != Some(&reason) {
-            self.trouble = Some(reason.as_str().into());
-            self.announce(TailEvent::Unreadable(reason), hands);
-        }
-        NextStep::Settled
-    }
-
-    fn well_again(&mut self, hands: &mut TurnContext<'_>) {
-        // What stands in the way of a former file is told until that is found.
-        if self.lost.is_empty() && self.trouble.take().is_some() {
-            self.announce(TailEvent::Recovered, hands);
-        }
-    }
-
-    fn announce(&self, news: TailEvent, hands: &mut TurnContext<'_>) {
-        hands.turn.news.push((news, self.generation));
     }
 
     fn readings(&self) -> impl Iterator<Item = &FileReader> {

@@ -99,7 +99,7 @@ pub struct TurnTime {
     pub is_prompt: bool,
 }
 
-/// What is wanted of a turn.
+/// How a turn is taken.
 #[derive(Debug, Clone, Default)]
 pub struct TurnOptions {
     /// How many of the newest matching lines of each rule.
@@ -110,7 +110,24 @@ pub struct TurnOptions {
     pub time: Arc<TimeSettings>,
     /// Whether all lines are counted, and not only those that match.
     pub counts_lines: bool,
+    /// What it may do.
+    pub scope: TurnScope,
 }
+
+/// What a turn may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TurnScope {
+    /// Whatever is due.
+    #[default]
+    Everything,
+    /// Only read what was appended to the open file, which never waits: the turn is declined if anything else is due. Whether the
+    /// path still leads to that file is not looked at.
+    Growth,
+}
+
+/// A turn that was not taken: a full one is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declined;
 
 /// What one turn found.
 #[derive(Debug)]

@@ -12,10 +12,12 @@ use crate::file::reader::FileReader;
 use crate::file::rotation::names::uncompressed;
 use crate::file::rotation::search::is_copy;
 use crate::file::settings::Start;
+use crate::file::turn::{FileOrigin, TailEvent};
 use crate::file::vfs::FileHandle;
 use crate::sys::open::{OpenError, Stat};
 
-use super::{CurrentFile, FileOrigin, NextStep, TailEvent, Tailer, TurnContext, Unopened};
+use super::Tailer;
+use super::parts::{CurrentFile, NextStep, TurnContext, Unopened};
 
 /// What the path that a rotated name comes from has to do with the file.
 enum BaseVerdict {
@@ -29,16 +31,16 @@ enum BaseVerdict {
 
 impl Tailer {
     /// Opens the file that stands at the path now.
-    pub(super) fn open(&mut self, there: &Stat, hands: &mut TurnContext<'_>) -> NextStep {
+    pub(super) fn open(&mut self, there: &Stat, context: &mut TurnContext<'_>) -> NextStep {
         let identity = Identity::from(there);
         if let Some(reading) = self.take_back(identity) {
             // It was moved away and back.
             self.current = CurrentFile::Open(reading);
-            self.announce(TailEvent::Recovered, hands);
+            self.announce(TailEvent::Recovered, context);
             return NextStep::LookAgain;
         }
         if !self.common.claims.knows(identity) {
-            match self.ask_base(there, hands) {
+            match self.ask_base(there, context) {
                 BaseVerdict::None => {}
                 BaseVerdict::Wait => return NextStep::Settled,
                 BaseVerdict::Copied => {
@@ -52,15 +54,15 @@ impl Tailer {
             // Another file took the name meanwhile, of which nobody asked anything.
             return NextStep::LookAgain;
         }
-        match opened.and_then(|(file, stat)| self.reading_of(file, &stat, hands)) {
+        match opened.and_then(|(file, stat)| self.reading_of(file, &stat, context)) {
             Ok(Some(reading)) => {
-                self.find_unseen_before(&reading, hands);
+                self.find_unseen_before(&reading, context);
                 self.current = CurrentFile::Open(reading);
                 self.origin = FileOrigin::Appeared;
                 self.unopened = None;
                 self.generation += 1;
-                self.well_again(hands);
-                self.announce(TailEvent::Opened, hands);
+                self.well_again(context);
+                self.announce(TailEvent::Opened, context);
                 NextStep::LookAgain
             }
             Ok(None) => NextStep::Settled,
@@ -72,8 +74,8 @@ impl Tailer {
                 } else {
                     self.unopened().refused_size.get_or_insert(there.size);
                 }
-                hands.turn.starved |= matches!(error, OpenError::TooManyOpen);
-                self.in_trouble(error.to_string(), hands)
+                context.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                self.in_trouble(error.to_string(), context)
             }
         }
     }
@@ -83,7 +85,7 @@ impl Tailer {
         &mut self,
         file: Arc<dyn FileHandle>,
         stat: &Stat,
-        hands: &mut TurnContext<'_>,
+        context: &mut TurnContext<'_>,
     ) -> Result<Option<FileReader>, OpenError> {
         if let Some(compression) = self.compression(&*file) {
             let text = format!(
@@ -92,12 +94,12 @@ impl Tailer {
             return Err(OpenError::Io(std::io::Error::other(text)));
         }
         let identity = Identity::from(stat);
-        if let Some(mark) = hands.turn.take_released(identity) {
+        if let Some(mark) = context.turn.take_released(identity) {
             return Ok(Some(FileReader::resume(file, stat, &self.common.settings, mark)));
         }
         Ok(match self.common.claims.claim(identity, self.id) {
             Claim::Taken(owner) => {
-                hands.turn.read_by = Some(owner);
+                context.turn.read_by = Some(owner);
                 None
             }
             Claim::Resume(mark) => Some(FileReader::resume(file, stat, &self.common.settings, mark)),
@@ -115,7 +117,7 @@ impl Tailer {
     }
 
     /// Opens a file that was closed, or was read before the daemon started.
-    pub(super) fn unpark(&mut self, hands: &mut TurnContext<'_>) -> NextStep {
+    pub(super) fn unpark(&mut self, context: &mut TurnContext<'_>) -> NextStep {
         let CurrentFile::Parked(place) = self.current else { return NextStep::Settled };
         match self.common.filesystem.open(&self.path) {
             Ok((file, stat)) if Identity::from(&stat) == place.identity => {
@@ -126,7 +128,7 @@ impl Tailer {
                 }
                 if place.mark.cursor.offset == 0 {
                     // Next to nothing tells whether it is the first generation still.
-                    self.find_unseen(&place, Some(&reading), hands);
+                    self.find_unseen(&place, Some(&reading), context);
                 }
                 self.current = CurrentFile::Open(reading);
                 NextStep::LookAgain
@@ -134,14 +136,14 @@ impl Tailer {
             // Replaced or removed at this moment.
             Ok(_) | Err(OpenError::Missing) => NextStep::LookAgain,
             Err(error) => {
-                hands.turn.starved |= matches!(error, OpenError::TooManyOpen);
-                self.in_trouble(error.to_string(), hands)
+                context.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                self.in_trouble(error.to_string(), context)
             }
         }
     }
 
     /// The file that was closed no longer stands at the path.
-    pub(super) fn lose_sight(&mut self, at_path: AtPath, hands: &mut TurnContext<'_>) -> NextStep {
+    pub(super) fn lose_sight(&mut self, at_path: AtPath, context: &mut TurnContext<'_>) -> NextStep {
         let CurrentFile::Parked(place) = std::mem::replace(&mut self.current, CurrentFile::None) else {
             return NextStep::Settled;
         };
@@ -150,13 +152,13 @@ impl Tailer {
                 AtPath::Nothing => TailEvent::Removed(ChangeReason::NothingAtPath),
                 _ => TailEvent::Rotated(ChangeReason::OtherFileAtPath),
             },
-            hands,
+            context,
         );
         self.last = Some(Box::new(place));
         self.lose(place, false);
-        self.find_lost(hands);
+        self.find_lost(context);
         if at_path == AtPath::Nothing {
-            self.find_unseen_before_nothing(hands);
+            self.find_unseen_before_nothing(context);
             return NextStep::Settled;
         }
         NextStep::LookAgain
@@ -166,13 +168,13 @@ impl Tailer {
     ///
     /// A copy is made before its original is truncated. So a file that is not like its original now is either no copy, or
     /// the original was truncated before, which the next turn of that path sees; then it looks for the copy, and finds it.
-    fn ask_base(&mut self, there: &Stat, hands: &mut TurnContext<'_>) -> BaseVerdict {
+    fn ask_base(&mut self, there: &Stat, context: &mut TurnContext<'_>) -> BaseVerdict {
         let Some((path, base)) = self.common.claims.base_of(&self.path) else { return BaseVerdict::None };
         let identity = Identity::from(there);
         match self.unopened().asked.filter(|(asked, _)| *asked == identity) {
             Some((_, begun)) if base.ended > begun => BaseVerdict::None,
             Some(_) => {
-                (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+                (context.turn.read_by, context.turn.more) = (Some(base.owner), true);
                 BaseVerdict::Wait
             }
             // Copying may be about to begin.
@@ -181,7 +183,7 @@ impl Tailer {
             None => {
                 self.unopened().asked = Some((identity, base.begun));
                 self.common.claims.ask(&path);
-                (hands.turn.read_by, hands.turn.more) = (Some(base.owner), true);
+                (context.turn.read_by, context.turn.more) = (Some(base.owner), true);
                 BaseVerdict::Wait
             }
         }
@@ -213,19 +215,19 @@ impl Tailer {
     }
 
     /// Searches for the files that stood at the path before `new`, without our seeing them there.
-    fn find_unseen_before(&mut self, new: &FileReader, hands: &mut TurnContext<'_>) {
+    fn find_unseen_before(&mut self, new: &FileReader, context: &mut TurnContext<'_>) {
         if let Some(last) = self.last.take() {
-            self.find_unseen(&last, Some(new), hands);
+            self.find_unseen(&last, Some(new), context);
         } else if let FileOrigin::CameMeanwhile { since_ns } = self.origin {
             self.since_ns = since_ns;
             let nobody = Identity { dev: 0, ino: 0, born_ns: 0 };
-            self.find_unseen(&FileCheckpoint::unread(nobody, since_ns), Some(new), hands);
+            self.find_unseen(&FileCheckpoint::unread(nobody, since_ns), Some(new), context);
         }
     }
 
-    pub(super) fn find_unseen_before_nothing(&mut self, hands: &mut TurnContext<'_>) {
+    pub(super) fn find_unseen_before_nothing(&mut self, context: &mut TurnContext<'_>) {
         if let Some(last) = self.last.as_deref().copied() {
-            self.find_unseen(&last, None, hands);
+            self.find_unseen(&last, None, context);
         }
     }
 }

@@ -8,11 +8,14 @@ use crate::file::archive::Archive;
 use crate::file::change::AtPath;
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
+use crate::file::ownership::ReadPosition;
 use crate::file::reader::{FileReader, ReadProgress};
 use crate::file::rotation::search::{FoundFile, RotationSearch, SearchResult};
+use crate::file::turn::{MissReason, MissedBytes, TailEvent, TurnTime};
 
+use super::Tailer;
 use super::draining::{DrainingFile, MissingFile, RotatedFile};
-use super::{MissReason, MissedBytes, NextStep, ReadPosition, TailEvent, Tailer, TurnContext, TurnTime};
+use super::parts::{NextStep, TurnContext};
 
 /// At most this many former files of a path are read on. The oldest is given up first.
 const DRAINING_MAX: usize = 64;
@@ -26,9 +29,9 @@ const QUIET_NS: i64 = 1_000_000_000;
 
 impl Tailer {
     /// Reads on in a file that no longer stands at the path.
-    pub(super) fn retire(&mut self, reading: FileReader, moment: TurnTime) {
+    pub(super) fn retire(&mut self, reading: FileReader, time: TurnTime) {
         self.last = Some(Box::new(reading.place()));
-        self.push(RotatedFile::Plain(reading), moment, false, false, 0);
+        self.push(RotatedFile::Plain(reading), time, false, false, 0);
     }
 
     /// Takes back a former file that stands at the path again.
@@ -55,61 +58,61 @@ impl Tailer {
         reading: &mut FileReader,
         news: TailEvent,
         is_current: bool,
-        hands: &mut TurnContext<'_>,
+        context: &mut TurnContext<'_>,
     ) {
         let place = reading.place();
-        self.announce(news, hands);
+        self.announce(news, context);
         self.lose(place, true);
-        self.find_lost(hands);
+        self.find_lost(context);
         self.generation += 1;
         if is_current {
-            self.find_unseen(&place, Some(reading), hands);
+            self.find_unseen(&place, Some(reading), context);
         }
         reading.restart();
     }
 
     /// Searches for every former file that is out of sight.
-    pub(super) fn find_lost(&mut self, hands: &mut TurnContext<'_>) {
+    pub(super) fn find_lost(&mut self, context: &mut TurnContext<'_>) {
         while !self.lost.is_empty() {
             let lost = self.lost.remove(0);
-            match self.search(hands.moment).locate(&lost.place, lost.is_gone) {
-                SearchResult::Found(found) => self.read_on(found, &lost, hands),
+            match self.search(context.time).locate(&lost.place, lost.is_gone) {
+                SearchResult::Found(found) => self.read_on(found, &lost, context),
                 SearchResult::Rewritten(found) => {
                     // A copy may have what was in it; what is in it now came later.
                     self.lost.insert(0, MissingFile { is_gone: true, ..lost });
-                    self.find_lost(hands);
-                    self.read_from_beginning(found, hands);
+                    self.find_lost(context);
+                    self.read_from_beginning(found, context);
                 }
                 SearchResult::ReadElsewhere => {}
                 SearchResult::Obstructed(obstacle) => {
                     // The next look searches again.
                     self.lost.insert(0, lost);
-                    hands.turn.starved |= obstacle.is_starved;
-                    self.in_trouble(obstacle.text, hands);
+                    context.turn.starved |= obstacle.is_starved;
+                    self.in_trouble(obstacle.text, context);
                     return;
                 }
                 SearchResult::Lost => {
-                    self.give_up(&lost, hands);
+                    self.give_up(&lost, context);
                     let reason = if lost.is_gone { MissReason::NoCopy } else { MissReason::NotFound };
-                    let is_quiet = hands.moment.wall_ns - lost.place.modified_ns > QUIET_NS;
-                    let was_read = hands.moment.is_prompt && is_quiet;
+                    let is_quiet = context.time.wall_ns - lost.place.modified_ns > QUIET_NS;
+                    let was_read = context.time.is_prompt && is_quiet;
                     // Nothing is known of a file of which nothing was seen: it is among those that nobody saw.
                     let is_unseen = lost.place.mark.head.len == 0
-                        && (self.search(hands.moment).is_archived(&lost.place)
-                            || !self.unseen(&lost.place, None, hands.moment).is_empty());
-                    self.miss(&lost.place, was_read || is_unseen, reason, hands);
+                        && (self.search(context.time).is_archived(&lost.place)
+                            || !self.unseen(&lost.place, None, context.time).is_empty());
+                    self.miss(&lost.place, was_read || is_unseen, reason, context);
                 }
             }
         }
     }
 
     /// Reads the tail of a file that was found.
-    fn read_on(&mut self, found: FoundFile, lost: &MissingFile, hands: &mut TurnContext<'_>) {
+    fn read_on(&mut self, found: FoundFile, lost: &MissingFile, context: &mut TurnContext<'_>) {
         let (place, identity) = (&lost.place, found.identity());
         let is_copy = identity != place.identity;
         if is_copy {
             self.common.claims.reserve(identity, self.id);
-            self.give_up(lost, hands);
+            self.give_up(lost, context);
         }
         let former = if found.is_compressed {
             Archive::resume(found.file, &found.stat, place.mark)
@@ -122,9 +125,9 @@ impl Tailer {
             Ok(Some(RotatedFile::Plain(reading)))
         };
         match former {
-            Ok(Some(former)) => self.push(former, hands.moment, true, is_copy, place.size),
-            Ok(None) => self.miss(place, false, MissReason::NotFound, hands),
-            Err(error) => self.cannot_read(place, &error, hands),
+            Ok(Some(former)) => self.push(former, context.time, true, is_copy, place.size),
+            Ok(None) => self.miss(place, false, MissReason::NotFound, context),
+            Err(error) => self.cannot_read(place, &error, context),
         }
     }
 
@@ -133,25 +136,25 @@ impl Tailer {
         &mut self,
         last: &FileCheckpoint,
         now: Option<&FileReader>,
-        hands: &mut TurnContext<'_>,
+        context: &mut TurnContext<'_>,
     ) {
         // A name that looks rotated has its history told by the path that it comes from.
         if self.common.claims.base_of(&self.path).is_some() {
             return;
         }
-        for found in self.unseen(last, now, hands.moment) {
+        for found in self.unseen(last, now, context.time) {
             let identity = found.identity();
             if self.common.claims.knows(identity) || !self.common.claims.reserve(identity, self.id) {
                 continue;
             }
-            self.read_from_beginning(found, hands);
+            self.read_from_beginning(found, context);
             if now.is_none() {
                 self.last = self.draining.last().map(|draining| Box::new(draining.place()));
             }
         }
     }
 
-    fn unseen(&self, last: &FileCheckpoint, now: Option<&FileReader>, moment: TurnTime) -> Vec<FoundFile> {
+    fn unseen(&self, last: &FileCheckpoint, now: Option<&FileReader>, time: TurnTime) -> Vec<FoundFile> {
         let known = || {
             let open = self.draining.iter().filter_map(DrainingFile::reading).chain(now);
             open.filter_map(FileReader::end_now).chain(self.ended.iter().copied()).collect()
@@ -161,12 +164,12 @@ impl Tailer {
             let is_other = now.mark != last.mark;
             FileCheckpoint { mark: if is_other { now.mark } else { ReadPosition::default() }, ..now }
         });
-        self.search(moment).unseen(last, &known, judged.as_ref(), self.since_ns)
+        self.search(time).unseen(last, &known, judged.as_ref(), self.since_ns)
     }
 
-    fn read_from_beginning(&mut self, found: FoundFile, hands: &mut TurnContext<'_>) {
+    fn read_from_beginning(&mut self, found: FoundFile, context: &mut TurnContext<'_>) {
         self.generation += 1;
-        self.announce(TailEvent::Opened, hands);
+        self.announce(TailEvent::Opened, context);
         let stat = found.stat;
         let former = if found.is_compressed {
             Archive::begin(found.file, &stat).map(RotatedFile::Compressed)
@@ -174,14 +177,14 @@ impl Tailer {
             Ok(RotatedFile::Plain(FileReader::begin(found.file, &stat, &self.common.settings)))
         };
         match former {
-            Ok(former) => self.push(former, hands.moment, true, false, 0),
+            Ok(former) => self.push(former, context.time, true, false, 0),
             Err(error) => {
-                self.cannot_read(&FileCheckpoint::of(&stat, ReadPosition::default()), &error, hands);
+                self.cannot_read(&FileCheckpoint::of(&stat, ReadPosition::default()), &error, context);
             }
         }
     }
 
-    pub(super) fn drain(&mut self, hands: &mut TurnContext<'_>) {
+    pub(super) fn drain(&mut self, context: &mut TurnContext<'_>) {
         let mut surplus = self.draining.len().saturating_sub(DRAINING_MAX);
         for _ in 0..self.draining.len() {
             if self.draining.is_empty() {
@@ -189,29 +192,29 @@ impl Tailer {
             }
             let mut draining = self.draining.remove(0);
             let offset = draining.place().mark.cursor.offset;
-            let outcome = self.follow_former(&mut draining.former, hands);
+            let outcome = self.follow_former(&mut draining.former, context);
             if draining.place().mark.cursor.offset == offset {
                 draining.release();
             } else {
-                draining.grew_ms = hands.moment.monotonic_ms;
+                draining.grew_ms = context.time.monotonic_ms;
             }
-            let waited_ms = hands.moment.monotonic_ms.saturating_sub(draining.grew_ms);
+            let waited_ms = context.time.monotonic_ms.saturating_sub(draining.grew_ms);
             let is_compressed = matches!(draining.former, RotatedFile::Compressed(_));
             let is_over = waited_ms >= self.common.settings.rotated_grace_ms;
             let is_ended = draining.is_ended || is_compressed || is_over || surplus > 0;
             match outcome {
-                Ok(NextStep::Settled) if !hands.turn.more => {
+                Ok(NextStep::Settled) if !context.turn.more => {
                     draining.is_backlog = false;
                     if is_ended {
                         surplus = surplus.saturating_sub(1);
-                        self.end(draining, hands);
+                        self.end(draining, context);
                         continue;
                     }
                 }
                 Err(error) if is_over || !is_compressed => {
                     let place = draining.place();
-                    self.cannot_read(&place, &error, hands);
-                    hands.turn.released.push((place.identity, place.mark));
+                    self.cannot_read(&place, &error, context);
+                    context.turn.released.push((place.identity, place.mark));
                     continue;
                 }
                 // A compressor may still be at work.
@@ -224,27 +227,27 @@ impl Tailer {
     fn follow_former(
         &mut self,
         former: &mut RotatedFile,
-        hands: &mut TurnContext<'_>,
+        context: &mut TurnContext<'_>,
     ) -> io::Result<NextStep> {
         match former {
             RotatedFile::Plain(reading) => {
-                self.follow_open(reading, AtPath::Same, false, hands).map(|(_, next)| next)
+                self.follow_open(reading, AtPath::Same, false, context).map(|(_, next)| next)
             }
             RotatedFile::Compressed(archive) => {
-                let progress = archive.read(&mut hands.counter, &mut hands.turn.tally)?;
-                hands.turn.more |= progress == ReadProgress::More;
+                let progress = archive.read(&mut context.counter, &mut context.turn.tally)?;
+                context.turn.more |= progress == ReadProgress::More;
                 Ok(NextStep::Settled)
             }
         }
     }
 
     /// Ends a former file: its last line counts even without a line feed.
-    fn end(&mut self, mut draining: DrainingFile, hands: &mut TurnContext<'_>) {
+    fn end(&mut self, mut draining: DrainingFile, context: &mut TurnContext<'_>) {
         if let RotatedFile::Plain(reading) = &mut draining.former
-            && let Err(error) = reading.finish(&mut hands.counter, &mut hands.turn.tally)
+            && let Err(error) = reading.finish(&mut context.counter, &mut context.turn.tally)
         {
             let place = reading.place();
-            self.cannot_read(&place, &error, hands);
+            self.cannot_read(&place, &error, context);
         }
         let place = draining.place();
         let offset = place.mark.cursor.offset;
@@ -254,21 +257,21 @@ impl Tailer {
                 from: offset,
                 reason: MissReason::ShortCopy,
             };
-            self.announce(TailEvent::Missed(missed), hands);
+            self.announce(TailEvent::Missed(missed), context);
         }
         self.ended.push(FileCheckpoint { size: offset, ..place });
         if self.ended.len() > ENDED_MAX {
             self.ended.remove(0);
         }
-        hands.turn.released.push((place.identity, place.mark));
+        context.turn.released.push((place.identity, place.mark));
     }
 
-    fn cannot_read(&mut self, place: &FileCheckpoint, error: &io::Error, hands: &mut TurnContext<'_>) {
+    fn cannot_read(&mut self, place: &FileCheckpoint, error: &io::Error, context: &mut TurnContext<'_>) {
         self.announce(
             TailEvent::Unreadable(format!("its former file cannot be read to the end: {error}")),
-            hands,
+            context,
         );
-        self.miss(place, false, MissReason::Unreadable, hands);
+        self.miss(place, false, MissReason::Unreadable, context);
     }
 
     /// Says what is missing of a file. What may have been appended after the last look, nobody knows: at least one byte,
@@ -278,41 +281,41 @@ impl Tailer {
         place: &FileCheckpoint,
         was_read: bool,
         reason: MissReason,
-        hands: &mut TurnContext<'_>,
+        context: &mut TurnContext<'_>,
     ) {
         let from = place.mark.cursor.offset;
         let bytes = place.size.saturating_sub(from).max(u64::from(!was_read));
         if bytes > 0 {
-            self.announce(TailEvent::Missed(MissedBytes { bytes, from, reason }), hands);
+            self.announce(TailEvent::Missed(MissedBytes { bytes, from, reason }), context);
         }
     }
 
     /// Lets go of an inode that is out of sight for good, unless it goes on at the path with other contents.
-    fn give_up(&mut self, lost: &MissingFile, hands: &mut TurnContext<'_>) {
+    fn give_up(&mut self, lost: &MissingFile, context: &mut TurnContext<'_>) {
         if !lost.is_gone {
-            hands.turn.released.push((lost.place.identity, lost.place.mark));
+            context.turn.released.push((lost.place.identity, lost.place.mark));
         }
     }
 
     fn push(
         &mut self,
         former: RotatedFile,
-        moment: TurnTime,
+        time: TurnTime,
         is_backlog: bool,
         is_ended: bool,
         expected_size: u64,
     ) {
-        let grew_ms = moment.monotonic_ms;
+        let grew_ms = time.monotonic_ms;
         self.draining.push(DrainingFile { former, grew_ms, is_backlog, is_ended, expected_size });
     }
 
-    fn search(&self, moment: TurnTime) -> RotationSearch<'_> {
+    fn search(&self, time: TurnTime) -> RotationSearch<'_> {
         RotationSearch {
             filesystem: &*self.common.filesystem,
             claims: &self.common.claims,
             owner: self.id,
             path: &self.path,
-            now_ns: moment.wall_ns,
+            now_ns: time.wall_ns,
             obstacle: RefCell::new(None),
         }
     }

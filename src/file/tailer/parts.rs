@@ -1,0 +1,56 @@
+//! What a [`Tailer`](crate::file::tailer::Tailer) is made of, and what its turns work with.
+
+use std::sync::Arc;
+
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::identity::Identity;
+use crate::file::line_counter::LineCounter;
+use crate::file::ownership::Ownership;
+use crate::file::reader::FileReader;
+use crate::file::settings::FileSettings;
+use crate::file::turn::{Turn, TurnScope, TurnTime};
+use crate::file::vfs::Filesystem;
+
+/// The file at the path.
+pub(super) enum CurrentFile {
+    None,
+    Open(FileReader),
+    /// Closed to spare its descriptor, or not opened yet since the start. Opened when it changes.
+    Parked(FileCheckpoint),
+}
+
+/// What a turn of a file works with.
+pub(super) struct TurnContext<'a> {
+    pub(super) counter: LineCounter<'a>,
+    pub(super) time: TurnTime,
+    pub(super) turn: Turn,
+    pub(super) scope: TurnScope,
+}
+
+/// What is known of a file that is not read yet.
+#[derive(Default)]
+pub(super) struct Unopened {
+    /// A file whose name looks rotated, and how many turns of the path that it comes from had begun when it was found to
+    /// be no copy of that.
+    pub(super) asked: Option<(Identity, u64)>,
+    /// A file that was found to be a copy of one that another path has.
+    pub(super) copied: Option<Identity>,
+    /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
+    pub(super) refused_size: Option<u64>,
+}
+
+/// What the tails of one watch have in common.
+pub struct WatchContext {
+    /// How they are read.
+    pub settings: FileSettings,
+    /// Where they are.
+    pub filesystem: Arc<dyn Filesystem>,
+    /// Who reads which file.
+    pub claims: Arc<Ownership>,
+}
+
+/// What follows a look at a file.
+pub(super) enum NextStep {
+    LookAgain,
+    Settled,
+}
