@@ -1,11 +1,11 @@
 //! One alert over one series: what is counted, whether the condition holds, and what came of it. Pure: time is an argument.
 //!
-//! An alarm lives by the times at which lines were written, not at which they were read, and takes every step of the way:
+//! An alert lives by the times at which lines were written, not at which they were read, and takes every step of the way:
 //! whoever calls late gets the same transitions with the same times as whoever calls at every moment. So a live run and a
 //! replay of the same lines agree.
 //!
 //! What is read from several files after a while comes in no order. It is put into the [`ReorderBuffer`] until all of it is there, and
-//! then gone through by time. If the alarm has meanwhile gone on beyond it, a copy of what is usual judges it by itself.
+//! then gone through by time. If the alert has meanwhile gone on beyond it, a copy of what is usual judges it by itself.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -97,7 +97,7 @@ pub struct AlertInstance {
 }
 
 impl AlertInstance {
-    /// An alarm over a series that has been watched since `since_ms`, or since its first line or look.
+    /// An alert over a series that has been watched since `since_ms`, or since its first line or look.
     #[must_use]
     pub fn new(spec: &AlertSpec, since_ms: Option<Millis>) -> AlertInstance {
         let gauge = ConditionState::new(&spec.condition, since_ms.unwrap_or(0));
@@ -109,8 +109,8 @@ impl AlertInstance {
         }
     }
 
-    /// Goes on from before under a definition that may have changed, at `now_ms`. An alarm that is ahead of the time, as the
-    /// clock was set back meanwhile, begins its counting anew.
+    /// Goes on from before under a definition that may have changed, at `now_ms`. An alert that is ahead of the time, as the
+    /// clock was set back meanwhile, restarts its counting.
     #[must_use]
     pub fn resume(self, spec: &AlertSpec, now_ms: Millis) -> AlertInstance {
         if self.judged_ms.is_some_and(|judged| judged > now_ms + AHEAD_MS_MAX) {
@@ -124,20 +124,20 @@ impl AlertInstance {
         AlertInstance { gauge: self.gauge.resume(&spec.condition, now_ms), ..self }
     }
 
-    /// Adds `matched` matching lines, of `lines` lines in all, that were written at `at_ms`, and tells what comes of it.
+    /// Adds `matched` matching lines, of `lines` lines in all, that were written at `at_ms`, and reports the changes.
     pub fn add(
         &mut self,
         spec: &AlertSpec,
         at_ms: Millis,
         matched: u64,
         lines: u64,
-        tell: &mut dyn FnMut(AlertChange),
+        report: &mut dyn FnMut(AlertChange),
     ) {
-        self.advance(spec, at_ms, tell);
+        self.advance(spec, at_ms, report);
         let judged_ms = self.judged_ms.unwrap_or(at_ms);
         self.gauge.add(&spec.condition, at_ms, judged_ms, matched, lines);
         if matched > 0 {
-            self.step(spec, judged_ms, tell);
+            self.step(spec, judged_ms, report);
         }
     }
 
@@ -148,21 +148,21 @@ impl AlertInstance {
     }
 
     /// Goes through all that was set aside, by time.
-    pub fn settle(&mut self, spec: &AlertSpec, tell: &mut dyn FnMut(AlertChange)) {
+    pub fn settle(&mut self, spec: &AlertSpec, report: &mut dyn FnMut(AlertChange)) {
         let backlog = std::mem::take(&mut self.backlog);
         let mut late: Option<AlertInstance> = None;
         for (at_ms, matched, lines) in backlog.iter() {
             if !self.is_late(spec, at_ms) {
-                self.add(spec, at_ms, matched, lines, tell);
+                self.add(spec, at_ms, matched, lines, report);
                 continue;
             }
             let judge = late.get_or_insert_with(|| self.rewound(spec, at_ms));
             if !self.lifecycle.is_firing() {
-                judge.add(spec, at_ms, matched, lines, tell);
+                judge.add(spec, at_ms, matched, lines, report);
             }
         }
         if let Some(mut judge) = late.filter(|late| late.lifecycle.is_firing()) {
-            judge.end(spec, tell);
+            judge.end(spec, report);
         }
     }
 
@@ -173,8 +173,8 @@ impl AlertInstance {
         self.gauge.has_window() && self.judged_ms.is_some_and(|judged| at_ms < judged - reach_ms)
     }
 
-    /// Goes on to `to_ms` and tells what happens on the way.
-    pub fn advance(&mut self, spec: &AlertSpec, to_ms: Millis, tell: &mut dyn FnMut(AlertChange)) {
+    /// Goes on to `to_ms` and reports the changes on the way.
+    pub fn advance(&mut self, spec: &AlertSpec, to_ms: Millis, report: &mut dyn FnMut(AlertChange)) {
         let Some(mut judged_ms) = self.judged_ms else {
             // It begins here.
             self.gauge = ConditionState::new(&spec.condition, to_ms);
@@ -183,7 +183,7 @@ impl AlertInstance {
         };
         while let Some(next) = self.next_change(spec, judged_ms).filter(|next| *next <= to_ms) {
             judged_ms = next;
-            self.step(spec, next, tell);
+            self.step(spec, next, report);
         }
         self.judged_ms = Some(judged_ms.max(to_ms));
     }
@@ -237,10 +237,10 @@ impl AlertInstance {
         by_gauge.into_iter().chain(self.lifecycle.next_change(spec)).map(|next| next.max(judged_ms + 1)).min()
     }
 
-    fn step(&mut self, spec: &AlertSpec, at_ms: Millis, tell: &mut dyn FnMut(AlertChange)) {
+    fn step(&mut self, spec: &AlertSpec, at_ms: Millis, report: &mut dyn FnMut(AlertChange)) {
         let seen = self.gauge.observe(&spec.condition, at_ms);
         if let Some(transition) = self.lifecycle.step(spec, seen.holds, at_ms) {
-            tell(AlertChange { transition, at_ms, seen });
+            report(AlertChange { transition, at_ms, seen });
         }
     }
 
@@ -255,16 +255,16 @@ impl AlertInstance {
     }
 
     /// Goes on, without anything more, until it is over.
-    fn end(&mut self, spec: &AlertSpec, tell: &mut dyn FnMut(AlertChange)) {
+    fn end(&mut self, spec: &AlertSpec, report: &mut dyn FnMut(AlertChange)) {
         while self.lifecycle.is_firing()
             && let Some(next) = self.next_change(spec, self.judged_ms.unwrap_or(0))
         {
-            self.advance(spec, next, tell);
+            self.advance(spec, next, report);
         }
     }
 }
 
-/// An alarm that is further ahead of the time than this was left by another clock, in milliseconds.
+/// An alert that is further ahead of the time than this was left by another clock, in milliseconds.
 const AHEAD_MS_MAX: Millis = 60_000;
 /// What comes no later than this is not late, however short the window, in milliseconds.
 const LATE_MS_MIN: Millis = 1_000;

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
 
-/// At most so many points in time are kept: with a window of a minute, more than two hours in which a line matched in every
+/// At most this many points in time are kept: with a window of a minute, more than two hours in which a line matched in every
 /// second. Takes about 40 bytes each.
 const POINTS_MAX: usize = 8_192;
-/// A window is cut into so many points.
+/// A window is cut into this many points.
 const WINDOW_POINTS: Millis = 60;
 
 /// See the [module](self).

@@ -21,7 +21,7 @@ names! {
         Listening = "listening",
         /// There is no status socket.
         NoStatus = "no_status",
-        /// Counts begin anew at each start.
+        /// Counts start from zero at each start.
         NoState = "no_state",
         /// The state cannot be written.
         StateUnwritable = "state_unwritable",

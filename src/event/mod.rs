@@ -1,6 +1,6 @@
 //! The events that leave the daemon. The names of targets and fields are a contract (see the README).
 //!
-//! Whoever has something to report fills one of the structs and calls `emit`; a layer gets the struct back through [`decode`].
+//! A reporter fills one of the structs and calls `emit`; a layer gets the struct back through [`decode`].
 
 mod alert;
 mod field;

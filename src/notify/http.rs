@@ -15,10 +15,10 @@ use crate::notify::settings::HttpSpec;
 const ANSWER_BYTES_MAX: usize = 1_024;
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// No receiver puts us off for longer than this.
+/// A receiver can delay the next attempt by at most this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SendOutcome {
     /// The receiver took it, and said this.
@@ -29,7 +29,7 @@ pub(super) enum SendOutcome {
     Refused(String),
 }
 
-/// Speaks to one receiver.
+/// Sends requests to one receiver.
 pub(super) struct HttpSender {
     spec: HttpSpec,
     client: Client,
@@ -128,7 +128,7 @@ async fn judge(mut response: reqwest::Response) -> SendOutcome {
     let status = response.status();
     let after = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
     let mut answer = Vec::new();
-    // A receiver that sends without end is not listened to.
+    // An endless answer is cut.
     while answer.len() < ANSWER_BYTES_MAX {
         match response.chunk().await {
             Ok(Some(chunk)) => answer.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX)]),

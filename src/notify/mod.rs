@@ -115,7 +115,7 @@ pub fn host() -> String {
 }
 
 impl Delivery {
-    /// Sends each of `events` through each of `specs`, and gives what came back.
+    /// Sends each of `events` through each of `specs`, and returns the answers.
     #[must_use]
     pub fn try_out(&self, specs: &[DeliverySpec], events: &[AlertEvent]) -> Vec<TestDelivery> {
         let origin = MessageOrigin { host: host(), url: String::new() };

@@ -1,4 +1,4 @@
-//! Secrets, read each time that they are needed, so that they can be changed under a running daemon. They stand in no message.
+//! Secrets, read each time they are needed, so that they can be changed under a running daemon. No message contains them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::notify::settings::Secret;
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 impl Secret {
-    /// The secret itself. The error says which file cannot be read, and how to mend it.
+    /// The secret itself. The error says which file cannot be read, and how to fix it.
     pub(super) fn get(&self) -> Result<String, String> {
         match self {
             Secret::Plain(text) => Ok(text.clone()),

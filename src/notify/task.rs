@@ -17,7 +17,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 /// How long after the start a receiver that forgets is sent what was firing before, at the latest.
 const FIRST_RESEND: Duration = Duration::from_secs(5);
 
-/// Delivers, for ever, what waits for one output.
+/// Delivers what waits for one output, until it is aborted.
 pub(super) struct DeliveryTask {
     pub(super) output: String,
     pub(super) group_wait: Duration,

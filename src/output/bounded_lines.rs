@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// What a line is worth when there is no room.
+/// How a line is treated when there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinePriority {
     /// Dropped and counted when the queue is full.
@@ -87,7 +87,7 @@ impl BoundedLines {
         self.lines.len() as u64
     }
 
-    /// Whether so much has drained that it is worth telling what was dropped before.
+    /// Whether enough has drained to report what was dropped before.
     pub(super) fn has_room_again(&self) -> bool {
         self.ordinary.is_light(self.limits.ordinary)
     }
@@ -134,7 +134,7 @@ impl BoundedLines {
             count += 1;
         }
         if self.lines.is_empty() {
-            // A flood once must not hold its memory for ever.
+            // Returns the memory of a past flood.
             self.lines.shrink_to(1024);
         }
         count

@@ -152,7 +152,7 @@ fn place(path: Option<&Path>, watch: &str) -> String {
     }
 }
 
-/// How long ago `since` was, or `None` if it cannot be told.
+/// How long ago `since` was, or `None` if that is unknown.
 fn fired_for(since: &str, now: Timestamp) -> Option<String> {
     let since: Timestamp = since.parse().ok()?;
     let seconds = now.as_second().checked_sub(since.as_second())?;

@@ -51,7 +51,7 @@ enum Direct {
     Always,
     /// A pipe: if it is ready, and up to [`PIPE_BYTES_SURE`].
     IfReady,
-    /// A terminal or a socket: being ready does not tell how much it takes.
+    /// A terminal or a socket: readiness does not say how much it takes.
     Never,
 }
 
@@ -60,7 +60,7 @@ enum Direct {
 pub struct FdSink {
     fd: OwnedFd,
     direct: Direct,
-    /// Whether a reader stands at the other end and may leave.
+    /// Whether a reader is at the other end and may close it.
     has_reader: bool,
 }
 
@@ -74,7 +74,7 @@ impl FdSink {
         fd.and_then(FdSink::from_fd).map_err(|source| SinkError::Stdout { source })
     }
 
-    /// A descriptor that others may share, such as standard output: its flags are left as they are.
+    /// A descriptor that others may share, such as standard output: its flags do not change.
     ///
     /// # Errors
     /// Fails if the descriptor cannot be examined.
@@ -132,7 +132,7 @@ impl Sink for FdSink {
     fn write(&mut self, bytes: &[u8]) -> WriteProgress {
         loop {
             let outcome = match rustix::io::write(&self.fd, bytes) {
-                // A device that takes nothing and gives no reason would be asked without end.
+                // Otherwise a device that takes nothing without an error would be retried forever.
                 Ok(0) if !bytes.is_empty() => WriteOutcome::Failed(Errno::IO),
                 Ok(written) => {
                     let outcome =

@@ -1,7 +1,7 @@
-//! A bounded writer for one destination: whoever emits never waits for whoever reads.
+//! A bounded writer for one destination: an emitting thread never waits for a reader.
 //!
 //! The right to write is one flag, held either by an emitting thread, which then writes its line with no hop to
-//! another thread, or by the writer thread, which writes whole batches. Whoever does not get it queues up behind,
+//! another thread, or by the writer thread, which writes whole batches. A thread that does not get it queues its line,
 //! so the order in which lines came is the order in which they leave.
 
 use std::io;
@@ -30,7 +30,7 @@ pub struct LineQueue {
 struct QueueShared {
     name: String,
     state: Mutex<QueueState>,
-    /// Locked by whoever holds [`QueueState::writing`], and to replace it.
+    /// Locked by the holder of [`QueueState::writing`], and to replace it.
     sink: Mutex<Box<dyn Sink>>,
     batch_bytes: usize,
     report: Mutex<DropReport>,
@@ -39,7 +39,7 @@ struct QueueShared {
     /// There may be something to do for the writer thread.
     work: Condvar,
     /// Everything was written, or the writer thread ended.
-    settled: Condvar,
+    drained: Condvar,
 }
 
 #[derive(Default)]
@@ -53,13 +53,13 @@ struct QueueState {
     idle: bool,
     /// The reader is gone: everything is discarded.
     closed: bool,
-    /// No more lines come: write what is left and end.
+    /// No more lines come: write the remaining ones and end.
     ending: bool,
     ended: bool,
 }
 
 impl QueueState {
-    fn is_settled(&self) -> bool {
+    fn is_drained(&self) -> bool {
         self.ended || self.closed || (self.backlog.is_empty() && !self.writing && self.dropped == 0)
     }
 
@@ -91,11 +91,11 @@ impl LineQueue {
             report: Mutex::new(report),
             dropped_total,
             work: Condvar::new(),
-            settled: Condvar::new(),
+            drained: Condvar::new(),
         });
         let writer = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("spiketail-out".to_owned());
-        // Not joined: a reader that never reads would hold up the end for ever.
+        // Not joined: a reader that never reads would block the shutdown.
         thread.spawn(move || writer.run(&on_closed))?;
         Ok(LineQueue { shared })
     }
@@ -109,7 +109,7 @@ impl LineQueue {
         if state.closed {
             return;
         }
-        if state.is_settled() {
+        if state.is_drained() {
             state.writing = true;
             drop(state);
             return shared.write_directly(line);
@@ -123,7 +123,7 @@ impl LineQueue {
 
     /// Waits up to `timeout` until everything queued is written; returns whether it is.
     pub fn flush(&self, timeout: Duration) -> bool {
-        self.shared.wait_until(timeout, QueueState::is_settled)
+        self.shared.wait_until(timeout, QueueState::is_drained)
     }
 
     /// Whether `path` leads to the file that is open.
@@ -158,27 +158,27 @@ impl QueueShared {
     }
 
     fn wake(&self, state: &QueueState) {
-        // Whoever writes looks again when it has done; the call into the kernel is only for an idle writer.
+        // A writing thread checks again when it is done; only an idle writer needs the system call.
         if state.idle && !state.writing {
             self.work.notify_one();
         }
     }
 
     fn wait_until(&self, timeout: Duration, done: impl Fn(&QueueState) -> bool) -> bool {
-        let guard = self.settled.wait_timeout_while(self.lock(), timeout, |state| !done(state));
+        let guard = self.drained.wait_timeout_while(self.lock(), timeout, |state| !done(state));
         let (guard, _) = guard.unwrap_or_else(PoisonError::into_inner);
         done(&guard)
     }
 
-    /// Gives back the right to write, with what is left of a line, which stays the first.
+    /// Releases the right to write. The unwritten rest of a line stays the first.
     fn release(&self, rest: Option<QueuedLine>) {
         let mut state = self.lock();
         state.writing = false;
         if let Some(line) = rest {
             state.backlog.put_first(line);
         }
-        if state.is_settled() && !state.closed {
-            self.settled.notify_all();
+        if state.is_drained() && !state.closed {
+            self.drained.notify_all();
         } else {
             self.wake(&state);
         }
@@ -232,13 +232,13 @@ impl QueueShared {
         }
         let closed = state.closed;
         drop(state);
-        self.settled.notify_all();
+        self.drained.notify_all();
         if closed {
             on_closed();
         }
     }
 
-    /// Waits for lines, takes the right to write and fills `batch`. `None` when there is nothing left to do.
+    /// Waits for lines, takes the right to write and fills `batch`. `None` at the end.
     fn next_batch(&self, batch: &mut Vec<u8>) -> Option<u64> {
         batch.clear();
         batch.shrink_to(self.batch_bytes * 2);

@@ -187,7 +187,7 @@ pub fn subscriber(
 
 impl Telemetry {
     /// Uses `specs` and `log_filter` from now on. An output whose definition is unchanged goes on as it is, but a file
-    /// that was moved away meanwhile is opened anew. Lines queued before are still written.
+    /// that was moved away meanwhile is reopened. Lines queued before are still written.
     ///
     /// Waits up to a second for each destination that is no longer used.
     ///
@@ -197,7 +197,7 @@ impl Telemetry {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let filter = log::parse(log_filter)?;
         self.replace(specs)?;
-        // This also makes tracing ask all layers anew which callsites they want.
+        // This also makes tracing ask all layers again which callsites they want.
         self.log.set(filter);
         Ok(())
     }
@@ -207,8 +207,8 @@ impl Telemetry {
         let deadline = Instant::now() + timeout;
         // The queues are waited for without the lock, so that events flow meanwhile.
         let queues: Vec<_> = self.read(|outputs| outputs.iter().map(|o| Arc::clone(&o.queue)).collect());
-        let left = || deadline.saturating_duration_since(Instant::now());
-        queues.iter().filter(|queue| !queue.flush(left())).count() == 0
+        let remaining = || deadline.saturating_duration_since(Instant::now());
+        queues.iter().filter(|queue| !queue.flush(remaining())).count() == 0
     }
 
     /// How many lines all outputs together have dropped since the start.
@@ -217,7 +217,7 @@ impl Telemetry {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// The same, for whoever asks now and then.
+    /// The same as a handle.
     #[must_use]
     pub fn dropped_counter(&self) -> Dropped {
         Dropped(Arc::clone(&self.dropped))
@@ -257,7 +257,7 @@ impl Telemetry {
         Ok(())
     }
 
-    /// Opens those files in `specs` anew that are in use but were moved away or removed, as log rotation does.
+    /// Reopens the files in `specs` that are in use but were moved away or removed, as log rotation does.
     fn reopen_moved(
         &self,
         specs: &[OutputSpec],
