@@ -227,11 +227,6 @@ impl AlertInstance {
         !self.backlog.is_empty()
     }
 
-    /// What the condition sees as of when it was judged last.
-    pub fn observe(&mut self, spec: &AlertSpec) -> Observation {
-        self.gauge.observe(&spec.condition, self.judged_ms.unwrap_or(0))
-    }
-
     fn next_change(&self, spec: &AlertSpec, judged_ms: Millis) -> Option<Millis> {
         let by_gauge = self.gauge.next_change(&spec.condition, judged_ms);
         by_gauge.into_iter().chain(self.lifecycle.next_change(spec)).map(|next| next.max(judged_ms + 1)).min()

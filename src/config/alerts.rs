@@ -15,8 +15,6 @@ use crate::event::Severity;
 pub(super) const DEFAULT_SAMPLES: usize = 5;
 
 const SCOPES: [(&str, Scope); 2] = [("watch", Scope::Watch), ("path", Scope::Path)];
-const SEVERITIES: [(&str, Severity); 3] =
-    [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
 
 /// An alert, its rule and watches not yet looked up.
 pub(super) struct AlertTable<'t> {
@@ -41,13 +39,14 @@ pub(super) fn read<'t>(tables: &[Table<'t>], report: &mut ErrorReport<'_>) -> Ve
 }
 
 fn read_alert<'t>(table: &Table<'t>, report: &mut ErrorReport<'_>) -> AlertTable<'t> {
+    let severities = Severity::ALL.map(|severity| (severity.as_str(), severity));
     let spec = AlertSpec {
         name: table.name().to_owned(),
         rule: String::new(),
         watches: Vec::new(),
         scope: table.choice(report, "by", &SCOPES, Scope::Watch),
         condition: conditions::read(table, report),
-        severity: table.choice(report, "severity", &SEVERITIES, Severity::Critical),
+        severity: table.choice(report, "severity", &severities, Severity::Critical),
         for_ms: table.duration_ms(report, "for", 0..=DAY_MS, 0),
         keep_firing_for_ms: table.duration_ms(report, "keep_firing_for", 0..=DAY_MS, MINUTE_MS),
         cooldown_ms: table.duration_ms(report, "cooldown", 0..=DAY_MS, MINUTE_MS),

@@ -73,16 +73,6 @@ pub(super) struct NotificationGroup {
 }
 
 impl NotificationQueue {
-    /// With a queue for each of `outputs`.
-    #[must_use]
-    pub fn new(outputs: impl IntoIterator<Item = String>) -> NotificationQueue {
-        let queues = outputs.into_iter().map(|output| (output, OutputQueue::default())).collect();
-        NotificationQueue {
-            state: Mutex::new(QueuesState { queues, ..QueuesState::default() }),
-            ..NotificationQueue::default()
-        }
-    }
-
     /// Has a queue for each of `outputs` from now on. What waits for others is dropped. A new one gets what is firing.
     pub fn replace(&self, outputs: impl IntoIterator<Item = String>) {
         let mut state = self.lock();
@@ -292,7 +282,9 @@ mod tests {
     }
 
     fn queue() -> NotificationQueue {
-        NotificationQueue::new(["pager".to_owned()])
+        let queue = NotificationQueue::default();
+        queue.replace(["pager".to_owned()]);
+        queue
     }
 
     fn delivered(queue: &NotificationQueue) -> Vec<(String, i64)> {

@@ -18,6 +18,7 @@ const INDENT: &str = "         ";
 #[derive(Debug, Clone)]
 pub struct Console {
     palette: Palette,
+    /// Instead of the zone of the system, which may change.
     zone: Option<TimeZone>,
 }
 
@@ -46,12 +47,6 @@ impl Console {
             Palette::default()
         };
         Console { palette, zone: None }
-    }
-
-    /// Uses `zone` instead of the zone of the system.
-    #[must_use]
-    pub fn in_zone(self, zone: TimeZone) -> Console {
-        Console { zone: Some(zone), ..self }
     }
 
     /// The event without the time of day.
@@ -182,7 +177,7 @@ mod tests {
 
     fn text(color: bool, record: &Event) -> String {
         let now: Timestamp = "2026-11-22T10:05:03.9Z".parse().unwrap();
-        let console = Console::new(color).in_zone(TimeZone::UTC);
+        let console = Console { zone: Some(TimeZone::UTC), ..Console::new(color) };
         String::from_utf8(console.encode(record, Level::INFO, now)).unwrap()
     }
 
