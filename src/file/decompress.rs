@@ -271,4 +271,33 @@ mod tests {
         let error = source.show(0..2000, &mut |_| {}).unwrap_err();
         assert!(error.to_string().contains("the gzip data cannot be read"), "{error}");
     }
+
+    proptest::proptest! {
+        /// Whatever follows the magic bytes, and wherever a valid stream is damaged: an error at most, and no larger buffer than what
+        /// was asked for.
+        #[test]
+        fn arbitrary_bytes_neither_panic_nor_take_memory(
+            magic in proptest::sample::select(vec![
+                &b""[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"BZh9\x31\x41\x59\x26\x53\x59", b"\xfd7zXZ\0",
+            ]),
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..2_000),
+            damage in 0usize..4_000,
+        ) {
+            let mut valid = gzip(&bytes.repeat(20));
+            let at = damage % valid.len();
+            valid[at] ^= 0x55;
+            for input in [[magic, &bytes[..]].concat(), valid] {
+                let Ok(mut source) = DecompressSource::new(io::Cursor::new(input)) else { continue };
+                for n in 0..32 {
+                    let range = n * 4_096..(n + 1) * 4_096;
+                    let shown = source.show(range.clone(), &mut |bytes| assert!(bytes.len() <= 4_096));
+                    assert!(source.buffer.len() <= INPUT_BYTES);
+                    if shown.is_err() {
+                        source.show_what_was_read(range, &mut |bytes| assert!(bytes.len() <= 4_096));
+                        break;
+                    }
+                }
+            }
+        }
+    }
 }

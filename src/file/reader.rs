@@ -510,3 +510,6 @@ fn last_line_start(file: &dyn FileHandle, size: u64, line_bytes_max: usize) -> i
     let offset = if inside_long_line { size } else { 0 };
     Ok(LineCursor { inside_long_line, ..LineCursor::at(offset) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Files that change between a scan and its confirmation, without a trace in their stamps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::file::line_time::LineTimer;
+use crate::file::source::PreadSource;
+use crate::scan::rules::{RuleSet, RuleSpec};
+use crate::scan::scanner::Scanner;
+
+/// Has the second contents from the first stat after its end was read, with the same stamps.
+struct Rewritten {
+    contents: [Vec<u8>; 2],
+    was_read: AtomicBool,
+    is_second: AtomicBool,
+}
+
+impl FileHandle for Rewritten {
+    fn stat(&self) -> io::Result<Stat> {
+        self.is_second.fetch_or(self.was_read.load(Ordering::Relaxed), Ordering::Relaxed);
+        let size = self.contents[0].len() as u64;
+        Ok(Stat {
+            dev: 1,
+            ino: 1,
+            born_ns: 1,
+            size,
+            modified_ns: 1,
+            changed_ns: 1,
+            links: 1,
+            mode: 0o100_644,
+            gid: 0,
+        })
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let bytes = &self.contents[usize::from(self.is_second.load(Ordering::Relaxed))];
+        let from = bytes.len().min(offset as usize);
+        let got = buffer.len().min(bytes.len() - from);
+        buffer[..got].copy_from_slice(&bytes[from..from + got]);
+        self.was_read.fetch_or(from + got == bytes.len(), Ordering::Relaxed);
+        Ok(got)
+    }
+
+    fn next_data(&self, _offset: u64) -> Option<u64> {
+        None
+    }
+
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    fn source(self: Arc<Self>, _reader: ReadMethod, _window_bytes: usize) -> Box<dyn Source> {
+        Box::new(PreadSource::new(self))
+    }
+}
+
+fn read(second: &[u8]) -> (ReadProgress, u64) {
+    let first = contents(b"ERROR\n");
+    assert_eq!(first.len(), second.len());
+    let file = Arc::new(Rewritten {
+        contents: [first, second.to_vec()],
+        was_read: AtomicBool::new(false),
+        is_second: AtomicBool::new(false),
+    });
+    let stat = file.stat().unwrap();
+    let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 1 << 20);
+    let clock = LineTimer::new(&Arc::default(), false, None, 0);
+    let mut counter = LineCounter { scanner: &mut scanner, clock, budget: u64::MAX };
+    let mut tally = Tally::new(1, 1);
+    let mut reader = FileReader::begin(file, &stat, &FileSettings::default());
+    let progress = reader.read(&stat, &mut counter, &mut tally).unwrap();
+    (progress, tally.matched[0])
+}
+
+/// Begins as any other, beyond what the fingerprint and the bytes around the old offset cover.
+fn contents(last: &[u8]) -> Vec<u8> {
+    [b"quiet\n".repeat(2 * HEAD_BYTES), last.repeat(2 * ANCHOR_BYTES)].concat()
+}
+
+#[test]
+fn what_stays_as_it_was_scanned_counts() {
+    assert_eq!(read(&contents(b"ERROR\n")), (ReadProgress::Done, 2 * ANCHOR_BYTES as u64));
+}
+
+#[test]
+fn a_scan_counts_nothing_if_the_bytes_before_its_end_changed() {
+    assert_eq!(read(&contents(b"quiet\n")), (ReadProgress::Disturbed, 0));
+}
