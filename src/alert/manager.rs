@@ -9,8 +9,8 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::alert::instance::AlertChange;
@@ -21,7 +21,7 @@ use crate::units::{AlertSpecId, ClockShift, EngineTime, PathId, WatchId};
 
 use entry::AlertEntry;
 
-pub use entry::{AlertStatus, AlertTransition, SavedAlert};
+pub use entry::{AlertSeriesId, AlertStatus, AlertTransition, SavedAlert, WatchAlerts};
 pub use restore::AnnouncedAlert;
 
 /// Longest time for which lines are set aside after the start, in milliseconds.
@@ -32,17 +32,6 @@ const QUIET_MS: i64 = 1_000;
 const LATE_MS: i64 = 60_000;
 /// Most series by path of one alert. Those that have been inactive for longest are dropped first.
 pub const SERIES_MAX: usize = 10_000;
-
-/// The alerts of one watch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WatchAlerts {
-    /// The watch.
-    pub id: WatchId,
-    /// Its name.
-    pub name: String,
-    /// For each rule of the watch, the alerts that count it.
-    pub by_rule: Vec<Vec<(AlertSpecId, Arc<AlertSpec>)>>,
-}
 
 impl WatchAlerts {
     /// Every alert of the watch, by its rules.
@@ -66,17 +55,6 @@ struct AlertKey {
     alert: AlertSpecId,
     watch: WatchId,
     path: Option<PathId>,
-}
-
-/// Which series: the name of the alert, of its watch, and the path if it is by path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AlertSeriesId {
-    /// Name of the alert.
-    pub alert: String,
-    /// Name of the watch.
-    pub watch: String,
-    /// The path, for an alert by path.
-    pub path: Option<PathBuf>,
 }
 
 /// Where lines were counted.
@@ -463,10 +441,4 @@ pub fn by_time(matched: &[(EngineTime, u64)], lines: &[(EngineTime, u64)]) -> Ve
         times.sort_by_key(|(at, ..)| *at);
     }
     times
-}
-
-/// Keeps the newest `max` of `samples`.
-fn keep_newest(samples: &mut VecDeque<String>, max: usize) {
-    let surplus = samples.len().saturating_sub(max);
-    samples.drain(..surplus);
 }

@@ -4,11 +4,38 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{AlertSeriesId, WatchAlerts, keep_newest};
 use crate::alert::AlertSpec;
 use crate::alert::instance::{AlertChange, AlertInstance};
 use crate::event::{AlertEvent, AlertState, Severity};
-use crate::units::{ClockShift, EngineTime, WallTime};
+use crate::units::{AlertSpecId, ClockShift, EngineTime, WallTime, WatchId};
+
+/// Which series: the name of the alert, of its watch, and the path if it is by path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AlertSeriesId {
+    /// Name of the alert.
+    pub alert: String,
+    /// Name of the watch.
+    pub watch: String,
+    /// The path, for an alert by path.
+    pub path: Option<PathBuf>,
+}
+
+/// The alerts of one watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchAlerts {
+    /// The watch.
+    pub id: WatchId,
+    /// Its name.
+    pub name: String,
+    /// For each rule of the watch, the alerts that count it.
+    pub by_rule: Vec<Vec<(AlertSpecId, Arc<AlertSpec>)>>,
+}
+
+/// Keeps the newest `max` of `samples`.
+fn keep_newest(samples: &mut VecDeque<String>, max: usize) {
+    let surplus = samples.len().saturating_sub(max);
+    samples.drain(..surplus);
+}
 
 /// An alert that fired or resolved.
 #[derive(Debug, Clone, PartialEq)]

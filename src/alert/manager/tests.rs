@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use super::*;
 use crate::alert::Severity;
 use crate::event::AlertState;
