@@ -93,6 +93,16 @@ impl FileEntry {
         &self.path
     }
 
+    /// Whether a window onto its file is mapped, between two turns.
+    pub(super) fn holds_window(&self) -> bool {
+        self.tail.as_ref().is_some_and(|tail| tail.holds_window())
+    }
+
+    /// How many of its files are open, between two turns.
+    pub(super) fn open_files(&self) -> usize {
+        self.tail.as_ref().map_or(0, |tail| tail.open_files())
+    }
+
     /// Begins a turn.
     pub(super) fn begin(&mut self, key: PathId, now: EngineTime) -> Option<TurnJob> {
         let tail = self.tail.take()?;

@@ -26,6 +26,8 @@ mod signals;
 mod suspect_times;
 mod sweep;
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod ticker;
 mod worker;
 

@@ -81,6 +81,18 @@ impl TestEngine {
         self.shared.file_reports()
     }
 
+    /// How many files have a window mapped.
+    #[must_use]
+    pub fn mapped_windows(&self) -> usize {
+        self.shared.files.lock().entries().filter(|(_, entry)| entry.holds_window()).count()
+    }
+
+    /// How many files are open.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        self.shared.files.lock().entries().map(|(_, entry)| entry.open_files()).sum()
+    }
+
     /// The scanners, for the next engine over the same plan: they take long to build.
     #[must_use]
     pub fn into_scanners(self) -> Scanners {
