@@ -1,32 +1,30 @@
 //! The composition root: builds everything from settings, starts it in order, stops it in reverse.
 
 mod endpoint;
+mod hints;
+mod prepare;
 mod status;
 
-use std::collections::HashSet;
-use std::fs::File;
 use std::future::Future;
-use std::os::fd::AsFd;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-
 use tokio::sync::mpsc;
 
 use endpoint::Endpoint;
+use hints::WatchSink;
 
 use crate::config::{ConfigError, Settings};
+use crate::engine::Engine;
 use crate::engine::dependencies::Dependencies;
-use crate::engine::{Engine, EngineHandle};
 use crate::event::{HealthEvent, HealthKind};
-use crate::file::tailer::FileOrigin;
 use crate::fmt::display_path;
 use crate::notify::Delivery;
 use crate::output::subscriber::Telemetry;
-use crate::scan::rules::RulePatternError as RuleError;
 use crate::serve::http::{self, ListenSocket};
 use crate::serve::metrics::Exposition;
 use crate::serve::signals::Request;
@@ -35,12 +33,12 @@ use crate::serve::systemd::SystemdNotifier;
 use crate::store::{CheckpointStore, WatchedPath};
 use crate::sys::limits::raise_open_files;
 use crate::sys::memory::give_back_free;
-use crate::sys::open::{is_remote_path, stat_file, stat_path};
-use crate::units::PathId;
+use crate::sys::open::is_remote_path;
+use crate::watch::HintSink;
 use crate::watch::discovery::Discovery;
-use crate::watch::patterns::PathPatternError as PathError;
 use crate::watch::sweep::Watching;
-use crate::watch::{HintSink, Incident};
+
+pub use prepare::{AppError, Prepared, listen};
 
 /// How long the first look at all files may take before the daemon says that it has started.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(60);
@@ -60,30 +58,14 @@ const DESCRIPTORS_KEPT: u64 = 128;
 /// A file born this shortly before a reload may have appeared while it was under way.
 const JUST_BORN: Duration = Duration::from_secs(5);
 
-/// Why the daemon cannot start or reload.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// The rules of a watch are too much together.
-    #[error("the rules cannot be compiled: {0}")]
-    Rules(#[from] RuleError),
-    /// An output that answers cannot be used.
-    #[error("{0}")]
-    Delivery(String),
-    /// Nothing can be given out over HTTP.
-    #[error("{0}")]
-    Listen(String),
-    /// A path of a watch cannot be understood.
-    #[error("a watched path cannot be used: {0}")]
-    Paths(#[from] PathError),
-}
-
 /// The running daemon.
 pub struct App {
     settings: Settings,
     engine: Engine,
-    sink: Arc<WatchSink>,
     watching: Watching,
     delivery: Delivery,
+    /// Bound, and not served yet.
+    listener: Option<TcpListener>,
     /// How often the kernel lost events.
     overflows: Arc<AtomicU64>,
 }
@@ -98,82 +80,86 @@ pub struct AppContext<'t> {
     pub socket: Option<PathBuf>,
 }
 
-/// Runs the daemon until `shutdown` completes or a request asks it to stop.
-///
-/// `load` reads the settings anew on a reload request; `store` keeps what is to survive a restart.
-///
-/// # Errors
-/// See [`AppError`]; later problems are events.
-pub async fn run(
-    settings: Settings,
-    store: Option<Box<dyn CheckpointStore>>,
-    delivery: Delivery,
-    load: impl Fn() -> Result<Settings, ConfigError>,
-    surroundings: AppContext<'_>,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), AppError> {
-    let AppContext { telemetry, mut requests, socket } = surroundings;
-    let mut app = App::start(settings, store, delivery)?;
-    let endpoint = app.endpoint(telemetry);
-    app.listen(&endpoint)?;
-    let _socket = socket.and_then(|path| app.answer_at(&path, &endpoint));
-    let informer = SystemdNotifier::start(move || endpoint.report());
-    tokio::pin!(shutdown);
-    loop {
-        let request = tokio::select! {
-            request = requests.recv() => request.unwrap_or(Request::Stop),
-            () = &mut shutdown => Request::Stop,
-        };
-        match request {
-            Request::Stop => break,
-            Request::Status => app.engine.emit_status(),
-            Request::Reload => {
-                informer.reloading();
-                app.try_reload(&load, telemetry);
-                informer.reloaded();
-            }
-        }
-    }
-    drop(informer);
-    app.stop();
-    Ok(())
+/// What the daemon is started with. Nothing in it can be refused any more.
+pub struct Start {
+    /// The settings.
+    pub settings: Settings,
+    /// What they became.
+    pub prepared: Prepared,
+    /// The listener for HTTP.
+    pub listener: Option<TcpListener>,
+    /// Keeps what survives a restart.
+    pub store: Option<Box<dyn CheckpointStore>>,
+    /// Where receivers are served.
+    pub delivery: Delivery,
 }
 
 impl App {
-    /// Starts everything. When this returns, every watch stands and every file that is there has been looked at.
-    ///
-    /// # Errors
-    /// See [`AppError`].
-    pub fn start(
-        mut settings: Settings,
-        store: Option<Box<dyn CheckpointStore>>,
-        mut delivery: Delivery,
-    ) -> Result<App, AppError> {
-        delivery.replace(&settings.deliveries, &settings.external_url).map_err(AppError::Delivery)?;
+    /// Starts everything. When this returns, every watch is set and every file that exists has been looked at.
+    #[must_use]
+    pub fn start(start: Start) -> App {
+        let Start { mut settings, prepared, listener, store, mut delivery } = start;
+        if let Some(prepared) = prepared.delivery {
+            delivery.commit(prepared);
+        }
         if let Some(limit) = raise_open_files() {
             let files = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
             settings.engine.open_files_max = usize::try_from(files).unwrap_or(usize::MAX);
         }
-        let engine = Engine::start(
-            settings.engine,
-            &settings.plan,
-            Dependencies::real(store, Some(delivery.queue())),
-        )?;
+        let dependencies = Dependencies::real(store, Some(delivery.queue()));
+        let engine = Engine::start(settings.engine, prepared.plan, dependencies);
         let overflows = Arc::new(AtomicU64::new(0));
         let sink = Arc::new(WatchSink::new(engine.handle(), None, Arc::clone(&overflows)));
-        let watching = watch(&settings, &sink)?;
-        adopt(&settings, &engine)?;
+        let watching = watch(prepared.discovery.clone(), &settings, &sink);
+        adopt(&prepared.discovery, &engine);
         if !engine.settle(FIRST_LOOK_LIMIT) {
-            tracing::warn!("still reading what was there at the start");
+            tracing::warn!("still reading the files that existed at the start");
         }
         // From now on a restart knows what was there before.
         engine.commit(FIRST_LOOK_LIMIT);
         // What was loaded and committed of all files at once.
         give_back_free();
-        let files = engine.reporter().totals().files;
-        HealthEvent::info(HealthKind::Started, format!("watching {}", counted(files, watching.directories)))
-            .emit();
-        Ok(App { settings, engine, sink, watching, delivery, overflows })
+        App { settings, engine, watching, delivery, listener, overflows }
+    }
+
+    /// Serves until `shutdown` completes or a request asks it to stop, and stops everything.
+    ///
+    /// `load` reads the settings anew on a reload request.
+    pub async fn run(
+        mut self,
+        load: impl Fn() -> Result<Settings, ConfigError>,
+        context: AppContext<'_>,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let AppContext { telemetry, mut requests, socket } = context;
+        let endpoint = self.endpoint(telemetry);
+        self.answer_over_http(&endpoint);
+        let _socket = socket.and_then(|path| self.answer_at(&path, &endpoint));
+        let files = self.engine.reporter().totals().files;
+        HealthEvent::info(
+            HealthKind::Started,
+            format!("watching {}", counted(files, self.watching.directories)),
+        )
+        .emit();
+        let notifier = SystemdNotifier::start(move || endpoint.report());
+        tokio::pin!(shutdown);
+        loop {
+            let request = tokio::select! {
+                request = requests.recv() => request.unwrap_or(Request::Stop),
+                () = &mut shutdown => Request::Stop,
+            };
+            match request {
+                Request::Stop => break,
+                Request::Status => self.engine.emit_status(),
+                Request::Reload => {
+                    notifier.reloading();
+                    self.reload(&load, telemetry);
+                    notifier.reloaded();
+                }
+            }
+        }
+        drop(notifier);
+        self.stop();
     }
 
     fn endpoint(&self, telemetry: &Telemetry) -> Arc<Endpoint> {
@@ -187,14 +173,13 @@ impl App {
         })
     }
 
-    /// Answers over HTTP, if that is wanted.
-    fn listen(&self, endpoint: &Arc<Endpoint>) -> Result<(), AppError> {
-        let Some(address) = self.settings.listen else { return Ok(()) };
-        let listener = http::listen(address).map_err(AppError::Listen)?;
-        let address = listener.local_addr().unwrap_or(address);
+    /// Answers over HTTP, if that is configured.
+    fn answer_over_http(&mut self, endpoint: &Arc<Endpoint>) {
+        let Some(listener) = self.listener.take() else { return };
+        let address = listener.local_addr().ok().or(self.settings.listen);
         self.serve(ListenSocket::Tcp(listener), endpoint);
+        let address = address.map(|address| address.to_string()).unwrap_or_default();
         HealthEvent::info(HealthKind::Listening, format!("figures are at http://{address}/metrics")).emit();
-        Ok(())
     }
 
     /// Answers at a socket of this machine. The daemon does its work without it, too.
@@ -220,42 +205,39 @@ impl App {
         self.delivery.handle().spawn(http::serve(listening, Arc::new(move |path| endpoint.answer(path))));
     }
 
-    /// Goes over to the settings that `load` gives, or says why not and stays with the old ones.
-    fn try_reload(&mut self, load: &impl Fn() -> Result<Settings, ConfigError>, telemetry: &Telemetry) {
-        let refused = |why: String| {
-            HealthEvent::warning(HealthKind::ReloadRefused, format!("{why}\nThe old configuration stays."))
-                .emit()
-        };
-        let settings = match load() {
-            Ok(settings) => settings,
-            Err(error) => return refused(error.to_string()),
-        };
-        if let Err(error) = telemetry.reload(&settings.outputs, &settings.log) {
-            return refused(error.to_string());
-        }
-        match self.reload(settings) {
+    /// Switches to the settings that `load` returns, or reports why not and keeps the current ones.
+    fn reload(&mut self, load: &impl Fn() -> Result<Settings, ConfigError>, telemetry: &Telemetry) {
+        let outcome = load()
+            .map_err(|error| error.to_string())
+            .and_then(|settings| self.switch_to(settings, telemetry).map_err(|error| error.to_string()));
+        match outcome {
             Ok(()) => {
                 let what = counted(self.engine.reporter().totals().files, self.watching.directories);
                 HealthEvent::info(HealthKind::Reloaded, format!("watching {what}")).emit();
             }
-            Err(error) => {
-                // The outputs have gone over already: back to the old ones.
-                if let Err(error) = telemetry.reload(&self.settings.outputs, &self.settings.log) {
-                    tracing::error!("{error}");
-                }
-                refused(error.to_string());
+            Err(why) => {
+                HealthEvent::warning(
+                    HealthKind::ReloadRefused,
+                    format!("{why}\nThe old configuration stays."),
+                )
+                .emit();
             }
         }
     }
 
-    /// Goes over to other settings without losing a line: the new watching stands before the old one ends.
-    ///
-    /// # Errors
-    /// See [`AppError`]; then the old settings stay.
-    pub fn reload(&mut self, settings: Settings) -> Result<(), AppError> {
-        // Whatever can be refused is refused before anything changes.
-        Discovery::new(&settings.finds)?;
-        self.delivery.replace(&settings.deliveries, &settings.external_url).map_err(AppError::Delivery)?;
+    /// Switches to other settings without losing a line. Whatever can be refused is prepared first; from then on nothing fails.
+    fn switch_to(&mut self, settings: Settings, telemetry: &Telemetry) -> Result<(), AppError> {
+        let prepared = Prepared::new(&settings, Some((&self.settings, &self.engine)))?;
+        // Last, because it creates files.
+        telemetry.prepare(&settings.outputs, &settings.log)?.commit();
+        self.commit(settings, prepared);
+        Ok(())
+    }
+
+    fn commit(&mut self, settings: Settings, prepared: Prepared) {
+        if let Some(delivery) = prepared.delivery {
+            self.delivery.commit(delivery);
+        }
         if settings.listen != self.settings.listen {
             HealthEvent::warning(
                 HealthKind::Listening,
@@ -263,23 +245,20 @@ impl App {
             )
             .emit();
         }
-        let prepared = self.engine.prepare(&settings.plan)?;
-        self.engine.reload(prepared);
+        self.engine.reload(prepared.plan);
         let sink = Arc::new(WatchSink::new(
             self.engine.handle(),
             Some(SystemTime::now() - JUST_BORN),
             Arc::clone(&self.overflows),
         ));
-        let watching = watch(&settings, &sink)?;
+        // The new watching is set before the old one ends.
+        let watching = watch(prepared.discovery, &settings, &sink);
         std::mem::replace(&mut self.watching, watching).stop();
-        let found = std::mem::take(&mut *sink.found.lock().unwrap_or_else(PoisonError::into_inner));
-        self.engine.retain(&found);
-        // A restart shall know where reading begins in what is watched now.
+        self.engine.retain(&sink.take_found());
+        // A restart must know where reading begins in what is watched now.
         let _ = self.engine.settle(RELOAD_LOOK_LIMIT);
         self.engine.commit(FIRST_LOOK_LIMIT);
-        self.sink = sink;
         self.settings = settings;
-        Ok(())
     }
 
     /// Reads what is there, says what was not said yet, and ends.
@@ -291,17 +270,15 @@ impl App {
     }
 }
 
-fn watch(settings: &Settings, sink: &Arc<WatchSink>) -> Result<Watching, PathError> {
+fn watch(discovery: Discovery, settings: &Settings, sink: &Arc<WatchSink>) -> Watching {
     let sink: Arc<dyn HintSink> = Arc::clone(sink) as Arc<dyn HintSink>;
-    Watching::start(&settings.finds, settings.timing, is_remote_path, sink)
+    Watching::start(discovery, settings.timing, is_remote_path, sink)
 }
 
-/// Takes up the paths that are remembered and still meant, but were not found: their files were rotated away or removed
+/// Adopts the paths that are remembered and still watched, but were not found: their files were rotated away or removed
 /// while no daemon ran.
-fn adopt(settings: &Settings, engine: &Engine) -> Result<(), PathError> {
-    let discovery = Discovery::new(&settings.finds)?;
+fn adopt(discovery: &Discovery, engine: &Engine) {
     engine.handle().adopt(|id: &WatchedPath| discovery.means(&id.watch, &id.path));
-    Ok(())
 }
 
 fn counted(files: usize, directories: usize) -> String {
@@ -309,73 +286,4 @@ fn counted(files: usize, directories: usize) -> String {
     let directories =
         if directories == 1 { "1 directory".to_owned() } else { format!("{directories} directories") };
     format!("{files} in {directories}")
-}
-
-/// Passes hints on to the engine.
-struct WatchSink {
-    hints: EngineHandle,
-    /// Files born after this are new even if they are there when watching begins.
-    new_since: Option<SystemTime>,
-    /// The files that this process writes to: to count its own output would never end.
-    own: HashSet<(u64, u64)>,
-    /// The files that were there when watching began.
-    found: Mutex<HashSet<PathId>>,
-    overflows: Arc<AtomicU64>,
-}
-
-impl WatchSink {
-    fn new(hints: EngineHandle, new_since: Option<SystemTime>, overflows: Arc<AtomicU64>) -> WatchSink {
-        let fds =
-            [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
-        let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
-        let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
-        WatchSink { hints, new_since, own, found: Mutex::default(), overflows }
-    }
-
-    fn origin(&self, path: &Path, existing: bool) -> FileOrigin {
-        let born = || std::fs::metadata(path).and_then(|meta| meta.created()).ok();
-        let is_new = self.new_since.is_some_and(|since| born().is_some_and(|born| born > since));
-        if existing && !is_new { FileOrigin::Existing } else { FileOrigin::Appeared }
-    }
-}
-
-impl HintSink for WatchSink {
-    fn found(&self, watch: &str, path: &Arc<Path>, existing: bool) -> Option<PathId> {
-        if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino)))
-        {
-            tracing::debug!(path = %path.display(), "not watched: the daemon writes to it itself");
-            return None;
-        }
-        let key = self.hints.add(watch, path, self.origin(path, existing))?;
-        if existing && self.new_since.is_some() {
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
-        }
-        Some(key)
-    }
-
-    fn heard(&self, files: &[PathId], is_alone: bool) {
-        self.hints.heard(files, is_alone);
-    }
-
-    fn look(&self, files: &[PathId]) {
-        self.hints.look(files);
-    }
-
-    fn sweep(&self, everything: bool) -> Vec<PathId> {
-        self.hints.sweep(everything).into_iter().collect()
-    }
-
-    fn trouble(&self, trouble: Incident) {
-        match trouble {
-            Incident::Polled(message) => HealthEvent::warning(HealthKind::Polling, message).emit(),
-            Incident::Waiting(message) => HealthEvent::info(HealthKind::Waiting, message).emit(),
-            Incident::Unlisted(message) => HealthEvent::warning(HealthKind::Unlisted, message).emit(),
-            Incident::Mended(message) => HealthEvent::info(HealthKind::Mended, message).emit(),
-            Incident::Overflow => {
-                self.overflows.fetch_add(1, Ordering::Relaxed);
-                let message = "the kernel lost events, so every file is looked at; if this comes often, raise fs.inotify.max_queued_events";
-                HealthEvent::warning(HealthKind::WatchOverflow, message).emit();
-            }
-        }
-    }
 }

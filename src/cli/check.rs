@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::app::Prepared;
 use crate::cli::exit::EXIT_USAGE;
 use crate::config::{self, Settings};
-use crate::engine::plan::CompiledPlan;
 use crate::engine::settings::WatchPlan;
 use crate::fmt::display_path;
 use crate::sys::open::open_regular;
@@ -28,8 +28,7 @@ pub struct CheckArgs {
 /// Checks a configuration. Gives the exit status of the process: 0 if it is right, else 2.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let checked = config::check(&args.config).map_err(|e| e.to_string()).and_then(|settings| {
-        CompiledPlan::new(&settings.plan)
-            .map_err(|e| format!("the rules of a watch are too much together: {e}"))?;
+        Prepared::new(&settings, None).map_err(|e| e.to_string())?;
         let text = report(&settings, &args.config, if args.all { usize::MAX } else { LISTED_MAX })?;
         Ok(text)
     });

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use tokio::sync::Notify;
 
-use crate::app::{self, AppContext};
+use crate::app::{self, App, AppContext, AppError, Prepared, Start};
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::state::{self, Folder};
 use crate::config::{self, Flags};
@@ -132,22 +132,27 @@ pub fn run(mut args: RunArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spiketail: {error:#}");
-            ExitCode::FAILURE
+            let is_configuration = error.downcast_ref().is_some_and(AppError::is_configuration);
+            if is_configuration { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
 
+/// Prepares whatever can be refused, so that nothing is committed by a daemon that cannot start, and runs the rest.
 fn daemon(
     settings: config::Settings,
     state: Option<Folder>,
     socket: Option<PathBuf>,
     load: impl Fn() -> Result<config::Settings, config::ConfigError>,
 ) -> anyhow::Result<()> {
+    let prepared = Prepared::new(&settings, None)?;
+    let listener = app::listen(&settings)?;
     let requests = signals::requests().context("cannot install the signal handlers")?;
     let closed = Arc::new(Notify::new());
     let on_closed = Arc::clone(&closed);
     let telemetry =
-        subscriber::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))?;
+        subscriber::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))
+            .map_err(AppError::Output)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     let mut store = open_store(state)?;
@@ -159,10 +164,10 @@ fn daemon(
         .context("cannot start the thread for deliveries; raise the limit of tasks (TasksMax=)")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
-    let surroundings = AppContext { telemetry: &telemetry, requests, socket };
-    let outcome = runtime.block_on(app::run(settings, store, delivery, load, surroundings, shutdown));
+    let app = App::start(Start { settings, prepared, listener, store, delivery });
+    runtime.block_on(app.run(load, AppContext { telemetry: &telemetry, requests, socket }, shutdown));
     telemetry.flush(FLUSH_LIMIT);
-    Ok(outcome?)
+    Ok(())
 }
 
 /// The store in `folder`, if there is to be one. Only a folder that someone named must be free.

@@ -10,7 +10,7 @@ use super::link::ADDED_WATCH;
 use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
 use super::values::{DAY_MS, MINUTE_MS, parse_duration_ms, show_duration};
-use super::watches::default_exclude;
+use super::watches::{check_path, default_exclude};
 use super::{outputs, parse_with, source};
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
@@ -186,6 +186,9 @@ fn find(name: &str, flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError>
         }
         // The same file named twice is still one file.
         let path = cwd.join(path);
+        if let Err(why_not) = check_path(&path) {
+            return refuse(&format!("{}: {why_not}", quoted(&path.to_string_lossy())));
+        }
         if !paths.contains(&path) {
             paths.push(path);
         }

@@ -4,8 +4,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::GlobBuilder;
-
 use super::engine::to_usize;
 use super::error::{ErrorReport, quoted};
 use super::rules;
@@ -14,6 +12,7 @@ use super::table::{Table, Text};
 use super::times;
 use crate::file::settings::{FileSettings, ReadMethod, Start};
 use crate::scan::timestamp::TimeSettings;
+use crate::watch::patterns::{Exclusions, PathPatternError, Pattern};
 use crate::watch::spec::WatchSpec;
 
 /// What a watch leaves out where nothing else is said: compressed files, which rotation leaves and nothing
@@ -75,7 +74,7 @@ fn read_paths(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) ->
     }
     let mut paths = Vec::new();
     for text in table.filled_list(report, "paths", example).unwrap_or_default() {
-        match absolute(text.get_ref(), folder).and_then(|path| check_glob(text.get_ref()).map(|()| path)) {
+        match absolute(text.get_ref(), folder).and_then(|path| check_path(&path).map(|()| path)) {
             Ok(path) => paths.push(path),
             Err(why_not) => refuse(table, report, &text, "paths", &why_not),
         }
@@ -88,7 +87,7 @@ fn read_exclude(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Vec<String> 
     for glob in &globs {
         let checked = match glob.get_ref().is_empty() {
             true => Err("it is empty; write a glob such as \"*.gz\"".to_owned()),
-            false => check_glob(glob.get_ref()),
+            false => check_exclude(glob.get_ref()),
         };
         if let Err(why_not) = checked {
             refuse(table, report, glob, "exclude", &why_not);
@@ -137,7 +136,16 @@ pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path.to_owned()) } else { Ok(folder.join(path)) }
 }
 
-fn check_glob(text: &str) -> Result<(), String> {
-    let built = GlobBuilder::new(text).literal_separator(true).build();
-    built.map(|_| ()).map_err(|error| format!("bad glob, {}; a literal `[` is written `[[]`", error.kind()))
+/// Whether a watch can find files by `path`; the error says what would be right.
+pub(super) fn check_path(path: &Path) -> Result<(), String> {
+    Pattern::new(0, path).map(drop).map_err(|error| bad_glob(&error))
+}
+
+fn check_exclude(glob: &str) -> Result<(), String> {
+    let spec = WatchSpec { name: String::new(), paths: Vec::new(), exclude: vec![glob.to_owned()] };
+    Exclusions::new(&spec).map(drop).map_err(|error| bad_glob(&error))
+}
+
+fn bad_glob(error: &PathPatternError) -> String {
+    format!("bad glob, {}; a literal `[` is written `[[]`", error.problem)
 }

@@ -57,16 +57,11 @@ pub struct Engine {
 
 impl Engine {
     /// Starts workers, ticker and committer over what the store of `dependencies` restores.
-    ///
-    /// # Errors
-    /// If a rule of the plan cannot be compiled.
-    pub fn start(
-        settings: EngineSettings,
-        plan: &Plan,
-        dependencies: Dependencies,
-    ) -> Result<Engine, RulePatternError> {
+    #[must_use]
+    pub fn start(settings: EngineSettings, plan: PreparedPlan, dependencies: Dependencies) -> Engine {
+        let PreparedPlan(plan) = plan;
         let dispatcher = dependencies.dispatcher.clone();
-        let (shared, committer) = dependencies.share(settings, &Arc::new(CompiledPlan::new(plan)?));
+        let (shared, committer) = dependencies.share(settings, &plan);
         let shared = Arc::new(shared);
         if let Some(dispatcher) = dispatcher {
             let shared = Arc::downgrade(&shared);
@@ -87,7 +82,7 @@ impl Engine {
             let shared = Arc::clone(&shared);
             spawn("committer", move || committer::run(&shared, committer))
         });
-        Ok(Engine { shared, threads, committing })
+        Engine { shared, threads, committing }
     }
 
     /// A handle for whoever finds files and receives events of changes.
@@ -185,8 +180,18 @@ impl Engine {
     }
 }
 
-/// A compiled plan that [`Engine::reload`] switches to.
+/// A compiled plan that an engine starts with, or that [`Engine::reload`] switches to.
 pub struct PreparedPlan(Arc<CompiledPlan>);
+
+impl PreparedPlan {
+    /// Compiles the plan of an engine that is not started yet; for a later one, see [`Engine::prepare`].
+    ///
+    /// # Errors
+    /// If a rule cannot be compiled.
+    pub fn new(plan: &Plan) -> Result<PreparedPlan, RulePatternError> {
+        Ok(PreparedPlan(Arc::new(CompiledPlan::new(plan)?)))
+    }
+}
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
     match std::thread::Builder::new().name(name.to_owned()).spawn(body) {

@@ -14,6 +14,7 @@ pub mod settings;
 mod task;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -30,13 +31,41 @@ use crate::store::TransitionRecord;
 pub struct Delivery {
     runtime: Runtime,
     queue: Arc<NotificationQueue>,
-    specs: Vec<DeliverySpec>,
-    external_url: String,
     tasks: Vec<JoinHandle<()>>,
 }
 
+/// Receivers that can be used. Nothing is sent before [`Delivery::commit`].
+pub struct PreparedDelivery {
+    receivers: Vec<PreparedReceiver>,
+}
+
+struct PreparedReceiver {
+    output: String,
+    group_wait: Duration,
+    notifier: Notifier,
+}
+
+impl PreparedDelivery {
+    /// Builds what `specs` need. Messages say that the daemon is reached at `external_url`, if it is not empty.
+    ///
+    /// # Errors
+    /// If one of them cannot be used: its name, and why.
+    pub fn new(specs: &[DeliverySpec], external_url: &str) -> Result<PreparedDelivery, String> {
+        let origin = MessageOrigin { host: host(), url: external_url.to_owned() };
+        let prepare = |spec: &DeliverySpec| {
+            let notifier = Notifier::new(spec, &origin);
+            Ok(PreparedReceiver {
+                output: spec.name.clone(),
+                group_wait: spec.group_wait,
+                notifier: notifier.map_err(|why| format!("the output {}: {why}", spec.name))?,
+            })
+        };
+        Ok(PreparedDelivery { receivers: specs.iter().map(prepare).collect::<Result<_, String>>()? })
+    }
+}
+
 impl Delivery {
-    /// Delivers nothing before [`Delivery::replace`].
+    /// Delivers nothing before [`Delivery::commit`].
     ///
     /// # Errors
     /// If no thread can be started.
@@ -48,7 +77,7 @@ impl Delivery {
             .enable_all()
             .build()?;
         let queue = Arc::new(NotificationQueue::default());
-        Ok(Delivery { runtime, queue, specs: Vec::new(), external_url: String::new(), tasks: Vec::new() })
+        Ok(Delivery { runtime, queue, tasks: Vec::new() })
     }
 
     /// The runtime, for other background work.
@@ -63,35 +92,20 @@ impl Delivery {
         Arc::clone(&self.queue)
     }
 
-    /// Delivers by `specs` from now on. Messages say that the daemon is reached at `external_url`, if it is not empty.
-    ///
-    /// # Errors
-    /// If one of them cannot be used: its name, and why. Then nothing changes.
-    pub fn replace(&mut self, specs: &[DeliverySpec], external_url: &str) -> Result<(), String> {
-        if self.specs == specs && self.external_url == external_url {
-            return Ok(());
-        }
-        let origin = MessageOrigin { host: host(), url: external_url.to_owned() };
-        let task = |spec: &DeliverySpec| {
-            let notifier = Notifier::new(spec, &origin);
-            Ok(DeliveryTask {
-                output: spec.name.clone(),
-                group_wait: spec.group_wait,
-                queue: Arc::clone(&self.queue),
-                notifier: notifier.map_err(|why| format!("the output {}: {why}", spec.name))?,
-            })
-        };
-        let tasks: Vec<DeliveryTask> = specs.iter().map(task).collect::<Result<_, String>>()?;
+    /// Delivers by what was prepared from now on. What waits for receivers that are no longer defined is given up.
+    pub fn commit(&mut self, prepared: PreparedDelivery) {
+        let PreparedDelivery { receivers } = prepared;
         self.tasks.drain(..).for_each(|task| task.abort());
-        self.queue.replace(specs.iter().map(|spec| spec.name.clone()));
-        self.tasks = tasks.into_iter().map(|task| self.runtime.spawn(task.run())).collect();
-        self.specs = specs.to_vec();
-        external_url.clone_into(&mut self.external_url);
-        Ok(())
+        self.queue.replace(receivers.iter().map(|receiver| receiver.output.clone()));
+        let start = |PreparedReceiver { output, group_wait, notifier }| {
+            let task = DeliveryTask { output, group_wait, queue: Arc::clone(&self.queue), notifier };
+            self.runtime.spawn(task.run())
+        };
+        self.tasks = receivers.into_iter().map(start).collect();
     }
 
     /// Waits until all is delivered, at most for `limit`, and ends.
-    pub fn stop(self, limit: std::time::Duration) {
+    pub fn stop(self, limit: Duration) {
         self.queue.wait_until_empty(limit);
         self.runtime.shutdown_background();
     }

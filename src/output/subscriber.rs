@@ -8,11 +8,12 @@ use std::cell::Cell;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tracing::{Level, Subscriber};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
@@ -178,7 +179,7 @@ pub fn subscriber(
     let dropped = Arc::new(AtomicU64::new(0));
     let telemetry =
         Telemetry { outputs: outputs.clone(), log, on_closed, dropped, reloading: Mutex::new(()) };
-    telemetry.replace(specs)?;
+    telemetry.prepare(specs, log_filter)?.commit();
     // Nothing of ours is below INFO; the hint spares the rest of the process its debug! and trace!.
     let ours = filter_fn(|metadata| EventKind::from_target(metadata.target()).is_some())
         .with_max_level_hint(LevelFilter::INFO);
@@ -186,49 +187,18 @@ pub fn subscriber(
 }
 
 impl Telemetry {
-    /// Uses `specs` and `log_filter` from now on. An output whose definition is unchanged goes on as it is, but a file
-    /// that was moved away meanwhile is reopened. Lines queued before are still written.
-    ///
-    /// Waits up to a second for each destination that is no longer used.
+    /// Opens what `specs` and `log_filter` need and the present outputs lack. Nothing changes before
+    /// [`PreparedOutputs::commit`].
     ///
     /// # Errors
-    /// Fails if a new destination cannot be opened or if `log_filter` is not valid. Everything stays as it was then.
-    pub fn reload(&self, specs: &[OutputSpec], log_filter: &str) -> Result<(), OutputError> {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Fails if a new destination cannot be opened or if `log_filter` is not valid.
+    pub fn prepare(
+        &self,
+        specs: &[OutputSpec],
+        log_filter: &str,
+    ) -> Result<PreparedOutputs<'_>, OutputError> {
+        let one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let filter = log::parse(log_filter)?;
-        self.replace(specs)?;
-        // This also makes tracing ask all layers again which callsites they want.
-        self.log.set(filter);
-        Ok(())
-    }
-
-    /// Waits up to `timeout`, over all outputs, until everything queued is written; returns whether it is.
-    pub fn flush(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
-        // The queues are waited for without the lock, so that events flow meanwhile.
-        let queues: Vec<_> = self.read(|outputs| outputs.iter().map(|o| Arc::clone(&o.queue)).collect());
-        let remaining = || deadline.saturating_duration_since(Instant::now());
-        queues.iter().filter(|queue| !queue.flush(remaining())).count() == 0
-    }
-
-    /// How many lines all outputs together have dropped since the start.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// The same as a handle.
-    #[must_use]
-    pub fn dropped_counter(&self) -> Dropped {
-        Dropped(Arc::clone(&self.dropped))
-    }
-
-    fn read<T>(&self, look: impl FnOnce(&[Output]) -> T) -> T {
-        look(&self.outputs.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Opens what is new, and only if all of that succeeded puts it in place.
-    fn replace(&self, specs: &[OutputSpec]) -> Result<(), OutputError> {
         let mut open: Vec<(Destination, Arc<LineQueue>)> = self.read(|outputs| {
             outputs.iter().map(|o| (o.spec.destination.clone(), Arc::clone(&o.queue))).collect()
         });
@@ -243,21 +213,47 @@ impl Telemetry {
             open.push((spec.destination.clone(), Arc::clone(&queue)));
             next.push(Output::new(spec.clone(), queue));
         }
-        for (queue, sink) in moved {
-            queue.replace_sink(sink);
-        }
-        for output in &next {
-            output.queue.replace_report(drop_report(&output.spec, &output.form));
-        }
-        let mut current = self.outputs.current.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *current, next);
-        drop(current);
-        // Queues that nobody uses any more are waited for here, where no emitting thread is held up.
-        drop((old, open));
+        Ok(PreparedOutputs { telemetry: self, filter, moved, next, _one_at_a_time: one_at_a_time })
+    }
+
+    /// Uses `specs` and `log_filter` from now on. An output whose definition is unchanged continues as it is, but a file
+    /// that was moved away is opened anew. Lines queued before are still written.
+    ///
+    /// Waits up to a second for each destination that is no longer used.
+    ///
+    /// # Errors
+    /// As [`Telemetry::prepare`]. Everything stays as it was then.
+    pub fn reload(&self, specs: &[OutputSpec], log_filter: &str) -> Result<(), OutputError> {
+        self.prepare(specs, log_filter)?.commit();
         Ok(())
     }
 
-    /// Reopens the files in `specs` that are in use but were moved away or removed, as log rotation does.
+    /// Waits up to `timeout`, over all outputs, until everything queued is written; returns whether it is.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        // The queues are waited for without the lock, so that events flow meanwhile.
+        let queues: Vec<_> = self.read(|outputs| outputs.iter().map(|o| Arc::clone(&o.queue)).collect());
+        let left = || deadline.saturating_duration_since(Instant::now());
+        queues.iter().filter(|queue| !queue.flush(left())).count() == 0
+    }
+
+    /// How many lines all outputs together have dropped since the start.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// The same, for whoever asks now and then.
+    #[must_use]
+    pub fn dropped_counter(&self) -> Dropped {
+        Dropped(Arc::clone(&self.dropped))
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&[Output]) -> T) -> T {
+        look(&self.outputs.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens those files in `specs` anew that are in use but were moved away or removed, as log rotation does.
     fn reopen_moved(
         &self,
         specs: &[OutputSpec],
@@ -296,6 +292,35 @@ impl Telemetry {
             Arc::clone(&self.dropped),
         );
         queue.map(Arc::new).map_err(|source| OutputError::Thread { name: spec.name.clone(), source })
+    }
+}
+
+/// Outputs and a log filter that are ready to be used. Dropped without [`PreparedOutputs::commit`], they change nothing.
+pub struct PreparedOutputs<'t> {
+    telemetry: &'t Telemetry,
+    filter: EnvFilter,
+    /// Queues in use whose file was moved away, with the file that is at the path now.
+    moved: Vec<(Arc<LineQueue>, Box<dyn Sink>)>,
+    next: Vec<Output>,
+    _one_at_a_time: MutexGuard<'t, ()>,
+}
+
+impl PreparedOutputs<'_> {
+    /// Puts all of it into use. Waits up to a second for each destination that is no longer used.
+    pub fn commit(self) {
+        for (queue, sink) in self.moved {
+            queue.replace_sink(sink);
+        }
+        for output in &self.next {
+            output.queue.replace_report(drop_report(&output.spec, &output.form));
+        }
+        let mut current = self.telemetry.outputs.current.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, self.next);
+        drop(current);
+        // Queues that are no longer used are waited for here, where no emitting thread is held up.
+        drop(old);
+        // This also makes tracing ask all layers anew which callsites they want.
+        self.telemetry.log.set(self.filter);
     }
 }
 

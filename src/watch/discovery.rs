@@ -27,7 +27,7 @@ struct Interest {
 }
 
 /// A directory whose entries matter.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Directory {
     interests: HashSet<Interest>,
     /// Modification time at the last listing, if the listing was long enough after it to be trusted.
@@ -51,10 +51,10 @@ pub(super) trait Visitor {
 }
 
 /// Which files and directories the watches mean.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Discovery {
     /// Names of the watches; everything else is by their index.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     patterns: Arc<Vec<Pattern>>,
     exclusions: Vec<Exclusions>,
     directories: HashMap<PathBuf, Directory>,

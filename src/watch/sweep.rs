@@ -10,8 +10,7 @@ use crate::units::PathId;
 use crate::watch::directories::DirectoryWatches;
 use crate::watch::discovery::Discovery;
 use crate::watch::inotify::Inbox;
-use crate::watch::patterns::PathPatternError;
-use crate::watch::spec::{IsRemote, WatchSpec, WatchTiming};
+use crate::watch::spec::{IsRemote, WatchTiming};
 use crate::watch::{HintSink, Incident};
 
 /// Watching, until it is stopped.
@@ -25,18 +24,15 @@ pub struct Watching {
 impl Watching {
     /// Finds what is there, watches it, and goes on to do so. When this returns, every watch stands and `sink` knows of
     /// every file that was there.
-    ///
-    /// # Errors
-    /// If a path or an exclusion is malformed.
+    #[must_use]
     pub fn start(
-        specs: &[WatchSpec],
+        discovery: Discovery,
         timing: WatchTiming,
         is_remote: IsRemote,
         sink: Arc<dyn HintSink>,
-    ) -> Result<Watching, PathPatternError> {
+    ) -> Watching {
         let inbox = Arc::new(Inbox::default());
-        let discovery = Discovery::new(specs)?;
-        let names = specs.iter().map(|spec| spec.name.clone()).collect();
+        let names = discovery.names.clone();
         let state = DirectoryWatches::new(names, sink, Arc::clone(&inbox), is_remote);
         let mut sweeper =
             Sweeper { discovery, state, timing, inbox: Arc::clone(&inbox), overflow_told_at: None };
@@ -45,7 +41,7 @@ impl Watching {
         let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(move || sweeper.run());
         let thread =
             thread.inspect_err(|error| tracing::error!("cannot start the sweeping thread: {error}")).ok();
-        Ok(Watching { inbox, thread, directories })
+        Watching { inbox, thread, directories }
     }
 
     /// Stops watching and waits for the thread.

@@ -95,6 +95,13 @@ impl FileCheckpoint {
         Daemon::spawn(self.resuming(&self.state(), pattern, more))
     }
 
+    /// The daemon with a state and the configuration that [`Self::config`] wrote last.
+    pub fn start_configured(&self) -> Daemon {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+        command.arg("run").arg("--state").arg(self.state()).arg("-c").arg(self.beside("spiketail.toml"));
+        Daemon::spawn(command)
+    }
+
     /// The command that [`Self::resume_with`] starts, with the state in `folder`.
     pub fn resuming(&self, folder: &Path, pattern: &str, more: &str) -> Command {
         let config = self.config_of_watch(pattern, more);
@@ -436,6 +443,12 @@ pub fn news(events: &[Value], path: &Path) -> Vec<String> {
 /// Numbered lines that match.
 pub fn lines(numbers: Range<u64>) -> Vec<u8> {
     numbers.flat_map(|n| format!("line {n} ERROR something went wrong\n").into_bytes()).collect()
+}
+
+/// Rules each of which compiles, but not all of them together.
+pub fn rules_too_large() -> String {
+    let rule = |n: usize| format!("[rule.r{n}]\nregex = 'x{n}[acegikmoqsuwyACEGIKMOQSUWY02468]{{100000}}'\n");
+    (0..3).map(rule).collect()
 }
 
 /// Opens `path` for appending; it is created if it is not there.
