@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod hints;
+mod own_files;
 mod prepare;
 mod status;
 
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 
 use endpoint::Endpoint;
 use hints::WatchSink;
+use own_files::OwnFiles;
 
 use crate::config::{ConfigError, Settings};
 use crate::engine::Engine;
@@ -38,6 +40,7 @@ use crate::watch::HintSink;
 use crate::watch::discovery::Discovery;
 use crate::watch::sweep::Watching;
 
+pub(crate) use own_files::output_files;
 pub use prepare::{AppError, Prepared, listen};
 
 /// How long the first look at all files may take before the daemon says that it has started.
@@ -64,6 +67,7 @@ pub struct App {
     engine: Engine,
     watching: Watching,
     delivery: Delivery,
+    state_folder: Option<PathBuf>,
     /// Bound, and not served yet.
     listener: Option<TcpListener>,
     /// How often the kernel lost events.
@@ -90,6 +94,8 @@ pub struct Start {
     pub listener: Option<TcpListener>,
     /// Keeps what survives a restart.
     pub store: Option<Box<dyn CheckpointStore>>,
+    /// Where the store has its files.
+    pub state_folder: Option<PathBuf>,
     /// Where receivers are served.
     pub delivery: Delivery,
 }
@@ -98,7 +104,7 @@ impl App {
     /// Starts everything. When this returns, every watch is set and every file that exists has been looked at.
     #[must_use]
     pub fn start(start: Start) -> App {
-        let Start { mut settings, prepared, listener, store, mut delivery } = start;
+        let Start { mut settings, prepared, listener, store, state_folder, mut delivery } = start;
         if let Some(prepared) = prepared.delivery {
             delivery.commit(prepared);
         }
@@ -109,9 +115,10 @@ impl App {
         let dependencies = Dependencies::real(store, Some(delivery.queue()));
         let engine = Engine::start(settings.engine, prepared.plan, dependencies);
         let overflows = Arc::new(AtomicU64::new(0));
-        let sink = Arc::new(WatchSink::new(engine.handle(), None, Arc::clone(&overflows)));
+        let own = OwnFiles::new(&settings, state_folder.as_deref());
+        let sink = Arc::new(WatchSink::new(engine.handle(), None, own, Arc::clone(&overflows)));
         let watching = watch(prepared.discovery.clone(), &settings, &sink);
-        adopt(&prepared.discovery, &engine);
+        adopt(&prepared.discovery, &engine, &sink);
         if !engine.settle(FIRST_LOOK_LIMIT) {
             tracing::warn!("still reading the files that existed at the start");
         }
@@ -119,7 +126,7 @@ impl App {
         engine.commit(FIRST_LOOK_LIMIT);
         // What was loaded and committed of all files at once.
         give_back_free();
-        App { settings, engine, watching, delivery, listener, overflows }
+        App { settings, engine, watching, delivery, state_folder, listener, overflows }
     }
 
     /// Serves until `shutdown` completes or a request asks it to stop, and stops everything.
@@ -249,6 +256,7 @@ impl App {
         let sink = Arc::new(WatchSink::new(
             self.engine.handle(),
             Some(SystemTime::now() - JUST_BORN),
+            OwnFiles::new(&settings, self.state_folder.as_deref()),
             Arc::clone(&self.overflows),
         ));
         // The new watching is set before the old one ends.
@@ -277,8 +285,9 @@ fn watch(discovery: Discovery, settings: &Settings, sink: &Arc<WatchSink>) -> Wa
 
 /// Adopts the paths that are remembered and still watched, but were not found: their files were rotated away or removed
 /// while no daemon ran.
-fn adopt(discovery: &Discovery, engine: &Engine) {
-    engine.handle().adopt(|id: &WatchedPath| discovery.means(&id.watch, &id.path));
+fn adopt(discovery: &Discovery, engine: &Engine, sink: &WatchSink) {
+    let is_wanted = |id: &WatchedPath| discovery.means(&id.watch, &id.path) && !sink.is_own(&id.path);
+    engine.handle().adopt(is_wanted);
 }
 
 fn counted(files: usize, directories: usize) -> String {

@@ -1,17 +1,15 @@
 //! Passes what watching finds to the engine.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::own_files::OwnFiles;
 use crate::engine::EngineHandle;
 use crate::event::{HealthEvent, HealthKind};
 use crate::file::tailer::FileOrigin;
-use crate::sys::open::{stat_file, stat_path};
 use crate::units::PathId;
 use crate::watch::{HintSink, Incident};
 
@@ -20,8 +18,7 @@ pub(super) struct WatchSink {
     hints: EngineHandle,
     /// Files born after this are new even if they are there when watching begins.
     new_since: Option<SystemTime>,
-    /// The files that this process writes to: to count its own output would never end.
-    own: HashSet<(u64, u64)>,
+    own: OwnFiles,
     /// The files that were there when watching began.
     found: Mutex<HashSet<PathId>>,
     overflows: Arc<AtomicU64>,
@@ -31,13 +28,15 @@ impl WatchSink {
     pub(super) fn new(
         hints: EngineHandle,
         new_since: Option<SystemTime>,
+        own: OwnFiles,
         overflows: Arc<AtomicU64>,
     ) -> WatchSink {
-        let fds =
-            [std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
-        let stats = fds.into_iter().flatten().filter_map(|fd| stat_file(&File::from(fd)).ok());
-        let own = stats.filter(|stat| stat.is_regular()).map(|stat| (stat.dev, stat.ino)).collect();
         WatchSink { hints, new_since, own, found: Mutex::default(), overflows }
+    }
+
+    /// Whether the daemon itself writes the file at `path`.
+    pub(super) fn is_own(&self, path: &Path) -> bool {
+        self.own.contain(path, false)
     }
 
     /// The files that were there when watching began.
@@ -54,8 +53,7 @@ impl WatchSink {
 
 impl HintSink for WatchSink {
     fn found(&self, watch: &str, path: &Arc<Path>, existing: bool) -> Option<PathId> {
-        if !self.own.is_empty() && stat_path(path).is_ok_and(|stat| self.own.contains(&(stat.dev, stat.ino)))
-        {
+        if self.own.contain(path, !existing) {
             tracing::debug!(path = %path.display(), "not watched: the daemon writes to it itself");
             return None;
         }

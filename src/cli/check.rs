@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::app::Prepared;
+use crate::app::output_files;
 use crate::cli::exit::EXIT_USAGE;
 use crate::config::{self, Settings};
 use crate::engine::settings::WatchPlan;
 use crate::fmt::display_path;
 use crate::sys::open::open_regular;
+use crate::watch::discovery::Discovery;
 use crate::watch::survey::{Findings, survey};
 
 /// How many files of a watch are listed, unless all are asked for.
@@ -74,6 +76,7 @@ fn report(settings: &Settings, path: &Path, listed_max: usize) -> Result<String,
             "{directory}: cannot be listed: {why}; the user that runs spiketail needs r and x on it"
         ));
     }
+    lines.extend(own_output(settings)?);
     if !plan.alerts.is_empty() {
         lines.push(String::new());
     }
@@ -81,6 +84,21 @@ fn report(settings: &Settings, path: &Path, listed_max: usize) -> Result<String,
         lines.push(format!("[alert.{}] {}: {}", alert.name, alert.severity, alert.describe()));
     }
     Ok(lines.join("\n") + "\n")
+}
+
+/// Outputs that a watch means: the daemon must not count what it writes itself.
+fn own_output(settings: &Settings) -> Result<Vec<String>, String> {
+    let discovery = Discovery::new(&settings.finds).map_err(|error| error.to_string())?;
+    let mut lines = Vec::new();
+    for output in output_files(settings) {
+        for watch in settings.plan.watches.iter().filter(|watch| discovery.means(&watch.name, &output)) {
+            let (path, watch) = (display_path(&output), &watch.name);
+            lines.push(format!(
+                "{path}: an output writes it and [watch.{watch}] means it, so it is never counted; move the output, or add it to `exclude` of the watch"
+            ));
+        }
+    }
+    Ok(lines)
 }
 
 fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize) -> Vec<String> {

@@ -155,6 +155,7 @@ fn daemon(
             .map_err(AppError::Output)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
+    let state_folder = state.as_ref().and_then(Folder::path).map(PathBuf::from);
     let mut store = open_store(state)?;
     if store.is_none() && !settings.deliveries.is_empty() {
         // What is to be delivered waits there, as long as the daemon lives.
@@ -164,7 +165,7 @@ fn daemon(
         .context("cannot start the thread for deliveries; raise the limit of tasks (TasksMax=)")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
-    let app = App::start(Start { settings, prepared, listener, store, delivery });
+    let app = App::start(Start { settings, prepared, listener, store, state_folder, delivery });
     runtime.block_on(app.run(load, AppContext { telemetry: &telemetry, requests, socket }, shutdown));
     telemetry.flush(FLUSH_LIMIT);
     Ok(())

@@ -1,7 +1,7 @@
 //! Where the daemon keeps its state.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::serve::socket;
 
@@ -14,6 +14,16 @@ pub(super) enum Folder {
     Default(PathBuf),
     /// Nobody said where.
     Unknown,
+}
+
+impl Folder {
+    /// The folder, if it is known.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Folder::Named(folder) | Folder::Default(folder) => Some(folder),
+            Folder::Unknown => None,
+        }
+    }
 }
 
 /// `flag` is what the command line says; `env` gives environment variables.

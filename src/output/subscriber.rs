@@ -186,6 +186,9 @@ pub fn subscriber(
     Ok((Registry::default().with(log_layer).with(outputs.with_filter(ours)), telemetry))
 }
 
+/// A queue, and the newly opened sink that it is to write to.
+type Reopened = (Arc<LineQueue>, Box<dyn Sink>);
+
 impl Telemetry {
     /// Opens what `specs` and `log_filter` need and the present outputs lack. Nothing changes before
     /// [`PreparedOutputs::commit`].
@@ -254,10 +257,7 @@ impl Telemetry {
     }
 
     /// Opens those files in `specs` anew that are in use but were moved away or removed, as log rotation does.
-    fn reopen_moved(
-        &self,
-        specs: &[OutputSpec],
-    ) -> Result<Vec<(Arc<LineQueue>, Box<dyn Sink>)>, OutputError> {
+    fn reopen_moved(&self, specs: &[OutputSpec]) -> Result<Vec<Reopened>, OutputError> {
         let in_use: Vec<(String, PathBuf, Arc<LineQueue>)> = self.read(|outputs| {
             let of = |output: &Output| match &output.spec.destination {
                 Destination::File(path) if specs.iter().any(|s| s.destination == output.spec.destination) => {
@@ -300,7 +300,7 @@ pub struct PreparedOutputs<'t> {
     telemetry: &'t Telemetry,
     filter: EnvFilter,
     /// Queues in use whose file was moved away, with the file that is at the path now.
-    moved: Vec<(Arc<LineQueue>, Box<dyn Sink>)>,
+    moved: Vec<Reopened>,
     next: Vec<Output>,
     _one_at_a_time: MutexGuard<'t, ()>,
 }

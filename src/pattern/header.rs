@@ -65,7 +65,8 @@ fn last_stamp(line: &[u8]) -> Option<(usize, StampKind)> {
                 && !is_level(word)
                 && !word.ends_with(b":")
                 && !word.contains(&b'[');
-            if !may_go_on && !(next < line.len() && stamp(line, next).is_some()) {
+            let another_follows = next < line.len() && stamp(line, next).is_some();
+            if !may_go_on && !another_follows {
                 break;
             }
         }
@@ -166,12 +167,13 @@ impl Header<'_> {
             self.at = end;
             return true;
         }
-        if *first == b'[' && self.brackets < BRACKETS_MAX {
-            if let Some(end) = self.bracket(at) {
-                self.at = end;
-                self.brackets += 1;
-                return true;
-            }
+        if *first == b'['
+            && self.brackets < BRACKETS_MAX
+            && let Some(end) = self.bracket(at)
+        {
+            self.at = end;
+            self.brackets += 1;
+            return true;
         }
         self.program.is_none() && self.component(at)
     }

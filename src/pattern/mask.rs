@@ -118,10 +118,10 @@ fn run(message: &[u8], start: usize, put: &mut impl FnMut(Piece, Range<usize>)) 
     if let Some(end) = special(message, start, end, put) {
         return end;
     }
-    if seen & SLASH != 0 {
-        if let Some(end) = path(message, start, end, put) {
-            return end;
-        }
+    if seen & SLASH != 0
+        && let Some(end) = path(message, start, end, put)
+    {
+        return end;
     }
     if seen & DIGIT != 0 {
         return digits(message, start, end, seen, put);
@@ -374,7 +374,7 @@ fn words(message: &[u8], run: Range<usize>, put: &mut impl FnMut(Piece, Range<us
         }
         let end = end_of(&message[..run.end], start, LETTER | JOINT);
         let text = &message[start..end];
-        if text.iter().any(|b| *b == b'.') && is_dotted_name(text) {
+        if text.contains(&b'.') && is_dotted_name(text) {
             put(Piece::Wild(Wild::Value), start..end);
         } else {
             put_word(message, start..end, end == run.end, put);

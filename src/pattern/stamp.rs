@@ -44,10 +44,10 @@ pub(super) fn stamp(line: &[u8], at: usize) -> Option<(usize, StampKind)> {
 const BRACKET_BYTES_MAX: usize = 120;
 
 fn numeric(line: &[u8], start: usize) -> Option<(usize, StampKind)> {
-    if let Some(date) = date(line, start) {
-        if let Some(end) = joined_clock(line, date) {
-            return Some((end, StampKind::Iso));
-        }
+    if let Some(date) = date(line, start)
+        && let Some(end) = joined_clock(line, date)
+    {
+        return Some((end, StampKind::Iso));
     }
     if let Some(end) = clock(line, start, false) {
         return Some((zone(line, end), StampKind::Other));

@@ -8,6 +8,9 @@ use std::path::Path;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
+/// Name of the file in the state folder.
+pub(super) const NAME: &str = "lock";
+
 /// A lock on a state folder, held until it is dropped. The file stays: removing it would let two daemons hold locks on
 /// two files of the same name.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(super) enum LockError {
 impl Lock {
     /// Takes the lock in `folder`, or fails at once. Programs that we start do not inherit it.
     pub(super) fn take(folder: &Path) -> Result<Lock, LockError> {
-        let (mut file, is_writable) = open(&folder.join("lock")).map_err(LockError::Io)?;
+        let (mut file, is_writable) = open(&folder.join(NAME)).map_err(LockError::Io)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(LockError::Held(owner(&mut file))),

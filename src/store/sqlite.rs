@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::database::{Damage, Database, Fault, Location, NAME, io_trouble};
 use super::lock::{Lock, LockError};
@@ -35,6 +35,12 @@ pub struct SqliteStore {
     content: DatabaseContent,
     trouble: Option<StoreError>,
     notices: Vec<String>,
+}
+
+/// The files that a store in `folder` writes.
+pub(crate) fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let database = ["", "-wal", "-shm", "-journal"].map(|end| folder.join(format!("{NAME}{end}")));
+    database.into_iter().chain([folder.join(super::lock::NAME)]).collect()
 }
 
 impl SqliteStore {

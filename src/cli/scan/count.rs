@@ -324,7 +324,7 @@ impl ScanShared<'_> {
                 Ok(Fed::Done) => return (walk.tally().clone(), None),
                 // `pread` returns how long the file is now.
                 Err(StepFailure::Torn) => {
-                    source = Box::new(PreadSource::new(Arc::<File>::clone(&chunk.file)))
+                    source = Box::new(PreadSource::new(Arc::<File>::clone(&chunk.file)));
                 }
                 Err(StepFailure::Io(error)) => return (walk.tally().clone(), Some(error)),
             }
