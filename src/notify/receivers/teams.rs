@@ -32,7 +32,7 @@ fn encode(message: &Notification) -> RequestBody {
     }))
 }
 
-/// Unlike a text block, a text run is shown as it stands: https://adaptivecards.io/explorer/TextRun.html
+/// Unlike a text block, a text run is shown as it stands: <https://adaptivecards.io/explorer/TextRun.html>
 fn run(mut run: Value) -> Value {
     run["type"] = "TextRun".into();
     json!({ "type": "RichTextBlock", "inlines": [run] })
