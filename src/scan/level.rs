@@ -19,62 +19,15 @@
 //! A line without a level has none: `level_of` does not guess from its message.
 
 mod header;
+mod marks;
+mod name;
+mod object;
+mod translated;
 mod words;
 
-use std::fmt;
+pub use name::Level;
 
-use crate::scan::json::{Members, Value, unescaped};
-
-/// How grave a line says it is. Ordered from the least to the gravest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Finer than debugging.
-    Trace,
-    /// For debugging.
-    Debug,
-    /// What happens ordinarily.
-    Info,
-    /// Ordinary, but worth a look.
-    Notice,
-    /// Something may go wrong.
-    Warn,
-    /// Something went wrong.
-    Error,
-    /// Worse than an error: critical, fatal, panic, alert, emergency.
-    Critical,
-}
-
-impl Level {
-    /// Every level, from the least.
-    pub const ALL: [Level; 7] =
-        [Level::Trace, Level::Debug, Level::Info, Level::Notice, Level::Warn, Level::Error, Level::Critical];
-
-    /// The level of a name in a configuration, such as `error`, `Warning` or `fatal`.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Level> {
-        words::word(name.trim().as_bytes())
-    }
-
-    /// Its name in lower case.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Trace => "trace",
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Notice => "notice",
-            Level::Warn => "warn",
-            Level::Error => "error",
-            Level::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::scan::json::unescaped;
 
 /// How much of a text inside of JSON is looked at, in bytes.
 const INNER_BYTES_MAX: usize = 1_024;
@@ -110,44 +63,42 @@ fn level_within(line: &[u8], part: Part) -> Option<Level> {
     if line.starts_with(b"{") {
         return of_json(line, part).or_else(|| header::level(line, is_message, None));
     }
-    header::initials(line).or_else(|| header::level(line, is_message, Some(&|json| of_json(json, part))))
+    let start = &line[..line.len().min(header::HEADER_BYTES_MAX)];
+    if let Some(at) = memchr::memchr(b'\x1B', start) {
+        let plain = without_colours(line, at);
+        let plain = plain.trim_ascii_start();
+        return marks::initials(plain)
+            .or_else(|| header::level(plain, is_message, Some(&|json| of_json(json, part))));
+    }
+    marks::initials(line).or_else(|| header::level(line, is_message, Some(&|json| of_json(json, part))))
+}
+
+/// `line` without its escape sequences, of which the first is at `at`.
+fn without_colours(line: &[u8], at: usize) -> Vec<u8> {
+    let mut plain = line[..at].to_vec();
+    let mut rest = &line[at..];
+    while let Some(sequence) = rest.strip_prefix(b"\x1B") {
+        let parameters = sequence.strip_prefix(b"[").unwrap_or_default();
+        let end =
+            parameters.iter().position(|b| (0x40..0x7F).contains(b)).map_or(sequence.len(), |end| end + 2);
+        rest = &sequence[if sequence.starts_with(b"[") { end } else { 0 }..];
+        let next = memchr::memchr(b'\x1B', rest).unwrap_or(rest.len());
+        plain.extend_from_slice(&rest[..next]);
+        rest = &rest[next..];
+    }
+    plain
 }
 
 fn of_json(json: &[u8], part: Part) -> Option<Level> {
-    let mut inner = None;
-    let is_mongo = part == Part::Line && json.starts_with(b"{\"t\":");
-    for (key, value) in Members::new(json) {
-        let level = match value {
-            Value::Text(text) | Value::Other(text) if words::is_key(key) => words::value(text),
-            Value::Text([letter, ..]) if is_mongo && key == b"s" => words::letter(*letter),
-            Value::Object(object) if key == b"log" => of_log_object(object),
-            Value::Text(text) if part == Part::Line => {
-                let part = match key {
-                    b"log" => Some(Part::Inner),
-                    b"message" | b"msg" => Some(Part::Message),
-                    _ => None,
-                };
-                inner = inner.or(part.map(|part| (text, part)));
-                None
-            }
-            _ => None,
-        };
-        if level.is_some() {
-            return level;
-        }
-    }
-    let (text, part) = inner?;
+    let (text, is_line) = match object::level(json) {
+        object::Stated::Level(level) => return Some(level),
+        object::Stated::Inner(inner) => inner.filter(|_| part == Part::Line)?,
+    };
+    let part = if is_line { Part::Inner } else { Part::Message };
     if memchr::memchr(b'\\', &text[..text.len().min(INNER_BYTES_MAX)]).is_some() {
         return level_within(&unescaped(text, INNER_BYTES_MAX), part);
     }
     level_within(text, part)
-}
-
-fn of_log_object(object: &[u8]) -> Option<Level> {
-    Members::new(object).find_map(|(key, value)| match value {
-        Value::Text(text) | Value::Other(text) if words::is_key(key) => words::value(text),
-        _ => None,
-    })
 }
 
 /// A regular expression that is found in every line that [`level_of`] says is `level` or graver, and in some others. It
@@ -160,39 +111,67 @@ fn of_log_object(object: &[u8]) -> Option<Level> {
 /// that they can be looked for with SIMD (Teddy's bound).
 #[must_use]
 pub fn candidates(level: Level) -> String {
-    let (stems, letters, numbers) = match level {
-        Level::Critical => (CRITICAL.to_vec(), "EF", "[0-2](?:[^0-9]|$)|[5-6][0-9]"),
-        Level::Error => ([CRITICAL, ERROR].concat(), "EF", "[0-3](?:[^0-9]|$)|4[0-9][0-9]|[5-6][0-9]"),
-        Level::Warn => ([CRITICAL, ERROR, WARN].concat(), "EFW", "[0-4](?:[^0-9]|$)|3[0-9][0-9]|[4-6][0-9]"),
+    let (stems, letters, number) = match level {
+        Level::Critical => ([CRITICAL, &["致命"]].concat(), "EF", "0-2"),
+        Level::Error => ([CRITICAL, ERROR].concat(), "EF", "0-3"),
+        Level::Warn => ([CRITICAL, ERROR, WARN].concat(), "EFW", "0-4"),
         _ => return String::new(),
     };
-    let fail = if level <= Level::Error { "fail:|" } else { "" };
+    let stems = stems.join("|");
     let lower = letters.to_lowercase();
     let redis = if level == Level::Warn { "| # " } else { "" };
-    let stems = in_usual_cases(&stems);
-    let keys = in_usual_cases(&["level", "severity", "priority"]);
     // Inside of JSON, quotes and slashes may be escaped, and so may white space.
     let space = r"(?:[\x00-\x20]|\\[nrt])";
-    // A letter after a time or in brackets; glog; Android.
-    let lone = format!("(?: [{letters}] |\\[[{letters}][ \\]])|[{letters}][0-2][0-9]{{3}}|[{letters}]/");
-    let value = format!("{numbers}|[{letters}{lower}](?:[^a-zA-Z]|$)");
-    let keyed =
-        format!(r#"(?:{keys}|lvl|@l)(?i:_?name|_?text|evel)?\\*"?{space}*[:=]{space}*\\*"?(?:{value})"#);
+    let warnings = if level == Level::Warn { r"|W!|\(WW\)|W: |W (?:\[|2)" } else { "" };
+    // A letter after a time or in brackets; glog; Android; Telegraf; X.Org; apt; CUPS.
+    let lone = format!(
+        r"(?: [{letters}] |\[[{letters}](?:[\x00-\x20]|\]))|[{letters}][0-2][0-9]{{3}}|[{letters}]/|E!|\(EE\)|E: |E (?:\[|2){warnings}"
+    );
+    let device = format!(r"-[{number}]-(?:[A-Z]|[0-9]{{3}})|%%[A-Z0-9]");
+    let value = format!("[0-9]{{1,5}}(?:[^0-9]|$)|[{letters}{lower}](?:[^a-zA-Z]|$)");
+    let keyed = format!(
+        r#"(?:evel|EVEL|severity|SEVERITY|RIORITY)(?i:[_.-]*(?:name|text|no|number|value))?\\*"?{space}*[:=]{space}*\\*"?(?:{value})"#
+    );
     let mongo = format!(r#""s"{space}*:{space}*"[{letters}]"#);
-    format!("{stems}|{fail}<[0-9]{{1,3}}>|{lone}|{keyed}|{mongo}{redis}")
+    format!("{stems}|<[0-9]{{1,3}}>|{lone}|{device}|{keyed}|{mongo}|\x1B\\[{redis}")
 }
 
-const CRITICAL: &[&str] = &["crit", "fata", "ftl", "pani", "alert", "emerg"];
-const ERROR: &[&str] = &["err", "eror", "severe"];
-const WARN: &[&str] = &["warn", "wrn"];
-
-fn in_usual_cases(stems: &[&str]) -> String {
-    let cases = |stem: &&str| {
-        let (first, rest) = stem.split_at(1);
-        format!("{stem}|{}|{}{rest}", stem.to_uppercase(), first.to_uppercase())
-    };
-    stems.iter().map(cases).collect::<Vec<_>>().join("|")
-}
+/// Stems of the names of levels in the cases in which they are known, as few and as rare as can be.
+const CRITICAL: &[&str] = &[
+    "crit", "CRIT", "Crit", "fata", "FATA", "Fata", "FTL", "anic", "PANI", "lert", "ALERT", "emerg", "EMERG",
+];
+const ERROR: &[&str] = &[
+    "err",
+    "ERR",
+    "Err",
+    "eror",
+    "severe",
+    "SEVERE",
+    "fail:",
+    "FEHLER",
+    "GRAVE",
+    "SCHWERW",
+    "ОШИБ",
+    "错误",
+    "严重",
+    "エラー",
+];
+const WARN: &[&str] = &[
+    "warn",
+    "WARN",
+    "Warn",
+    "wrn",
+    "WRN",
+    "Wrn",
+    "WARNUNG",
+    "AVERTISS",
+    "ATTEN",
+    "ADVERT",
+    "AVISO",
+    "AVVERT",
+    "ПРЕДУПР",
+    "警告",
+];
 
 #[cfg(test)]
 mod tests;

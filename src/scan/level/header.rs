@@ -1,38 +1,15 @@
 //! Where the level stands in a line of plain text.
 
 use crate::scan::json;
-use crate::scan::level::{Level, words};
+use crate::scan::level::name::Level;
+use crate::scan::level::{marks, translated, words};
 
 /// How far into a line a word may be its level, in bytes.
-const HEADER_BYTES_MAX: usize = 256;
+pub(super) const HEADER_BYTES_MAX: usize = 256;
 /// How far into a line a pair may be its level, in bytes.
 const PAIRS_BYTES_MAX: usize = 1_024;
 /// How many words of prose a header may have: names of hosts, programs, threads and loggers look like prose.
 const PROSE_MAX: u32 = 2;
-
-/// The level of a line whose very first letters say it.
-pub(super) fn initials(line: &[u8]) -> Option<Level> {
-    match line {
-        [b'<', rest @ ..] => {
-            let end = rest.iter().take(4).position(|b| *b == b'>')?;
-            let number = std::str::from_utf8(&rest[..end]).ok()?.parse::<u16>().ok()?;
-            (number <= 191 && rest[0].is_ascii_digit()).then(|| words::severity(number))
-        }
-        // glog and klog: month and day follow, and perhaps the year before them.
-        [initial @ (b'I' | b'W' | b'E' | b'F' | b'D'), rest @ ..]
-            if rest.first().is_some_and(|b| (b'0'..=b'2').contains(b)) =>
-        {
-            let digits = rest.iter().take(9).take_while(|b| b.is_ascii_digit()).count();
-            (matches!(digits, 4 | 8) && rest.get(digits) == Some(&b' ')).then(|| words::letter(*initial))?
-        }
-        // Android, brief.
-        [initial @ (b'V' | b'D' | b'I' | b'W' | b'E' | b'F'), b'/', tag, ..] if tag.is_ascii_alphabetic() => {
-            let end = line.iter().take(HEADER_BYTES_MAX).position(|b| matches!(b, b'(' | b':' | b' '))?;
-            (line[end] != b' ' || line.get(end + 1) == Some(&b'(')).then(|| words::letter(*initial))?
-        }
-        _ => None,
-    }
-}
 
 /// What has been seen of a header.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,11 +26,19 @@ struct Seen {
     is_redis: bool,
     /// Whether `PHP` came right before.
     is_php: bool,
+    /// Whether a time has been seen.
+    has_time: bool,
+    /// Whether `LEVEL:` came right before.
+    is_after_key: bool,
 }
 
 /// One word, with what stands around it.
 struct Word<'a> {
     text: &'a [u8],
+    /// Where it begins in the line.
+    start: usize,
+    /// The line behind it.
+    rest: &'a [u8],
     before: u8,
     after: u8,
     /// The byte behind `after`.
@@ -127,10 +112,6 @@ pub(super) fn level(line: &[u8], is_message: bool, of_json: Option<OfJson<'_>>) 
 fn skip(line: &[u8], mut at: usize, seen: &mut Seen) -> Option<usize> {
     loop {
         match *line.get(at)? {
-            b'\x1B' if line.get(at + 1) == Some(&b'[') => {
-                // A colour.
-                at += 2 + line[at + 2..].iter().position(u8::is_ascii_alphabetic)?;
-            }
             b'[' | b'(' => seen.depth += 1,
             b']' | b')' => seen.depth = seen.depth.saturating_sub(1),
             byte if !is_delimiter(byte) => return Some(at),
@@ -168,7 +149,8 @@ fn word(line: &[u8], at: usize, end: usize) -> Word<'_> {
         (Some(opened), Some(closed)) => is_bracket(opened) && is_bracket(closed),
         _ => false,
     };
-    Word { text: &line[at..end], before, after: byte(end), next: byte(end + 1), is_enclosed }
+    let (text, rest) = (&line[at..end], &line[end..]);
+    Word { text, start: at, rest, before, after: byte(end), next: byte(end + 1), is_enclosed }
 }
 
 /// The level in the pair whose key is `line[at..end]`, and where the next word may begin.
@@ -180,9 +162,9 @@ fn pair(line: &[u8], at: usize, end: usize) -> (Option<Level>, usize) {
         let length = rest.iter().position(|b| *b == b' ' || *b == b'\t').unwrap_or(rest.len());
         (&rest[..length], length)
     };
-    let found = words::is_key(&line[at..end]).then(|| {
+    let found = words::key(&line[at..end]).map(|key| {
         let length = value.iter().position(|b| matches!(b, b',' | b';' | b']' | b')')).unwrap_or(value.len());
-        words::value(&value[..length])
+        words::word_or_letter(key, &value[..length])
     });
     (found.flatten(), end + 1 + taken)
 }
@@ -191,9 +173,9 @@ fn judge(word: &Word<'_>, seen: &mut Seen) -> HeaderStep {
     if let Some(level) = word_level(word, seen) {
         return HeaderStep::Found(level);
     }
+    seen.is_after_key = false;
     let (text, is_tag) = (word.text, word.after == b':' && word.next <= b' ');
-    if is_tag && matches!(text, b"STATEMENT" | b"DETAIL" | b"HINT" | b"CONTEXT" | b"QUERY" | b"LOCATION") {
-        // PostgreSQL explains the line before.
+    if (is_tag || word.rest.starts_with(b" :")) && translated::is_explanation(text) {
         return HeaderStep::End;
     }
     if text == b"PHP" {
@@ -202,7 +184,7 @@ fn judge(word: &Word<'_>, seen: &mut Seen) -> HeaderStep {
     }
     let is_time = is_time(text);
     if is_time && seen.prose == 0 {
-        seen.is_at_time = true;
+        (seen.is_at_time, seen.has_time) = (true, true);
         seen.is_redis |=
             word.after == b':' && word.before <= b' ' && matches!(word.next, b'M' | b'S' | b'C' | b'X');
         return HeaderStep::Next;
@@ -211,6 +193,10 @@ fn judge(word: &Word<'_>, seen: &mut Seen) -> HeaderStep {
         return HeaderStep::Next;
     }
     seen.is_at_time = is_time;
+    if is_tag && seen.prose == 0 && !seen.is_after_tag && words::is_plain_key(text) {
+        seen.is_after_key = true;
+        return HeaderStep::Next;
+    }
     if is_tag && text.iter().any(u8::is_ascii_alphabetic) {
         seen.is_after_tag = true;
         return HeaderStep::Next;
@@ -225,17 +211,20 @@ fn judge(word: &Word<'_>, seen: &mut Seen) -> HeaderStep {
 }
 
 fn word_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
-    let Word { text, before, after, next, is_enclosed } = *word;
-    if let [letter] = text {
-        if *letter == b'#' && seen.is_redis && before == b' ' && after == b' ' {
-            return Some(Level::Warn);
-        }
-        let is_lone = before == b'[' && (after == b']' || after == b' ' && next.is_ascii_digit());
-        let is_after_time = seen.is_at_time && seen.depth == 0 && before == b' ' && after == b' ';
-        return (is_lone || is_after_time && !seen.is_redis).then(|| words::letter(*letter))?;
+    if let Some(level) = mark_level(word, seen) {
+        return Some(level);
     }
-    if seen.is_at_time && seen.depth == 0 && before == b' ' && text.get(1) == Some(&b'/') {
-        return words::letter(text[0]);
+    let Word { text, before, after, next, .. } = *word;
+    if text.len() < 2 {
+        return None;
+    }
+    // `[Server thread/ERROR]`.
+    let last = text.iter().rposition(|b| *b == b'/').map_or(text, |slash| &text[slash + 1..]);
+    if seen.depth > 0 && after == b']' && last.iter().all(u8::is_ascii_uppercase) {
+        let level = words::word(last);
+        if level.is_some() {
+            return level;
+        }
     }
     // `ERROR/worker`, `production.ERROR:`, `*ERROR*`.
     let text = text.split(|b| *b == b'/').next().unwrap_or_default();
@@ -248,16 +237,75 @@ fn word_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
         return None;
     }
     let has_colon = after == b':' && (next <= b' ' || !next.is_ascii_digit() || text[0].is_ascii_uppercase());
+    let is_after_time = seen.is_at_time
+        && ((seen.depth == 0 && (before <= b' ' || before == b',') && after <= b' ')
+            || (seen.depth > 0 && before <= b' ' && after == b','));
+    let is_alone =
+        word.is_enclosed || (before == b'\t' && after == b'\t') || (before == b'[' && after == b',');
     let Some(level) = words::word(text) else {
-        return (has_colon && next <= b' ').then(|| words::word_before_colon(word.text)).flatten();
+        let before_colon = (has_colon && next <= b' ').then(|| words::word_before_colon(word.text)).flatten();
+        let enclosed = (before == b'[' && after == b']').then(|| words::word_in_brackets(text)).flatten();
+        let is_placed =
+            (has_colon && next <= b' ') || is_alone || is_after_time || word.rest.starts_with(b" :");
+        return before_colon.or(enclosed).or_else(|| translation(text, is_placed));
     };
     let is_upper = text.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let is_in_any_case = is_enclosed
+    let is_in_any_case = is_alone
         || has_colon
+        || is_after_time
         || seen.is_php
-        || (before == b'\t' && after == b'\t')
-        || (seen.is_at_time && seen.depth == 0 && (before <= b' ' || before == b',') && after <= b' ');
+        || seen.is_after_key
+        || is_in_angles(word, seen);
     (is_upper || is_in_any_case).then_some(level)
+}
+
+/// The level of a word that is no name of a level.
+fn mark_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
+    let Word { text, before, after, next, rest, .. } = *word;
+    let is_apart = seen.depth == 0 && before == b' ' && after == b' ';
+    match text {
+        [b'#'] if seen.is_redis && before == b' ' && after == b' ' => Some(Level::Warn),
+        [letter] => {
+            let is_lone = before == b'[' && (after == b']' || after == b' ' && next.is_ascii_digit());
+            let is_column = before == b'|' && after == b'|' && seen.has_time;
+            let is_after_time = seen.is_at_time && is_apart && !seen.is_redis;
+            if is_lone || is_column || is_after_time {
+                return words::letter(*letter);
+            }
+            (word.start == 0).then(|| marks::first_letter(*letter, rest))?
+        }
+        [letter, b'!'] => (seen.is_at_time && is_apart).then(|| words::letter(*letter))?,
+        [_, _] => (before == b'(' && after == b')').then(|| marks::doubled(text))?,
+        [letter, b'/', ..] if seen.is_at_time && seen.depth == 0 && before == b' ' => words::letter(*letter),
+        [b'%', ..] => marks::network_device(text),
+        [b'A'..=b'Z', b'0'..=b'2', ..] => marks::glog(text, rest),
+        [b'a'..=b'z', ..] if (before <= b' ' && after == b' ') || after == b']' => {
+            marks::facility_and_severity(text)
+        }
+        _ => None,
+    }
+}
+
+/// The level of a translated name, which `is_placed` where names of levels stand or is followed by a full-width colon.
+fn translation(text: &[u8], is_placed: bool) -> Option<Level> {
+    const FULL_WIDTH_COLON: &[u8] = "：".as_bytes();
+    if is_placed && let Some(level) = translated::word(text) {
+        return Some(level);
+    }
+    if text[0] < 0x80 {
+        return None;
+    }
+    let end = text.windows(FULL_WIDTH_COLON.len()).position(|bytes| bytes == FULL_WIDTH_COLON)?;
+    translated::word(&text[..end])
+}
+
+/// `<Error>` of ClickHouse and NetworkManager, but not that of XML.
+fn is_in_angles(word: &Word<'_>, seen: &Seen) -> bool {
+    let Word { before, after, next, start, rest, .. } = *word;
+    let is_behind_time = seen.has_time && start > 1 && next <= b' ';
+    before == b'<'
+        && after == b'>'
+        && (is_behind_time || rest.starts_with(b">  [") || rest.starts_with(b"> ["))
 }
 
 fn trimmed(mut text: &[u8]) -> &[u8] {
@@ -316,5 +364,6 @@ fn is_time(text: &[u8]) -> bool {
 /// Whether a word looks like one of a sentence: letters only, not all of them upper-case.
 fn is_prose(text: &[u8]) -> bool {
     let text = text.strip_suffix(b".").unwrap_or(text);
-    text.len() > 1 && text.iter().all(u8::is_ascii_alphabetic) && text.iter().any(u8::is_ascii_lowercase)
+    let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b >= 0x80;
+    text.len() > 1 && text.iter().all(is_letter) && text.iter().any(|b| b.is_ascii_lowercase() || *b >= 0x80)
 }

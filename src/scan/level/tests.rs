@@ -2,6 +2,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use regex_automata::meta::Regex;
+use regex_syntax::hir::literal::Extractor;
 
 use super::*;
 use crate::scan::pattern::{CaseScope, parse};
@@ -187,6 +188,18 @@ fn every_line_is_a_candidate_for_its_level() {
     }
 }
 
+/// With more, the search for candidates does not use SIMD.
+#[test]
+fn the_beginnings_of_candidates_fit_into_teddy() {
+    for level in [Level::Critical, Level::Error] {
+        let hir = parse(&candidates(level), false, CaseScope::Window).unwrap();
+        let mut beginnings = Extractor::new().extract(&hir);
+        beginnings.optimize_for_prefix_by_preference();
+        let literals = beginnings.literals().unwrap();
+        assert!(literals.len() <= 64 && literals.iter().all(|literal| literal.len() > 1), "{literals:?}");
+    }
+}
+
 #[test]
 fn few_other_lines_are_candidates() {
     let finder = finder(Level::Error, CaseScope::Window);
@@ -216,6 +229,9 @@ const PIECES: &[&str] = &[
     "PHP", "host", "\u{1b}[31m", "{\"t\":", "sev", "levelname", "CRIT", "eRR", "eRROR", "Level", "logLevel",
     "leVel", "alert", "fail", "panic", "wrn", "SEVERE", "\\", "\u{feff}", "x", "\\n", "\\t", "\\/",
     "{\"log\":\"", "\\\\", "\u{1}",
+    "E!", "EE", "E: ", "%LINK-3-UPDOWN", "%%01SHELL/3/X", "daemon.err", "261122", "\u{1b}[m", "Severity",
+    "severity_number", "PRIORITY", "17", "500", "40000", "short_message", "reqId", "lineno", "channel", "EventID",
+    "L", "FEHLER", "GRAVE", "ОШИБКА", "错误", "致命错误", "：", "Emergency", "\"level\":",
 ];
 
 fn piece() -> impl Strategy<Value = String> {

@@ -1,9 +1,18 @@
 //! How programs spell a level: as a word, as a number, as a letter.
 
-use crate::scan::level::Level;
+use crate::scan::level::name::Level;
+use crate::scan::level::translated;
 
 /// The longest word in the table, in bytes.
 const WORD_BYTES_MAX: usize = 13;
+
+impl Level {
+    /// The level of a name in a configuration, such as `error`, `Warning` or `fatal`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Level> {
+        word(name.trim().as_bytes())
+    }
+}
 
 /// Whether a word is in lower case, in upper case, or has a capital letter.
 fn has_usual_case(word: &[u8]) -> bool {
@@ -14,6 +23,13 @@ fn has_usual_case(word: &[u8]) -> bool {
 
 /// The level that `word` names, in lower case, in upper case or with a capital letter.
 pub(super) fn word(word: &[u8]) -> Option<Level> {
+    // Of these, only the spellings that programs write are known, so that few texts need to be searched for.
+    match word {
+        b"FTL" | b"PANI" => return Some(Level::Critical),
+        b"eror" => return Some(Level::Error),
+        b"Severe" | b"Emerg" | b"Emergency" => return None,
+        _ => {}
+    }
     if word.len() < 3 || word.len() > WORD_BYTES_MAX || !has_usual_case(word) {
         return None;
     }
@@ -30,9 +46,9 @@ pub(super) fn word(word: &[u8]) -> Option<Level> {
         b"info" | b"inf" | b"information" | b"informational" | b"config" => Level::Info,
         b"notice" | b"noti" | b"ntc" => Level::Notice,
         b"warn" | b"warning" | b"wrn" | b"warni" => Level::Warn,
-        b"error" | b"err" | b"eror" | b"erro" | b"severe" => Level::Error,
-        b"critical" | b"crit" | b"fatal" | b"fata" | b"ftl" | b"panic" | b"pani" | b"dpanic" | b"alert"
-        | b"emerg" | b"emergency" => Level::Critical,
+        b"error" | b"err" | b"erro" | b"severe" => Level::Error,
+        b"critical" | b"crit" | b"fatal" | b"fata" | b"panic" | b"dpanic" | b"alert" | b"emerg"
+        | b"emergency" => Level::Critical,
         _ => return None,
     })
 }
@@ -61,29 +77,6 @@ pub(super) fn letter(letter: u8) -> Option<Level> {
     })
 }
 
-/// The level of a number under a level's key: 0–7 are syslog's severities (GELF, journald), 10–69 those of bunyan and
-/// pino, 100–600 those of Monolog.
-pub(super) fn number(digits: &[u8]) -> Option<Level> {
-    if digits.is_empty() || digits.len() > 3 || (digits[0] == b'0' && digits.len() > 1) {
-        return None;
-    }
-    // By value: in a mapping a byte may change between two looks.
-    let number = digits.iter().copied().try_fold(0_u16, |number, digit| {
-        digit.is_ascii_digit().then(|| number * 10 + u16::from(digit.wrapping_sub(b'0')))
-    })?;
-    Some(match number {
-        0..=7 => severity(number),
-        10..=19 => Level::Trace,
-        20..=29 | 100..=199 => Level::Debug,
-        30..=39 | 200..=249 => Level::Info,
-        250..=299 => Level::Notice,
-        40..=49 | 300..=399 => Level::Warn,
-        50..=59 | 400..=499 => Level::Error,
-        60..=69 | 500..=600 => Level::Critical,
-        _ => return None,
-    })
-}
-
 /// The level of a syslog severity, of which the last three bits count.
 pub(super) fn severity(number: u16) -> Level {
     match number & 7 {
@@ -96,43 +89,96 @@ pub(super) fn severity(number: u16) -> Level {
     }
 }
 
-/// Names of levels: what comes before the word that is looked for, this word, and what comes behind it.
-const KEYS: [(&str, &str, &str); 14] = [
-    ("", "level", ""),
-    ("", "severity", ""),
-    ("", "lvl", ""),
-    ("log.", "level", ""),
-    ("log", "level", ""),
-    ("log_", "level", ""),
-    ("", "level", "name"),
-    ("", "level", "_name"),
-    ("", "severity", "text"),
-    ("", "severity", "_text"),
-    ("syslog_", "severity", ""),
-    ("", "priority", ""),
-    ("", "@l", ""),
-    ("", "@level", ""),
-];
-
-/// Whether a member or a key of this name holds a level, such as `level`, `LEVEL` or `logLevel`. The short ones are in lower
-/// case only.
-pub(super) fn is_key(key: &[u8]) -> bool {
-    (2..=15).contains(&key.len())
-        && KEYS.iter().any(|(before, word, after)| {
-            let (start, end) = (before.len(), before.len() + word.len());
-            key.len() == end + after.len()
-                && key[start..end].eq_ignore_ascii_case(word.as_bytes())
-                && key[..start].eq_ignore_ascii_case(before.as_bytes())
-                && key[end..].eq_ignore_ascii_case(after.as_bytes())
-                && has_usual_case(&key[start..end])
-                && (word.len() > 3 || &key[start..end] == word.as_bytes())
-        })
+/// Levels that MySQL and MariaDB write in brackets.
+pub(super) fn word_in_brackets(word: &[u8]) -> Option<Level> {
+    matches!(word, b"Note" | b"System" | b"NOTE").then_some(Level::Info)
 }
 
-/// The level that stands as the value of such a key: a word, a number, or a letter.
-pub(super) fn value(value: &[u8]) -> Option<Level> {
-    match value {
-        [one] if !one.is_ascii_digit() => letter(one.to_ascii_uppercase()),
-        _ => word(value).or_else(|| number(value)),
+/// Whether a word before a colon in plain text says that a level follows.
+pub(super) fn is_plain_key(word: &[u8]) -> bool {
+    ["level", "severity", "lvl"]
+        .iter()
+        .any(|key| word.eq_ignore_ascii_case(key.as_bytes()) && has_usual_case(word))
+}
+
+/// Names of members and keys that hold a level, in lower case without separators.
+const KEYS: [&str; 22] = [
+    "level",
+    "severity",
+    "lvl",
+    "loglevel",
+    "levelname",
+    "levelno",
+    "levelnumber",
+    "leveldisplayname",
+    "levelstr",
+    "levelvalue",
+    "severitytext",
+    "severitynumber",
+    "severitylabel",
+    "severityname",
+    "errorseverity",
+    "logseverity",
+    "syslogseverity",
+    "priority",
+    "@l",
+    "@level",
+    "syslogpriority",
+    "loggerlevel",
+];
+/// What the name of a member must hold for a letter or a number in it to be a level.
+const DISTINCT_PARTS: [&str; 7] = ["level", "Level", "LEVEL", "severity", "SEVERITY", "PRIORITY", "Severity"];
+/// The longest name of a key with its separators, in bytes.
+const KEY_BYTES_MAX: usize = 20;
+
+/// A member or key that holds a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    /// Its name in lower case without separators.
+    pub(super) name: &'static str,
+    /// Whether only a word in it is a level, as its name may also be that of something else.
+    pub(super) is_for_words: bool,
+}
+
+/// The key that `name` is, such as `level`, `LEVEL`, `log.level`, `logLevel` or `log_level`.
+pub(super) fn key(name: &[u8]) -> Option<Key> {
+    if name == b"L" {
+        return Some(Key { name: "level", is_for_words: true });
     }
+    if !(2..=KEY_BYTES_MAX).contains(&name.len()) {
+        return None;
+    }
+    let is_separator = |b: &u8| matches!(b, b'.' | b'_' | b'-');
+    let (mut plain, mut length) = ([0; KEY_BYTES_MAX], 0);
+    for byte in name.iter().filter(|b| !is_separator(b)) {
+        plain[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let known = KEYS.iter().find(|key| key.as_bytes() == &plain[..length])?;
+    let is_distinct = DISTINCT_PARTS.iter().any(|part| memchr::memmem::find(name, part.as_bytes()).is_some());
+    Some(Key { name: known, is_for_words: !is_distinct || name.last().is_some_and(is_separator) })
+}
+
+/// The level of a word, or of a letter under a distinct key, as a value.
+pub(super) fn word_or_letter(key: Key, value: &[u8]) -> Option<Level> {
+    match value {
+        [one] if !key.is_for_words => letter(one.to_ascii_uppercase()),
+        _ => word(value),
+    }
+}
+
+/// The level of a word or a letter as the value of a member in JSON, which may be in colour or translated.
+pub(super) fn value(key: Key, text: &[u8]) -> Option<Level> {
+    const ESCAPE: &[u8] = br"\u001b[";
+    let mut text = text.trim_ascii();
+    while let Some(coloured) = text.strip_prefix(ESCAPE).or_else(|| text.strip_prefix(b"\\u001B[")) {
+        let end = coloured.iter().position(u8::is_ascii_alphabetic)?;
+        text = coloured[end + 1..].trim_ascii();
+    }
+    let end = text.iter().position(|b| *b == b'\\').unwrap_or(text.len());
+    let text = text[..end].trim_ascii();
+    if text == b"LOG" {
+        return Some(Level::Info);
+    }
+    word_or_letter(key, text).or_else(|| translated::word(text))
 }
