@@ -46,7 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const COMMON: [&str; 2] = ["units", "fmt"];
 
 /// How many files are part of a circle, at most: it only ever falls.
-const FILES_IN_CIRCLES_MAX: usize = 3;
+const FILES_IN_CIRCLES_MAX: usize = 0;
 
 fn is_allowed(from: &str, to: &[String]) -> bool {
     let Some((_, allowed)) = ALLOWED.iter().find(|(module, _)| *module == from) else { return false };

@@ -26,7 +26,7 @@ impl Origin {
             | b"syslogtag" | b"procid" | b"msgid" | b"_PID" => self.is_syslog = true,
             b"reqId" | b"remoteAddr" => self.is_cloud = true,
             b"EventID" | b"EventId" | b"ProviderName" | b"ProviderGuid" | b"LogName" => {
-                self.is_windows = true
+                self.is_windows = true;
             }
             b"channel" => self.is_monolog = true,
             b"lineno" | b"funcName" | b"pathname" | b"asctime" | b"threadName" => self.is_python = true,
