@@ -3,7 +3,7 @@
 //! A row is the level, the time, the source of the format, and the line. `-` stands for none, `=` for
 //! 2026-11-22T10:00:00Z to the second, and U+241B for an escape character.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
 
