@@ -60,7 +60,7 @@ fn buf_reader(path: &Path) -> Result<u64> {
 
 fn whole_mapping(path: &Path) -> Result<u64> {
     let file = File::open(path)?;
-    // SAFETY: the file is our own in a fresh directory, and nobody writes to it or truncates it while it is mapped.
+    // SAFETY: the file is our own in a fresh directory, and no one writes to it or truncates it while it is mapped.
     let map = unsafe { memmap2::Mmap::map(&file)? };
     let text = std::str::from_utf8(&map)?;
     Ok(text.lines().filter(|line| line.contains("ERROR")).count() as u64)

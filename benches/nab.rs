@@ -1,7 +1,7 @@
 //! The baseline's score on labelled series of counts, by the rules of the Numenta Anomaly Benchmark.
 //!
 //! `cargo bench --bench nab -- FOLDER`, or with the folder in `SPIKETAIL_NAB`. The folder has `timestamp,value` files of one row a
-//! bucket and a `windows.json`: `{"FILE.csv": [["begin", "end"], …]}`. They are to be had of <https://github.com/numenta/NAB>:
+//! bucket and a `windows.json`: `{"FILE.csv": [["begin", "end"], …]}`. They are to be obtained of <https://github.com/numenta/NAB>:
 //! `data/realTweets/*.csv`, and of `labels/combined_windows.json` the entries of those files without their folder.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 

@@ -82,7 +82,7 @@ fn read(mb: usize, outputs: &str) -> Duration {
     let dir = tempfile::tempdir().unwrap();
     let logs = dir.path().join("logs");
     fs::create_dir(&logs).unwrap();
-    // It is bound, but nobody ever receives.
+    // It is bound, but no one ever receives.
     let _journal = UnixDatagram::bind(dir.path().join("journal")).unwrap();
     let config = format!(
         "[watch.logs]\npaths = [{:?}]\n[rule.errors]\nany = [\"ERROR\"]\n[rule.last]\nany = [\"the last line\"]\n\

@@ -1,7 +1,7 @@
 //! How well and how fast lines are grouped into patterns, on logs whose events are known.
 //!
 //! `cargo bench --bench patterns -- FOLDER`, or with the folder in `SPIKETAIL_PATTERN_DATA`. The folder has `logs/NAME_2k.log`
-//! (or `logs/NAME.log`) and `patterns/NAME.events`, which holds the true event of each line. Logs with such labels are to be had
+//! (or `logs/NAME.log`) and `patterns/NAME.events`, which holds the true event of each line. Logs with such labels are to be obtained
 //! of <https://github.com/logpai/loghub>. Every log is read raw, with one configuration.
 //!
 //! GA is the share of lines whose group has exactly the lines of a true event, FGA the F1 of such groups, PF1 the F1 over pairs of

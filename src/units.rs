@@ -18,7 +18,7 @@ pub struct AlertSpecId(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathId(pub u64);
 
-/// Gives names their ids.
+/// Returns names their ids.
 #[derive(Debug, Clone, Default)]
 pub struct NameIds {
     watches: HashMap<String, WatchId>,

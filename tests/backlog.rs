@@ -112,7 +112,7 @@ impl FileCheckpoint {
         payloads.map(|payload| serde_json::from_str(&payload.unwrap()).unwrap()).collect()
     }
 
-    /// All that was told: state, since, at, count, and whether it was late.
+    /// All that was reported: state, since, at, count, and whether it was late.
     fn told(&self) -> Vec<(String, i64, i64, u64, bool)> {
         let ms = |time: &str| time.parse::<Timestamp>().unwrap().as_millisecond() - BEGIN;
         let told = |AlertEvent { state, since, at, count, late, .. }: &AlertEvent| {
@@ -231,7 +231,7 @@ fn what_goes_on_until_now_fires_now() {
     let told = place.told();
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!((told[0].0.as_str(), told[0].1, told[0].4), ("firing", HOUR + 50 * SECOND, true));
-    // It was told late, and it ends now.
+    // It was reported late, and it ends now.
     assert!((to + MINUTE..to + 3 * MINUTE).contains(&told[1].2) && !told[1].4, "{told:?}");
 }
 

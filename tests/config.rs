@@ -1,4 +1,4 @@
-//! What a configuration may say, what it is told when it says something else, and that no text breaks it.
+//! What a configuration may say, what it is reported when it says something else, and that no text breaks it.
 
 #[path = "config/conditions.rs"]
 mod conditions;
@@ -25,7 +25,7 @@ fn parse(text: &str) -> Result<config::Settings, ConfigError> {
     config::parse(text, Path::new("/etc/st/conf.toml"))
 }
 
-/// What is told about `text`, without excerpts and without the name of the file: one line for each problem.
+/// What is reported about `text`, without excerpts and without the name of the file: one line for each problem.
 fn refusals(text: &str) -> Vec<String> {
     match config::parse(text, Path::new("conf.toml")) {
         Err(ConfigError::Refused { problems, .. }) => {

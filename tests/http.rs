@@ -105,7 +105,7 @@ fn clients_that_misbehave_are_endured() {
     let _ = huge.write_all(b"GET / HTTP/1.1\r\nx: ");
     let _ = (0..100).try_for_each(|_| huge.write_all(&[b'x'; 65_536]));
     assert!(daemon.rss_kb() < 150_000, "{} KB", daemon.rss_kb());
-    // Those who say nothing are let go of within seconds, and others are answered.
+    // Those who say nothing are released within seconds, and others are answered.
     let begun = std::time::Instant::now();
     loop {
         let answer = common::get(&address, "/healthz");

@@ -70,7 +70,7 @@ impl Writer {
             let first = self.written.load(Ordering::SeqCst);
             if first < due {
                 let end = due.min(first + BATCH_LINES_MAX);
-                // Before they are written: nobody may have counted more lines than this.
+                // Before they are written: no one may have counted more lines than this.
                 self.written.store(end, Ordering::SeqCst);
                 self.file.write_all(&lines(first..end)).unwrap();
             }
@@ -147,7 +147,7 @@ struct Log {
 }
 
 impl Log {
-    /// Takes in what a run printed until it ended, when so many lines were `written`.
+    /// Adds what a run printed until it ended, when so many lines were `written`.
     fn ended(&mut self, events: Vec<Value>, written: u64, how: &str) {
         let n = self.runs.len();
         let totals: Vec<_> = last_totals(&events).into_iter().map(|(_, path, total)| (path, total)).collect();
@@ -193,7 +193,7 @@ fn seed() -> u64 {
     std::env::var("SPIKETAIL_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap())
 }
 
-/// Starts and kills the daemon. Gives the last one, which runs.
+/// Starts and kills the daemon. Returns the last one, which runs.
 fn kill_again_and_again(start: &impl Fn() -> Daemon, rng: &mut Rng, written: &AtomicU64, log: &mut Log) {
     for _ in 0..KILLS {
         let mut daemon = start();

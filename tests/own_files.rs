@@ -34,7 +34,7 @@ fn outputs_and_state_below_a_watched_glob_are_not_counted() {
     let mut daemon = Daemon::spawn(command);
     append(&log, lines(0..3));
     daemon.wait_status_sum(3);
-    // The alert and the counts are in its own output by now, and that is rotated and opened anew.
+    // The alert and the counts are in its own output by now, and that is rotated and opened again.
     fs::rename(&own, place.log("own.log.1")).unwrap();
     daemon.signal(Signal::HUP);
     daemon.wait_event("reloaded");

@@ -1,4 +1,4 @@
-//! The daemon as a service: what systemd is told, and what people are answered.
+//! The daemon as a service: what systemd is reported, and what people are answered.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 mod common;

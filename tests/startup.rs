@@ -9,7 +9,7 @@ use std::process::Command;
 
 use common::{FileCheckpoint, append};
 
-/// Exit status, standard output and standard error of `spiketail run` with `args`, which is not told to stop.
+/// Exit status, standard output and standard error of `spiketail run` with `args`, which is not reported to stop.
 fn run(place: &FileCheckpoint, args: &[&str]) -> (Option<i32>, String, String) {
     let notify = place.beside("notify");
     let _ = std::fs::remove_file(&notify);

@@ -42,7 +42,7 @@ impl Mount {
         assert!(mount.status.success(), "{}", String::from_utf8_lossy(&mount.stderr));
     }
 
-    /// Leaves no room on it. Gives the file that takes it.
+    /// Leaves no room on it. Returns the file that takes it.
     fn fill(&self) -> PathBuf {
         let path = self.path("ballast");
         let mut file = File::create(&path).unwrap();

@@ -36,7 +36,7 @@ fn count(over: u64) -> AlertSpec {
     spec(Condition::Count { over, window_ms: MINUTE })
 }
 
-/// What is told when `events` says how many lines are written in each second, until `to_ms`.
+/// What is reported when `events` says how many lines are written in each second, until `to_ms`.
 fn run(spec: &AlertSpec, to_ms: i64, events: impl Fn(i64) -> u64) -> Vec<AlertChange> {
     let mut alarm = AlertInstance::new(spec, Some(0));
     let mut changes = Vec::new();

@@ -85,7 +85,7 @@ impl Endpoint {
         self.view.longest_turn().filter(|(_, took)| *took > STUCK)
     }
 
-    /// Whether the engine makes progress. Trouble that it gets over by itself is told, but is no illness.
+    /// Whether the engine makes progress. Trouble that it gets over by itself is reported, but is no illness.
     fn health(&self) -> HttpResponse {
         let (status, text) = match (self.stuck(), self.view.state_error()) {
             (Some((path, took)), _) => {

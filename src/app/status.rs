@@ -12,7 +12,7 @@ use crate::serve::systemd::SystemdStatus;
 use crate::units::{ClockShift, WallTime};
 
 impl Endpoint {
-    /// What systemd is told.
+    /// What systemd is reported.
     pub(super) fn report(&self) -> SystemdStatus {
         let stuck = self.stuck();
         let sentence = match &stuck {

@@ -27,7 +27,7 @@ pub struct CheckArgs {
     all: bool,
 }
 
-/// Checks a configuration. Gives the exit status of the process: 0 if it is right, else 2.
+/// Checks a configuration. Returns the exit status of the process: 0 if it is right, else 2.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let checked = config::check(&args.config).map_err(|e| e.to_string()).and_then(|settings| {
         Prepared::new(&settings, None).map_err(|e| e.to_string())?;

@@ -1,4 +1,4 @@
-//! `spiketail explain`: whether a path is watched, by what, or why not, and what happened to it lately.
+//! `spiketail explain`: whether a path is watched, by what, or why not, and what happened to it recently.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ pub struct ExplainArgs {
     socket: SocketArgs,
 }
 
-/// Runs the command. Gives the exit status of the process: 0 if the path is watched, 1 if not, 2 if the configuration cannot be
+/// Runs the command. Returns the exit status of the process: 0 if the path is watched, 1 if not, 2 if the configuration cannot be
 /// used.
 #[must_use]
 pub fn run(args: &ExplainArgs) -> ExitCode {

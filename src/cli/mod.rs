@@ -38,7 +38,7 @@ enum Command {
     TestAlert(test_alert::TestAlertArgs),
     /// Ask the running daemon how files, alerts and outputs stand
     Status(status::StatusArgs),
-    /// Say whether a path is watched, by what, or why not, and what happened to it lately
+    /// Say whether a path is watched, by what, or why not, and what happened to it recently
     Explain(explain::ExplainArgs),
     /// Say whether a configuration is right, what it finds, and when it would alert
     Check(check::CheckArgs),
@@ -49,7 +49,7 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-/// Runs the command that `cli` names. Gives the exit status of the process.
+/// Runs the command that `cli` names. Returns the exit status of the process.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {

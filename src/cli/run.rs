@@ -112,7 +112,7 @@ impl RunArgs {
     }
 }
 
-/// Runs the daemon. Gives the exit status of the process: 0 after an orderly end, 2 for bad usage or configuration, 1 if it
+/// Runs the daemon. Returns the exit status of the process: 0 after an orderly end, 2 for bad usage or configuration, 1 if it
 /// cannot start.
 pub fn run(mut args: RunArgs) -> ExitCode {
     let env = |name: &str| std::env::var_os(name);

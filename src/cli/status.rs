@@ -43,8 +43,8 @@ pub struct SocketArgs {
     pub(super) socket: Option<PathBuf>,
 }
 
-/// Runs the command. Gives the exit status of the process: 0 if the daemon answered and no alert fires, 1 if one does, 2 if
-/// nobody answered.
+/// Runs the command. Returns the exit status of the process: 0 if the daemon answered and no alert fires, 1 if one does, 2 if
+/// no one answered.
 #[must_use]
 pub fn run(args: &StatusArgs) -> ExitCode {
     if args.watch { watch(args) } else { once(args) }

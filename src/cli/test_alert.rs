@@ -28,7 +28,7 @@ pub struct TestAlertArgs {
     config: PathBuf,
 }
 
-/// Runs the command. Gives the exit status of the process: 0 if every output took the alert, 1 if one did not, 2 if there is
+/// Runs the command. Returns the exit status of the process: 0 if every output took the alert, 1 if one did not, 2 if there is
 /// none.
 #[must_use]
 pub fn run(args: &TestAlertArgs) -> ExitCode {

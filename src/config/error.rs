@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: each problem with its place, the line it stands in and how to mend it.
+//! What is wrong with a configuration: each problem with its place, the line it stands in and how to fix it.
 
 use std::fmt;
 use std::ops::Range;
@@ -24,7 +24,7 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why, and how to mend it.
+        /// Why, and how to fix it.
         reason: String,
     },
     /// The file says something that is not right.
@@ -73,7 +73,7 @@ fn paragraphs<T: fmt::Display>(problems: &[T], unshown: usize) -> String {
     out.join("\n\n")
 }
 
-/// Collects problems, so that all of them can be told at once.
+/// Collects problems, so that all of them can be reported at once.
 pub(super) struct ErrorReport<'t> {
     text: &'t str,
     origin: &'t Path,

@@ -139,7 +139,7 @@ fn link_alert(
             let found = names.iter().filter_map(|name| find_watch(alert, name, rule, uses, report));
             found.collect()
         }
-        // None at all means that the rule is unused, which is told where it is defined.
+        // None at all means that the rule is unused, which is reported where it is defined.
         None => uses.iter().filter(|u| u.rules.contains(rule)).map(|u| u.watch.to_owned()).collect(),
     };
     Some(AlertSpec { rule: rule.to_owned(), watches, ..alert.spec.clone() })

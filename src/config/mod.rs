@@ -1,6 +1,6 @@
 //! TOML to validated settings, with errors that name file, line and what would be right.
 //!
-//! Reading goes on after a problem, so that all of them are told at once: `document` finds the known tables,
+//! Reading goes on after a problem, so that all of them are reported at once: `document` finds the known tables,
 //! one module per kind of table reads its values, and `link` looks up what they name. Settings come out only
 //! if nothing was refused.
 
@@ -43,16 +43,16 @@ use crate::watch::spec::WatchSpec;
 /// folder.
 ///
 /// # Errors
-/// The file cannot be read, or something that it says is not right; all problems are told at once.
+/// The file cannot be read, or something that it says is not right; all problems are reported at once.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
     parse(&source::read_text(path)?, path)
 }
 
 /// Validates the configuration `text`. Relative paths in it are resolved against the folder of `origin`, which
-/// problems are told to be in and which is not read.
+/// problems are reported to be in and which is not read.
 ///
 /// # Errors
-/// Something that the text says is not right; all problems are told at once.
+/// Something that the text says is not right; all problems are reported at once.
 pub fn parse(text: &str, origin: &Path) -> Result<Settings, ConfigError> {
     // Without a working directory only absolute paths can be understood, and the others are refused.
     parse_with(text, origin, &std::path::absolute(origin).unwrap_or_default(), None)

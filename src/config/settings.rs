@@ -20,7 +20,7 @@ pub struct Settings {
     pub finds: Vec<WatchSpec>,
     /// Where events go.
     pub outputs: Vec<OutputSpec>,
-    /// Who is told of alerts and answers.
+    /// Who is reported of alerts and answers.
     pub deliveries: Vec<DeliverySpec>,
     /// Where figures are given out over HTTP, if they are.
     pub listen: Option<SocketAddr>,

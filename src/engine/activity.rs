@@ -1,4 +1,4 @@
-//! What happened to each path lately: matching lines by minute over the last hour, and the last few changes of the file.
+//! What happened to each path recently: matching lines by minute over the last hour, and the last few changes of the file.
 //!
 //! Only paths at which something happened have an entry, and each entry is bounded.
 

@@ -13,7 +13,7 @@ use crate::units::EngineTime;
 /// How long changes are gathered before they are committed.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the store is told which files are still watched, so that it can forget the others.
+/// How often the store is reported which files are still watched, so that it can forget the others.
 const PRUNE_INTERVAL_MS: i64 = 3_600_000;
 
 /// Owns the store.
@@ -35,7 +35,7 @@ impl Committer {
     /// Commits all that has changed. What fails is committed with the next.
     ///
     /// # Errors
-    /// See [`StoreError`]; it was told in an event.
+    /// See [`StoreError`]; it was reported in an event.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), StoreError> {
         let mut newer = shared.counters().take_batch(shared.clock.now());
         if let Some(dispatcher) = &self.dispatcher {
@@ -54,7 +54,7 @@ impl Committer {
         shared.metrics.commits.note(begun.elapsed());
         *lock(&shared.metrics.state_error) = outcome.as_ref().err().map(ToString::to_string);
         if let Some(dispatcher) = &self.dispatcher {
-            // Whoever can be told is told, even if there is no room to remember it.
+            // Whoever can be reported is reported, even if there is no room to remember it.
             dispatcher.take(&transitions);
         }
         tell_notices(&mut *self.store);
@@ -99,7 +99,7 @@ impl Committer {
     }
 }
 
-/// What the store remembers; if it cannot say, nothing, and that is told.
+/// What the store remembers; if it cannot say, nothing, and that is reported.
 pub(super) fn load(store: &mut dyn CheckpointStore) -> StoredState {
     let state = store.load();
     tell_notices(store);

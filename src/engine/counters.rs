@@ -232,7 +232,7 @@ impl Counters {
         }
     }
 
-    /// Has the next batch hold everything: `tails` is the state of every file.
+    /// Makes the next batch hold everything: `tails` is the state of every file.
     pub(super) fn change_all(&mut self, tails: Vec<(PathId, TailCheckpoint)>) {
         self.pending.files.extend(tails);
         self.alerts.change_all();

@@ -8,7 +8,7 @@ use crate::file::tailer::Tailer;
 use crate::store::{FileRecord, WatchedPath};
 use crate::units::PathId;
 
-/// Records of paths that nobody has found yet, or that no watch means any longer.
+/// Records of paths that no one has found yet, or that no watch means any longer.
 #[derive(Default)]
 pub(super) struct DormantFiles {
     /// From before the start: their tails hold on to their files until it is known whether they are watched.
@@ -33,7 +33,7 @@ impl DormantFiles {
         self.ready.remove(id)
     }
 
-    /// Gives the paths that are `wanted` though nobody found them; the others `release` their files.
+    /// Returns the paths that are `wanted` though no one found them; the others `release` their files.
     pub(super) fn sort_out(
         &mut self,
         wanted: impl Fn(&WatchedPath) -> bool,

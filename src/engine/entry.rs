@@ -49,7 +49,7 @@ pub(super) enum TurnPhase {
 /// Why a file is put into the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeReason {
-    /// The kernel told of a change at this time.
+    /// The kernel reported a change at this time.
     Event(EngineTime),
     /// Anything else.
     Other,

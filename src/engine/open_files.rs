@@ -28,7 +28,7 @@ impl OpenFiles {
         }
     }
 
-    /// Closes files until at most `files_max` are open, but none that a worker has. Gives how many.
+    /// Closes files until at most `files_max` are open, but none that a worker has. Returns how many.
     pub(super) fn close_surplus(
         &mut self,
         entries: &mut HashMap<PathId, Box<FileEntry>>,
@@ -54,7 +54,7 @@ impl OpenFiles {
         before - self.count
     }
 
-    /// Closes some files, because the system has no descriptor left. Gives how many.
+    /// Closes some files, because the system has no descriptor left. Returns how many.
     pub(super) fn close_some(&mut self, entries: &mut HashMap<PathId, Box<FileEntry>>) -> usize {
         self.close_surplus(entries, self.count.saturating_sub(CLOSED_AT_ONCE))
     }

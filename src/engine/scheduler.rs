@@ -1,5 +1,7 @@
 //! Which files there are, and whose turn it is.
 
+mod replan;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use crate::engine::entry::{
 use crate::engine::open_files::OpenFiles;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::sweep::Sweep;
-use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::{Ownership, ReadPosition};
 use crate::file::tailer::{FileOrigin, Probe, Tailer, WatchContext};
@@ -85,7 +86,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes up what was remembered, before any file is added: nobody else may claim the files that it tells of.
+    /// Takes up what was remembered, before any file is added: no one else may claim the files that it tells of.
     pub(super) fn restore(&mut self, files: Vec<FileRecord>, marks: &[PositionRecord]) {
         for record in marks {
             self.ownership(&record.watch).release(record.identity, record.mark);
@@ -103,7 +104,7 @@ impl Scheduler {
         }
     }
 
-    /// Adds a path, or queues it if it is there already. Gives its key, and what was remembered of it.
+    /// Adds a path, or queues it if it is there already. Returns its key, and what was remembered of it.
     pub(super) fn add(
         &mut self,
         watch: &Arc<CompiledWatch>,
@@ -145,7 +146,7 @@ impl Scheduler {
     }
 
     /// Paths that are remembered but were not added: those that `wanted` says a watch still means are to be added, the
-    /// others let go of their files.
+    /// others released their files.
     pub(super) fn remembered(&mut self, wanted: impl Fn(&WatchedPath) -> bool) -> Vec<(String, PathBuf)> {
         let claims = &self.claims;
         let release = |id: &WatchedPath, files: Vec<(Identity, ReadPosition)>| {
@@ -296,7 +297,7 @@ impl Scheduler {
         again
     }
 
-    /// Looks after an idle file in a sweep: gives up a window that nobody uses, and gives what tells whether a turn is
+    /// Looks after an idle file in a sweep: gives up a window that no one uses, and gives what tells whether a turn is
     /// due. `None` if its turn comes anyway.
     pub(super) fn probe(&mut self, key: PathId, now: EngineTime, sweep: Sweep) -> Option<Probe> {
         let entry = self.entries.get_mut(&key).filter(|entry| entry.phase == TurnPhase::Idle)?;
@@ -373,54 +374,6 @@ impl Scheduler {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped
-    }
-
-    /// Switches to another plan; nothing is running. Returns what is left of the files whose watch is gone.
-    pub(super) fn replan(&mut self, plan: Arc<CompiledPlan>) -> Vec<RemovedFile> {
-        let is_gone = |entry: &FileEntry| plan.watch(entry.watch.id).is_none();
-        let gone: HashSet<_> =
-            self.entries.iter().filter(|(_, entry)| is_gone(entry)).map(|(path, _)| *path).collect();
-        let removed = self.remove_all(&gone);
-        self.common.clear();
-        for watch in &plan.watches {
-            let common = self.common(watch);
-            for entry in self.entries.values_mut().filter(|entry| entry.watch.id == watch.id) {
-                entry.watch = Arc::clone(watch);
-                if let Some(tail) = &mut entry.tail {
-                    tail.set_common(Arc::clone(&common));
-                }
-            }
-        }
-        self.plan = plan;
-        removed
-    }
-
-    pub(super) fn remove_all(&mut self, keys: &HashSet<PathId>) -> Vec<RemovedFile> {
-        keys.iter().filter_map(|key| self.remove(*key)).collect()
-    }
-
-    /// Remembers a file that is no longer watched, in case it is again.
-    pub(super) fn keep_dormant(&mut self, record: FileRecord) {
-        self.dormant.put(record);
-    }
-
-    /// What is to be remembered of every file. Nothing is running.
-    pub(super) fn records(&self) -> Vec<(PathId, TailCheckpoint)> {
-        let record = |entry: &FileEntry| entry.tail.as_ref().map(|tail| tail.record());
-        self.entries().filter_map(|(key, entry)| Some((key, record(entry)?))).collect()
-    }
-
-    fn remove(&mut self, key: PathId) -> Option<RemovedFile> {
-        let mut entry = self.entries.remove(&key)?;
-        self.windows.pop(&key);
-        self.open_files.note(key, &mut entry.open, 0);
-        self.draining.remove(&key);
-        self.ready.retain(|ready| *ready != key);
-        let mut tail = entry.tail.take()?;
-        let (record, marks) = (tail.record(), tail.close());
-        let claims = self.ownership(&entry.watch.name);
-        marks.iter().for_each(|(identity, mark)| claims.release(*identity, *mark));
-        Some(RemovedFile { key, tail: record, marks })
     }
 
     fn unmap_surplus(&mut self, windows_max: usize) {

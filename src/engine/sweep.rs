@@ -1,4 +1,4 @@
-//! How often a file is looked at although nobody gave a hint.
+//! How often a file is looked at although no one gave a hint.
 
 use crate::units::PathId;
 

@@ -29,7 +29,7 @@ pub(super) fn step(shared: &Shared, scanners: &mut Scanners) -> bool {
 /// How much a turn reads at most that is taken by the thread that receives the kernel's events, in bytes: more events wait meanwhile.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
 
-/// Takes the turn of a file whose change the kernel reported at `now`, if nobody else is at it. A turn that has more to do than to read
+/// Takes the turn of a file whose change the kernel reported at `now`, if no one else is at it. A turn that has more to do than to read
 /// what was appended is left to a worker. False if nothing was done.
 pub(super) fn take_inline(shared: &Shared, scanners: &mut Scanners, path: PathId, now: EngineTime) -> bool {
     let Some(job) = shared.files.lock().take_at_once(path, now) else { return false };

@@ -87,7 +87,7 @@ impl Archive {
     }
 
     /// Judges lines up to the end of the file, at most about `budget` bytes of them. A last line without a line feed
-    /// counts: nobody will end it.
+    /// counts: no one will end it.
     ///
     /// # Errors
     /// If the file cannot be read or decompressed. What was judged before stays.

@@ -23,7 +23,7 @@ pub struct FileCheckpoint {
 }
 
 impl FileCheckpoint {
-    /// A place in the file that `stat` is of, as long as nobody says that its stat can be trusted.
+    /// A place in the file that `stat` is of, as long as no one says that its stat can be trusted.
     #[must_use]
     pub fn of(stat: &Stat, mark: ReadPosition) -> FileCheckpoint {
         FileCheckpoint {

@@ -166,7 +166,7 @@ impl Source for DecompressSource {
         Ok(WindowState::Whole)
     }
 
-    /// Keeps what was read: it cannot be had again.
+    /// Keeps what was read: it cannot be obtained again.
     fn release(&mut self) {
         self.buffer.truncate(self.filled);
         self.buffer.shrink_to_fit();

@@ -32,7 +32,7 @@ struct ZoneSkew {
     lines: u8,
 }
 
-/// A part of a file of which nobody saw when it was written: some time between two moments, steadily, as far as is known.
+/// A part of a file of which no one saw when it was written: some time between two moments, steadily, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UnwatchedSpan {
     /// Where it begins, in bytes.

@@ -2,7 +2,7 @@
 //!
 //! A [`tailer::Tailer`] stands for a path. It holds a [`reader::FileReader`] for the file that stands at the path now and one
 //! for each file that stood there before and may still be written to. [`change::classify`] decides, from what was
-//! known and what is seen, what happened; [`ownership::Ownership`] sees to it that no file is read through two paths.
+//! known and what is seen, what happened; [`ownership::Ownership`] ensures that no file is read through two paths.
 
 pub mod archive;
 pub mod change;

@@ -67,7 +67,7 @@ impl Default for Ownership {
 /// What claiming a file gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// It is ours, and nobody has read it before.
+    /// It is ours, and no one has read it before.
     Fresh,
     /// It is ours, and was read up to the mark before.
     Resume(ReadPosition),
@@ -118,7 +118,7 @@ impl Ownership {
         self.table().owned.get(&identity).is_some_and(|reader| *reader != owner)
     }
 
-    /// Lets go of `identity` and remembers how far it was read.
+    /// Releases `identity` and remembers how far it was read.
     pub fn release(&self, identity: Identity, mark: ReadPosition) {
         let mut table = self.table();
         table.owned.remove(&identity);
@@ -144,7 +144,7 @@ impl Ownership {
         self.table().paths.get(path).map(|base| base.owner)
     }
 
-    /// Says that nobody reads `path` any longer.
+    /// Says that no one reads `path` any longer.
     pub fn leave(&self, path: &Path) {
         self.table().paths.remove(path);
     }
@@ -156,7 +156,7 @@ impl Ownership {
         }
     }
 
-    /// Says that a turn of `path` begins. Gives whether a rotated name asked for it.
+    /// Says that a turn of `path` begins. Returns whether a rotated name asked for it.
     pub fn turn_begins(&self, path: &Path) -> bool {
         self.table().paths.get_mut(path).is_some_and(|base| {
             base.begun += 1;

@@ -54,7 +54,7 @@ pub struct FileReader {
     doubt: bool,
     /// Whether a change right after the last look may have left the stamps as that look saw them.
     is_racy: bool,
-    /// Where that begins of which nobody saw when it was written, and since when it can have been, in nanoseconds since the
+    /// Where that begins of which no one saw when it was written, and since when it can have been, in nanoseconds since the
     /// epoch.
     unwatched_since: Option<(u64, i64)>,
     /// Whether it lies on a network, so that each look at it may wait for that.
@@ -163,7 +163,7 @@ impl FileReader {
         Some(FileCheckpoint::of(&stat, ReadPosition { cursor: LineCursor::at(stat.size), head, anchor }))
     }
 
-    /// Says how the file was when it was last looked at, before it was opened anew.
+    /// Says how the file was when it was last looked at, before it was opened again.
     pub fn remember(&mut self, place: &FileCheckpoint) {
         self.place.size = place.size;
         (self.place.modified_ns, self.place.changed_ns) = (place.modified_ns, place.changed_ns);
@@ -221,7 +221,7 @@ impl FileReader {
         self.source.as_ref().is_some_and(|source| source.holds_window())
     }
 
-    /// Gives up window and buffers until there is something to read.
+    /// Returns up window and buffers until there is something to read.
     pub fn release(&mut self) {
         self.source = None;
     }

@@ -29,7 +29,7 @@ pub struct FileSettings {
     pub start: Start,
     /// Size of the window through which a file is read, in bytes; at least one page.
     pub window_bytes: usize,
-    /// The longest line that is judged whole, in bytes. Of a longer one only this much is looked at.
+    /// The longest line that is scanned whole, in bytes. Of a longer one only this much is looked at.
     pub line_bytes_max: usize,
     /// How long a file that was renamed or removed is read on after its last growth, in milliseconds.
     pub rotated_grace_ms: u64,

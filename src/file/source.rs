@@ -109,7 +109,7 @@ impl Source for PreadSource {
     }
 }
 
-/// Fills `buffer` from `offset` on, as far as the file goes. Gives how many bytes there were.
+/// Fills `buffer` from `offset` on, as far as the file goes. Returns how many bytes there were.
 ///
 /// # Errors
 /// What `pread` says.

@@ -166,7 +166,7 @@ impl Tailer {
         self.readings().any(FileReader::holds_window)
     }
 
-    /// Gives up windows and buffers until there is something to read.
+    /// Returns up windows and buffers until there is something to read.
     pub fn release(&mut self) {
         if let CurrentFile::Open(reading) = &mut self.current {
             reading.release();
@@ -192,7 +192,7 @@ impl Tailer {
         self.common = common;
     }
 
-    /// What is needed to tell, without the tail, whether a turn is due although nobody gave a hint.
+    /// What is needed to tell, without the tail, whether a turn is due although no one gave a hint.
     #[must_use]
     pub fn probe(&self) -> Probe {
         Probe {
@@ -299,7 +299,7 @@ impl Tailer {
         turn
     }
 
-    /// Ends the tail. Gives the files that it read, for whoever finds them later to go on from there.
+    /// Ends the tail. Returns the files that it read, for whoever finds them later to go on from there.
     pub fn close(&mut self) -> Vec<(Identity, ReadPosition)> {
         self.common.claims.leave(&self.path);
         let current = self.place();

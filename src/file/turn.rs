@@ -49,7 +49,7 @@ pub enum TailEvent {
     Recovered,
 }
 
-/// Bytes that nobody can judge any longer.
+/// Bytes that no one can judge any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissedBytes {
     /// How many there were at least.
@@ -144,7 +144,7 @@ pub struct Turn {
     pub draining: bool,
     /// The number of the tail that reads the file at this path, if that is another one.
     pub read_by: Option<PathId>,
-    /// Files that nobody reads any longer. To be released once what was found in them is accounted for.
+    /// Files that no one reads any longer. To be released once what was found in them is accounted for.
     pub released: Vec<(Identity, ReadPosition)>,
     /// What is to be remembered, if it is not what was remembered before.
     pub record: Option<TailCheckpoint>,
@@ -191,7 +191,7 @@ impl Turn {
     }
 }
 
-/// Tells whether a turn of a file is due although nobody gave a hint.
+/// Returns whether a turn of a file is due although no one gave a hint.
 pub struct Probe {
     pub(super) filesystem: Arc<dyn Filesystem>,
     pub(super) path: Arc<Path>,

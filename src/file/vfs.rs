@@ -39,13 +39,13 @@ pub trait FileHandle: Send + Sync {
     /// What the system says.
     fn stat(&self) -> io::Result<Stat>;
 
-    /// Fills `buffer` from `offset` on, as far as the file goes. Gives how many bytes there were.
+    /// Fills `buffer` from `offset` on, as far as the file goes. Returns how many bytes there were.
     ///
     /// # Errors
     /// What the system says.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Where the data at or after `offset` begins; `None` if there is only a hole, or nobody knows.
+    /// Where the data at or after `offset` begins; `None` if there is only a hole, or no one knows.
     fn next_data(&self, offset: u64) -> Option<u64>;
 
     /// Whether it lies on a network, so that any look at it may wait for that.
@@ -61,10 +61,10 @@ pub trait Source: Send {
     /// reaches to the end of `range`. `look` is called exactly once unless an error is returned.
     ///
     /// # Errors
-    /// What the system says when the bytes cannot be had.
+    /// What the system says when the bytes cannot be obtained.
     fn show(&mut self, range: Range<u64>, look: &mut dyn FnMut(&[u8])) -> io::Result<WindowState>;
 
-    /// Gives up the window or buffer until the next call of [`Source::show`].
+    /// Returns up the window or buffer until the next call of [`Source::show`].
     fn release(&mut self);
 
     /// Whether a window is mapped now.

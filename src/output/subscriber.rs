@@ -220,7 +220,7 @@ impl Telemetry {
     }
 
     /// Uses `specs` and `log_filter` from now on. An output whose definition is unchanged continues as it is, but a file
-    /// that was moved away is opened anew. Lines queued before are still written.
+    /// that was moved away is opened again. Lines queued before are still written.
     ///
     /// Waits up to a second for each destination that is no longer used.
     ///

@@ -35,7 +35,7 @@ impl Scanner {
         &self.rules
     }
 
-    /// The longest line that is judged whole, in bytes.
+    /// The longest line that is scanned whole, in bytes.
     #[must_use]
     pub fn line_bytes_max(&self) -> usize {
         self.line_bytes_max

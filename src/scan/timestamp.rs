@@ -7,7 +7,7 @@
 //! in which it is not more than a day ahead; one without a date, of the last day in which it is not more than an hour
 //! ahead. One without a zone is in the zone of the settings. Of an hour that comes twice, the one that fits to the stamp
 //! before, or to the arrival. Of `11/10/26`, the order of day, month and year that is nearest. In an old file, of whose lines
-//! nobody saw the arrival, each stamp is near the one before it, and the first is before the file's last change: going back
+//! no one saw the arrival, each stamp is near the one before it, and the first is before the file's last change: going back
 //! by months means that a year has begun.
 
 mod calendar;

@@ -43,7 +43,7 @@ pub type Answers = Arc<dyn Fn(&str) -> Option<HttpResponse> + Send + Sync>;
 /// Listens at `address`.
 ///
 /// # Errors
-/// What the system says, and how to mend it.
+/// What the system says, and how to fix it.
 pub fn listen(address: SocketAddr) -> Result<std::net::TcpListener, String> {
     let bound = std::net::TcpListener::bind(address);
     let bound = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));

@@ -39,7 +39,7 @@ pub struct DurationMetrics {
     pub sum_s: f64,
 }
 
-/// Everything that Prometheus is told.
+/// Everything that Prometheus is reported.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
     /// Every watched path.

@@ -1,6 +1,6 @@
-//! What systemd is told, if it started this process: readiness, reloads, a sentence about how things stand, and signs of life.
+//! What is reported to systemd, if it started this process: readiness, reloads, a sentence about how things stand, and signs of life.
 //!
-//! The protocol is that of sd_notify(3). Nothing is sent, and no thread started, where nobody listens.
+//! The protocol is that of sd_notify(3). Nothing is sent, and no thread started, where no one listens.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;

@@ -113,7 +113,7 @@ impl Database {
         Ok(Database { connection, location: location.clone(), file, history_rows, is_new })
     }
 
-    /// Whether the name still leads to this database. If nobody can say, it does.
+    /// Whether the name still leads to this database. If no one can say, it does.
     pub(super) fn is_in_place(&self) -> bool {
         let Some(file) = self.file else { return true };
         match std::fs::metadata(self.location.path().join(NAME)) {
@@ -173,7 +173,7 @@ impl Database {
     }
 }
 
-/// Makes an empty file if there is none, so that it is not readable by everyone: alerts carry lines of logs. Gives its
+/// Makes an empty file if there is none, so that it is not readable by everyone: alerts carry lines of logs. Returns its
 /// device and inode.
 fn create(path: &Path) -> io::Result<(u64, u64)> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path);

@@ -45,7 +45,7 @@ pub trait CheckpointStore: Send {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Forgets files that have not been `watched` for long. A quiet file is not committed for as long as it is quiet,
-    /// so the store has to be told about once an hour which ones still matter. The time counts from the first call
+    /// so the store has to be reported about once an hour which ones still matter. The time counts from the first call
     /// without the file; a commit of its record ends it.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ pub trait CheckpointStore: Send {
     }
 
     /// What befell the store since the last call and is no error of a call: each text says what happened, where the old
-    /// state is and how to mend it. Worth asking for after `load` and after each `commit`, failed ones too.
+    /// state is and how to fix it. Worth asking for after `load` and after each `commit`, failed ones too.
     fn notices(&mut self) -> Vec<String> {
         Vec::new()
     }
@@ -93,7 +93,7 @@ pub struct Limits {
     pub marks_max: usize,
     /// Whether transitions are kept after they were delivered, as a history for people.
     pub keeps_delivered: bool,
-    /// Files that nobody has watched for so many days are forgotten.
+    /// Files that no one has watched for so many days are forgotten.
     pub unwatched_days: u32,
 }
 
@@ -112,7 +112,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No history, which nobody could read: only what the running daemon needs.
+    /// No history, which no one could read: only what the running daemon needs.
     #[must_use]
     pub fn in_memory() -> Limits {
         Limits { history_rows_max: 0, keeps_delivered: false, ..Limits::default() }
@@ -137,7 +137,7 @@ pub struct FileRecord {
     pub tail: TailCheckpoint,
     /// Matching lines so far, one entry per rule. Loaded in the order of names, each once.
     pub totals: Vec<RuleTotal>,
-    /// Bytes that were judged so far.
+    /// Bytes that were scanned so far.
     pub bytes_read: u64,
     /// Bytes that were gone before they could be judged: so much may the totals be off.
     pub bytes_missed: u64,
@@ -150,7 +150,7 @@ pub struct RuleTotal {
     pub rule: String,
     /// Matching lines so far.
     pub matched: u64,
-    /// How many of them were told of in an event.
+    /// How many of them were reported in an event.
     pub reported: u64,
 }
 
@@ -176,7 +176,7 @@ pub struct TransitionRecord {
     pub event: AlertEvent,
 }
 
-/// That an output was told of a transition, or never will be.
+/// That an output was reported of a transition, or never will be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Delivered {
     /// Name of the output.
@@ -200,7 +200,7 @@ pub struct WatchRecord {
     pub since_ns: i64,
 }
 
-/// How far a file was read that nobody reads any longer.
+/// How far a file was read that no one reads any longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PositionRecord {
     /// Name of the watch that read it.
@@ -220,7 +220,7 @@ pub struct Batch {
     pub files: Vec<FileRecord>,
     /// Files that are gone for good.
     pub forgotten: Vec<WatchedPath>,
-    /// Files that nobody reads any longer, and how far they were read: replace the former ones.
+    /// Files that no one reads any longer, and how far they were read: replace the former ones.
     pub marks: Vec<PositionRecord>,
     /// Alerts that changed: these records replace the former ones.
     pub alerts: Vec<SavedAlert>,
@@ -230,9 +230,9 @@ pub struct Batch {
     pub minutes: Vec<MinuteCount>,
     /// Alerts that fired or resolved, in order: to be appended to the outbox.
     pub transitions: Vec<TransitionRecord>,
-    /// Names of the outputs that are to be told of `transitions`.
+    /// Names of the outputs that are to be reported of `transitions`.
     pub outputs: Vec<String>,
-    /// What outputs were told of, in `transitions` or before.
+    /// What outputs were reported, in `transitions` or before.
     pub delivered: Vec<Delivered>,
     /// Watches that are new or have other paths now.
     pub watches: Vec<WatchRecord>,
@@ -291,19 +291,19 @@ const UNWRITTEN_MAX: usize = 100_000;
 pub struct StoredState {
     /// Watched paths.
     pub files: Vec<FileRecord>,
-    /// Files that nobody reads any longer, and how far they were read, oldest first.
+    /// Files that no one reads any longer, and how far they were read, oldest first.
     pub marks: Vec<PositionRecord>,
     /// Alerts.
     pub alerts: Vec<SavedAlert>,
     /// Watches.
     pub watches: Vec<WatchRecord>,
-    /// What outputs are still to be told of, by the name of the output, in order.
+    /// What outputs are still to be reported of, by the name of the output, in order.
     pub pending: Vec<(String, TransitionRecord)>,
     /// Alerts that were firing last, in the order in which they fired.
     pub firing: Vec<TransitionRecord>,
 }
 
-/// Why state cannot be kept. Each text says what, where and how to mend it.
+/// Why state cannot be kept. Each text says what, where and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another daemon owns it.
@@ -333,7 +333,7 @@ pub enum StoreError {
         folder: PathBuf,
         /// What the system or the database says.
         reason: String,
-        /// What would mend it.
+        /// What would fix it.
         mend: String,
     },
     /// What was committed is gone, and the store is empty now: commit everything.

@@ -15,7 +15,7 @@ const DAY_MS: Millis = 86_400_000;
 const ROWS_AT_ONCE: u64 = 1_000;
 
 /// Brings marks, the outbox and the history back within `limits` after `batch` was written. The history had `rows`
-/// rows then, `added` of them new. Gives how many it lost.
+/// rows then, `added` of them new. Returns how many it lost.
 pub(super) fn to_bounds(
     connection: &Connection,
     batch: &Batch,

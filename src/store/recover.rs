@@ -11,7 +11,7 @@ use super::read::Loaded;
 /// What SQLite appends to the name of a database for the files that belong to it. The first is the database itself.
 const FILES: [&str; 3] = ["", "-wal", "-shm"];
 
-/// Renames the database in `folder` so that a new one can be begun. Gives its new path, which no file had before.
+/// Renames the database in `folder` so that a new one can be begun. Returns its new path, which no file had before.
 pub(super) fn set_aside(folder: &Path, damage: &Damage) -> io::Result<PathBuf> {
     let why = match damage {
         Damage::Corrupt(_) => "corrupt".to_owned(),
@@ -67,7 +67,7 @@ impl Copy {
     fn make(folder: &Path, parent: &Path) -> io::Result<Copy> {
         let time = jiff::Timestamp::now().as_nanosecond();
         let path = parent.join(format!("spiketail-state-{}-{time}", std::process::id()));
-        // It fails if anything has the name already, and nobody else may look into it.
+        // It fails if anything has the name already, and no one else may look into it.
         DirBuilder::new().mode(0o700).create(&path)?;
         let copy = Copy(path);
         for end in ["", "-wal"] {

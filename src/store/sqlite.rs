@@ -30,7 +30,7 @@ pub struct SqliteStore {
     location: Location,
     limits: Limits,
     database: Option<Database>,
-    // After the database, so that it is let go of last.
+    // After the database, so that it is released last.
     lock: Option<Lock>,
     content: DatabaseContent,
     trouble: Option<StoreError>,
@@ -93,7 +93,7 @@ impl SqliteStore {
         self.database.as_ref().map(Database::pages)
     }
 
-    /// Sees to it that the lock is held and the database open.
+    /// Ensures that the lock is held and the database open.
     fn prepare(&mut self) -> Result<(), StoreError> {
         if self.database.as_ref().is_some_and(|database| !database.is_in_place()) {
             let why = format!("{} was removed or replaced", self.location.path().join(NAME).display());

@@ -11,7 +11,7 @@ use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::detect::Millis;
 use crate::file::checkpoint::FileCheckpoint;
 
-/// Writes all of `batch`. Gives how many rows were added to the history.
+/// Writes all of `batch`. Returns how many rows were added to the history.
 pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<u64> {
     for id in &batch.forgotten {
         forget_file(connection, id)?;

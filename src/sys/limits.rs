@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Raises the soft limit of open files to the hard one: every watched file holds a descriptor. Gives the limit that
+/// Raises the soft limit of open files to the hard one: every watched file holds a descriptor. Returns the limit that
 /// holds now, or `None` if there is none.
 pub fn raise_open_files() -> Option<u64> {
     let mut limit = getrlimit(Resource::Nofile);

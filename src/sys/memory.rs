@@ -1,7 +1,7 @@
-//! Gives memory that is free back to the system.
+//! Returns memory that is free back to the system.
 #![allow(unsafe_code)]
 
-/// Gives back what the allocator keeps of freed memory. Worth its milliseconds after much was freed that will not be
+/// Returns back what the allocator keeps of freed memory. Worth its milliseconds after much was freed that will not be
 /// needed again soon; without glibc it does nothing.
 pub fn give_back_free() {
     #[cfg(target_env = "gnu")]

@@ -21,7 +21,7 @@ pub struct Stat {
     pub size: u64,
     /// When the contents last changed, in nanoseconds since the epoch.
     pub modified_ns: i64,
-    /// When the inode last changed, in nanoseconds since the epoch. Unlike `modified_ns`, nobody can set it.
+    /// When the inode last changed, in nanoseconds since the epoch. Unlike `modified_ns`, no one can set it.
     pub changed_ns: i64,
     /// How many names the file has.
     pub links: u32,
@@ -82,7 +82,7 @@ pub enum OpenError {
 /// Opens a regular file for reading. Never blocks, whatever is at the path, and never takes a terminal.
 ///
 /// # Errors
-/// See [`OpenError`]; its text says how to mend what can be mended.
+/// See [`OpenError`]; its text says how to fix what can be fixed.
 pub fn open_regular(path: &Path) -> Result<(File, Stat), OpenError> {
     // A FIFO is refused before it is opened: opening it would already wake whoever writes to it.
     let before = stat_path(path).map_err(|e| classify(e, path))?;
@@ -126,7 +126,7 @@ pub fn classify(error: io::Error, path: &Path) -> OpenError {
     }
 }
 
-/// How the permission could be had: by the group that may read the file, if there is one.
+/// How the permission could be obtained: by the group that may read the file, if there is one.
 fn mend_permission(path: &Path) -> String {
     let Ok(stat) = stat_path(path) else {
         return "; a folder above it does not let this user through (it needs the x permission)".to_owned();

@@ -1,7 +1,7 @@
 //! The only place that maps files.
 //!
 //! A [`MappedWindow`] **reserves ahead**: it may reach beyond the end of the file. Pages beyond the end become
-//! readable as the file grows, without a system call; until then nobody touches them, because callers ask only for
+//! readable as the file grows, without a system call; until then no one touches them, because callers ask only for
 //! bytes below a size that they have just seen.
 #![allow(unsafe_code)]
 

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use rustix::fs::{Access, AtFlags, CWD, FileType, StatxFlags, access, statx};
+use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use smallvec::SmallVec;
 
 use crate::units::PathId;
+use crate::watch::directory_id::DirectoryId;
 use crate::watch::discovery::{DEPTH_MAX, Visitor};
 use crate::watch::incidents::{IncidentKey, Incidents};
 use crate::watch::inotify::{EventListener, Inbox, Nap, Routes};
@@ -189,7 +190,7 @@ impl DirectoryWatches {
         if self.watches.contains_key(dir) {
             return;
         }
-        // Without a watch to be had, one attempt per pass is enough.
+        // Without a watch to be obtained, one attempt per pass is enough.
         let watcher = self.watcher.as_mut().filter(|_| !self.troubles.is_met(&IncidentKey::WatchLimit));
         let Some(watcher) = watcher else {
             self.polled.insert(dir.to_owned());
@@ -379,7 +380,7 @@ impl Visitor for DirectoryWatches {
     }
 }
 
-/// Why a directory gets no watch, and how to mend it.
+/// Why a directory gets no watch, and how to fix it.
 fn refused(dir: &Path, error: notify::Error) -> (IncidentKey, String) {
     let at = dir.display();
     match error.kind {
@@ -413,30 +414,4 @@ fn mended(concern: &IncidentKey) -> Option<String> {
         IncidentKey::Depth(pattern) => format!("{pattern}: no directory is too deep any longer"),
         IncidentKey::Unwatched(_) | IncidentKey::Unlisted(_) => return None,
     })
-}
-
-/// Tells a directory, and the mount that it was reached by, from whatever takes its place: the kernel gives the numbers
-/// of a removed directory or filesystem to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DirectoryId {
-    dev: (u32, u32),
-    ino: u64,
-    born: (i64, u32),
-    mount: u64,
-}
-
-impl DirectoryId {
-    fn of(dir: &Path) -> Option<DirectoryId> {
-        /// Asks for a number that is never used again (since Linux 6.8).
-        const MNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
-        let wanted =
-            StatxFlags::TYPE | StatxFlags::INO | StatxFlags::BTIME | StatxFlags::MNT_ID | MNT_ID_UNIQUE;
-        let x = statx(CWD, dir, AtFlags::empty(), wanted).ok()?;
-        (FileType::from_raw_mode(u32::from(x.stx_mode)) == FileType::Directory).then_some(DirectoryId {
-            dev: (x.stx_dev_major, x.stx_dev_minor),
-            ino: x.stx_ino,
-            born: (x.stx_btime.tv_sec, x.stx_btime.tv_nsec),
-            mount: x.stx_mnt_id,
-        })
-    }
 }

@@ -37,7 +37,7 @@ struct Directory {
 /// What a pass over the directories asks for. `linked` says that a symbolic link may be on the way to a path from the
 /// directory of interest that holds it.
 pub(super) trait Visitor {
-    /// Sees to it that events come from a directory.
+    /// Ensures that events come from a directory.
     fn watch(&mut self, dir: &Path, linked: bool);
     /// Takes a file that a pattern means.
     fn found(&mut self, watch: usize, path: &Path, linked: bool);
@@ -101,7 +101,7 @@ impl Discovery {
     }
 
     /// Goes over all patterns from the root down. Directories that did not change since they were listed are not listed
-    /// again. Gives the directories that are of interest no longer.
+    /// again. Returns the directories that are of interest no longer.
     pub(super) fn pass(&mut self, visitor: &mut dyn Visitor) -> Vec<PathBuf> {
         self.before = std::mem::take(&mut self.directories);
         let patterns = Arc::clone(&self.patterns);
@@ -277,7 +277,7 @@ impl Interest {
     }
 }
 
-/// Whether an entry is worth opening. Someone who names a FIFO outright is told that it is none.
+/// Whether an entry is worth opening. Someone who names a FIFO outright is reported that it is none.
 fn is_file(path: &Path, kind: FileType, is_plain: bool) -> bool {
     is_plain || kind.is_file() || (kind.is_symlink() && !path.is_dir())
 }

@@ -26,7 +26,7 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
-    /// Notes a trouble. True if it is new, and so to be told.
+    /// Notes a trouble. True if it is new, and so to be reported.
     pub(super) fn meet(&mut self, concern: IncidentKey) -> bool {
         self.met.insert(concern.clone());
         self.told.insert(concern)
@@ -42,7 +42,7 @@ impl Incidents {
         self.met.clear();
     }
 
-    /// A pass ends. Gives the troubles that it did not meet.
+    /// A pass ends. Returns the troubles that it did not meet.
     pub(super) fn end_pass(&mut self) -> Vec<IncidentKey> {
         let ended: Vec<IncidentKey> = self.told.difference(&self.met).cloned().collect();
         self.told.retain(|concern| self.met.contains(concern));

@@ -5,6 +5,7 @@
 //! them together and looks at everything from time to time, because events get lost.
 
 mod directories;
+mod directory_id;
 pub mod discovery;
 mod incidents;
 pub mod inotify;
@@ -31,7 +32,7 @@ pub trait HintSink: Send + Sync {
     /// These files may have changed, some time or other.
     fn look(&self, files: &[PathId]);
 
-    /// Any file may have changed: look at their stats, at all of them if `everything` is in doubt. Gives the files that are known
+    /// Any file may have changed: look at their stats, at all of them if `everything` is in doubt. Returns the files that are known
     /// no longer.
     fn sweep(&self, everything: bool) -> Vec<PathId>;
 
@@ -50,6 +51,6 @@ pub enum Incident {
     Overflow,
     /// A directory cannot be listed, and why.
     Unlisted(String),
-    /// What was told of before has ended.
+    /// What was reported of before has ended.
     Mended(String),
 }

@@ -61,7 +61,7 @@ pub struct Pattern {
 pub struct PathPatternError {
     /// The path or glob.
     pub path: String,
-    /// What is wrong, and how to mend it.
+    /// What is wrong, and how to fix it.
     pub problem: String,
 }
 

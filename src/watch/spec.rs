@@ -1,4 +1,4 @@
-//! What a watch is told to find.
+//! What a watch is reported to find.
 
 use std::path::{Path, PathBuf};
 
@@ -37,5 +37,5 @@ impl Default for WatchTiming {
     }
 }
 
-/// Tells whether events of a directory cannot be relied on, so that it has to be polled besides.
+/// Returns whether events of a directory cannot be relied on, so that it has to be polled besides.
 pub type IsRemote = fn(&Path) -> bool;

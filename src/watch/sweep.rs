@@ -53,7 +53,7 @@ impl Watching {
     }
 }
 
-/// A kernel queue that overflows again and again is told of this often.
+/// A kernel queue that overflows again and again is reported of this often.
 const OVERFLOW_TELL_INTERVAL: Duration = Duration::from_secs(60);
 
 struct Sweeper {

@@ -236,7 +236,7 @@ impl Daemon {
         assert_eq!(sum(&self.events), total, "the last events:\n{}", self.shown());
     }
 
-    /// Takes in what is printed within `time`.
+    /// Adds what is printed within `time`.
     pub fn listen(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
         while let Ok(event) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -315,7 +315,7 @@ impl Daemon {
         );
     }
 
-    /// Takes in everything that it has printed so far: the answers to a signal come after that.
+    /// Adds everything that it has printed so far: the answers to a signal come after that.
     #[track_caller]
     pub fn catch_up(&mut self) {
         let status = self.full_status();
@@ -484,7 +484,7 @@ fn request(mut stream: impl Read + Write, path: &str) -> std::io::Result<(u16, S
     Ok((status, body.to_owned()))
 }
 
-/// A port that nobody listens at.
+/// A port that no one listens at.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

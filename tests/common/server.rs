@@ -1,4 +1,4 @@
-//! A receiver for tests: answers as it is told, and remembers what it was sent.
+//! A receiver for tests: answers as it is reported, and remembers what it was sent.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

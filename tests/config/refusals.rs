@@ -1,4 +1,4 @@
-//! What is told about a configuration that is not right.
+//! What is reported about a configuration that is not right.
 
 use std::path::Path;
 

@@ -77,7 +77,7 @@ fn a_directory_that_is_removed_and_made_again_counts_on() {
             append(&log, lines(0..2));
             daemon.wait_total(&log, 3 + 2 * round);
         }
-        // So quickly that nobody sees it.
+        // So quickly that no one sees it.
         fs::remove_dir_all(place.log("app")).unwrap();
         fs::create_dir(place.log("app")).unwrap();
         append(&log, lines(0..1));

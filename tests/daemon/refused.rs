@@ -43,7 +43,7 @@ fn a_directory_in_the_place_of_a_file_is_no_end() {
     daemon.stop_with_sum(6);
 }
 
-/// The daemon as a user whom permissions bind. `None` where that cannot be had.
+/// The daemon as a user whom permissions bind. `None` where that cannot be obtained.
 fn unprivileged(place: &FileCheckpoint, path: &str) -> Option<Daemon> {
     if !rustix::process::getuid().is_root() {
         return Some(Daemon::run([place.log(path)]));

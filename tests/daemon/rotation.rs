@@ -113,7 +113,7 @@ fn a_file_that_goes_and_comes_back_is_not_read_again() {
         append(&log, lines(0..1));
         daemon.wait_total(&log, 5 + 2 * round);
     }
-    // So quickly that nobody sees it.
+    // So quickly that no one sees it.
     fs::rename(&log, place.beside("away")).unwrap();
     fs::rename(place.beside("away"), &log).unwrap();
     append(&log, lines(0..1));

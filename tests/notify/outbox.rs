@@ -216,7 +216,7 @@ fn what_is_no_longer_defined_after_a_restart_is_over() {
     assert_eq!(over["alerts"][0]["fingerprint"], fired["alerts"][0]["fingerprint"]);
     assert_eq!(over["alerts"][0]["labels"], fired["alerts"][0]["labels"]);
     daemon.stop();
-    // It is told once.
+    // It is reported once.
     let daemon = place.resume_with("app.log", &config.replace("alert.spike", "alert.other"));
     assert_eq!(states(&daemon.stop().events, "resolved"), 0);
 }

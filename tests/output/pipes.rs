@@ -1,4 +1,4 @@
-//! One output alone, on a pipe: what happens when nobody reads, or reads no more.
+//! One output alone, on a pipe: what happens when no one reads, or reads no more.
 
 use std::io::{PipeReader, Read};
 use std::path::Path;

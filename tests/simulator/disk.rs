@@ -50,7 +50,7 @@ impl Disk {
         let stamp = stamp(now_ns);
         self.inodes.push(Inode {
             ino,
-            // Births are told apart: no two share a stamp unless the ino differs.
+            // Births are reported apart: no two share a stamp unless the ino differs.
             born_ns: now_ns,
             bytes: Vec::new(),
             modified_ns: stamp,

@@ -27,7 +27,7 @@ impl Dependencies {
     pub(super) fn copy_truncate(&mut self) {
         match self.underway.take() {
             None => {
-                // Only a writer that is at the path can be made to wait. Which of two names a copy belongs to, nobody
+                // Only a writer that is at the path can be made to wait. Which of two names a copy belongs to, no one
                 // can tell.
                 let is_sole = self.disk.inodes[self.writer].links == 1;
                 if self.disk.names.get(Path::new(LOG)) == Some(&self.writer) && is_sole {

@@ -44,7 +44,7 @@ pub enum Fault {
     FalseAlarm {
         missed: u64,
     },
-    /// Something was lost, but nobody said so.
+    /// Something was lost, but no one said so.
     Silence {
         counted: u64,
         expected: Expected,

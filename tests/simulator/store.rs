@@ -1,4 +1,4 @@
-//! A store in memory that outlives the engine, and fails when it is told to.
+//! A store in memory that outlives the engine, and fails when it is reported to.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ pub enum Failure {
     Never,
     /// Nothing is kept.
     Before,
-    /// All is kept, but nobody knows.
+    /// All is kept, but no one knows.
     After,
 }
 

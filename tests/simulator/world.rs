@@ -1,6 +1,6 @@
 //! The world outside of the program: a writer, a rotator, a compressor and time, which act by a seeded schedule.
 //!
-//! They act between the calls of the program and within them, at every step that it takes. What they do is told to the
+//! They act between the calls of the program and within them, at every step that it takes. What they do is reported to the
 //! oracle; what they change raises events, which may be delivered or not.
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::oracle::Oracle;
 
 pub const LOG: &str = "/logs/app.log";
 
-/// The program reads a rotated file for 30 s after its last growth: nobody writes to one later than this.
+/// The program reads a rotated file for 30 s after its last growth: no one writes to one later than this.
 const WRITER_GRACE_NS: i64 = 25_000_000_000;
 
 const MS: i64 = 1_000_000;
@@ -58,7 +58,7 @@ pub struct Dependencies {
     pub haste: u32,
     /// How many more actions there are.
     pub actions: u32,
-    /// Paths at which something happened that was not told yet.
+    /// Paths at which something happened that was not reported yet.
     pub events: Vec<PathBuf>,
     pub trace: bool,
     pub writer: usize,

@@ -63,7 +63,7 @@ fn warnings(events: &[Value]) -> Vec<&Value> {
     events.iter().filter(|event| event["target"] == "spiketail::health" && event["level"] == "WARN").collect()
 }
 
-/// Starts a daemon over a database that is of no use, and asserts that it is kept, told of, and replaced.
+/// Starts a daemon over a database that is of no use, and asserts that it is kept, reported, and replaced.
 #[track_caller]
 fn sets_aside(place: &FileCheckpoint, log: &mut Log, says: &str) {
     let useless = fs::read(place.state().join("state.db")).unwrap();

@@ -102,7 +102,7 @@ impl Log {
         PathBuf::from(format!("{}.{n}", self.path.display()))
     }
 
-    /// Gives all numbered files, of which there are `count`, the next number.
+    /// Returns all numbered files, of which there are `count`, the next number.
     fn shift(&self, count: u64) {
         for n in (1..=count).rev() {
             if self.numbered(n).exists() {

@@ -10,7 +10,7 @@ use crate::{assert_idle, cpu, memory_kb, watched};
 
 const FILES: usize = 100_000;
 
-/// In memory where that can be had: disks take minutes for so many files.
+/// In memory where that can be obtained: disks take minutes for so many files.
 fn folder() -> tempfile::TempDir {
     let shm = PathBuf::from("/dev/shm");
     if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap()

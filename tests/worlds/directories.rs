@@ -8,7 +8,7 @@ use crate::common::{FileCheckpoint, append, appender, lines};
 use crate::wait_watched;
 
 /// Where the directory above is watched, nothing may depend on a sweep. Elsewhere the kernel says nothing: it tells of a
-/// directory's removal once nobody holds a file in it, and never of what happens further up.
+/// directory's removal once no one holds a file in it, and never of what happens further up.
 fn place(pattern: &str) -> FileCheckpoint {
     let mut place = FileCheckpoint::new();
     if pattern.starts_with("app") {

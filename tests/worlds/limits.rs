@@ -11,7 +11,7 @@ use crate::{assert_idle, config, is_watched, reasons, wait_watched, watched};
 /// Sets the limit `$0` to `$1`, then becomes the rest.
 const SET_AND_RUN: &str = r#"echo "$1" >"/proc/sys/user/$0" && shift && exec "$@""#;
 
-/// The daemon in a user namespace with a limit of its own. `None` where that cannot be had.
+/// The daemon in a user namespace with a limit of its own. `None` where that cannot be obtained.
 fn limited(config: &Path, limit: &str, value: u32) -> Option<Daemon> {
     let command = || {
         let mut command = Command::new("unshare");
@@ -79,7 +79,7 @@ fn without_enough_watches_it_polls_until_there_are() {
     append_to_all(&place, &names, "x.log");
     daemon.wait_sum(6 * DIRS + 3);
 
-    // It comes back, and is told again.
+    // It comes back, and is reported again.
     let seen = daemon.events.len();
     set(&daemon, "max_inotify_watches", 1);
     fs::create_dir(place.log("later")).unwrap();

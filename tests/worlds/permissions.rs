@@ -14,7 +14,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// The daemon as a user whom permissions bind. `None` where that cannot be had.
+/// The daemon as a user whom permissions bind. `None` where that cannot be obtained.
 fn unprivileged(place: &FileCheckpoint, paths: &[&str]) -> Option<Daemon> {
     let config = config(place, paths, "");
     if !rustix::process::getuid().is_root() {
@@ -65,7 +65,7 @@ fn a_directory_that_may_be_listed_again_is_told_of_once() {
     append(&dir.join("new.log"), lines(0..2));
     daemon.wait_total(&dir.join("new.log"), 2);
     daemon.wait_sum(5);
-    // It comes back, and is told again.
+    // It comes back, and is reported again.
     let seen = daemon.events.len();
     append(&dir.join("late.log"), lines(0..1));
     daemon.wait_sum(6);

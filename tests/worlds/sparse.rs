@@ -10,7 +10,7 @@ use crate::{cpu, memory_kb};
 
 const SIZE: u64 = 20_000_000_000;
 
-/// Lines at the beginning, in the middle and at the end, and nothing between. Gives how many.
+/// Lines at the beginning, in the middle and at the end, and nothing between. Returns how many.
 fn make_sparse(log: &Path) -> u64 {
     let file = File::create(log).unwrap();
     file.write_all_at(&lines(0..3), 0).unwrap();

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::alert::Severity;
+use crate::detect::condition::Condition;
 use crate::event::AlertState;
 use crate::units::NameIds;
 

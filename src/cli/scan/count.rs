@@ -29,7 +29,7 @@ const CHUNK_BYTES: u64 = 16 << 20;
 const BUFFER_BYTES: usize = 256 << 10;
 /// Spreads the cost of mapping and unmapping, in bytes.
 const WINDOW_BYTES: usize = 4 << 20;
-/// The longest line that is judged whole, in bytes.
+/// The longest line that is scanned whole, in bytes.
 const LINE_BYTES_MAX: usize = 1 << 20;
 /// How often progress is reported.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ pub struct ScanOptions {
     pub window_bytes: usize,
     /// Size of the part of a plain file that one thread takes, in bytes.
     pub chunk_bytes: u64,
-    /// The longest line that is judged whole, in bytes.
+    /// The longest line that is scanned whole, in bytes.
     pub line_bytes_max: usize,
 }
 

@@ -134,7 +134,7 @@ fn change_of(change: &Value) -> String {
     format!("{} {}: {}", time(change, "at"), text(change, "event"), text(change, "reason"))
 }
 
-/// What happened to a file lately, newest last.
+/// What happened to a file recently, newest last.
 pub(in crate::cli) fn changes_of(file: &Value) -> Vec<String> {
     list(file, "changes").iter().map(change_of).collect()
 }

@@ -17,7 +17,7 @@ pub(super) struct DrainingFile {
     pub(super) grew_ms: u64,
     /// Whether it was found later, and is still to be read for the first time.
     pub(super) is_backlog: bool,
-    /// Whether nobody writes to it: a copy.
+    /// Whether no one writes to it: a copy.
     pub(super) is_ended: bool,
     /// The size that was seen of its original, in bytes.
     pub(super) expected_size: u64,

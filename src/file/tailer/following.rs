@@ -194,7 +194,7 @@ impl Tailer {
     }
 
     pub(super) fn well_again(&mut self, context: &mut TurnContext<'_>) {
-        // What stands in the way of a former file is told until that is found.
+        // What stands in the way of a former file is reported until that is found.
         if self.lost.is_empty() && self.trouble.take().is_some() {
             self.announce(TailEvent::Recovered, context);
         }

@@ -51,7 +51,7 @@ impl Tailer {
         }
         let opened = self.common.filesystem.open(&self.path);
         if opened.as_ref().is_ok_and(|(_, stat)| Identity::from(stat) != identity) {
-            // Another file took the name meanwhile, of which nobody asked anything.
+            // Another file took the name meanwhile, of which no one asked anything.
             return NextStep::LookAgain;
         }
         match opened.and_then(|(file, stat)| self.reading_of(file, &stat, context)) {

@@ -96,7 +96,7 @@ impl Tailer {
                     let reason = if lost.is_gone { MissReason::NoCopy } else { MissReason::NotFound };
                     let is_quiet = context.time.wall_ns - lost.place.modified_ns > QUIET_NS;
                     let was_read = context.time.is_prompt && is_quiet;
-                    // Nothing is known of a file of which nothing was seen: it is among those that nobody saw.
+                    // Nothing is known of a file of which nothing was seen: it is among those that no one saw.
                     let is_unseen = lost.place.mark.head.len == 0
                         && (self.search(context.time).is_archived(&lost.place)
                             || !self.unseen(&lost.place, None, context.time).is_empty());
@@ -274,7 +274,7 @@ impl Tailer {
         self.miss(place, false, MissReason::Unreadable, context);
     }
 
-    /// Says what is missing of a file. What may have been appended after the last look, nobody knows: at least one byte,
+    /// Says what is missing of a file. What may have been appended after the last look, no one knows: at least one byte,
     /// unless the file `was_read` to its end for certain.
     fn miss(
         &mut self,
@@ -290,7 +290,7 @@ impl Tailer {
         }
     }
 
-    /// Lets go of an inode that is out of sight for good, unless it goes on at the path with other contents.
+    /// Releases an inode that is out of sight for good, unless it goes on at the path with other contents.
     fn give_up(&mut self, lost: &MissingFile, context: &mut TurnContext<'_>) {
         if !lost.is_gone {
             context.turn.released.push((lost.place.identity, lost.place.mark));

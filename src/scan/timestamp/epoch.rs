@@ -21,7 +21,7 @@ const SECONDS_MIN: i64 = 1_000_000_000;
 const SECONDS_MAX: i64 = 4_294_967_295;
 
 /// Takes a number with its fraction. Without a `unit`, the count of its digits tells the unit, and it must lie between 2001
-/// and 2106. Gives milliseconds.
+/// and 2106. Returns milliseconds.
 pub(super) fn read(c: &mut Cursor<'_>, unit: Option<Unit>) -> Option<i64> {
     let count = c.count_digits();
     let is_told = unit.is_some();

@@ -1,0 +1,61 @@
+//! Switching to another plan, and what is left of files that are no longer watched.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Scheduler;
+use crate::engine::entry::{FileEntry, RemovedFile};
+use crate::engine::plan::CompiledPlan;
+use crate::file::checkpoint::TailCheckpoint;
+use crate::store::FileRecord;
+use crate::units::PathId;
+
+impl Scheduler {
+    /// Switches to another plan; nothing is running. Returns what is left of the files whose watch is gone.
+    pub(in crate::engine) fn replan(&mut self, plan: Arc<CompiledPlan>) -> Vec<RemovedFile> {
+        let is_gone = |entry: &FileEntry| plan.watch(entry.watch.id).is_none();
+        let gone: HashSet<_> =
+            self.entries.iter().filter(|(_, entry)| is_gone(entry)).map(|(path, _)| *path).collect();
+        let removed = self.remove_all(&gone);
+        self.common.clear();
+        for watch in &plan.watches {
+            let common = self.common(watch);
+            for entry in self.entries.values_mut().filter(|entry| entry.watch.id == watch.id) {
+                entry.watch = Arc::clone(watch);
+                if let Some(tail) = &mut entry.tail {
+                    tail.set_common(Arc::clone(&common));
+                }
+            }
+        }
+        self.plan = plan;
+        removed
+    }
+
+    pub(in crate::engine) fn remove_all(&mut self, keys: &HashSet<PathId>) -> Vec<RemovedFile> {
+        keys.iter().filter_map(|key| self.remove(*key)).collect()
+    }
+
+    /// Remembers a file that is no longer watched, in case it is again.
+    pub(in crate::engine) fn keep_dormant(&mut self, record: FileRecord) {
+        self.dormant.put(record);
+    }
+
+    /// What is to be remembered of every file. Nothing is running.
+    pub(in crate::engine) fn records(&self) -> Vec<(PathId, TailCheckpoint)> {
+        let record = |entry: &FileEntry| entry.tail.as_ref().map(|tail| tail.record());
+        self.entries().filter_map(|(key, entry)| Some((key, record(entry)?))).collect()
+    }
+
+    pub(super) fn remove(&mut self, key: PathId) -> Option<RemovedFile> {
+        let mut entry = self.entries.remove(&key)?;
+        self.windows.pop(&key);
+        self.open_files.note(key, &mut entry.open, 0);
+        self.draining.remove(&key);
+        self.ready.retain(|ready| *ready != key);
+        let mut tail = entry.tail.take()?;
+        let (record, marks) = (tail.record(), tail.close());
+        let claims = self.ownership(&entry.watch.name);
+        marks.iter().for_each(|(identity, mark)| claims.release(*identity, *mark));
+        Some(RemovedFile { key, tail: record, marks })
+    }
+}
