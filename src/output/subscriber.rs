@@ -179,7 +179,7 @@ pub fn subscriber(
     let dropped = Arc::new(AtomicU64::new(0));
     let telemetry =
         Telemetry { outputs: outputs.clone(), log, on_closed, dropped, reloading: Mutex::new(()) };
-    telemetry.prepare(specs, log_filter)?.commit();
+    telemetry.prepare(specs, log_filter)?.install();
     // Nothing of ours is below INFO; the hint spares the rest of the process its debug! and trace!.
     let ours = filter_fn(|metadata| EventKind::from_target(metadata.target()).is_some())
         .with_max_level_hint(LevelFilter::INFO);
@@ -308,19 +308,30 @@ pub struct PreparedOutputs<'t> {
 impl PreparedOutputs<'_> {
     /// Puts all of it into use. Waits up to a second for each destination that is no longer used.
     pub fn commit(self) {
-        for (queue, sink) in self.moved {
+        let (log, filter) = (&self.telemetry.log, self.filter);
+        Self::switch(self.telemetry, self.moved, self.next);
+        // This also makes tracing ask all layers again which callsites they want.
+        log.set(filter);
+    }
+
+    /// Puts the outputs into use without touching the log filter: before a subscriber is installed, tracing must not be asked to
+    /// look at its callsites, because it would turn them off for other threads that have a subscriber of their own.
+    fn install(self) {
+        Self::switch(self.telemetry, self.moved, self.next);
+    }
+
+    fn switch(telemetry: &Telemetry, moved: Vec<Reopened>, next: Vec<Output>) {
+        for (queue, sink) in moved {
             queue.replace_sink(sink);
         }
-        for output in &self.next {
+        for output in &next {
             output.queue.replace_report(drop_report(&output.spec, &output.form));
         }
-        let mut current = self.telemetry.outputs.current.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *current, self.next);
+        let mut current = telemetry.outputs.current.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, next);
         drop(current);
         // Queues that are no longer used are waited for here, where no emitting thread is held up.
         drop(old);
-        // This also makes tracing ask all layers anew which callsites they want.
-        self.telemetry.log.set(self.filter);
     }
 }
 
