@@ -63,8 +63,8 @@ impl Drop for Daemon {
     }
 }
 
-/// A daemon, and the lines that it prints, after it has started.
-fn daemon(folder: &Path, config: &str) -> (Daemon, impl Iterator<Item = String>) {
+/// A daemon that has started, what it printed until then, and what it prints from now on.
+fn daemon(folder: &Path, config: &str) -> (Daemon, Vec<String>, impl Iterator<Item = String>) {
     let file = folder.join("spiketail.toml");
     fs::write(&file, config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
@@ -73,8 +73,11 @@ fn daemon(folder: &Path, config: &str) -> (Daemon, impl Iterator<Item = String>)
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let stdout = child.stdout.take().unwrap();
     let mut lines = BufReader::new(stdout).lines().map(Result::unwrap);
-    lines.find(|line| line.contains("\"started\"")).unwrap();
-    (Daemon(child), lines)
+    let mut before = Vec::new();
+    while !before.last().is_some_and(|line: &String| line.contains("\"started\"")) {
+        before.push(lines.next().unwrap());
+    }
+    (Daemon(child), before, lines)
 }
 
 /// How long it takes from when a file appears until its last line was found, while many alerts fire.
@@ -96,7 +99,7 @@ fn read(mb: usize, outputs: &str) -> Duration {
     let mut file = fs::File::create(&big).unwrap();
     (0..mb).for_each(|_| file.write_all(block.as_bytes()).unwrap());
     file.write_all(b"the last line\n").unwrap();
-    let (_daemon, mut lines) = daemon(dir.path(), &config);
+    let (_daemon, _, mut lines) = daemon(dir.path(), &config);
     (0..STORM).for_each(|n| fs::write(logs.join(format!("{n}.log")), "ERROR\n").unwrap());
     let begun = Instant::now();
     fs::rename(big, logs.join("big.log")).unwrap();
@@ -124,8 +127,8 @@ fn scrape() {
         "[watch.logs]\npaths = [{:?}]\n[rule.errors]\nany = [\"ERROR\"]\n[http]\nlisten = \"0\"\n[output.stdout]\ntype = \"json\"\n",
         dir.path().join("*/*.log")
     );
-    let (_daemon, mut lines) = daemon(dir.path(), &config);
-    let listening = lines.find(|line| line.contains("\"listening\"")).unwrap();
+    let (_daemon, before, _lines) = daemon(dir.path(), &config);
+    let listening = before.iter().find(|line| line.contains("\"listening\"")).unwrap();
     let address = listening.rsplit("http://").next().unwrap().split("/metrics").next().unwrap().to_owned();
     for path in ["/metrics", "/status", "/healthz"] {
         let (first, bytes) = get(&address, path);
