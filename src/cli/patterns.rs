@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::exit::EXIT_USAGE;
+use crate::config;
 use crate::config::flags::Flags;
-use crate::config::{ConfigError, rule_from_flags, rules_from_config};
 use crate::scan::rules::RuleSet;
 use group::{Assign, Grouped};
 use report::Sort;
@@ -111,20 +111,14 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn rules(args: &PatternsArgs) -> anyhow::Result<Arc<RuleSet>> {
-    let specs = || -> Result<_, ConfigError> {
-        if let Some(config) = &args.config {
-            return rules_from_config(config);
-        }
-        let flags = Flags {
-            patterns: args.patterns.clone(),
-            fixed_strings: args.fixed_strings,
-            ignore_case: args.ignore_case,
-            not: args.not.clone(),
-            ..Flags::default()
-        };
-        Ok(vec![rule_from_flags(&flags)?])
+    let flags = Flags {
+        patterns: args.patterns.clone(),
+        fixed_strings: args.fixed_strings,
+        ignore_case: args.ignore_case,
+        not: args.not.clone(),
+        ..Flags::default()
     };
-    Ok(RuleSet::compile(&specs()?)?)
+    Ok(RuleSet::compile(&config::rules(args.config.as_deref(), &flags)?)?)
 }
 
 /// Writes to standard error; a failure to do so is no reason to stop.

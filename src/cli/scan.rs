@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use count::{FileCount, ScanOptions, ScanReport, count};
 
 use crate::config::flags::Flags;
-use crate::config::{ConfigError, rule_from_flags, rules_from_config};
+use crate::config::{self, ConfigError};
 use crate::file::settings::ReadMethod;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use progress::Progress;
@@ -120,9 +120,6 @@ fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn rule_specs(args: &ScanArgs) -> Result<Vec<RuleSpec>, ConfigError> {
-    if let Some(config) = &args.config {
-        return rules_from_config(config);
-    }
     let flags = Flags {
         patterns: args.patterns.clone(),
         fixed_strings: args.fixed_strings,
@@ -130,7 +127,7 @@ fn rule_specs(args: &ScanArgs) -> Result<Vec<RuleSpec>, ConfigError> {
         not: args.not.clone(),
         ..Flags::default()
     };
-    Ok(vec![rule_from_flags(&flags)?])
+    config::rules(args.config.as_deref(), &flags)
 }
 
 fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> {

@@ -88,6 +88,17 @@ pub fn rules_from_config(path: &Path) -> Result<Vec<RuleSpec>, ConfigError> {
     Ok(parts.rules.into_iter().map(|rule| rule.spec).collect())
 }
 
+/// The rules of the configuration file `config`, or without one the rule that `flags` describe.
+///
+/// # Errors
+/// As [`rules_from_config`] and [`rule_from_flags`].
+pub fn rules(config: Option<&Path>, flags: &Flags) -> Result<Vec<RuleSpec>, ConfigError> {
+    match config {
+        Some(path) => rules_from_config(path),
+        None => Ok(vec![rule_from_flags(flags)?]),
+    }
+}
+
 /// Like [`parse`], with `absolute` being the absolute path of `origin`, and with a further watch.
 fn parse_with(
     text: &str,
