@@ -6,6 +6,7 @@ mod common;
 
 mod alertmanager;
 mod bodies;
+mod commands;
 mod hostile;
 mod layers;
 mod outbox;
