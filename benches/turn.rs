@@ -88,7 +88,12 @@ fn turn(path: &Path, time: &Arc<TimeSettings>, counts_lines: bool) -> Duration {
     let settings = FileSettings { reader: ReadMethod::Pread, ..FileSettings::default() };
     let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
     let mut scanner = Scanner::new(rules, settings.line_bytes_max);
-    let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
+    let common = WatchContext {
+        settings,
+        filesystem: Arc::new(Disk),
+        listings: Arc::default(),
+        claims: Arc::default(),
+    };
     let mut tail = Tailer::new(PathId(1), path.to_owned(), Arc::new(common), FileOrigin::Appeared);
     let wall_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
     let moment = TurnTime { monotonic_ms: 0, wall_ns, is_prompt: false };

@@ -68,7 +68,12 @@ impl Follower {
     fn new(path: PathBuf, reader: ReadMethod, window_bytes: usize) -> Follower {
         let settings = FileSettings { reader, window_bytes, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
-        let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
+        let common = WatchContext {
+            settings,
+            filesystem: Arc::new(Disk),
+            listings: Arc::default(),
+            claims: Arc::default(),
+        };
         Follower {
             tail: Tailer::new(PathId(1), path, Arc::new(common), FileOrigin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),

@@ -153,7 +153,12 @@ impl Follower {
     fn new(path: &Path, reader: ReadMethod) -> Follower {
         let settings = FileSettings { reader, ..FileSettings::default() };
         let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
-        let common = WatchContext { settings, filesystem: Arc::new(Disk), claims: Arc::default() };
+        let common = WatchContext {
+            settings,
+            filesystem: Arc::new(Disk),
+            listings: Arc::default(),
+            claims: Arc::default(),
+        };
         Follower {
             tail: Tailer::new(PathId(1), path.to_owned(), Arc::new(common), FileOrigin::Appeared),
             scanner: Scanner::new(rules, settings.line_bytes_max),

@@ -1,8 +1,9 @@
 //! Which files there are, and whose turn it is.
 
+mod draining;
 mod replan;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,10 +18,13 @@ use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::sweep::Sweep;
 use crate::file::identity::Identity;
 use crate::file::ownership::{Ownership, ReadPosition};
+use crate::file::rotation::listing::DirectoryListings;
 use crate::file::tailer::{FileOrigin, Probe, Tailer, WatchContext};
 use crate::file::vfs::Filesystem;
 use crate::store::{FileRecord, PositionRecord, WatchedPath};
 use crate::units::{EngineTime, PathId, WatchId};
+
+use draining::DrainingPaths;
 
 /// A path at which nothing has been for this long is forgotten, with its counts, in milliseconds.
 const FORGET_AFTER_MS: i64 = 24 * 3600 * 1000;
@@ -49,6 +53,7 @@ pub struct TurnOutcome {
 pub struct Scheduler {
     plan: Arc<CompiledPlan>,
     filesystem: Arc<dyn Filesystem>,
+    listings: Arc<DirectoryListings>,
     /// Who reads which file, by name of the watch.
     claims: HashMap<String, Arc<Ownership>>,
     /// By watch.
@@ -60,7 +65,7 @@ pub struct Scheduler {
     away: HashMap<PathId, InProgress>,
     held: bool,
     stopped: bool,
-    draining: HashSet<PathId>,
+    draining: DrainingPaths,
     windows: LruCache<PathId, ()>,
     open_files: OpenFiles,
     next_key: u64,
@@ -71,6 +76,7 @@ impl Scheduler {
         Scheduler {
             plan,
             filesystem,
+            listings: Arc::default(),
             claims: HashMap::new(),
             common: HashMap::new(),
             dormant: DormantFiles::default(),
@@ -79,7 +85,7 @@ impl Scheduler {
             away: HashMap::new(),
             held: false,
             stopped: false,
-            draining: HashSet::new(),
+            draining: DrainingPaths::default(),
             windows: LruCache::unbounded(),
             open_files: OpenFiles::default(),
             next_key: 1,
@@ -174,7 +180,8 @@ impl Scheduler {
             return Arc::clone(common);
         }
         let (filesystem, claims) = (Arc::clone(&self.filesystem), self.ownership(&watch.name));
-        let common = Arc::new(WatchContext { settings: watch.file, filesystem, claims });
+        let listings = Arc::clone(&self.listings);
+        let common = Arc::new(WatchContext { settings: watch.file, filesystem, listings, claims });
         self.common.insert(watch.id, Arc::clone(&common));
         common
     }
@@ -213,13 +220,15 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn enqueue_draining(&mut self) -> usize {
-        let keys: Vec<PathId> = self.draining.iter().copied().collect();
+    /// Queues the paths with former files that are to be looked at by now.
+    pub(super) fn enqueue_draining(&mut self, now: EngineTime) -> usize {
+        let keys = self.draining.take_due(now);
         keys.into_iter().filter(|key| self.enqueue(*key, WakeReason::Other)).count()
     }
 
-    pub(super) fn has_draining(&self) -> bool {
-        !self.draining.is_empty()
+    /// When former files are to be looked at next.
+    pub(super) fn draining_due(&self) -> Option<EngineTime> {
+        self.draining.next()
     }
 
     /// The next turn, if there is one now.
@@ -280,9 +289,9 @@ impl Scheduler {
             self.ready.push_back(key);
         }
         if after.draining {
-            self.draining.insert(key);
+            self.draining.put(key, now);
         } else {
-            self.draining.remove(&key);
+            self.draining.remove(key);
         }
         self.unmap_surplus(after.windows_max);
         let closed = if after.starved {

@@ -21,13 +21,13 @@ pub(super) fn tick(shared: &Shared) {
     let torn = shared.metrics.torn_scans.load(Ordering::Relaxed);
     let now = shared.clock.now();
     let due = shared.counters().tick(now, torn);
-    let (has_draining, queued) = {
+    let (queued, draining_due) = {
         let mut scheduler = shared.files.lock();
-        (scheduler.has_draining(), scheduler.enqueue_draining())
+        (scheduler.enqueue_draining(now), scheduler.draining_due())
     };
     shared.files.wake(queued);
     shared.schedule(due);
-    if has_draining {
-        shared.ticks.wake_at(now + TICK_MS);
+    if let Some(at) = draining_due {
+        shared.ticks.wake_at(at.max(now + TICK_MS));
     }
 }

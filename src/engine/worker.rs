@@ -113,10 +113,11 @@ fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, scope: TurnScope) {
     wake |= scheduler.give_back(job, &outcome, now);
     shared.files.note_if_idle(&scheduler);
     shared.note_if_all_is_read(&scheduler);
+    let draining_due = scheduler.draining_due();
     drop(scheduler);
     shared.files.wake(usize::from(wake));
     shared.schedule(due);
-    if outcome.draining {
-        shared.ticks.wake_at(now);
+    if let Some(at) = draining_due.filter(|_| outcome.draining) {
+        shared.ticks.wake_at(at);
     }
 }

@@ -9,7 +9,8 @@ use crate::file::settings::ReadMethod;
 use crate::file::source::{MappedSource, PreadSource, read_at};
 use crate::file::vfs::{FileHandle, Filesystem, Source};
 use crate::sys::open::{
-    OpenError, Stat, expect_sequential, is_remote, next_data, open_regular, stat_file, stat_path,
+    OpenError, Stat, expect_sequential, is_remote, is_remote_path, next_data, open_regular, stat_file,
+    stat_path,
 };
 
 /// The files that there really are.
@@ -32,6 +33,10 @@ impl Filesystem for Disk {
             .flatten()
             .map(|entry| (entry.file_name(), entry.file_type().is_ok_and(|kind| kind.is_dir())))
             .collect())
+    }
+
+    fn is_remote(&self, dir: &Path) -> bool {
+        is_remote_path(dir)
     }
 }
 

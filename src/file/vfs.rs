@@ -29,6 +29,9 @@ pub trait Filesystem: Send + Sync {
     /// # Errors
     /// What the system says.
     fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>>;
+
+    /// Whether others may change a directory without its stamps showing it here at once: on a network.
+    fn is_remote(&self, dir: &Path) -> bool;
 }
 
 /// An open file.

@@ -83,7 +83,8 @@ impl Dependencies {
                 self.underway = Some(Underway::Compressed(path));
             }
             Some(Underway::Compressed(path)) => {
-                self.disk.unlink(&path);
+                let now = self.now();
+                self.disk.unlink(&path, now);
                 self.say(|| format!("remove {}", path.display()));
                 self.event(&path);
             }
@@ -115,7 +116,8 @@ impl Dependencies {
             && let Some(path) = oldest
             && self.may_destroy(self.disk.names[&path])
         {
-            self.disk.unlink(&path);
+            let now = self.now();
+            self.disk.unlink(&path, now);
             self.say(|| format!("remove {}", path.display()));
             self.event(&path);
         }
@@ -130,7 +132,8 @@ impl Dependencies {
             && !self.is_copying()
             && !self.has_partial
         {
-            self.disk.link(id, name);
+            let now = self.now();
+            self.disk.link(id, name, now);
             self.say(|| "hard link".to_owned());
             self.event(name);
         }

@@ -267,7 +267,8 @@ impl Dependencies {
     fn remove(&mut self) {
         let id = self.disk.names.get(Path::new(LOG)).copied();
         if !self.is_copying() && id.is_some_and(|id| self.may_destroy(id)) {
-            self.disk.unlink(Path::new(LOG));
+            let now = self.now();
+            self.disk.unlink(Path::new(LOG), now);
             self.say(|| "remove app.log".to_owned());
             self.event(Path::new(LOG));
             if self.rng.bool() {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Scheduler;
-use crate::engine::entry::{FileEntry, RemovedFile};
+use crate::engine::entry::{FileEntry, RemovedFile, TurnPhase};
 use crate::engine::plan::CompiledPlan;
 use crate::file::checkpoint::TailCheckpoint;
 use crate::store::FileRecord;
@@ -50,8 +50,10 @@ impl Scheduler {
         let mut entry = self.entries.remove(&key)?;
         self.windows.pop(&key);
         self.open_files.note(key, &mut entry.open, 0);
-        self.draining.remove(&key);
-        self.ready.retain(|ready| *ready != key);
+        self.draining.remove(key);
+        if entry.phase == TurnPhase::Queued {
+            self.ready.retain(|ready| *ready != key);
+        }
         let mut tail = entry.tail.take()?;
         let (record, marks) = (tail.record(), tail.close());
         let claims = self.ownership(&entry.watch.name);

@@ -1,5 +1,6 @@
 //! Rotation: the names that it gives to files ([`names`]) and the search for a file that it moved, copied or compressed
-//! ([`search`]).
+//! ([`search`]) among the names that its directory has ([`listing`]).
 
+pub mod listing;
 pub mod names;
 pub mod search;

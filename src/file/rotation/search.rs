@@ -3,7 +3,8 @@
 //!
 //! A name only makes a file a candidate. What it is, its inode says, or its head and the bytes before the offset.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use crate::file::archive::Archive;
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Fingerprint, HEAD_BYTES, Identity};
 use crate::file::ownership::Ownership;
-use crate::file::rotation::names::{self, is_rotated, uncompressed};
+use crate::file::rotation::listing::{DirectoryListings, Listing};
+use crate::file::rotation::names::{self, uncompressed};
 use crate::file::vfs::{FileHandle, Filesystem};
 use crate::sys::open::{OpenError, Stat, classify};
 use crate::units::PathId;
@@ -24,24 +26,44 @@ const AHEAD_NS: i64 = 600_000_000_000;
 /// At most this many directories below a path's own are looked into for rotated files.
 const SUBDIRECTORIES_MAX: usize = 64;
 
-/// At most this many files of a directory are examined by inode alone, without a name that rotation gives.
-const STRANGERS_MAX: usize = 4_096;
-
 /// So often is a search made again because rotation moved files meanwhile.
 const ROUNDS_MAX: u32 = 8;
 
 /// At most this many files that stood at a path unseen are read; more would mean that names mislead us.
 const UNSEEN_MAX: usize = 256;
 
-/// A file beside the path that rotation may have put there.
+/// A file beside the path, with a name that rotation gives.
 #[derive(Debug, Clone)]
 struct Sibling {
     path: PathBuf,
-    /// Whether its name is one that rotation gives.
-    is_rotated: bool,
     is_compressed: bool,
-    /// Its stat, if its name is one that rotation gives and it is a regular file.
+    /// Its stat, if it is a regular file.
     stat: Option<Stat>,
+}
+
+/// What there is beside the path.
+#[derive(Default)]
+struct Surroundings {
+    siblings: Vec<Sibling>,
+    /// The path's directory and those below it.
+    listings: Vec<(PathBuf, Arc<Listing>)>,
+    /// Whether files were looked at that have other names.
+    used_all_names: Cell<bool>,
+}
+
+impl Surroundings {
+    /// Whether a search among these and one among `now` find the same.
+    fn are_still(&self, now: &Surroundings) -> bool {
+        let is_same = |(before, now): (&Sibling, &Sibling)| {
+            before.path == now.path && before.identity() == now.identity()
+        };
+        let mut listings = self.listings.iter().zip(&now.listings);
+        self.siblings.len() == now.siblings.len()
+            && self.siblings.iter().zip(&now.siblings).all(is_same)
+            && (!self.used_all_names.get()
+                || self.listings.len() == now.listings.len()
+                    && listings.all(|(a, b)| a.0 == b.0 && a.1.has_same_files(&b.1)))
+    }
 }
 
 impl Sibling {
@@ -112,6 +134,8 @@ pub struct SearchObstacle {
 pub struct RotationSearch<'a> {
     /// Where to look.
     pub filesystem: &'a dyn Filesystem,
+    /// What is known of directories.
+    pub listings: &'a DirectoryListings,
     /// Who reads which file.
     pub claims: &'a Ownership,
     /// For whom.
@@ -129,11 +153,11 @@ impl RotationSearch<'_> {
     /// the inode itself does not hold the contents any longer.
     #[must_use]
     pub fn locate(&self, place: &FileCheckpoint, is_gone: bool) -> SearchResult {
-        self.while_still(NameSet::Related, |siblings| self.locate_among(siblings, place, is_gone))
+        self.while_still(NameSet::Related, |around| self.locate_among(around, place, is_gone))
     }
 
-    fn locate_among(&self, siblings: &[Sibling], place: &FileCheckpoint, is_gone: bool) -> SearchResult {
-        if !is_gone && let Some(found) = self.by_identity(siblings, place.identity) {
+    fn locate_among(&self, around: &Surroundings, place: &FileCheckpoint, is_gone: bool) -> SearchResult {
+        if !is_gone && let Some(found) = self.by_identity(around, place.identity) {
             let is_unread = place.mark.head.len == 0;
             return match self.unless_read_elsewhere(found) {
                 SearchResult::Found(found) if !is_unread && !holds(&found, place) => {
@@ -143,7 +167,7 @@ impl RotationSearch<'_> {
             };
         }
         let mut copies: Vec<FoundFile> =
-            complete(siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
+            complete(&around.siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
         // The first of equal ones is the oldest. What this path reads already is hardly the copy of another file.
         let is_own = |copy: &FoundFile| self.claims.is_read_by(copy.identity(), self.owner);
         copies.sort_by_key(|copy| (is_own(copy), copy.stat.modified_ns, copy.stat.born_ns));
@@ -179,8 +203,9 @@ impl RotationSearch<'_> {
             });
             !is_known && stat.modified_ns >= horizon && (stat.size > 0 || may_grow)
         };
-        let mut unseen = self.while_still(NameSet::Rotated, |siblings| {
-            let unseen = complete(siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
+        let mut unseen = self.while_still(NameSet::Rotated, |around| {
+            let unseen =
+                complete(&around.siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
             let opened = unseen.filter_map(|sibling| self.open(sibling));
             let is_new = |found: &FoundFile| {
                 // First this: if the file at the path was truncated already, its copy is complete when it is compared.
@@ -207,7 +232,8 @@ impl RotationSearch<'_> {
     #[must_use]
     pub fn is_archived(&self, place: &FileCheckpoint) -> bool {
         let has_stamp = |stat: &Stat| stat.modified_ns == place.modified_ns;
-        self.siblings(NameSet::Related)
+        self.look_around(NameSet::Related)
+            .siblings
             .iter()
             .any(|sibling| sibling.is_compressed && sibling.stat.as_ref().is_some_and(has_stamp))
     }
@@ -226,14 +252,23 @@ impl RotationSearch<'_> {
         }
     }
 
-    fn by_identity(&self, siblings: &[Sibling], identity: Identity) -> Option<FoundFile> {
+    fn by_identity(&self, around: &Surroundings, identity: Identity) -> Option<FoundFile> {
         let is_it = |sibling: &&Sibling| sibling.identity() == Some(identity);
-        let strangers = siblings.iter().filter(|sibling| !sibling.is_rotated).take(STRANGERS_MAX);
-        let is_stranger = |sibling: &&Sibling| {
-            self.filesystem.stat(&sibling.path).is_ok_and(|stat| Identity::from(&stat) == identity)
-        };
-        let sibling = rotated(siblings).find(is_it).or_else(|| strangers.into_iter().find(is_stranger))?;
-        self.open(sibling).filter(|found| found.identity() == identity)
+        let sibling = around.siblings.iter().find(is_it).cloned();
+        let sibling = sibling.or_else(|| self.stranger(around, identity))?;
+        self.open(&sibling).filter(|found| found.identity() == identity)
+    }
+
+    /// The file with this identity, whatever its name is.
+    fn stranger(&self, around: &Surroundings, identity: Identity) -> Option<Sibling> {
+        around.used_all_names.set(true);
+        around.listings.iter().find_map(|(dir, listing)| {
+            let identity_of =
+                |name: &OsStr| self.filesystem.stat(&dir.join(name)).ok().as_ref().map(Identity::from);
+            let path = dir.join(listing.by_identity(identity, identity_of)?);
+            let is_compressed = path.file_name()?.to_str().and_then(uncompressed).is_some();
+            Some(Sibling { path, is_compressed, stat: None })
+        })
     }
 
     fn open_if_copy(&self, sibling: &Sibling, place: &FileCheckpoint) -> Option<FoundFile> {
@@ -275,77 +310,67 @@ impl RotationSearch<'_> {
 
     /// Searches among the siblings until they stayed as they are for the whole of a search: while rotation moves them, one
     /// may be seen twice or not at all.
-    fn while_still<T>(&self, names: NameSet, search: impl Fn(&[Sibling]) -> T) -> T {
-        let mut siblings = self.siblings(names);
+    fn while_still<T>(&self, names: NameSet, search: impl Fn(&Surroundings) -> T) -> T {
+        let mut around = self.look_around(names);
         let mut rounds = 0;
         loop {
             self.obstacle.replace(None);
-            let found = search(&siblings);
-            let now = self.siblings(names);
+            let found = search(&around);
+            let now = self.look_around(names);
             rounds += 1;
-            let is_same = |(before, now): (&Sibling, &Sibling)| {
-                before.path == now.path && before.identity() == now.identity()
-            };
-            let is_still = siblings.len() == now.len() && siblings.iter().zip(&now).all(is_same);
-            if is_still || rounds == ROUNDS_MAX {
+            if around.are_still(&now) || rounds == ROUNDS_MAX {
                 return found;
             }
-            siblings = now;
+            around = now;
         }
     }
 
     /// Files in the path's directory and in those below it: `olddir` is often one of them.
-    fn siblings(&self, names: NameSet) -> Vec<Sibling> {
+    fn look_around(&self, names: NameSet) -> Surroundings {
+        let mut around = Surroundings::default();
         let (Some(dir), Some(name)) =
             (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
         else {
-            return Vec::new();
+            return around;
         };
         let mut bases = vec![name.to_owned()];
         if names == NameSet::Related {
             bases.extend(names::bases(name));
         }
-        let mut siblings = Vec::new();
-        let mut below = Vec::new();
-        self.list(dir, &bases, &mut siblings, &mut below);
-        for dir in below.iter().take(SUBDIRECTORIES_MAX) {
-            self.list(dir, &bases, &mut siblings, &mut Vec::new());
+        let Some(own) = self.list(dir, &bases, &mut around) else { return around };
+        for below in own.directories.iter().take(SUBDIRECTORIES_MAX) {
+            self.list(&dir.join(below), &bases, &mut around);
         }
-        siblings.sort_by(|a, b| a.path.cmp(&b.path));
-        siblings
+        around.siblings.sort_by(|a, b| a.path.cmp(&b.path));
+        around
     }
 
-    fn list(&self, dir: &Path, bases: &[String], siblings: &mut Vec<Sibling>, below: &mut Vec<PathBuf>) {
-        let entries = match self.filesystem.list(dir) {
-            Ok(entries) => entries,
+    fn list(&self, dir: &Path, bases: &[String], around: &mut Surroundings) -> Option<Arc<Listing>> {
+        let is_own = self.path.parent() == Some(dir);
+        let listing = match self.listings.list(self.filesystem, dir, self.now_ns) {
+            Ok(listing) => listing,
             Err(error) => {
                 let error = classify(error, dir);
-                // A directory below that is closed to us is no place for the logs that we read.
-                let is_own = self.path.parent() == Some(dir) && !matches!(error, OpenError::Missing);
                 let is_starved = matches!(error, OpenError::TooManyOpen);
-                if is_own || is_starved {
+                // A directory below that is closed to us is no place for the logs that we read.
+                if is_starved || (is_own && !matches!(error, OpenError::Missing)) {
                     let text =
                         format!("cannot list {}, where its former file may be: {error}", dir.display());
                     self.obstacle.replace(Some(SearchObstacle { text, is_starved }));
                 }
-                return;
+                return None;
             }
         };
-        for (entry, is_dir) in entries {
-            if is_dir {
-                below.push(dir.join(&entry));
+        for name in listing.rotated(bases) {
+            if name == bases[0] && is_own {
                 continue;
             }
-            let name = entry.to_str().unwrap_or_default();
-            if name == bases[0] && self.path.parent() == Some(dir) {
-                continue;
-            }
-            let is_rotated = bases.iter().any(|base| is_rotated(base, name));
-            let path = dir.join(&entry);
-            let stat = || self.filesystem.stat(&path).ok().filter(Stat::is_regular);
-            let stat = if is_rotated { stat() } else { None };
-            siblings.push(Sibling { path, is_rotated, is_compressed: uncompressed(name).is_some(), stat });
+            let path = dir.join(name);
+            let stat = self.filesystem.stat(&path).ok().filter(Stat::is_regular);
+            around.siblings.push(Sibling { path, is_compressed: uncompressed(name).is_some(), stat });
         }
+        around.listings.push((dir.to_owned(), Arc::clone(&listing)));
+        Some(listing)
     }
 }
 
@@ -361,14 +386,10 @@ pub fn is_copy(file: (&dyn FileHandle, &Stat), original: (&dyn FileHandle, &Stat
     }
 }
 
-fn rotated(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
-    siblings.iter().filter(|sibling| sibling.is_rotated)
-}
-
-/// Rotated files without those that a compressor is still at work on: their source is there as well.
+/// Files without those that a compressor is still at work on: their source is there as well.
 fn complete(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
     let has_source = |sibling: &Sibling| siblings.iter().any(|other| is_source(other, sibling));
-    rotated(siblings).filter(move |sibling| !sibling.is_compressed || !has_source(sibling))
+    siblings.iter().filter(move |sibling| !sibling.is_compressed || !has_source(sibling))
 }
 
 /// Whether `plain` is what `compressed` is being made from. A compressor stamps its work with the time of now, and at last

@@ -7,6 +7,7 @@ use crate::file::identity::Identity;
 use crate::file::line_counter::LineCounter;
 use crate::file::ownership::Ownership;
 use crate::file::reader::FileReader;
+use crate::file::rotation::listing::DirectoryListings;
 use crate::file::settings::FileSettings;
 use crate::file::turn::{Turn, TurnScope, TurnTime};
 use crate::file::vfs::Filesystem;
@@ -45,6 +46,8 @@ pub struct WatchContext {
     pub settings: FileSettings,
     /// Where they are.
     pub filesystem: Arc<dyn Filesystem>,
+    /// What is known of their directories.
+    pub listings: Arc<DirectoryListings>,
     /// Who reads which file.
     pub claims: Arc<Ownership>,
 }

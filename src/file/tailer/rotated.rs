@@ -312,6 +312,7 @@ impl Tailer {
     fn search(&self, time: TurnTime) -> RotationSearch<'_> {
         RotationSearch {
             filesystem: &*self.common.filesystem,
+            listings: &self.common.listings,
             claims: &self.common.claims,
             owner: self.id,
             path: &self.path,
