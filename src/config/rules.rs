@@ -75,6 +75,7 @@ fn read_rule(table: &Table<'_>, report: &mut ErrorReport<'_>) -> RuleSpec {
         word,
         level: read_level(table, report),
         record_start: read_record_start(table, report),
+        masks: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Counts per path and rule, and the alerts over them. Every event leaves the engine from here, in order.
 
 mod events;
+mod patterns;
 mod pending;
 
 use std::collections::{HashMap, HashSet};
@@ -20,9 +21,11 @@ use crate::event::{CountEvent, FileEventKind};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::tailer::{Tailer, Turn};
 use crate::fmt::sample;
-use crate::store::{Batch, FileRecord, TransitionRecord, WatchRecord};
+use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord};
 use crate::units::{EngineTime, PathId, WallTime};
 
+use patterns::PatternCounters;
+pub use patterns::RulePatterns;
 use pending::PendingChanges;
 
 /// How soon something that waits is looked at again, in milliseconds.
@@ -47,6 +50,7 @@ pub(super) struct Counters {
     /// Paths with counts that were not reported yet.
     unreported: HashSet<PathId>,
     alerts: AlertManager,
+    patterns: PatternCounters,
     pending: PendingChanges,
     suspect_times: SuspectTimes,
     activity: Activity,
@@ -68,6 +72,7 @@ impl Counters {
             report_interval_ms,
             paths: HashMap::new(),
             unreported: HashSet::new(),
+            patterns: PatternCounters::default(),
             pending: PendingChanges::new(is_kept),
             suspect_times: SuspectTimes::default(),
             activity: Activity::default(),
@@ -80,6 +85,16 @@ impl Counters {
     pub(super) fn restore_alerts(&mut self, alerts: Vec<SavedAlert>, firing: Vec<TransitionRecord>) {
         let firing = firing.into_iter().map(|transition| transition.event).collect();
         self.alerts.restore(alerts, firing, self.clock.read());
+    }
+
+    /// Restores the patterns of the watches of `plan`.
+    pub(super) fn restore_patterns(&mut self, plan: &CompiledPlan, saved: Vec<PatternsRecord>) {
+        self.patterns.restore(plan, saved);
+    }
+
+    /// The patterns of each rule; of each at most `patterns_max`.
+    pub(super) fn pattern_reports(&self, patterns_max: usize) -> Vec<RulePatterns> {
+        self.patterns.reports(patterns_max)
     }
 
     /// Restores the counts of a path, which has been watched since `since`. True if something is due later.
@@ -135,6 +150,7 @@ impl Counters {
             counter.unreported += n;
         }
         let at = CountedPath { id, path: tail.path(), since: counters.since };
+        self.patterns.count(watch, turn);
         self.report(id, now);
         self.evaluate(watch, at, turn);
         self.suspect_times.note(&turn.tally, tail.path(), now);
@@ -143,6 +159,9 @@ impl Counters {
             self.activity.count(id, times, self.clock.wall());
         }
         self.pending.note_turn(id, watch, turn);
+        if !self.pending.is_kept() {
+            self.patterns.discard_changes();
+        }
         let soon = (turn.torn > 0 || !self.unreported.is_empty()).then_some(now + TICK_MS);
         self.due(soon)
     }
@@ -228,6 +247,7 @@ impl Counters {
             ended_alerts: alerts.ended,
             transitions: pending.transitions,
             watches: pending.watches,
+            patterns: self.patterns.take_changes(),
             ..Batch::default()
         }
     }
@@ -236,6 +256,7 @@ impl Counters {
     pub(super) fn change_all(&mut self, tails: Vec<(PathId, TailCheckpoint)>) {
         self.pending.files.extend(tails);
         self.alerts.change_all();
+        self.patterns.change_all();
     }
 
     fn record(&self, id: PathId, tail: TailCheckpoint) -> Option<FileRecord> {
@@ -304,6 +325,7 @@ impl Counters {
                 counters.redefine(watch);
             }
         }
+        self.patterns.replan(plan);
         self.alerts.reload(plan.alerts(), &gone, self.clock.read());
         self.emit_transitions();
         unwatched

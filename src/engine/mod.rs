@@ -44,6 +44,7 @@ use crate::engine::shared::Shared;
 use crate::scan::rules::RulePatternError;
 use crate::units::PathId;
 
+pub use counters::RulePatterns;
 pub use file_report::{EngineTotals, FileReport};
 pub use handle::EngineHandle;
 pub use scanners::Scanners;

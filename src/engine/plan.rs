@@ -6,6 +6,7 @@ use crate::alert::AlertSpec;
 use crate::alert::manager::WatchAlerts;
 use crate::engine::settings::{Plan, WatchPlan};
 use crate::file::settings::FileSettings;
+use crate::pattern::PatternSettings;
 use crate::scan::rules::{RulePatternError, RuleSet};
 use crate::scan::timestamp::TimeSettings;
 use crate::units::{AlertSpecId, NameIds, WatchId};
@@ -31,6 +32,8 @@ pub struct CompiledWatch {
     pub time: Arc<TimeSettings>,
     /// Whether an alert asks for the number of all lines.
     pub counts_lines: bool,
+    /// How matching lines are grouped into patterns.
+    pub patterns: Arc<PatternSettings>,
 }
 
 /// A plan, compiled.
@@ -91,6 +94,11 @@ fn compile(
     alerts: &[(AlertSpecId, Arc<AlertSpec>)],
 ) -> Result<Arc<CompiledWatch>, RulePatternError> {
     let rules = RuleSet::compile(&watch.rules)?;
+    let masks = watch.rules.iter().map(|rule| &rule.masks).max_by_key(|masks| masks.len());
+    let mut patterns = PatternSettings::default();
+    for mask in masks.into_iter().flatten() {
+        patterns = patterns.with_mask(mask).map_err(|error| RulePatternError::Syntax(error.to_string()))?;
+    }
     let of_rule = |rule: &String| {
         let counts = |spec: &AlertSpec| spec.rule == *rule && spec.watches.contains(&watch.name);
         alerts.iter().filter(|(_, spec)| counts(spec)).cloned().collect()
@@ -104,6 +112,7 @@ fn compile(
         name: watch.name.clone(),
         samples_max,
         counts_lines,
+        patterns: Arc::new(patterns),
         rules,
         file: watch.file,
         paths: watch.paths.clone(),

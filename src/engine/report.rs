@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::alert::manager::AlertStatus;
+use crate::engine::RulePatterns;
 use crate::engine::activity::PathActivity;
 use crate::engine::durations::Durations;
 use crate::engine::file_report::{EngineTotals, FileReport};
@@ -28,6 +29,12 @@ impl Reporter {
     #[must_use]
     pub fn activity(&self) -> Vec<PathActivity> {
         self.0.counters().activity()
+    }
+
+    /// The patterns of each rule, the most frequent first; of each at most `patterns_max`.
+    #[must_use]
+    pub fn patterns(&self, patterns_max: usize) -> Vec<RulePatterns> {
+        self.0.counters().pattern_reports(patterns_max)
     }
 
     /// The state of every alert, in order.

@@ -89,6 +89,7 @@ impl Shared {
         scheduler.restore(state.files, &state.marks);
         let mut counters = Counters::new(plan, settings.report_interval_ms, is_kept, clock.clone());
         counters.restore_alerts(state.alerts, state.firing);
+        counters.restore_patterns(plan, state.patterns);
         let shared = Shared {
             settings,
             clock,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::engine::RulePatterns;
 use crate::engine::committer::Committer;
 use crate::engine::dependencies::Dependencies;
 use crate::engine::plan::CompiledPlan;
@@ -79,6 +80,12 @@ impl TestEngine {
     #[must_use]
     pub fn files(&self) -> Vec<FileReport> {
         self.shared.file_reports()
+    }
+
+    /// The patterns of each rule.
+    #[must_use]
+    pub fn patterns(&self) -> Vec<RulePatterns> {
+        self.shared.counters().pattern_reports(usize::MAX)
     }
 
     /// How many files have a window mapped.

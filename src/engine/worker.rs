@@ -63,6 +63,7 @@ fn run_turn(
         bytes_max,
         time: Arc::clone(&job.watch.time),
         counts_lines: job.watch.counts_lines,
+        patterns: Some(Arc::clone(&job.watch.patterns)),
         scope,
     };
     let scanner = scanners.of(&job.watch);

@@ -1,6 +1,7 @@
 //! What counts the lines that one turn reads: rules, the time of lines, and how much more may be read.
 
 use crate::file::line_time::LineTimer;
+use crate::file::signatures::TurnSignatures;
 use crate::file::tally::{Hits, Tally};
 use crate::scan::cursor::{Follows, LineCursor, Step};
 use crate::scan::scanner::Scanner;
@@ -11,6 +12,8 @@ pub(super) struct LineCounter<'a> {
     pub(super) clock: LineTimer,
     /// How many more bytes may be judged.
     pub(super) budget: u64,
+    /// If matching lines are told apart by their patterns.
+    pub(super) signatures: Option<TurnSignatures>,
 }
 
 impl LineCounter<'_> {
@@ -25,10 +28,13 @@ impl LineCounter<'_> {
     ) -> Step {
         let offset = cursor.offset;
         let mut hits = Hits::new(tally.matched.len(), tally.samples_max());
-        let LineCounter { scanner, clock, .. } = self;
+        let LineCounter { scanner, clock, signatures, .. } = self;
+        signatures.iter_mut().for_each(TurnSignatures::begin_window);
         let step = cursor.advance(bytes, follows, scanner, &mut |rule, place| {
-            let time = clock.time_of(&bytes[place.clone()], offset + place.end as u64);
-            hits.hit(rule, place, time);
+            let line = &bytes[place.clone()];
+            let time = clock.time_of(line, offset + place.end as u64);
+            let hash = signatures.as_mut().map(|known| known.hash(line, offset + place.start as u64));
+            hits.hit(rule, place, time, hash);
         });
         hits.lines = clock.lines(&bytes[..(cursor.offset - offset) as usize], offset);
         tally.add(hits, bytes, offset);

@@ -16,6 +16,7 @@ pub mod ownership;
 pub mod reader;
 pub mod rotation;
 pub mod settings;
+pub mod signatures;
 pub mod source;
 pub mod tailer;
 pub mod tally;

@@ -22,9 +22,11 @@ use crate::file::line_counter::LineCounter;
 use crate::file::line_time::{LineTimer, TimestampState};
 use crate::file::ownership::ReadPosition;
 use crate::file::reader::{FileReader, STAMP_LAG_NS};
+use crate::file::signatures::TurnSignatures;
 pub use crate::file::turn::{
     Declined, FileOrigin, MissReason, MissedBytes, Probe, TailEvent, Turn, TurnOptions, TurnScope, TurnTime,
 };
+use crate::pattern::SignatureReader;
 use crate::scan::scanner::Scanner;
 use crate::units::PathId;
 
@@ -273,7 +275,9 @@ impl Tailer {
         let turn = Turn::new(scanner.rules().names().len(), options.samples_max);
         let now_ms = time.wall_ns / 1_000_000;
         let clock = LineTimer::new(&options.time, options.counts_lines, self.stamps.take(), now_ms);
-        let counter = LineCounter { scanner, clock, budget: options.bytes_max };
+        let reader = options.patterns.as_ref().map(|settings| SignatureReader::new(settings));
+        let signatures = reader.map(TurnSignatures::new);
+        let counter = LineCounter { scanner, clock, budget: options.bytes_max, signatures };
         if let CurrentFile::Open(reading) = &mut self.current {
             reading.set_settled(false);
         }
@@ -289,6 +293,7 @@ impl Tailer {
         turn.draining = !self.draining.is_empty();
         turn.bytes = options.bytes_max.saturating_sub(counter.budget);
         self.stamps = counter.clock.into_stamps();
+        turn.first_lines = counter.signatures.map(|signatures| signatures.first_lines).unwrap_or_default();
         self.is_caught_up = !turn.more && self.trouble.is_none();
         turn.record = if turn.news.is_empty() && turn.tally.is_empty() {
             self.new_record()

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::file::signatures::{self, SignatureRun};
 use crate::scan::timestamp::{EventTime, TimeOrigin};
 
 /// Longest part of a line that is kept as a sample, in bytes.
@@ -34,6 +35,8 @@ pub struct Tally {
     /// When the matching lines of each rule were written, in milliseconds since the epoch, and how many; in the order of the
     /// file. Lines that are too old to be judged are not among them.
     pub times: PerRule<Vec<(i64, u64)>>,
+    /// The signatures of the matching lines of each rule in the order of the file, if they are asked for.
+    pub signatures: PerRule<Vec<SignatureRun>>,
     /// The same for all lines, if they are counted.
     pub lines: Vec<(i64, u64)>,
     /// Matching lines whose stamp is older than [`TimeSettings::late_ms_min`](crate::scan::timestamp::TimeSettings).
@@ -51,6 +54,7 @@ impl Tally {
             matched: smallvec![0; rules],
             samples: smallvec![VecDeque::new(); rules],
             times: smallvec![Vec::new(); rules],
+            signatures: smallvec![Vec::new(); rules],
             lines: Vec::new(),
             late: 0,
             future: 0,
@@ -78,6 +82,9 @@ impl Tally {
         for (times, new) in self.times.iter_mut().zip(hits.times) {
             times.extend(new);
         }
+        for (runs, new) in self.signatures.iter_mut().zip(hits.signatures) {
+            runs.extend(new);
+        }
         for (rule, places) in hits.places.iter().enumerate() {
             self.matched[rule] += hits.matched[rule];
             for place in places {
@@ -99,6 +106,9 @@ impl Tally {
         for (times, new) in self.times.iter_mut().zip(other.times) {
             times.extend(new);
         }
+        for (runs, new) in self.signatures.iter_mut().zip(other.signatures) {
+            runs.extend(new);
+        }
         for (rule, samples) in other.samples.into_iter().enumerate() {
             self.matched[rule] += other.matched[rule];
             self.samples[rule].extend(samples);
@@ -115,6 +125,7 @@ pub(super) struct Hits {
     matched: PerRule<u64>,
     places: PerRule<VecDeque<Range<usize>>>,
     times: PerRule<Vec<(i64, u64)>>,
+    signatures: PerRule<Vec<SignatureRun>>,
     /// When all lines were written, if they are counted.
     pub(super) lines: Vec<(i64, u64)>,
     late: u64,
@@ -128,6 +139,7 @@ impl Hits {
             matched: smallvec![0; rules],
             places: smallvec![VecDeque::new(); rules],
             times: smallvec![Vec::new(); rules],
+            signatures: smallvec![Vec::new(); rules],
             lines: Vec::new(),
             late: 0,
             future: 0,
@@ -135,8 +147,13 @@ impl Hits {
         }
     }
 
-    pub(super) fn hit(&mut self, rule: usize, place: Range<usize>, time: EventTime) {
+    pub(super) fn hit(&mut self, rule: usize, place: Range<usize>, time: EventTime, signature: Option<u64>) {
         self.matched[rule] += 1;
+        if let Some(hash) = signature {
+            let is_late = time.source == TimeOrigin::Late;
+            let run = SignatureRun { hash, at_ms: time.at_ms, lines: 1, is_late };
+            signatures::push(&mut self.signatures[rule], run);
+        }
         match time.source {
             TimeOrigin::Late => self.late += 1,
             TimeOrigin::Future => self.future += 1,

@@ -8,8 +8,10 @@ use crate::file::change::ChangeReason;
 use crate::file::checkpoint::{FileCheckpoint, TailCheckpoint};
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
+use crate::file::signatures::FirstLines;
 use crate::file::tally::Tally;
 use crate::file::vfs::Filesystem;
+use crate::pattern::PatternSettings;
 use crate::scan::timestamp::TimeSettings;
 use crate::units::PathId;
 
@@ -110,6 +112,8 @@ pub struct TurnOptions {
     pub time: Arc<TimeSettings>,
     /// Whether all lines are counted, and not only those that match.
     pub counts_lines: bool,
+    /// How matching lines are told apart by their patterns, if they are.
+    pub patterns: Option<Arc<PatternSettings>>,
     /// What it may do.
     pub scope: TurnScope,
 }
@@ -134,6 +138,8 @@ pub struct Declined;
 pub struct Turn {
     /// Matching lines.
     pub tally: Tally,
+    /// The first lines of their signatures.
+    pub first_lines: FirstLines,
     /// What happened to the file, in order.
     pub news: Vec<(TailEvent, u64)>,
     /// Whether the budget ended before the file did.
@@ -158,6 +164,7 @@ impl Turn {
     pub(super) fn new(rules: usize, samples_max: usize) -> Turn {
         Turn {
             tally: Tally::new(rules, samples_max),
+            first_lines: FirstLines::default(),
             news: Vec::new(),
             more: false,
             torn: 0,

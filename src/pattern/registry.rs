@@ -1,6 +1,7 @@
 //! The patterns of a watch: which one a line belongs to, and how often each was seen.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use regex_automata::meta::Regex;
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::fmt;
 use crate::pattern::holes::{Holes, TOKENS_MAX, Union};
 use crate::pattern::id::{Hashed, PatternId};
-use crate::pattern::mask::MASKED;
-use crate::pattern::message::message;
+use crate::pattern::reader::Scratch;
 use crate::pattern::render;
 use crate::pattern::seen::Seen;
 use crate::pattern::settings::PatternSettings;
@@ -62,43 +62,54 @@ pub struct Pattern {
     pub first_ms: Option<i64>,
     /// The time of the latest line, in milliseconds since 1970, if lines have times.
     pub last_ms: Option<i64>,
+    /// What decides how long it is kept and how its lines are recognised.
+    pub usage: PatternUsage,
+    /// Whether it has changed since changes were taken.
+    #[serde(skip)]
+    pub(super) is_changed: bool,
+}
+
+/// How much a pattern is used, and by which signatures its lines are found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PatternUsage {
     /// The number of the line with which it began.
     pub began: u64,
     /// Halved from time to time, so that what is no longer used can leave.
-    usage: u64,
+    weight: u64,
     keys: Vec<u64>,
     /// Where the next key goes if there are as many as there may be.
     next_key: u8,
 }
 
+impl PatternUsage {
+    pub(super) fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+}
+
 /// The patterns of one scope.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Registry {
     scope: u64,
     patterns_max: usize,
-    #[serde(skip)]
-    masks: Vec<Regex>,
-    patterns: Vec<Pattern>,
+    masks: Arc<Vec<Regex>>,
+    pub(super) patterns: Vec<Pattern>,
     /// From an id to a place in `patterns`.
-    places: Hashed<PatternId, u32>,
+    pub(super) places: Hashed<PatternId, u32>,
     /// From the hash of a signature, or of its words, to a place in `patterns`.
-    keys: Hashed<u64, u32>,
-    aliases: Hashed<PatternId, PatternId>,
-    alias_order: VecDeque<PatternId>,
-    holes: Holes,
-    seen: Seen,
-    lines: u64,
-    other: u64,
-    #[serde(skip)]
+    pub(super) keys: Hashed<u64, u32>,
+    /// From a former id to the one that has its lines now.
+    pub(super) aliases: Hashed<PatternId, PatternId>,
+    pub(super) alias_order: VecDeque<PatternId>,
+    pub(super) holes: Holes,
+    pub(super) seen: Seen,
+    pub(super) lines: u64,
+    pub(super) other: u64,
+    /// Patterns whose counts have changed since changes were taken.
+    pub(super) changed: Vec<PatternId>,
+    /// Whether more than counts has changed since then.
+    pub(super) has_learned: bool,
     scratch: Scratch,
-}
-
-/// Memory that is kept from line to line.
-#[derive(Debug, Clone, Default)]
-struct Scratch {
-    signature: Signature,
-    plain: Vec<u8>,
-    masked: Vec<u8>,
 }
 
 impl Registry {
@@ -118,11 +129,13 @@ impl Registry {
             seen: Seen::default(),
             lines: 0,
             other: 0,
+            changed: Vec::new(),
+            has_learned: false,
             scratch: Scratch::default(),
         }
     }
 
-    /// Uses the masks of `settings`, after the registry was read from a state.
+    /// Uses the masks of `settings` from now on.
     pub fn set_masks(&mut self, settings: &PatternSettings) {
         self.masks.clone_from(&settings.masks);
     }
@@ -130,20 +143,56 @@ impl Registry {
     /// Counts `line`, which was written at `at_ms`. Nothing is allocated if its signature is known.
     pub fn observe(&mut self, line: &[u8], at_ms: Option<i64>) -> Sighting {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let Scratch { signature, plain, masked } = &mut scratch;
-        let found = message(line, plain).unwrap_or(plain);
-        let message = apply_masks(&self.masks, found, masked);
-        signature.set(message);
+        let (signature, message) = scratch.read(&self.masks, line);
         let hash = signature.hash();
-        let (place, news) = match self.keys.get(&hash) {
-            Some(place) => (*place as usize, News::Known),
-            None => self.learn(hash, signature, message, line),
-        };
+        let sighting = self.count(hash, 1, at_ms).map(|id| Sighting { id, news: News::Known });
+        let sighting = sighting.unwrap_or_else(|| {
+            let (place, news) = self.learn(hash, signature, message, line);
+            Sighting { id: self.count_at(place, 1, at_ms), news }
+        });
         self.scratch = scratch;
-        self.lines += 1;
+        sighting
+    }
+
+    /// Counts `line`, whose beginning only may be at hand: `hash` is that of the signature of the whole.
+    pub fn observe_as(&mut self, hash: u64, line: &[u8], at_ms: Option<i64>) -> Sighting {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (signature, message) = scratch.read(&self.masks, line);
+        let (place, news) = self.learn(hash, signature, message, line);
+        let sighting = Sighting { id: self.count_at(place, 1, at_ms), news };
+        self.scratch = scratch;
+        sighting
+    }
+
+    /// Counts `lines` lines with the signature `hash` that were written at `at_ms`. Returns their pattern, or `None` if the signature
+    /// is not known; then nothing is counted.
+    pub fn count(&mut self, hash: u64, lines: u64, at_ms: Option<i64>) -> Option<PatternId> {
+        let place = *self.keys.get(&hash)? as usize;
+        Some(self.count_at(place, lines, at_ms))
+    }
+
+    /// Counts lines of which only is known that they were there.
+    pub fn count_other(&mut self, lines: u64) {
+        self.lines += lines;
+        self.other += lines;
+        self.has_learned = true;
+    }
+
+    fn count_at(&mut self, place: usize, lines: u64, at_ms: Option<i64>) -> PatternId {
+        self.lines += lines;
         let pattern = &mut self.patterns[place];
-        pattern.count(at_ms);
-        Sighting { id: pattern.id, news }
+        pattern.count(lines, at_ms);
+        // What was learned is saved with all patterns.
+        if !self.has_learned && !std::mem::replace(&mut pattern.is_changed, true) {
+            self.changed.push(pattern.id);
+        }
+        pattern.id
+    }
+
+    /// The pattern that has the lines of `id` by now.
+    #[must_use]
+    pub fn get(&self, id: PatternId) -> Option<&Pattern> {
+        self.places.get(&self.resolve(id)).map(|place| &self.patterns[*place as usize])
     }
 
     /// The id that `id` has by now.
@@ -184,6 +233,7 @@ impl Registry {
 
     /// Finds or makes the pattern of a signature that is not known. Returns its place.
     fn learn(&mut self, hash: u64, signature: &Signature, message: &[u8], line: &[u8]) -> (usize, News) {
+        self.has_learned = true;
         let words = signature.words_hash() ^ WORDS_SEED;
         if let Some(place) = self.keys.get(&words).map(|place| *place as usize) {
             self.add_key(place, hash);
@@ -257,12 +307,12 @@ impl Registry {
 
     fn absorb(&mut self, id: PatternId, lost: Pattern) {
         let Some(place) = self.places.get(&id).map(|place| *place as usize) else { return };
-        for key in lost.keys {
+        for key in lost.usage.keys {
             self.add_key(place, key);
         }
         let pattern = &mut self.patterns[place];
         pattern.lines += lost.lines;
-        pattern.usage += lost.usage;
+        pattern.usage.weight += lost.usage.weight;
         pattern.first_ms = earliest(pattern.first_ms, lost.first_ms);
         pattern.last_ms = pattern.last_ms.max(lost.last_ms);
     }
@@ -279,17 +329,19 @@ impl Registry {
 
     /// Adds a key to the pattern at `place`, in place of its oldest if there are as many as there may be.
     fn add_key(&mut self, place: usize, key: u64) {
-        if self.keys.insert(key, place as u32).is_some_and(|before| before as usize == place) {
+        match self.keys.insert(key, place as u32) {
+            Some(before) if before as usize == place => return,
+            Some(before) => self.patterns[before as usize].usage.keys.retain(|known| *known != key),
+            None => {}
+        }
+        let usage = &mut self.patterns[place].usage;
+        if usage.keys.len() < KEYS_PER_PATTERN {
+            usage.keys.push(key);
             return;
         }
-        let pattern = &mut self.patterns[place];
-        if pattern.keys.len() < KEYS_PER_PATTERN {
-            pattern.keys.push(key);
-            return;
-        }
-        let next = usize::from(pattern.next_key) % KEYS_PER_PATTERN;
-        let oldest = std::mem::replace(&mut pattern.keys[next], key);
-        pattern.next_key = (next + 1) as u8;
+        let next = usize::from(usage.next_key) % KEYS_PER_PATTERN;
+        let oldest = std::mem::replace(&mut usage.keys[next], key);
+        usage.next_key = (next + 1) as u8;
         self.keys.remove(&oldest);
     }
 
@@ -299,41 +351,34 @@ impl Registry {
         }
         let place = self.patterns.len();
         self.places.insert(id, place as u32);
-        self.patterns.push(Pattern {
-            id,
-            text,
-            sample: fmt::sample(line.trim_ascii_end()),
-            lines: 0,
-            first_ms: None,
-            last_ms: None,
-            began: self.lines,
-            usage: 0,
-            keys: Vec::new(),
-            next_key: 0,
-        });
+        let usage = PatternUsage { began: self.lines, ..PatternUsage::default() };
+        self.patterns.push(Pattern::new(id, text, fmt::sample(line.trim_ascii_end()), usage));
         place
     }
 
     /// Removes the least used patterns; their lines count as others.
     fn evict(&mut self) {
-        let mut by_usage: Vec<(u64, u64, PatternId)> =
-            self.patterns.iter().map(|pattern| (pattern.usage, pattern.began, pattern.id)).collect();
+        let mut by_usage: Vec<(u64, u64, PatternId)> = self
+            .patterns
+            .iter()
+            .map(|pattern| (pattern.usage.weight, pattern.usage.began, pattern.id))
+            .collect();
         by_usage.sort_unstable();
         for (_, _, id) in by_usage.into_iter().take(self.patterns_max / EVICTED_SHARE) {
             let Some(place) = self.places.get(&id) else { continue };
             let lost = self.remove(*place as usize);
             self.other += lost.lines;
             self.seen.insert(lost.id.0);
-            lost.keys.iter().for_each(|key| self.seen.insert(*key));
+            lost.usage.keys.iter().for_each(|key| self.seen.insert(*key));
         }
-        self.patterns.iter_mut().for_each(|pattern| pattern.usage -= pattern.usage / 8);
+        self.patterns.iter_mut().for_each(|pattern| pattern.usage.weight -= pattern.usage.weight / 8);
     }
 
     /// Takes the pattern at `place` out, and its keys with it. The last one moves to its place.
     fn remove(&mut self, place: usize) -> Pattern {
         let lost = self.patterns.swap_remove(place);
         self.places.remove(&lost.id);
-        for key in &lost.keys {
+        for key in &lost.usage.keys {
             if self.keys.get(key) == Some(&(place as u32)) {
                 self.keys.remove(key);
             }
@@ -341,7 +386,7 @@ impl Registry {
         let from = self.patterns.len() as u32;
         if let Some(moved) = self.patterns.get(place) {
             self.places.insert(moved.id, place as u32);
-            for key in &moved.keys {
+            for key in &moved.usage.keys {
                 if let Some(at) = self.keys.get_mut(key).filter(|at| **at == from) {
                     *at = place as u32;
                 }
@@ -352,9 +397,15 @@ impl Registry {
 }
 
 impl Pattern {
-    fn count(&mut self, at_ms: Option<i64>) {
-        self.lines += 1;
-        self.usage += 1;
+    /// A pattern of which nothing was counted.
+    #[must_use]
+    pub fn new(id: PatternId, text: String, sample: String, usage: PatternUsage) -> Pattern {
+        Pattern { id, text, sample, lines: 0, first_ms: None, last_ms: None, usage, is_changed: false }
+    }
+
+    fn count(&mut self, lines: u64, at_ms: Option<i64>) {
+        self.lines += lines;
+        self.usage.weight += lines;
         self.first_ms = earliest(self.first_ms, at_ms);
         self.last_ms = self.last_ms.max(at_ms);
     }
@@ -365,29 +416,4 @@ fn earliest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
-}
-
-/// `message` with what the masks of the settings find replaced by [`MASKED`].
-fn apply_masks<'a>(masks: &[Regex], message: &'a [u8], masked: &'a mut Vec<u8>) -> &'a [u8] {
-    if masks.is_empty() {
-        return message;
-    }
-    let mut text = std::mem::take(masked);
-    text.clear();
-    text.extend_from_slice(message);
-    for mask in masks {
-        if mask.is_match(&*text) {
-            let mut next = Vec::with_capacity(text.len());
-            let mut from = 0;
-            for found in mask.find_iter(&*text).filter(|found| !found.is_empty()) {
-                next.extend_from_slice(&text[from..found.start()]);
-                next.push(MASKED);
-                from = found.end();
-            }
-            next.extend_from_slice(&text[from..]);
-            text = next;
-        }
-    }
-    *masked = text;
-    masked
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::{News, PatternId, PatternSettings, Registry};
+use super::{News, Pattern, PatternId, PatternSettings, Registry, SavedRegistry};
 
 fn registry() -> Registry {
     Registry::new(&PatternSettings::default())
@@ -123,10 +123,32 @@ fn a_stored_registry_goes_on_with_the_same_ids() {
     observe_all(&mut whole, &lines);
     let mut first = registry();
     observe_all(&mut first, &lines[..700]);
-    let stored = serde_json::to_string(&first).unwrap();
-    let mut second: Registry = serde_json::from_str(&stored).unwrap();
-    observe_all(&mut second, &lines[700..]);
-    assert_eq!(second.patterns(), whole.patterns());
+    let stored = first.take_changes().unwrap();
+    observe_all(&mut first, &lines[700..720]);
+    let mut second = Registry::restored(&PatternSettings::default(), stored.clone());
+    observe_all(&mut second, &lines[700..720]);
+    // What has changed since then, on top of what was stored, is the same as everything.
+    let changed = stored.followed_by(second.take_changes().unwrap());
+    second.change_all();
+    let everything = second.take_changes().unwrap();
+    assert_eq!(sorted(&changed.patterns), sorted(&everything.patterns));
+    let stored = SavedRegistry { patterns: sorted(&everything.patterns), ..everything };
+    let mut third = Registry::restored(&PatternSettings::default(), stored);
+    observe_all(&mut third, &lines[720..]);
+    assert_eq!(sorted(third.patterns()), sorted(whole.patterns()));
+    assert_eq!((third.lines(), third.other()), (whole.lines(), whole.other()));
+}
+
+fn sorted(patterns: &[Pattern]) -> Vec<Pattern> {
+    let plain = |pattern: &Pattern| {
+        let mut plain =
+            Pattern::new(pattern.id, pattern.text.clone(), pattern.sample.clone(), pattern.usage.clone());
+        (plain.lines, plain.first_ms, plain.last_ms) = (pattern.lines, pattern.first_ms, pattern.last_ms);
+        plain
+    };
+    let mut sorted: Vec<Pattern> = patterns.iter().map(plain).collect();
+    sorted.sort_by_key(|pattern| pattern.id);
+    sorted
 }
 
 #[test]

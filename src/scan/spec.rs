@@ -24,6 +24,8 @@ pub struct RuleSpec {
     pub level: Option<Level>,
     /// A regular expression for the first line of a record: the rule counts once in each.
     pub record_start: Option<String>,
+    /// Regular expressions for what varies in its lines beyond what is known to vary.
+    pub masks: Vec<String>,
 }
 
 impl RuleSpec {

@@ -6,6 +6,7 @@
 
 mod database;
 mod lock;
+mod patterns;
 mod prune;
 mod read;
 mod recover;
@@ -25,6 +26,8 @@ use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
+
+pub use patterns::PatternsRecord;
 
 /// Keeps what must survive a restart.
 pub trait CheckpointStore: Send {
@@ -236,6 +239,8 @@ pub struct Batch {
     pub delivered: Vec<Delivered>,
     /// Watches that are new or have other paths now.
     pub watches: Vec<WatchRecord>,
+    /// Patterns that changed.
+    pub patterns: Vec<PatternsRecord>,
 }
 
 impl Batch {
@@ -267,6 +272,7 @@ impl Batch {
         self.outputs = newer.outputs;
         self.delivered.extend(newer.delivered);
         self.watches.extend(newer.watches);
+        patterns::add(&mut self.patterns, newer.patterns);
         self.bounded()
     }
 
@@ -297,6 +303,8 @@ pub struct StoredState {
     pub alerts: Vec<SavedAlert>,
     /// Watches.
     pub watches: Vec<WatchRecord>,
+    /// Patterns, by watch and rule; those of a rule in the order of their ids.
+    pub patterns: Vec<PatternsRecord>,
     /// What outputs are still to be reported of, by the name of the output, in order.
     pub pending: Vec<(String, TransitionRecord)>,
     /// Alerts that were firing last, in the order in which they fired.

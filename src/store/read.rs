@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
-use super::sql_types;
 use super::{FileRecord, PositionRecord, RuleTotal, StoredState, TransitionRecord, WatchRecord, WatchedPath};
+use super::{patterns, sql_types};
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
@@ -29,6 +29,7 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
             Ok(PositionRecord { watch, identity, mark })
         })?,
         alerts: Vec::new(),
+        patterns: patterns::load(connection)?,
         pending: query(
             connection,
             "SELECT p.output, o.* FROM pending p JOIN outbox o ON o.id = p.outbox_id ORDER BY p.output, o.id",

@@ -37,6 +37,11 @@ impl FromSql for OwnedPath {
     }
 }
 
+/// A value as JSON.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
 /// A number without a sign. SQLite has only those with one, so the greater half appears as negative.
 #[derive(Clone, Copy)]
 pub(super) struct Bits(pub(super) u64);

@@ -2,6 +2,7 @@
 
 mod model;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -21,6 +22,7 @@ use crate::detect::condition::Condition;
 use crate::event::{AlertEvent, AlertState, Severity};
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Anchor, Fingerprint};
+use crate::pattern::{Pattern, PatternId, PatternUsage, SavedRegistry};
 use crate::scan::cursor::LineCursor;
 
 fn small() -> Limits {
@@ -128,7 +130,22 @@ fn full() -> Batch {
         outputs: vec!["pager".into()],
         delivered: Vec::new(),
         watches: vec![WatchRecord { watch: "w".into(), paths: "/a\n/b".into(), since_ns: 5 }],
+        patterns: vec![patterns("v", &[(1, 2)], true), patterns("w", &[(3, 1), (u64::MAX, 9)], true)],
     }
+}
+
+/// The patterns of a rule: ids and lines, either all of them or those that changed.
+fn patterns(watch: &str, patterns: &[(u64, u64)], is_all: bool) -> PatternsRecord {
+    let pattern = |(id, lines): &(u64, u64)| {
+        let mut pattern =
+            Pattern::new(PatternId(*id), format!("text {id}"), "sample".into(), PatternUsage::default());
+        (pattern.lines, pattern.first_ms) = (*lines, Some(5));
+        pattern
+    };
+    let patterns: Vec<Pattern> = patterns.iter().map(pattern).collect();
+    let lines = patterns.iter().map(|pattern| pattern.lines).sum();
+    let patterns = SavedRegistry { lines, other: lines / 2, learned: is_all.then(|| vec![1, 2]), patterns };
+    PatternsRecord { watch: watch.into(), rule: "r".into(), patterns }
 }
 
 fn count(folder: &Path, sql: &str) -> i64 {
@@ -142,11 +159,11 @@ fn everything_comes_back() {
     let batch = full();
     open(&folder).commit(&batch).unwrap();
     let state = open(&folder).load().unwrap();
-    let Batch { files, marks, alerts, watches, transitions, .. } = batch;
+    let Batch { files, marks, alerts, watches, transitions, patterns, .. } = batch;
     let batch_firing = transitions[1].clone();
     let firing = vec![batch_firing];
     let pending = transitions.iter().map(|t| ("pager".to_owned(), t.clone())).collect();
-    assert_eq!(state, StoredState { files, marks, alerts, watches, pending, firing });
+    assert_eq!(state, StoredState { files, marks, alerts, watches, patterns, pending, firing });
     assert_eq!(count(&folder, "SELECT count(*) FROM outbox WHERE delivered_ms IS NULL"), 2);
     assert_eq!(count(&folder, "SELECT count(*) FROM files WHERE typeof(path) = 'blob'"), 1);
 }
@@ -423,6 +440,7 @@ prop_compose! {
         transitions in vec(0i64..20, 0..3),
         delivered in vec((prop_oneof![Just("a"), Just("b"), Just("c")], 0i64..20), 0..3),
         watches in vec(0i64..4, 0..2),
+        changed in vec((0u64..3, vec((0u64..5, 0u64..9), 0..4), any::<bool>()), 0..3),
         at_ms in 0i64..3_000_000,
     ) -> Batch {
         Batch {
@@ -443,6 +461,10 @@ prop_compose! {
             }).collect(),
             watches: watches.iter().map(|n| WatchRecord {
                 watch: n.to_string(), paths: "/p".into(), since_ns: at_ms,
+            }).collect(),
+            patterns: changed.iter().map(|(watch, list, is_all)| {
+                let list: BTreeMap<u64, u64> = list.iter().copied().collect();
+                patterns(&watch.to_string(), &list.into_iter().collect::<Vec<_>>(), *is_all)
             }).collect(),
         }
     }

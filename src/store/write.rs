@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::sql_types::{Bits, SqlPath};
+use super::patterns;
+use super::sql_types::{Bits, SqlPath, json};
 use super::{
     Batch, Delivered, FileRecord, MinuteCount, PositionRecord, RuleTotal, TransitionRecord, WatchRecord,
     WatchedPath,
@@ -38,6 +39,9 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
     }
     for watch in &batch.watches {
         put_watch(connection, watch)?;
+    }
+    for record in &batch.patterns {
+        patterns::put(connection, record)?;
     }
     let mut added = 0;
     for minute in &batch.minutes {
@@ -198,10 +202,6 @@ fn put_alert(connection: &Connection, record: &SavedAlert, at_ms: Millis) -> rus
             json(&record.samples)?,
         ])?;
     Ok(())
-}
-
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// A transition that is there already is left alone: its batch failed, but not before it was durable. `ON CONFLICT`

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use fastrand::Rng;
+use spiketail::engine::RulePatterns;
 use spiketail::engine::Scanners;
 use spiketail::engine::clock::EngineClock;
 use spiketail::engine::dependencies::Dependencies as AppContext;
@@ -48,6 +49,11 @@ pub enum Fault {
     Silence {
         counted: u64,
         expected: Expected,
+    },
+    /// The lines of all patterns are not all lines.
+    Patterns {
+        by_pattern: u64,
+        counted: u64,
     },
     NeverQuiet,
 }
@@ -292,6 +298,12 @@ impl Life {
         }
         if missed > 0 && !expected.has_loss {
             return Err(Fault::FalseAlarm { missed });
+        }
+        let sum =
+            |rule: &RulePatterns| rule.other + rule.patterns.iter().map(|pattern| pattern.lines).sum::<u64>();
+        let by_pattern = self.engine.as_ref().unwrap().patterns().iter().map(sum).sum();
+        if by_pattern != counted {
+            return Err(Fault::Patterns { by_pattern, counted });
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use spiketail::store::{Batch, CheckpointStore, StoreError, StoredState};
+use spiketail::store::{Batch, CheckpointStore, PatternsRecord, StoreError, StoredState};
 
 /// When a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,15 @@ impl Store {
         for watch in &batch.watches {
             state.watches.retain(|old| old.watch != watch.watch);
             state.watches.push(watch.clone());
+        }
+        for new in &batch.patterns {
+            let is_it = |old: &&mut PatternsRecord| old.watch == new.watch && old.rule == new.rule;
+            match state.patterns.iter_mut().find(is_it) {
+                Some(old) => {
+                    old.patterns = std::mem::take(&mut old.patterns).followed_by(new.patterns.clone());
+                }
+                None => state.patterns.push(new.clone()),
+            }
         }
     }
 }

@@ -23,8 +23,10 @@ const OTHER: &str = "other";
 fn sorted(registry: &Registry, sort: Sort) -> Vec<&Pattern> {
     let mut patterns: Vec<&Pattern> = registry.patterns().iter().collect();
     patterns.sort_by_key(|pattern| match sort {
-        Sort::Count => (Reverse(i64::try_from(pattern.lines).unwrap_or(i64::MAX)), Reverse(0), pattern.began),
-        Sort::New => (Reverse(pattern.first_ms.unwrap_or(i64::MIN)), Reverse(pattern.began), 0),
+        Sort::Count => {
+            (Reverse(i64::try_from(pattern.lines).unwrap_or(i64::MAX)), Reverse(0), pattern.usage.began)
+        }
+        Sort::New => (Reverse(pattern.first_ms.unwrap_or(i64::MIN)), Reverse(pattern.usage.began), 0),
     });
     patterns
 }

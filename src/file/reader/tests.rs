@@ -66,7 +66,7 @@ fn read(second: &[u8]) -> (ReadProgress, u64) {
     let stat = file.stat().unwrap();
     let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 1 << 20);
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
-    let mut counter = LineCounter { scanner: &mut scanner, clock, budget: u64::MAX };
+    let mut counter = LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, signatures: None };
     let mut tally = Tally::new(1, 1);
     let mut reader = FileReader::begin(file, &stat, &FileSettings::default());
     let progress = reader.read(&stat, &mut counter, &mut tally).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Batch, FileRecord, Limits, RuleTotal, StoredState};
-use super::{TransitionRecord, WatchRecord};
+use super::{PatternsRecord, TransitionRecord, WatchRecord};
 use crate::alert::manager::SavedAlert;
 
 /// The records that a store would hold, without the history of counts.
@@ -35,6 +35,16 @@ impl Model {
             put(&mut state.watches, watch.clone(), |watch: &WatchRecord| {
                 (watch.watch.clone(), watch.paths.clone())
             });
+        }
+        for record in &batch.patterns {
+            let key = |record: &PatternsRecord| (record.watch.clone(), record.rule.clone());
+            let old = state.patterns.iter().find(|old| key(old) == key(record)).cloned();
+            let mut sum = old.map_or_else(
+                || record.clone(),
+                |old| PatternsRecord { patterns: old.patterns.followed_by(record.patterns.clone()), ..old },
+            );
+            sum.patterns.patterns.sort_by_key(|pattern| pattern.id);
+            put(&mut state.patterns, sum, key);
         }
         for transition in &batch.transitions {
             let key = |t: &TransitionRecord| (t.event.fingerprint.clone(), t.at_ms, t.event.state);
