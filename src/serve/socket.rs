@@ -20,7 +20,14 @@ impl Socket {
     /// # Errors
     /// What the system says, or that somebody else listens there.
     pub fn listen(path: &Path) -> io::Result<(Socket, UnixListener)> {
-        if fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
+        let found = fs::symlink_metadata(path);
+        if found.as_ref().is_ok_and(|meta| !meta.file_type().is_socket()) {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "something stands there that is no socket",
+            ));
+        }
+        if found.is_ok() {
             if UnixStream::connect(path).is_ok() {
                 return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon listens there"));
             }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use super::read::{self, Loaded};
 use super::schema::{MIGRATIONS, Was, migrate};
 use super::sql_types::Bits;
-use super::{Batch, Limits, StoreError, WatchedPath, prune, write};
+use super::{Batch, Limits, StoreError, WatchedPath, own_file, prune, write};
 use crate::detect::Millis;
 
 /// Name of the database in the state folder. SQLite keeps `-wal` and `-shm` beside it.
@@ -74,6 +74,11 @@ pub(super) struct Database {
     pub(super) is_new: bool,
 }
 
+/// The files that a database in `folder` consists of.
+pub(super) fn files_in(folder: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-shm", "-journal"].map(|end| folder.join(format!("{NAME}{end}")))
+}
+
 impl Database {
     /// Opens the database at `location`, or makes one.
     pub(super) fn open(location: &Location) -> Result<Database, Fault> {
@@ -81,6 +86,9 @@ impl Database {
         let (path, file) = match location {
             Location::Memory => (PathBuf::from(":memory:"), None),
             Location::Folder(folder) => {
+                for file in files_in(folder) {
+                    own_file::check(&file).map_err(|foreign| Fault::Trouble(foreign.into()))?;
+                }
                 let path = folder.join(NAME);
                 let file =
                     create(&path).map_err(|error| Fault::Trouble(io_trouble(folder, "open", &error)))?;

@@ -8,6 +8,8 @@ use std::path::Path;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
+use super::own_file::{self, Foreign, OwnFileError};
+
 /// Name of the file in the state folder.
 pub(super) const NAME: &str = "lock";
 
@@ -30,14 +32,25 @@ impl Drop for Lock {
 pub(super) enum LockError {
     /// Another process holds it: its number, or `unknown`.
     Held(String),
+    /// Something else stands in the place of the file.
+    Foreign(Foreign),
     /// The file cannot be opened or locked.
     Io(io::Error),
+}
+
+impl From<OwnFileError> for LockError {
+    fn from(error: OwnFileError) -> LockError {
+        match error {
+            OwnFileError::Foreign(foreign) => LockError::Foreign(foreign),
+            OwnFileError::Io(error) => LockError::Io(error),
+        }
+    }
 }
 
 impl Lock {
     /// Takes the lock in `folder`, or fails at once. Programs that we start do not inherit it.
     pub(super) fn take(folder: &Path) -> Result<Lock, LockError> {
-        let (mut file, is_writable) = open(&folder.join(NAME)).map_err(LockError::Io)?;
+        let (mut file, is_writable) = open(&folder.join(NAME))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(LockError::Held(owner(&mut file))),
@@ -52,12 +65,15 @@ impl Lock {
 }
 
 /// A lock needs no right to write, so that a folder that became read-only is still ours alone.
-fn open(path: &Path) -> io::Result<(File, bool)> {
-    let wanted =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o640).open(path);
-    match wanted {
+fn open(path: &Path) -> Result<(File, bool), OwnFileError> {
+    let mut wanted = OpenOptions::new();
+    wanted.read(true).write(true).create(true).truncate(false).mode(0o640);
+    match own_file::open(path, &mut wanted) {
         Ok(file) => Ok((file, true)),
-        Err(error) => File::open(path).map(|file| (file, false)).map_err(|_| error),
+        Err(foreign @ OwnFileError::Foreign(_)) => Err(foreign),
+        Err(error) => {
+            own_file::open(path, OpenOptions::new().read(true)).map(|file| (file, false)).map_err(|_| error)
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod database;
 mod lock;
+mod own_file;
 mod patterns;
 mod prune;
 mod read;
@@ -26,6 +27,7 @@ use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
+use crate::fmt::display_path;
 
 pub use patterns::PatternsRecord;
 
@@ -323,6 +325,14 @@ pub enum StoreError {
         folder: PathBuf,
         /// Its process, or `unknown`.
         owner: String,
+    },
+    /// What stands in the place of one of its files is no file of ours.
+    #[error("{} is {found}; spiketail only writes files of its own there: remove it, or give another folder with --state", display_path(.path))]
+    Foreign {
+        /// Where it stands.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
     },
     /// There is no room left.
     #[error("no room for the state in {folder}: {reason}; free some space there")]

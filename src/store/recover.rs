@@ -1,11 +1,13 @@
 //! Sets a database aside that is of no use, and reads one that may not be written.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::StoreError;
 use super::database::{Damage, Database, Location, NAME};
+use super::own_file::{self, OwnFileError};
 use super::read::Loaded;
 
 /// What SQLite appends to the name of a database for the files that belong to it. The first is the database itself.
@@ -72,13 +74,21 @@ impl Copy {
         let copy = Copy(path);
         for end in ["", "-wal"] {
             let name = format!("{NAME}{end}");
-            match std::fs::copy(folder.join(&name), copy.0.join(&name)) {
+            match copy_file(&folder.join(&name), &copy.0.join(&name)) {
                 Err(error) if end.is_empty() || error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
         Ok(copy)
     }
+}
+
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let source = own_file::open(from, OpenOptions::new().read(true)).map_err(|error| match error {
+        OwnFileError::Foreign(foreign) => io::Error::other(StoreError::from(foreign)),
+        OwnFileError::Io(error) => error,
+    });
+    io::copy(&mut source?, &mut File::create_new(to)?).map(drop)
 }
 
 impl Drop for Copy {

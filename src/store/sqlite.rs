@@ -8,7 +8,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::database::{Damage, Database, Fault, Location, NAME, io_trouble};
+use super::database::{self, Damage, Database, Fault, Location, NAME, io_trouble};
 use super::lock::{Lock, LockError};
 use super::recover;
 use super::{Batch, CheckpointStore, Limits, StoreError, StoredState, WatchedPath};
@@ -39,8 +39,7 @@ pub struct SqliteStore {
 
 /// The files that a store in `folder` writes.
 pub(crate) fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let database = ["", "-wal", "-shm", "-journal"].map(|end| folder.join(format!("{NAME}{end}")));
-    database.into_iter().chain([folder.join(super::lock::NAME)]).collect()
+    database::files_in(folder).into_iter().chain([folder.join(super::lock::NAME)]).collect()
 }
 
 impl SqliteStore {
@@ -49,11 +48,11 @@ impl SqliteStore {
     /// If the database cannot be opened, the store is there all the same and [`trouble`](Self::trouble) says why.
     ///
     /// # Errors
-    /// Only [`StoreError::InUse`].
+    /// Only [`StoreError::InUse`] and [`StoreError::Foreign`].
     pub fn open(folder: &Path, limits: Limits) -> Result<SqliteStore, StoreError> {
         let mut store = SqliteStore::new(Location::Folder(folder.to_owned()), limits);
         match store.prepare() {
-            Err(error @ StoreError::InUse { .. }) => Err(error),
+            Err(error @ (StoreError::InUse { .. } | StoreError::Foreign { .. })) => Err(error),
             Err(trouble) => {
                 store.trouble = Some(trouble);
                 Ok(store)
@@ -232,6 +231,7 @@ fn take_lock(folder: &Path) -> Result<Lock, StoreError> {
     made.map_err(|error| io_trouble(folder, "make the folder for", &error))?;
     Lock::take(folder).map_err(|error| match error {
         LockError::Held(owner) => StoreError::InUse { folder: folder.to_owned(), owner },
+        LockError::Foreign(foreign) => foreign.into(),
         LockError::Io(error) => io_trouble(folder, "lock", &error),
     })
 }

@@ -1,14 +1,15 @@
 //! The folder for the state: who may have it, and what is done about a database that is of no use.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Stdio;
 
 use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::common::{FileCheckpoint, append, lines};
-use crate::{ENDS, End, Log, each, goes_on_exactly, read_before};
+use crate::{ENDS, End, Log, each, goes_on_exactly, pairs, read_before};
 
 #[test]
 fn a_second_daemon_is_refused_and_the_first_goes_on() {
@@ -27,6 +28,54 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
     daemon.wait_total(&log.path, 5);
     End::Sigterm.end(daemon);
     goes_on_exactly(&place, "app.log", &mut log);
+}
+
+/// Runs a daemon that must end by itself, and gives its exit status and what it said on standard error.
+#[track_caller]
+fn refused(place: &FileCheckpoint) -> (Option<i32>, String) {
+    let mut command = place.resuming(&place.state(), "app.log", "");
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < crate::common::LIMIT {
+        crate::common::pause(std::time::Duration::from_millis(10));
+    }
+    // One that goes on, or hangs, has no exit status.
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_file_of_the_state_is_refused_and_left_alone() {
+    type Put = fn(&Path, &Path);
+    let kinds: [(&str, Put); 4] = [
+        ("a symbolic link", |victim, at| symlink(victim, at).unwrap()),
+        ("a hard link, which has another name elsewhere", |victim, at| fs::hard_link(victim, at).unwrap()),
+        ("a FIFO", |_, at| {
+            let fifo = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, at, fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        }),
+        ("a directory", |_, at| fs::create_dir(at).unwrap()),
+    ];
+    let names = ["lock", "state.db", "state.db-wal", "state.db-shm", "state.db-journal"];
+    each(pairs(names, kinds), |(name, (kind, put))| {
+        let place = FileCheckpoint::new();
+        fs::create_dir(place.state()).unwrap();
+        let (victim, at) = (place.beside("victim"), place.state().join(name));
+        fs::write(&victim, "precious").unwrap();
+        put(&victim, &at);
+        let (status, said) = refused(&place);
+        assert_eq!((status, said.lines().count()), (Some(1), 1), "{said}");
+        let expected = format!("{} is {kind}; spiketail only writes files of its own there", at.display());
+        assert!(said.contains(&expected), "{said}");
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        // A link to nothing is not followed either.
+        if *kind == "a symbolic link" {
+            fs::remove_file(&victim).unwrap();
+            assert_eq!(refused(&place).0, Some(1));
+            assert!(!victim.exists());
+        }
+    });
 }
 
 #[test]
