@@ -10,6 +10,7 @@ use super::own_files::OwnFiles;
 use crate::engine::EngineHandle;
 use crate::event::{HealthEvent, HealthKind};
 use crate::file::tailer::FileOrigin;
+use crate::fmt::display_path;
 use crate::units::PathId;
 use crate::watch::{HintSink, Incident};
 
@@ -54,7 +55,7 @@ impl WatchSink {
 impl HintSink for WatchSink {
     fn found(&self, watch: &str, path: &Arc<Path>, existing: bool) -> Option<PathId> {
         if self.own.contain(path, !existing) {
-            tracing::debug!(path = %path.display(), "not watched: the daemon writes to it itself");
+            tracing::debug!(path = %display_path(path), "not watched: the daemon writes to it itself");
             return None;
         }
         let key = self.hints.add(watch, path, self.origin(path, existing))?;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::app::Prepared;
 use crate::app::output_files;
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
 use crate::engine::settings::WatchPlan;
 use crate::fmt::display_path;
@@ -36,11 +37,11 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     });
     match checked {
         Ok(text) => {
-            print!("{text}");
+            print(&text);
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("spiketail: {error}");
+            print_error(error);
             ExitCode::from(EXIT_USAGE)
         }
     }

@@ -10,6 +10,7 @@ pub mod scan;
 pub mod shell;
 mod state;
 pub mod status;
+mod terminal;
 pub mod test_alert;
 
 use std::process::ExitCode;

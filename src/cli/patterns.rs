@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::terminal::print_error;
 use crate::config;
 use crate::config::flags::Flags;
 use crate::scan::rules::RuleSet;
@@ -70,7 +71,7 @@ pub fn run(args: &PatternsArgs) -> ExitCode {
     match try_run(args) {
         Ok(code) => code,
         Err(error) => {
-            report_problem(&format!("{error:#}"));
+            print_error(format_args!("{error:#}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -88,7 +89,7 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
                     return Err(error.into_io());
                 }
                 failed = true;
-                report_problem(&error.to_string());
+                print_error(error);
             }
         }
         match args.assign {
@@ -119,9 +120,4 @@ fn rules(args: &PatternsArgs) -> anyhow::Result<Arc<RuleSet>> {
         ..Flags::default()
     };
     Ok(RuleSet::compile(&config::rules(args.config.as_deref(), &flags)?)?)
-}
-
-/// Writes to standard error; a failure to do so is no reason to stop.
-fn report_problem(text: &str) {
-    let _ = writeln!(io::stderr(), "spiketail: {text}");
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 pub use args::ReplayArgs;
 
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::terminal::print_error;
 use crate::config::{self, Flags, Settings};
 use crate::engine::plan::CompiledPlan;
 
@@ -39,7 +40,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
         // The reader of the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spiketail: {error:#}");
+            print_error(format_args!("{error:#}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -59,7 +60,7 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     }
     let replayed = merge::replay(&compiled, logs, &mut problems);
     for problem in &problems {
-        eprintln!("spiketail: {problem}");
+        print_error(problem);
     }
     let style = args.style()?;
     if args.json {

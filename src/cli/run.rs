@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::app::{self, App, AppContext, AppError, Prepared, Start};
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::state::{self, Folder};
+use crate::cli::terminal::print_error;
 use crate::config::{self, Flags};
 use crate::event::{HealthEvent, HealthKind};
 use crate::notify::Delivery;
@@ -124,14 +125,14 @@ pub fn run(mut args: RunArgs) -> ExitCode {
     let settings = match load() {
         Ok(settings) => settings,
         Err(error) => {
-            eprintln!("spiketail: {error}");
+            print_error(error);
             return ExitCode::from(EXIT_USAGE);
         }
     };
     match daemon(settings, state, socket, load) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spiketail: {error:#}");
+            print_error(format_args!("{error:#}"));
             let is_configuration = error.downcast_ref().is_some_and(AppError::is_configuration);
             if is_configuration { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
         }

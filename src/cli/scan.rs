@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::cli::terminal::print_error;
 pub use count::{FileCount, ScanOptions, ScanReport, count};
 
 use crate::config::flags::Flags;
@@ -88,7 +89,7 @@ pub fn run(args: &ScanArgs) -> ExitCode {
     match try_run(args) {
         Ok(code) => code,
         Err(error) => {
-            print_error(&format!("{error:#}"));
+            print_error(format_args!("{error:#}"));
             ExitCode::from(FAILED)
         }
     }
@@ -151,9 +152,4 @@ fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> 
         progress.clear();
     }
     files
-}
-
-/// Writes to standard error; a closed standard error is no reason to stop.
-fn print_error(text: &str) {
-    let _ = writeln!(io::stderr(), "spiketail: {text}");
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::Command;
 use clap_complete::Shell;
 
+use crate::cli::terminal::print_error;
+
 /// What `spiketail completions` takes.
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
@@ -35,7 +37,7 @@ pub fn man(command: Command, args: &ManArgs) -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spiketail: cannot write man pages to {}: {error}", args.folder.display());
+            print_error(format_args!("cannot write man pages to {}: {error}", args.folder.display()));
             ExitCode::FAILURE
         }
     }

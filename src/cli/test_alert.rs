@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::alert::fingerprint::fingerprint;
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
 use crate::event::{AlertEvent, AlertState, EventKind, Severity};
 use crate::notify::{Delivery, TestDelivery, settings::DeliverySpec};
@@ -36,7 +37,7 @@ pub fn run(args: &TestAlertArgs) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("spiketail: {error:#}");
+            print_error(format_args!("{error:#}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -53,8 +54,8 @@ fn try_run(args: &TestAlertArgs) -> anyhow::Result<bool> {
     answers.extend(Delivery::new()?.try_out(&delivered, &events));
     for TestDelivery { output, state, result } in &answers {
         match result {
-            Ok(said) => println!("{output}: {state} taken: {said}"),
-            Err(why) => println!("{output}: {state} NOT taken: {why}"),
+            Ok(said) => print(&format!("{output}: {state} taken: {said}\n")),
+            Err(why) => print(&format!("{output}: {state} NOT taken: {why}\n")),
         }
     }
     Ok(answers.iter().all(|answer| answer.result.is_ok()))

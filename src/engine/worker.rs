@@ -11,6 +11,7 @@ use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::TurnOutcome;
 use crate::engine::shared::Shared;
 use crate::file::tailer::{Declined, Turn, TurnOptions, TurnScope};
+use crate::fmt::display_path;
 use crate::units::{EngineTime, PathId};
 
 pub(super) fn run(shared: &Shared) {
@@ -73,7 +74,7 @@ fn run_turn(
         Ok(Ok(turn)) => Some(turn),
         Ok(Err(Declined)) => return Err(job),
         Err(_) => {
-            tracing::error!(path = %job.tail.path().display(), "a turn of this file failed");
+            tracing::error!(path = %display_path(job.tail.path()), "a turn of this file failed");
             None
         }
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::{AlertEvent, AlertState};
-use crate::fmt::display_path;
+use crate::fmt::{display_path, printable};
 use crate::notify::queue::NotificationGroup;
 
 /// An alert, as Alertmanager shows it.
@@ -75,7 +75,8 @@ impl WebhookAlert {
             ("instance", Some(origin.host.clone())),
         ];
         labels.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-        let samples = (!event.samples.is_empty()).then(|| event.samples.join("\n"));
+        let samples = (!event.samples.is_empty())
+            .then(|| event.samples.iter().map(|sample| printable(sample)).collect::<Vec<_>>().join("\n"));
         let late = event.late.then(|| "the lines were read long after they were written".to_owned());
         let annotations = [
             ("summary", Some(summary(event))),

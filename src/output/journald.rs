@@ -17,6 +17,7 @@ use super::console::Console;
 use super::line_format::LineFormat;
 use super::sink::{Sink, WriteOutcome, WriteProgress, wait_writable};
 use crate::event::{Event, Severity};
+use crate::fmt::printable_lines;
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
@@ -171,11 +172,11 @@ impl JournalFields {
             Value::Null => {}
             Value::Bool(flag) => self.put(&key, if *flag { "1" } else { "0" }),
             Value::Number(number) => self.put(&key, number.to_string()),
-            Value::String(text) => self.put(&key, text),
+            Value::String(text) => self.put(&key, printable_lines(text).as_ref()),
             Value::Array(values) => {
                 values.iter().for_each(|value| self.put_own(name.trim_end_matches('S'), value));
             }
-            Value::Object(_) => self.put(&key, value.to_string()),
+            Value::Object(_) => self.put(&key, printable_lines(&value.to_string())),
         }
     }
 }

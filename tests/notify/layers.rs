@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,8 +10,9 @@ use serde_json::Value;
 use crate::common::server::{Reply, Server};
 use crate::common::{Daemon, FileCheckpoint, append, get, until};
 
-const NAME: &str = "a\"} 1\nspiketail_x 2 {{ title }} \u{1b}[31m <!channel>.log";
-const SHOWN_NAME: &str = r#"a"} 1\x0aspiketail_x 2 {{ title }} \x1b[31m <!channel>.log"#;
+const NAME: &str = "a\"} 1\nspiketail_x 2 {{ title }} \u{1b}[31m \u{61c}\u{200b}\u{e0020} <!channel>.log";
+const SHOWN_NAME: &str =
+    r#"a"} 1\x0aspiketail_x 2 {{ title }} \x1b[31m \u{61c}\u{200b}\u{e0020} <!channel>.log"#;
 
 /// A line, and the text that it is to arrive as.
 fn lines() -> Vec<(Vec<u8>, String)> {
@@ -27,6 +29,11 @@ fn lines() -> Vec<(Vec<u8>, String)> {
         ),
         (b"ERROR \r PASS \x00 \xff\xfe".to_vec(), r"ERROR \x0d PASS \x00 \xff\xfe".into()),
         ("ERROR \u{202e}desrever \u{2028}".into(), r"ERROR \u{202e}desrever \u{2028}".into()),
+        (
+            "ERROR \u{61c}\u{200b}\u{ad}\u{feff} 🔥\u{e0041}\u{e007f} \u{2066}\u{fe01} 👩\u{200d}💻".into(),
+            r"ERROR \u{61c}\u{200b}\u{ad}\u{feff} 🔥\u{e0041}\u{e007f} \u{2066}\u{fe01} 👩".to_owned()
+                + "\u{200d}💻",
+        ),
         (long, format!("ERROR {}…", "x".repeat(494))),
     ]);
     lines
@@ -148,6 +155,15 @@ fn hostile_lines_and_names_arrive_as_text_in_every_output() {
             }
         };
         says("journal", &alert["SPIKETAIL_SAMPLE"], &alert["SPIKETAIL_PATH"]);
+
+        let status = daemon.full_status();
+        says("status", &expected, text(&status, "/files/0/path"));
+        let shown = Command::new(env!("CARGO_BIN_EXE_spiketail"))
+            .args(["status", "--socket"])
+            .arg(place.state().join("status.sock"))
+            .output()
+            .unwrap();
+        says("status table", &expected, &String::from_utf8(shown.stdout).unwrap());
 
         let (_, metrics) = get(&daemon.address(), "/metrics").unwrap();
         let label = SHOWN_NAME.replace('\\', r"\\").replace('"', r#"\""#);
