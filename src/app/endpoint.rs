@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::engine::durations::{BOUNDS_US, Durations};
 use crate::engine::report::Reporter;
-use crate::fmt::display_path;
+use crate::fmt::{display_path, printable};
 use crate::notify::queue::NotificationQueue;
 use crate::output::subscriber::Dropped;
 use crate::serve::http::HttpResponse;
@@ -38,7 +38,8 @@ impl Endpoint {
             }
             "/healthz" => Some(self.health()),
             "/status" => {
-                let body = format!("{:#}\n", self.status()).into_bytes();
+                let mut body = serde_json::to_vec_pretty(&self.status()).unwrap_or_default();
+                body.push(b'\n');
                 Some(HttpResponse { status: 200, content_type: "application/json".to_owned(), body })
             }
             _ => None,
@@ -92,7 +93,7 @@ impl Endpoint {
                 let path = display_path(&path);
                 (503, format!("stuck: {path} has been read for {} s; see its filesystem\n", took.as_secs()))
             }
-            (_, Some(trouble)) => (200, format!("degraded: {trouble}\n")),
+            (_, Some(trouble)) => (200, format!("degraded: {}\n", printable(&trouble))),
             _ => (200, "ok\n".to_owned()),
         };
         HttpResponse { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }

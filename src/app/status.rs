@@ -1,13 +1,13 @@
 //! How everything stands, for people: in one sentence for systemd, and in full for `spiketail status`.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
 use crate::alert::manager::AlertStatus;
 use crate::engine::FileReport;
-use crate::fmt::display_path;
+use crate::fmt::{display_path, printable};
 use crate::notify::queue::OutputReport;
+use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusOutput};
 use crate::serve::systemd::SystemdStatus;
 use crate::units::{ClockShift, WallTime};
 
@@ -21,7 +21,7 @@ impl Endpoint {
             }
             None => self.sentence(),
         };
-        SystemdStatus { sentence, is_alive: stuck.is_none() }
+        SystemdStatus { sentence: shown(sentence), is_alive: stuck.is_none() }
     }
 
     fn sentence(&self) -> String {
@@ -47,20 +47,24 @@ impl Endpoint {
     }
 
     /// What `/status` answers.
-    pub(super) fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Status {
         let now = Timestamp::now();
         let mut files = self.view.files();
         files.sort_by(|a, b| (&a.watch, &a.path).cmp(&(&b.watch, &b.path)));
-        let alerts = self.view.alerts();
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "uptime_s": now.as_second() - self.started.as_second(),
-            "state_trouble": self.view.state_error(),
-            "output_dropped": self.dropped.get(),
-            "alerts": alerts.iter().filter(|alert| alert.state != "inactive").map(|alert| of_alert(alert, self.view.shift())).collect::<Vec<_>>(),
-            "outputs": self.notifications.reports().iter().map(of_output).collect::<Vec<_>>(),
-            "files": files.iter().map(|file| of_file(file, self.view.wall())).collect::<Vec<_>>(),
-        })
+        let (alerts, shift, wall) = (self.view.alerts(), self.view.shift(), self.view.wall());
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_s: now.as_second() - self.started.as_second(),
+            state_trouble: self.view.state_error().map(shown),
+            output_dropped: self.dropped.get(),
+            alerts: alerts
+                .iter()
+                .filter(|alert| alert.state != "inactive")
+                .map(|alert| of_alert(alert, shift))
+                .collect(),
+            outputs: self.notifications.reports().into_iter().map(of_output).collect(),
+            files: files.into_iter().map(|file| of_file(file, wall)).collect(),
+        }
     }
 }
 
@@ -69,46 +73,52 @@ fn per_second(rate: f64) -> String {
     format!("{rounded} matching lines a second")
 }
 
-fn of_alert(alert: &AlertStatus, shift: ClockShift) -> Value {
-    json!({
-        "alert": alert.alert,
-        "watch": alert.watch,
-        "path": alert.path.as_deref().map(display_path),
-        "severity": alert.severity.as_str(),
-        "state": alert.state,
-        "since": alert.since.map(|since| since.to_wall(shift).to_string()),
-        "count": alert.count,
-    })
+/// Texts hold what systems, receivers and names of files say.
+fn shown(text: impl AsRef<str>) -> String {
+    printable(text.as_ref()).into_owned()
 }
 
-fn of_output(report: &OutputReport) -> Value {
-    json!({
-        "output": report.output,
-        "waiting": report.waiting,
-        "last_error": report.last_error.as_ref().map(|(_, why)| why),
-        "last_error_at": report.last_error.as_ref().map(|(at, _)| at.to_string()),
-    })
+fn of_alert(alert: &AlertStatus, shift: ClockShift) -> StatusAlert {
+    StatusAlert {
+        alert: alert.alert.clone(),
+        watch: alert.watch.clone(),
+        path: alert.path.as_deref().map(display_path),
+        severity: alert.severity.as_str().to_owned(),
+        state: alert.state.to_owned(),
+        since: alert.since.map(|since| since.to_wall(shift).to_string()),
+        count: alert.count,
+    }
 }
 
-fn of_file(file: &FileReport, now: WallTime) -> Value {
-    let figures = &file.figures;
-    let totals: serde_json::Map<_, _> =
-        figures.totals.iter().map(|(rule, n)| (rule.clone(), (*n).into())).collect();
-    let changes = figures.recent.changes.iter().map(|happened| {
-        json!({ "at": happened.at.to_string(), "event": happened.change.as_str(), "reason": happened.reason })
+fn of_output(report: OutputReport) -> StatusOutput {
+    let (at, why) = report.last_error.unzip();
+    StatusOutput {
+        output: report.output,
+        waiting: report.waiting as u64,
+        last_error: why.map(shown),
+        last_error_at: at.map(|at| at.to_string()),
+    }
+}
+
+fn of_file(file: FileReport, now: WallTime) -> StatusFile {
+    let FileReport { watch, path, figures, status, .. } = file;
+    let changes = figures.recent.changes.iter().map(|happened| StatusChange {
+        at: happened.at.to_string(),
+        event: happened.change.as_str().to_owned(),
+        reason: shown(&happened.reason),
     });
-    json!({
-        "watch": file.watch,
-        "path": display_path(&file.path),
-        "size": file.status.size,
-        "offset": file.status.offset,
-        "lag": file.status.size.saturating_sub(file.status.offset),
-        "generation": file.status.generation,
-        "lines_matched": totals,
-        "lines_per_s": (figures.recent.rate(now) * 1_000.0).round() / 1_000.0,
-        "lines_by_minute": figures.recent.per_minute(now),
-        "bytes_missed": figures.bytes_missed,
-        "trouble": file.status.trouble,
-        "changes": changes.collect::<Vec<_>>(),
-    })
+    StatusFile {
+        watch,
+        path: display_path(&path),
+        size: status.size,
+        offset: status.offset,
+        lag: status.size.saturating_sub(status.offset),
+        generation: status.generation,
+        lines_per_s: (figures.recent.rate(now) * 1_000.0).round() / 1_000.0,
+        lines_by_minute: figures.recent.per_minute(now),
+        changes: changes.collect(),
+        lines_matched: figures.totals.into_iter().collect(),
+        bytes_missed: figures.bytes_missed,
+        trouble: status.trouble.map(shown),
+    }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::status::{SocketArgs, ask, changes_of, figures_of, is_path};
+use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
 use crate::fmt::display_path;
 use crate::sys::open::open_regular;
@@ -33,7 +34,7 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("spiketail: {error:#}");
+            print_error(format_args!("{error:#}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -43,28 +44,30 @@ fn try_run(args: &ExplainArgs) -> anyhow::Result<bool> {
     let settings = config::load(&args.config)?;
     // A name in a directory, whatever that directory is called otherwise; the file itself may be gone.
     let path = std::path::absolute(&args.path)?;
-    println!("{}", display_path(&path));
+    print(&format!("{}\n", display_path(&path)));
     let (is_meant, reasons) = by_configuration(&settings, &path)?;
-    reasons.iter().for_each(|reason| println!("  {reason}"));
+    reasons.iter().for_each(|reason| print(&format!("  {reason}\n")));
     if !path.try_exists().unwrap_or(true) {
-        println!("  nothing is there now");
+        print("  nothing is there now\n");
     } else if is_meant && let Err(error) = open_regular(&path) {
-        println!("  this user cannot read it: {error}");
+        print(&format!("  this user cannot read it: {error}\n"));
     }
     match ask(args.socket.socket.as_deref()) {
-        Ok(status) => {
-            let files = status["files"].as_array().into_iter().flatten().filter(|file| is_path(file, &path));
+        Ok(answer) => {
             let mut is_known = false;
-            for file in files {
+            for file in answer.status.files.iter().filter(|file| is_path(file, &path)) {
                 is_known = true;
-                println!("  the daemon, for [watch.{}]:", file["watch"].as_str().unwrap_or_default());
-                figures_of(file).iter().chain(&changes_of(file)).for_each(|line| println!("    {line}"));
+                print(&format!("  the daemon, for [watch.{}]:\n", file.watch));
+                figures_of(file)
+                    .iter()
+                    .chain(&changes_of(file))
+                    .for_each(|line| print(&format!("    {line}\n")));
             }
             if !is_known {
-                println!("  the daemon does not know it{}", if is_meant { " (yet)" } else { "" });
+                print(&format!("  the daemon does not know it{}\n", if is_meant { " (yet)" } else { "" }));
             }
         }
-        Err(error) => println!("  {error}"),
+        Err(error) => print(&format!("  {error}\n")),
     }
     Ok(is_meant)
 }

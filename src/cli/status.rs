@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use serde_json::Value;
-
-pub(super) use ask::ask;
+use crate::cli::terminal::print_error;
+use crate::fmt::{display_path, printable_lines};
+use crate::serve::status::{Status, StatusAlert, StatusFile};
+pub(super) use ask::{Answer, ask};
 pub(super) use table::{changes_of, figures_of};
 
 /// How often `--watch` asks.
@@ -51,22 +52,21 @@ pub fn run(args: &StatusArgs) -> ExitCode {
 }
 
 fn once(args: &StatusArgs) -> ExitCode {
-    let status = match ask(args.socket.socket.as_deref()) {
-        Ok(status) => status,
+    let Answer { json, status } = match ask(args.socket.socket.as_deref()) {
+        Ok(answer) => answer,
         Err(error) => {
-            eprintln!("spiketail: {error}");
+            print_error(error);
             return ExitCode::from(crate::cli::exit::EXIT_USAGE);
         }
     };
-    let text = if args.json { format!("{status:#}\n") } else { shown(&status, args, LISTED_MAX) };
+    let text = if args.json { json } else { shown(&status, args, LISTED_MAX) };
     // Whoever reads this may have read enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
-    let fires = |alert: &Value| alert["state"] == "firing";
-    let is_firing = status["alerts"].as_array().is_some_and(|alerts| alerts.iter().any(fires));
+    let is_firing = status.alerts.iter().any(StatusAlert::is_firing);
     if is_firing { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn shown(status: &Value, args: &StatusArgs, listed_max: usize) -> String {
+fn shown(status: &Status, args: &StatusArgs, listed_max: usize) -> String {
     let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     table::table(status, if args.all { usize::MAX } else { listed_max }, is_coloured)
 }
@@ -80,8 +80,8 @@ fn watch(args: &StatusArgs) -> ExitCode {
             rustix::termios::tcgetwinsize(std::io::stdout()).map_or(40, |size| usize::from(size.ws_row));
         let text = match ask(args.socket.socket.as_deref()) {
             // The head, its captions and the prompt need some rows.
-            Ok(status) => shown(&status, args, rows.saturating_sub(12).max(3)),
-            Err(error) => format!("{error}\n"),
+            Ok(answer) => shown(&answer.status, args, rows.saturating_sub(12).max(3)),
+            Err(error) => format!("{}\n", printable_lines(&error)),
         };
         // Home, the text with each line cleared to its end, and nothing below.
         let text = format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n"));
@@ -96,6 +96,6 @@ fn watch(args: &StatusArgs) -> ExitCode {
 }
 
 /// How a path is written by the daemon.
-pub(super) fn is_path(file: &Value, path: &Path) -> bool {
-    file["path"] == crate::fmt::display_path(path)
+pub(super) fn is_path(file: &StatusFile, path: &Path) -> bool {
+    file.path == display_path(path)
 }

@@ -5,4 +5,5 @@ pub mod metrics;
 mod path_labels;
 pub mod signals;
 pub mod socket;
+pub mod status;
 pub mod systemd;

@@ -5,20 +5,27 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::cli::state;
 use crate::serve::socket;
+use crate::serve::status::Status;
 
 /// Where the socket of the service is.
 const OF_SERVICE: &str = "/run/spiketail";
 /// How long the daemon may take to answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// What the daemon answers.
+pub(in crate::cli) struct Answer {
+    /// As it came, with keys that only a newer version knows.
+    pub(in crate::cli) json: String,
+    /// What it says.
+    pub(in crate::cli) status: Status,
+}
+
 /// What the daemon at `socket` answers, or the one that is found.
 ///
 /// The error says where it was looked for, and what to do.
-pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Value, String> {
+pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Answer, String> {
     let candidates = candidates(socket);
     let there = candidates.iter().find(|path| path.symlink_metadata().is_ok());
     let Some(path) = there else {
@@ -36,9 +43,18 @@ pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Value, String> {
         };
         format!("cannot ask the daemon at {}: {error}; {mend}", path.display())
     })?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-    serde_json::from_str(body)
-        .map_err(|error| format!("{} is no status socket of spiketail: {error}", path.display()))
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let code = head.split(' ').nth(1).unwrap_or_default();
+    if code.starts_with(['4', '5']) {
+        return Err(format!(
+            "the daemon at {} answers {code}: {}; ask again",
+            path.display(),
+            body.trim_end()
+        ));
+    }
+    let status = serde_json::from_str(body)
+        .map_err(|error| format!("{} is no status socket of spiketail: {error}", path.display()))?;
+    Ok(Answer { json: body.to_owned(), status })
 }
 
 fn candidates(socket: Option<&Path>) -> Vec<PathBuf> {

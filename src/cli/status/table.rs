@@ -1,159 +1,139 @@
 //! The answer of the daemon as a table for people: what fires first, then files, then outputs.
 
+use std::cmp::Reverse;
+
 use anstyle::{AnsiColor, Style};
 use indicatif::{BinaryBytes, HumanDuration};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+
+use crate::fmt::printable;
+use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusOutput};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// So many minutes are one character.
 const MINUTES_EACH: usize = 3;
 
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_default()
-}
-
-fn number(value: &Value, key: &str) -> u64 {
-    value[key].as_u64().unwrap_or_default()
-}
-
-fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
-    value[key].as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
 /// The whole answer, with at most `listed_max` files.
-pub(super) fn table(status: &Value, listed_max: usize, is_coloured: bool) -> String {
+pub(super) fn table(status: &Status, listed_max: usize, is_coloured: bool) -> String {
     let mut out = vec![head(status)];
-    out.extend(status["state_trouble"].as_str().map(|trouble| format!("state: {trouble}")));
-    let alerts = list(status, "alerts");
-    if !alerts.is_empty() {
+    out.extend(status.state_trouble.as_ref().map(|trouble| format!("state: {}", printable(trouble))));
+    if !status.alerts.is_empty() {
         out.push(String::new());
     }
     for state in ["firing", "pending"] {
-        out.extend(
-            alerts.iter().filter(|alert| alert["state"] == state).map(|alert| of_alert(alert, is_coloured)),
-        );
+        let alerts = status.alerts.iter().filter(|alert| alert.state == state);
+        out.extend(alerts.map(|alert| of_alert(alert, is_coloured)));
     }
-    let files = list(status, "files");
-    if !files.is_empty() {
+    if !status.files.is_empty() {
         out.push(String::new());
-        out.extend(of_files(files, listed_max));
+        out.extend(of_files(&status.files, listed_max));
     }
-    let outputs = list(status, "outputs");
-    if !outputs.is_empty() {
+    if !status.outputs.is_empty() {
         out.push(String::new());
-        let rows = outputs.iter().map(|output| {
-            let error =
-                output["last_error"].as_str().map(|why| format!("{} {why}", time(output, "last_error_at")));
-            vec![
-                text(output, "output").to_owned(),
-                number(output, "waiting").to_string(),
-                error.unwrap_or_default(),
-            ]
-        });
-        out.extend(columns(&["output", "waiting", "last error"], rows.collect()));
+        let rows: Vec<_> = status.outputs.iter().map(of_output).collect();
+        out.extend(columns(&["output", "waiting", "last error"], &rows));
     }
     out.join("\n") + "\n"
 }
 
-fn head(status: &Value) -> String {
-    let files = list(status, "files");
-    let rate: f64 = files.iter().filter_map(|file| file["lines_per_s"].as_f64()).sum();
-    let firing = list(status, "alerts").iter().filter(|alert| alert["state"] == "firing").count();
-    let up = HumanDuration(std::time::Duration::from_secs(number(status, "uptime_s")));
-    let version = text(status, "version");
+fn head(status: &Status) -> String {
+    let rate: f64 = status.files.iter().map(|file| file.lines_per_s).sum();
+    let firing = status.alerts.iter().filter(|alert| alert.is_firing()).count();
+    let up = HumanDuration(std::time::Duration::from_secs(status.uptime_s.max(0).unsigned_abs()));
+    let version = printable(&status.version);
     let some = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let (files, firing) = (some(files.len(), "file"), some(firing, "alert"));
+    let (files, firing) = (some(status.files.len(), "file"), some(firing, "alert"));
     format!(
         "spiketail {version}, up {up}: {files}, {} matching lines a second, {firing} firing",
         rounded(rate)
     )
 }
 
-fn of_alert(alert: &Value, is_coloured: bool) -> String {
-    let color = if text(alert, "severity") == "critical" { AnsiColor::Red } else { AnsiColor::Yellow };
+fn of_alert(alert: &StatusAlert, is_coloured: bool) -> String {
+    let color = if alert.severity == "critical" { AnsiColor::Red } else { AnsiColor::Yellow };
     let style = if is_coloured { Style::new().bold().fg_color(Some(color.into())) } else { Style::new() };
-    let state = text(alert, "state").to_uppercase();
-    let place =
-        alert["path"].as_str().map_or_else(|| format!("watch {}", text(alert, "watch")), str::to_owned);
-    let (severity, name, since, count) =
-        (text(alert, "severity"), text(alert, "alert"), time(alert, "since"), number(alert, "count"));
-    format!("{style}{state} {severity} {name}{style:#}  {place}  since {since}  {count} lines in its window")
+    let state = alert.state.to_uppercase();
+    let place = alert.path.clone().unwrap_or_else(|| format!("watch {}", alert.watch));
+    let since = alert.since.as_deref().map(time).unwrap_or_default();
+    format!(
+        "{style}{} {} {}{style:#}  {}  since {since}  {} lines in its window",
+        printable(&state),
+        printable(&alert.severity),
+        printable(&alert.alert),
+        printable(&place),
+        alert.count
+    )
+}
+
+fn of_output(output: &StatusOutput) -> Vec<String> {
+    let at = output.last_error_at.as_deref().map(time).unwrap_or_default();
+    let error = output.last_error.as_ref().map(|why| format!("{at} {why}"));
+    vec![output.output.clone(), output.waiting.to_string(), error.unwrap_or_default()]
 }
 
 /// Those with trouble first, then those with the most matching lines.
-fn of_files(files: &[Value], listed_max: usize) -> Vec<String> {
-    let mut sorted: Vec<&Value> = files.iter().collect();
-    let rank = |file: &Value| {
-        let recent: u64 = list(file, "lines_by_minute").iter().filter_map(Value::as_u64).sum();
-        let is_well = file["trouble"].is_null() && number(file, "bytes_missed") == 0;
-        (is_well, std::cmp::Reverse(recent), std::cmp::Reverse(number(file, "lag")))
-    };
-    sorted.sort_by_key(|file| rank(file));
+fn of_files(files: &[StatusFile], listed_max: usize) -> Vec<String> {
+    let mut sorted: Vec<&StatusFile> = files.iter().collect();
+    sorted.sort_by_key(|file| {
+        let recent: u64 = file.lines_by_minute.iter().sum();
+        let is_well = file.trouble.is_none() && file.bytes_missed == 0;
+        (is_well, Reverse(recent), Reverse(file.lag))
+    });
     let rows = sorted.iter().take(listed_max).map(|file| of_file(file));
     let head = ["file", "size", "behind", "gen", "matched", "per s", "last hour", "last change"];
-    let mut lines = columns(&head, rows.collect());
+    let mut lines = columns(&head, &rows.collect::<Vec<_>>());
     if sorted.len() > listed_max {
         lines.push(format!("and {} more; --all lists them", sorted.len() - listed_max));
     }
     lines
 }
 
-fn of_file(file: &Value) -> Vec<String> {
-    let bytes = |key: &str| BinaryBytes(number(file, key)).to_string();
-    let missed = number(file, "bytes_missed");
+fn of_file(file: &StatusFile) -> Vec<String> {
     // That a file was opened says less than why.
-    let changes = list(file, "changes");
-    let telling = changes.iter().rev().find(|change| change["event"] != "opened").or(changes.last());
-    let last = match (file["trouble"].as_str(), telling) {
-        (Some(trouble), _) => trouble.to_owned(),
-        (None, Some(change)) => change_of(change),
-        (None, None) => String::new(),
-    };
-    let missed = if missed > 0 { format!("{missed} bytes missed; ") } else { String::new() };
+    let telling = file.changes.iter().rev().find(|change| change.event != "opened").or(file.changes.last());
+    let last = file.trouble.clone().or(telling.map(change_of)).unwrap_or_default();
+    let missed =
+        if file.bytes_missed > 0 { format!("{} bytes missed; ", file.bytes_missed) } else { String::new() };
     vec![
-        text(file, "path").to_owned(),
-        bytes("size"),
-        bytes("lag"),
-        number(file, "generation").to_string(),
+        file.path.clone(),
+        BinaryBytes(file.size).to_string(),
+        BinaryBytes(file.lag).to_string(),
+        file.generation.to_string(),
         matched(file),
-        rounded(file["lines_per_s"].as_f64().unwrap_or_default()),
-        sparkline(list(file, "lines_by_minute")),
+        rounded(file.lines_per_s),
+        sparkline(&file.lines_by_minute),
         format!("{missed}{last}"),
     ]
 }
 
-fn matched(file: &Value) -> String {
-    let totals = file["lines_matched"].as_object();
-    let totals = totals.into_iter().flatten().map(|(rule, n)| format!("{rule} {n}"));
-    totals.collect::<Vec<_>>().join(", ")
+fn matched(file: &StatusFile) -> String {
+    file.lines_matched.iter().map(|(rule, n)| format!("{rule} {n}")).collect::<Vec<_>>().join(", ")
 }
 
-fn change_of(change: &Value) -> String {
-    format!("{} {}: {}", time(change, "at"), text(change, "event"), text(change, "reason"))
+fn change_of(change: &StatusChange) -> String {
+    format!("{} {}: {}", time(&change.at), change.event, change.reason)
 }
 
 /// What happened to a file recently, newest last.
-pub(in crate::cli) fn changes_of(file: &Value) -> Vec<String> {
-    list(file, "changes").iter().map(change_of).collect()
+pub(in crate::cli) fn changes_of(file: &StatusFile) -> Vec<String> {
+    file.changes.iter().map(change_of).collect()
 }
 
 /// How a file stands, in a sentence or two.
-pub(in crate::cli) fn figures_of(file: &Value) -> Vec<String> {
+pub(in crate::cli) fn figures_of(file: &StatusFile) -> Vec<String> {
     let mut lines = vec![format!(
         "read up to byte {} of {}; file number {} at this path; {}, {} a second now",
-        number(file, "offset"),
-        number(file, "size"),
-        number(file, "generation"),
+        file.offset,
+        file.size,
+        file.generation,
         matched(file),
-        rounded(file["lines_per_s"].as_f64().unwrap_or_default())
+        rounded(file.lines_per_s)
     )];
-    let missed = number(file, "bytes_missed");
-    if missed > 0 {
-        lines.push(format!("{missed} bytes were gone before they could be read"));
+    if file.bytes_missed > 0 {
+        lines.push(format!("{} bytes were gone before they could be read", file.bytes_missed));
     }
-    lines.extend(file["trouble"].as_str().map(|trouble| format!("cannot be read: {trouble}")));
+    lines.extend(file.trouble.as_ref().map(|trouble| format!("cannot be read: {trouble}")));
     lines
 }
 
@@ -162,8 +142,8 @@ fn rounded(rate: f64) -> String {
 }
 
 /// A time of this machine, and the day only if it is another.
-fn time(value: &Value, key: &str) -> String {
-    let Ok(at) = text(value, key).parse::<Timestamp>() else { return String::new() };
+fn time(at: &str) -> String {
+    let Ok(at) = at.parse::<Timestamp>() else { return String::new() };
     let zone = TimeZone::system();
     let (at, now) = (at.to_zoned(zone.clone()), Timestamp::now().to_zoned(zone));
     let form = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
@@ -171,18 +151,17 @@ fn time(value: &Value, key: &str) -> String {
 }
 
 /// A bar for every three minutes; nothing at all if nothing matched.
-fn sparkline(minutes: &[Value]) -> String {
-    let counts: Vec<u64> = minutes.iter().filter_map(Value::as_u64).collect();
-    let sums: Vec<u64> = counts.chunks(MINUTES_EACH).map(|chunk| chunk.iter().sum()).collect();
+fn sparkline(minutes: &[u64]) -> String {
+    let sums: Vec<u64> = minutes.chunks(MINUTES_EACH).map(|chunk| chunk.iter().sum()).collect();
     let Some(most) = sums.iter().copied().max().filter(|most| *most > 0) else { return String::new() };
     let bar = |n: u64| if n == 0 { ' ' } else { BARS[((n * 8).div_ceil(most) as usize - 1).min(7)] };
     sums.into_iter().map(bar).collect()
 }
 
-/// Rows in columns as wide as their widest cell; the last one is as it is.
-fn columns(head: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
+/// Rows in columns as wide as their widest cell; the last one is as it is. Whoever answered, cells are printable.
+fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let mut all = vec![head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>()];
-    all.extend(rows);
+    all.extend(rows.iter().map(|row| row.iter().map(|cell| printable(cell).into_owned()).collect()));
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |row: &Vec<String>| {
