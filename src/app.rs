@@ -27,7 +27,7 @@ use crate::event::{HealthEvent, HealthKind};
 use crate::fmt::display_path;
 use crate::notify::Delivery;
 use crate::output::subscriber::Telemetry;
-use crate::serve::http::{self, ListenSocket};
+use crate::serve::http::{self, ListenSocket, Pages};
 use crate::serve::metrics::Exposition;
 use crate::serve::signals::Request;
 use crate::serve::socket::Socket;
@@ -56,7 +56,7 @@ const LAST_LOOK_LIMIT: Duration = Duration::from_millis(1200);
 const LAST_DELIVERY_LIMIT: Duration = Duration::from_millis(300);
 
 /// So many descriptors are left to everything but the files that are read.
-const DESCRIPTORS_KEPT: u64 = 128;
+const DESCRIPTORS_KEPT: u64 = 256;
 
 /// A file born this shortly before a reload may have appeared while it was under way.
 const JUST_BORN: Duration = Duration::from_secs(5);
@@ -140,8 +140,9 @@ impl App {
     ) {
         let AppContext { telemetry, mut requests, socket } = context;
         let endpoint = self.endpoint(telemetry);
-        self.answer_over_http(&endpoint);
-        let _socket = socket.and_then(|path| self.answer_at(&path, &endpoint));
+        let pages = Arc::new(endpoint.pages());
+        self.answer_over_http(&pages);
+        let _socket = socket.and_then(|path| self.answer_at(&path, &pages));
         let files = self.engine.reporter().totals().files;
         HealthEvent::info(
             HealthKind::Started,
@@ -181,19 +182,19 @@ impl App {
     }
 
     /// Answers over HTTP, if that is configured.
-    fn answer_over_http(&mut self, endpoint: &Arc<Endpoint>) {
+    fn answer_over_http(&mut self, pages: &Arc<Pages>) {
         let Some(listener) = self.listener.take() else { return };
         let address = listener.local_addr().ok().or(self.settings.listen);
-        self.serve(ListenSocket::Tcp(listener), endpoint);
+        self.serve(ListenSocket::Tcp(listener), pages);
         let address = address.map(|address| address.to_string()).unwrap_or_default();
         HealthEvent::info(HealthKind::Listening, format!("figures are at http://{address}/metrics")).emit();
     }
 
     /// Answers at a socket of this machine. The daemon does its work without it, too.
-    fn answer_at(&self, path: &Path, endpoint: &Arc<Endpoint>) -> Option<Socket> {
+    fn answer_at(&self, path: &Path, pages: &Arc<Pages>) -> Option<Socket> {
         match Socket::listen(path) {
             Ok((socket, listener)) => {
-                self.serve(ListenSocket::Unix(listener), endpoint);
+                self.serve(ListenSocket::Unix(listener), pages);
                 Some(socket)
             }
             Err(error) => {
@@ -207,9 +208,8 @@ impl App {
         }
     }
 
-    fn serve(&self, listening: ListenSocket, endpoint: &Arc<Endpoint>) {
-        let endpoint = Arc::clone(endpoint);
-        self.delivery.handle().spawn(http::serve(listening, Arc::new(move |path| endpoint.answer(path))));
+    fn serve(&self, listening: ListenSocket, pages: &Arc<Pages>) {
+        self.delivery.handle().spawn(http::serve(listening, Arc::clone(pages)));
     }
 
     /// Switches to the settings that `load` returns, or reports why not and keeps the current ones.

@@ -6,6 +6,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use common::{Daemon, FileCheckpoint, append, lines};
@@ -120,5 +121,70 @@ fn clients_that_misbehave_are_endured() {
     let mut answer = String::new();
     post.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    daemon.stop();
+}
+
+/// Asks for `path` and reads no answer.
+fn ask_only(mut stream: impl Write, path: &str) {
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+}
+
+#[test]
+fn clients_that_do_not_read_share_a_few_answers() {
+    let place = FileCheckpoint::new();
+    let (mut daemon, address) = start(&place, "");
+    let name = |n: usize| place.log(&format!("{n:04}{}.log", "x".repeat(200)));
+    (0..3_000).for_each(|n| append(&name(n), lines(0..1)));
+    daemon.wait_status_sum(3_000);
+    let size = get(&address, "/status").1.len() as u64;
+    assert!(size > 3_000_000, "{size}");
+    let before = daemon.rss_kb();
+    let network: Vec<TcpStream> = (0..90).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let socket = place.state().join("status.sock");
+    let local: Vec<UnixStream> = (0..90).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    network.iter().for_each(|stream| ask_only(stream, "/status"));
+    local.iter().for_each(|stream| ask_only(stream, "/status"));
+    // Each of them has the beginning of an answer, so that all are answered.
+    network.iter().for_each(|mut stream| stream.read_exact(&mut [0]).unwrap());
+    local.iter().for_each(|mut stream| stream.read_exact(&mut [0]).unwrap());
+    let grown = daemon.rss_kb().saturating_sub(before);
+    assert!(grown * 1_024 < 15 * size, "{grown} KB more for answers of {size} bytes");
+    // Whoever reads is answered, and with what holds now.
+    append(&name(0), lines(1..3));
+    daemon.wait_total(&name(0), 3);
+    assert_eq!(get(&address, "/healthz"), (200, "ok\n".to_owned()));
+    let (status, metrics) = get(&address, "/metrics");
+    assert!(status == 200 && metrics.contains("spiketail_files 3000"), "{status}");
+    assert_eq!(get(&address, "/status").0, 200);
+    drop((network, local));
+    daemon.wait_status_sum(3_002);
+    daemon.stop();
+}
+
+#[test]
+fn clients_with_half_a_request_or_that_do_not_read_keep_no_one_out() {
+    let place = FileCheckpoint::new();
+    append(&place.log("app.log"), "");
+    let (mut daemon, address) = start(&place, "");
+    let socket = place.state().join("status.sock");
+    let half = b"GET /healthz HTTP/1.1\r\nx: ";
+    let mut kept: Vec<Box<dyn Write>> = Vec::new();
+    for round in 0..3 {
+        for n in 0..150 {
+            let stream = TcpStream::connect(&address).unwrap();
+            let local = UnixStream::connect(&socket).unwrap();
+            if n % 3 == 0 {
+                ask_only(&stream, "/metrics");
+                ask_only(&local, "/metrics");
+            }
+            kept.extend([Box::new(stream) as Box<dyn Write>, Box::new(local)]);
+        }
+        // Those that were cut off already cannot be written to.
+        kept.iter_mut().for_each(|stream| drop(stream.write_all(half)));
+        for path in ["/healthz", "/metrics", "/status"] {
+            assert_eq!(get(&address, path).0, 200, "{path} in round {round}");
+        }
+        assert!(daemon.full_status()["files"].is_array());
+    }
     daemon.stop();
 }

@@ -12,7 +12,7 @@ use crate::engine::report::Reporter;
 use crate::fmt::{display_path, printable};
 use crate::notify::queue::NotificationQueue;
 use crate::output::subscriber::Dropped;
-use crate::serve::http::HttpResponse;
+use crate::serve::http::{HttpResponse, Pages, Render};
 use crate::serve::metrics::{AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics};
 
 /// A turn that takes longer than this is stuck.
@@ -29,21 +29,28 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Answers a request for `path`.
-    pub(super) fn answer(&self, path: &str) -> Option<HttpResponse> {
-        match path {
-            "/metrics" => {
-                let (content_type, body) = self.exposition.text(&self.figures());
-                Some(HttpResponse { status: 200, content_type, body })
-            }
-            "/healthz" => Some(self.health()),
-            "/status" => {
-                let mut body = serde_json::to_vec_pretty(&self.status()).unwrap_or_default();
-                body.push(b'\n');
-                Some(HttpResponse { status: 200, content_type: "application/json".to_owned(), body })
-            }
-            _ => None,
-        }
+    /// What is answered over HTTP.
+    pub(super) fn pages(self: &Arc<Self>) -> Pages {
+        let page = |render: fn(&Endpoint) -> HttpResponse| -> Render {
+            let endpoint = Arc::clone(self);
+            Arc::new(move || render(&endpoint))
+        };
+        Pages::new([
+            ("/metrics", page(Endpoint::metrics)),
+            ("/healthz", page(Endpoint::health)),
+            ("/status", page(Endpoint::status_page)),
+        ])
+    }
+
+    fn metrics(&self) -> HttpResponse {
+        let (content_type, body) = self.exposition.text(&self.figures());
+        HttpResponse { status: 200, content_type, body }
+    }
+
+    fn status_page(&self) -> HttpResponse {
+        let mut body = serde_json::to_vec_pretty(&self.status()).unwrap_or_default();
+        body.push(b'\n');
+        HttpResponse { status: 200, content_type: "application/json".to_owned(), body }
     }
 
     fn figures(&self) -> Metrics {

@@ -72,7 +72,7 @@ impl Delivery {
     pub fn new() -> std::io::Result<Delivery> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
-            .max_blocking_threads(4)
+            .max_blocking_threads(16)
             .thread_name("delivery")
             .enable_all()
             .build()?;

@@ -1,6 +1,6 @@
 //! A small HTTP server for figures: it answers GET, and bears with whatever clients do.
 
-use std::future::Future;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,10 +15,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 
-/// At most so many connections at once; more are closed.
-const CONNECTIONS_MAX: usize = 100;
+use super::connections::{Connection, Connections};
+use super::shared_answer::SharedAnswer;
+pub use super::shared_answer::{HttpResponse, Render};
+
 /// How long a client may take to say what it wants.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a connection lives.
@@ -26,19 +28,20 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How large the headers of a request may be, in bytes.
 const HEADERS_BYTES_MAX: usize = 16 << 10;
 
-/// What is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpResponse {
-    /// The status, such as 200.
-    pub status: u16,
-    /// The media type.
-    pub content_type: String,
-    /// The body.
-    pub body: Vec<u8>,
-}
+/// The paths that are answered, and how.
+pub struct Pages(Vec<(&'static str, SharedAnswer)>);
 
-/// Answers requests for a path; `None` for one that is not there. May take a while.
-pub type Answers = Arc<dyn Fn(&str) -> Option<HttpResponse> + Send + Sync>;
+impl Pages {
+    /// Answers each path as it says.
+    #[must_use]
+    pub fn new(pages: impl IntoIterator<Item = (&'static str, Render)>) -> Pages {
+        Pages(pages.into_iter().map(|(path, render)| (path, SharedAnswer::new(render))).collect())
+    }
+
+    fn page(&self, path: &str) -> Option<&SharedAnswer> {
+        self.0.iter().find(|(known, _)| *known == path).map(|(_, page)| page)
+    }
+}
 
 /// Listens at `address`.
 ///
@@ -90,51 +93,71 @@ impl Listener {
     }
 }
 
-/// Serves `answers` for ever.
-pub async fn serve(listening: ListenSocket, answers: Answers) {
+/// Serves `pages` for ever.
+pub async fn serve(listening: ListenSocket, pages: Arc<Pages>) {
     let Ok(listener) = Listener::new(listening) else { return };
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = Arc::new(Connections::default());
     loop {
         let Ok(stream) = listener.accept().await else {
             // No descriptor is left, most likely.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
-        let answers = Arc::clone(&answers);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| respond(&request, Arc::clone(&answers)));
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADERS_TIMEOUT)
-                .max_buf_size(HEADERS_BYTES_MAX)
-                .serve_connection(TokioIo::new(stream), service);
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(permit);
-        });
+        tokio::spawn(converse(stream, connections.admit(), Arc::clone(&pages)));
     }
 }
 
-fn respond(
-    request: &Request<Incoming>,
-    answers: Answers,
-) -> impl Future<Output = Result<Response<Full<Bytes>>, hyper::Error>> + use<> {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    async move {
-        if method != Method::GET && method != Method::HEAD {
-            return Ok(plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n"));
-        }
-        // Gathering figures waits for locks.
-        let answer = tokio::task::spawn_blocking(move || answers(&path)).await.ok().flatten();
-        let Some(answer) = answer else {
-            return Ok(plain(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /status\n"));
-        };
-        let mut response = Response::new(Full::new(Bytes::from(answer.body)));
-        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-        if let Ok(kind) = HeaderValue::from_str(&answer.content_type) {
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-        }
-        Ok(response)
+/// Answers one request. A client that wants more connects again, so that none keeps its place between requests.
+async fn converse(stream: Box<dyn ByteStream>, connection: Connection, pages: Arc<Pages>) {
+    let (connection, pages) = (&connection, &pages);
+    let conversation = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .max_buf_size(HEADERS_BYTES_MAX)
+        .keep_alive(false)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(async |request| {
+                connection.is_answered();
+                Ok::<_, Infallible>(respond(&request, pages, &connection.stop).await)
+            }),
+        );
+    tokio::select! {
+        _ = conversation => {}
+        () = connection.stop.notified() => {}
+        () = tokio::time::sleep(CONNECTION_TIMEOUT) => {}
+    }
+}
+
+async fn respond(request: &Request<Incoming>, pages: &Pages, reader: &Arc<Notify>) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
+    }
+    let Some(page) = pages.page(request.uri().path()) else {
+        return plain(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /status\n");
+    };
+    let Some(answer) = page.get(reader).await else {
+        return plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "this cannot be answered; see the log of the daemon\n",
+        );
+    };
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let kind = HeaderValue::from_str(&answer.content_type);
+    let mut response = Response::new(Full::new(Bytes::from_owner(SharedBody(answer))));
+    *response.status_mut() = status;
+    if let Ok(kind) = kind {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    response
+}
+
+/// A body that is copied for nobody.
+struct SharedBody(Arc<HttpResponse>);
+
+impl AsRef<[u8]> for SharedBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.body
     }
 }
 

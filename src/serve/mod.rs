@@ -1,8 +1,10 @@
 //! How the daemon meets the system that runs it.
 
+mod connections;
 pub mod http;
 pub mod metrics;
 mod path_labels;
+mod shared_answer;
 pub mod signals;
 pub mod socket;
 pub mod status;
