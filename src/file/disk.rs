@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::file::settings::ReadMethod;
 use crate::file::source::{MappedSource, PreadSource, read_at};
 use crate::file::vfs::{FileHandle, Filesystem, Source};
 use crate::sys::open::{
-    OpenError, Stat, expect_sequential, is_remote, is_remote_path, next_data, open_regular, stat_file,
+    OpenError, Stat, data_after, expect_sequential, is_remote, is_remote_path, open_regular, stat_file,
     stat_path,
 };
 
@@ -49,8 +50,8 @@ impl FileHandle for std::fs::File {
         read_at(self, buffer, offset)
     }
 
-    fn next_data(&self, offset: u64) -> Option<u64> {
-        next_data(self, offset)
+    fn data_after(&self, offset: u64) -> Option<Range<u64>> {
+        data_after(self, offset)
     }
 
     fn is_remote(&self) -> bool {

@@ -1,34 +1,26 @@
 //! One file, read from where reading began to its end: validate, scan, revalidate, accept.
 
+mod advance;
+mod data_end;
+
 use std::io;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::file::change::ContentCheck;
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{ANCHOR_BYTES, Anchor, Fingerprint, HEAD_BYTES, Identity};
-use crate::file::line_counter::LineCounter;
-use crate::file::line_time::UnwatchedSpan;
 use crate::file::ownership::ReadPosition;
 use crate::file::settings::{FileSettings, ReadMethod};
-use crate::file::tally::Tally;
+use crate::file::turn::MissedBytes;
 use crate::file::vfs::FileHandle;
 use crate::file::vfs::{Source, WindowState};
-use crate::scan::cursor::{Follows, LineCursor, Step};
-use crate::scan::feed::{Feed, Look};
+use crate::scan::cursor::LineCursor;
 use crate::sys::open::Stat;
-
-/// How much is shown at once while a backlog is read, in bytes. Measured: below 1 MiB the system calls show, above 4 MiB
-/// the memory does.
-const BACKLOG_WINDOW_BYTES: u64 = 4 << 20;
 
 /// The kernel stamps files by a clock that runs up to one of its ticks behind: more than that, in nanoseconds.
 pub(super) const STAMP_LAG_NS: i64 = 50_000_000;
-
-/// Windows up to this size are always scanned with care: comparing them twice costs next to nothing.
-const CARE_BYTES: u64 = 64 << 10;
 
 /// What became of an attempt to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,19 +51,14 @@ pub struct FileReader {
     unwatched_since: Option<(u64, i64)>,
     /// Whether it lies on a network, so that each look at it may wait for that.
     is_remote: bool,
-}
-
-/// What a scan of one window found, before it is known whether to believe it.
-struct WindowScan {
-    look: Look,
-    tally: Tally,
-    anchor: Anchor,
-    /// The bytes around the old offset, as the scan saw them.
-    lead: SmallVec<[u8; 2 * ANCHOR_BYTES]>,
-    /// Whether the byte that is next is NUL.
-    is_nul_next: bool,
-    /// Whether the bytes were seen to be the same before and after the scan.
-    careful: bool,
+    /// Whether a mapping showed other bytes than the file has.
+    is_mapping_wrong: bool,
+    /// How many scans in a row were disturbed.
+    disturbed: u8,
+    /// Where the device could not read in the last turn.
+    unreadable_at: Option<u64>,
+    /// What was passed over because the device could not read it.
+    skipped: Option<Box<MissedBytes>>,
 }
 
 impl FileReader {
@@ -88,6 +75,10 @@ impl FileReader {
             doubt: false,
             is_racy: true,
             unwatched_since: Some((0, if stat.born_ns > 0 { stat.born_ns } else { stat.modified_ns })),
+            is_mapping_wrong: false,
+            disturbed: 0,
+            unreadable_at: None,
+            skipped: None,
         }
     }
 
@@ -120,7 +111,8 @@ impl FileReader {
         settings: &FileSettings,
     ) -> io::Result<FileReader> {
         let mut reading = FileReader::begin(file, stat, settings);
-        reading.place.mark.cursor = last_line_start(&*reading.file, size, settings.line_bytes_max)?;
+        let data_end = reading.data_end(0, size)?;
+        reading.place.mark.cursor = last_line_start(&*reading.file, data_end, settings.line_bytes_max)?;
         reading.place.size = size;
         let offset = reading.place.mark.cursor.offset;
         reading.place.mark.anchor = reading.anchor_at(offset)?;
@@ -239,218 +231,25 @@ impl FileReader {
         }
         // While a file grows, its head is compared after the scan; here only when nothing else would.
         self.doubt |= stat.size <= self.size() || self.offset() == 0;
-        Ok((stat, self.content()?))
+        let content = self.content(&stat)?;
+        Ok((stat, content))
     }
 
     /// Starts over at the first byte: the file was truncated or rewritten.
     pub fn restart(&mut self) {
         (self.place.mark, self.place.size) = (ReadPosition::default(), 0);
-        self.doubt = false;
+        (self.doubt, self.is_mapping_wrong, self.disturbed) = (false, false, 0);
         self.release();
     }
 
-    /// Judges complete lines up to the size in `stat`, at most about `budget` bytes of them.
-    ///
-    /// # Errors
-    /// If the file cannot be read. What was accepted before stays.
-    pub(super) fn read(
-        &mut self,
-        stat: &Stat,
-        counter: &mut LineCounter<'_>,
-        tally: &mut Tally,
-    ) -> io::Result<ReadProgress> {
-        let progress = self.read_on(stat, counter, tally)?;
-        if progress == ReadProgress::Done {
-            self.unwatched_since = None;
-        }
-        Ok(progress)
-    }
-
-    fn read_on(
-        &mut self,
-        stat: &Stat,
-        counter: &mut LineCounter<'_>,
-        tally: &mut Tally,
-    ) -> io::Result<ReadProgress> {
-        if stat.size < self.size() {
-            // An unfinished line was cut off; what was searched of it may be written anew.
-            self.place.mark.cursor.searched = self.offset();
-        }
-        self.place = FileCheckpoint::of(stat, self.place.mark);
-        let (to, until_ms) = (stat.size, stat.modified_ns / 1_000_000);
-        counter.clock.set_unwatched(self.unwatched_since.map(|(from, since_ns)| UnwatchedSpan {
-            from,
-            since_ms: since_ns / 1_000_000,
-            to,
-            until_ms,
-        }));
-        let mut feed = Feed::growing(stat.size, self.step_bytes());
-        let (mut changed_ns, mut care) = (stat.changed_ns, false);
-        while self.place.mark.cursor.searched < stat.size {
-            let to = feed.range(&self.place.mark.cursor).end;
-            let careful = care || to - self.offset() <= CARE_BYTES;
-            let Some(trial) = self.try_window(&feed, counter, tally, careful)? else {
-                return Ok(ReadProgress::Disturbed);
-            };
-            if trial.look.step == Step::Widen {
-                feed.accept(&trial.look);
-                continue;
-            }
-            let cursor = trial.look.cursor;
-            let moved = cursor.offset - self.offset();
-            let in_hole = trial.is_nul_next && !cursor.inside_long_line;
-            if moved > 0 {
-                let now_changed_ns = self.file.stat()?.changed_ns;
-                care = now_changed_ns != changed_ns;
-                changed_ns = now_changed_ns;
-                if care && !trial.careful {
-                    // Someone wrote during the scan. Most likely behind the window, but not certainly: once more.
-                    continue;
-                }
-                if !self.revalidate(&trial, to)? {
-                    self.doubt = true;
-                    return Ok(ReadProgress::Disturbed);
-                }
-            }
-            self.place.mark.cursor = cursor;
-            if self.offset() == 0 {
-                // Nothing is judged yet: what was seen of the first line tells whether it is the same file later.
-                self.place.mark.head = Fingerprint::of(&self.head_bytes(to)?);
-            }
-            tally.merge(trial.tally);
-            if in_hole && !self.skip_hole()? && moved == 0 {
-                return Ok(ReadProgress::Done);
-            }
-            if moved == 0 && to == stat.size {
-                break;
-            }
-            counter.budget = counter.budget.saturating_sub(moved);
-            if counter.budget == 0 && self.offset() < stat.size {
-                return Ok(ReadProgress::More);
-            }
-            feed = Feed::growing(stat.size, self.step_bytes());
-        }
-        Ok(ReadProgress::Done)
-    }
-
-    /// Judges the last line, which has no line feed, because the file has come to its end.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub(super) fn finish(&mut self, counter: &mut LineCounter<'_>, tally: &mut Tally) -> io::Result<()> {
-        let to = self.file.stat()?.size.min(self.offset() + counter.scanner.line_bytes_max() as u64 + 1);
-        if to <= self.offset() {
-            return Ok(());
-        }
-        let (mut cursor, from) = (self.place.mark.cursor, self.offset());
-        let mut found = Tally::new(tally.matched.len(), tally.samples_max());
-        let sight = self.source().show(from..to, &mut |bytes| {
-            counter.advance(&mut cursor, bytes, Follows::Nothing, &mut found);
-        })?;
-        if sight == WindowState::Whole {
-            self.place.mark.cursor = cursor;
-            self.place.mark.anchor = self.anchor_at(cursor.offset)?;
-            tally.merge(found);
-        }
-        Ok(())
-    }
-
-    fn source(&mut self) -> &mut dyn Source {
-        let file = &self.file;
-        let open = || Arc::clone(file).source(self.reader, self.window_bytes as usize);
-        &mut **self.source.get_or_insert_with(open)
-    }
-
-    fn step_bytes(&self) -> u64 {
-        let backlog = self.size() - self.offset().min(self.size());
-        // Small windows are asked for by tests and by people who know why.
-        if backlog > BACKLOG_WINDOW_BYTES && self.window_bytes >= 1 << 20 {
-            self.window_bytes.max(BACKLOG_WINDOW_BYTES)
-        } else {
-            self.window_bytes
-        }
-    }
-
-    /// Scans the next window. `None` if the window was torn.
-    fn try_window(
-        &mut self,
-        feed: &Feed,
-        counter: &mut LineCounter<'_>,
-        found: &Tally,
-        careful: bool,
-    ) -> io::Result<Option<WindowScan>> {
-        let (rules, samples_max) = (found.matched.len(), found.samples_max());
-        let known = self.place.mark.anchor;
-        let before = known.len();
-        let cursor = self.place.mark.cursor;
-        let mut tally = Tally::new(rules, samples_max);
-        let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
-            counter.advance(cursor, bytes, follows, &mut tally)
-        };
-        let mut seen = None;
-        let look = feed.look(cursor, &mut judge, &mut |range, look| {
-            let (from, to) = (range.start - before as u64, range.end);
-            let sight = self.source().show(from..to, &mut |bytes| {
-                if (bytes.len() as u64) < to - from || bytes[..before] != *known.bytes() {
-                    return;
-                }
-                let hash = careful.then(|| xxh3_64(bytes));
-                let lead = SmallVec::from_slice(&bytes[..bytes.len().min(before + ANCHOR_BYTES)]);
-                let judged = before + look(&bytes[before..]);
-                if hash.is_some_and(|hash| hash != xxh3_64(bytes)) {
-                    return;
-                }
-                let is_nul_next = bytes.get(judged.min(bytes.len() - 1)) == Some(&0);
-                seen = Some((Anchor::ending(&bytes[..judged]), lead, is_nul_next));
-            })?;
-            if sight != WindowState::Whole {
-                seen = None;
-            }
-            io::Result::Ok(())
-        })?;
-        Ok(seen.map(|(anchor, lead, is_nul_next)| WindowScan {
-            look,
-            tally,
-            anchor,
-            lead,
-            is_nul_next,
-            careful,
-        }))
-    }
-
-    /// Whether the file is still the one that was scanned. If so, anchor and head move on to the new offset.
-    fn revalidate(&mut self, trial: &WindowScan, to: u64) -> io::Result<bool> {
-        if self.file.stat()?.size < to {
-            return Ok(false);
-        }
-        let from = self.offset() - self.place.mark.anchor.len() as u64;
-        let mut same = false;
-        let lead = from..from + trial.lead.len() as u64;
-        let sight = self.source().show(lead, &mut |bytes| same = *bytes == *trial.lead)?;
-        if !same || sight == WindowState::Torn {
-            return Ok(false);
-        }
-        // The anchor after the head: if that is as it was, the head is of the same generation.
-        let head = self.head_bytes(trial.look.cursor.offset)?;
-        if self.anchor_at(trial.look.cursor.offset)? != trial.anchor {
-            return Ok(false);
-        }
-        let is_whole = head.len() as u64 == trial.look.cursor.offset.min(HEAD_BYTES as u64);
-        if !is_whole || !self.place.mark.head.matches(&head) {
-            return Ok(false);
-        }
-        self.place.mark.head = Fingerprint::of(&head);
-        self.place.mark.anchor = trial.anchor;
-        Ok(true)
-    }
-
-    fn content(&mut self) -> io::Result<ContentCheck> {
+    fn content(&mut self, stat: &Stat) -> io::Result<ContentCheck> {
         let (anchor, offset) = (self.place.mark.anchor, self.offset());
         let mut same = true;
         if !anchor.is_empty() {
             let range = offset - anchor.len() as u64..offset;
-            let sight = self.source().show(range, &mut |bytes| same = bytes == anchor.bytes())?;
-            same &= sight == WindowState::Whole;
+            let state = self.source().show(range, &mut |bytes| same = bytes == anchor.bytes())?;
+            same &= state == WindowState::Whole;
+            same |= !same && self.anchor_at(offset)? == anchor && self.stops_mapping(stat)?;
         }
         if !same {
             return Ok(ContentCheck::AnchorDiffers);
@@ -462,17 +261,6 @@ impl FileReader {
             self.doubt = false;
         }
         Ok(ContentCheck::Same)
-    }
-
-    /// Moves over a hole without reading it. False if nothing but the hole is there.
-    fn skip_hole(&mut self) -> io::Result<bool> {
-        let Some(data) = self.file.next_data(self.offset()) else { return Ok(false) };
-        let data = data.min(self.size());
-        if data > self.offset() {
-            self.place.mark.cursor.move_to(data);
-            self.place.mark.anchor = self.anchor_at(data)?;
-        }
-        Ok(true)
     }
 
     fn anchor_at(&self, offset: u64) -> io::Result<Anchor> {

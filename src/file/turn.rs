@@ -73,6 +73,8 @@ pub enum MissReason {
     ShortCopy,
     /// The file cannot be read to its end.
     Unreadable,
+    /// The device cannot read them.
+    BadBlocks,
 }
 
 impl MissReason {
@@ -86,6 +88,7 @@ impl MissReason {
             }
             MissReason::ShortCopy => "truncated away, and the copy that was found ends before them",
             MissReason::Unreadable => "their file cannot be read to its end",
+            MissReason::BadBlocks => "the device cannot read them (input/output error)",
         }
     }
 }

@@ -48,8 +48,9 @@ pub trait FileHandle: Send + Sync {
     /// What the system says.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Where the data at or after `offset` begins; `None` if there is only a hole, or no one knows.
-    fn next_data(&self, offset: u64) -> Option<u64>;
+    /// The data at or after `offset`, up to the next hole; `None` if there is only a hole up to the end. Where the filesystem
+    /// does not know its holes, everything is data.
+    fn data_after(&self, offset: u64) -> Option<Range<u64>>;
 
     /// Whether it lies on a network, so that any look at it may wait for that.
     fn is_remote(&self) -> bool;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
@@ -220,11 +221,18 @@ fn is_remote_type(magic: i128) -> bool {
     matches!(magic, NFS | SMB | SMB2 | CIFS | FUSE | P9 | CEPH | AFS | CODA | OCFS2 | GFS2)
 }
 
-/// Where the data at or after `offset` begins, skipping holes without reading them. `None` if there is only a hole up
-/// to the end, or the filesystem does not say.
+/// The data at or after `offset`, up to the next hole, found without reading. `None` if there is only a hole up to the end.
+/// Where the filesystem does not know its holes, everything is data.
 #[must_use]
-pub fn next_data(file: &File, offset: u64) -> Option<u64> {
-    rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)).ok()
+pub fn data_after(file: &File, offset: u64) -> Option<Range<u64>> {
+    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)) {
+        Ok(start) => {
+            let end = rustix::fs::seek(file, rustix::fs::SeekFrom::Hole(start));
+            Some(start..end.unwrap_or(u64::MAX))
+        }
+        Err(rustix::io::Errno::NXIO) => None,
+        Err(_) => Some(offset..u64::MAX),
+    }
 }
 
 #[cfg(test)]

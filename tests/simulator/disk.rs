@@ -232,13 +232,13 @@ impl FileHandle for Open {
         Ok(got)
     }
 
-    fn next_data(&self, offset: u64) -> Option<u64> {
+    fn data_after(&self, offset: u64) -> Option<Range<u64>> {
         let world = step(&self.world).ok()?;
         let bytes = &world.disk.inodes[self.id].bytes;
         let rest = bytes.get(offset as usize..)?;
         // Whole blocks of zeros are holes; these are small blocks.
         let zeros = rest.iter().take_while(|byte| **byte == 0).count();
-        (zeros < rest.len()).then_some(offset + zeros as u64)
+        (zeros < rest.len()).then(|| offset + zeros as u64..bytes.len() as u64)
     }
 
     fn is_remote(&self) -> bool {

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use std::ops::Range;
+
 use super::*;
+use crate::file::identity::HEAD_BYTES;
+use crate::file::line_counter::LineCounter;
 use crate::file::line_time::LineTimer;
 use crate::file::source::PreadSource;
+use crate::file::tally::Tally;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use crate::scan::scanner::Scanner;
 
@@ -42,8 +47,8 @@ impl FileHandle for Rewritten {
         Ok(got)
     }
 
-    fn next_data(&self, _offset: u64) -> Option<u64> {
-        None
+    fn data_after(&self, offset: u64) -> Option<Range<u64>> {
+        Some(offset..u64::MAX)
     }
 
     fn is_remote(&self) -> bool {
@@ -68,7 +73,8 @@ fn read(second: &[u8]) -> (ReadProgress, u64) {
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
     let mut counter = LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, signatures: None };
     let mut tally = Tally::new(1, 1);
-    let mut reader = FileReader::begin(file, &stat, &FileSettings::default());
+    let settings = FileSettings { reader: ReadMethod::Pread, ..FileSettings::default() };
+    let mut reader = FileReader::begin(file, &stat, &settings);
     let progress = reader.read(&stat, &mut counter, &mut tally).unwrap();
     (progress, tally.matched[0])
 }

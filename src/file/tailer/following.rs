@@ -151,7 +151,11 @@ impl Tailer {
         }
         let next = match change {
             FileChange::Unchanged | FileChange::Grew => {
-                match reading.read(&stat, &mut context.counter, &mut context.turn.tally)? {
+                let progress = reading.read(&stat, &mut context.counter, &mut context.turn.tally);
+                if let Some(skipped) = reading.take_skipped() {
+                    self.announce(TailEvent::Missed(skipped), context);
+                }
+                match progress? {
                     ReadProgress::Done => NextStep::Settled,
                     ReadProgress::More => {
                         context.turn.more = true;
