@@ -44,6 +44,7 @@ impl Dependencies {
         let mut store = store;
         let mut state =
             store.as_mut().map_or_else(StoredState::default, |store| committer::load(&mut **store));
+        state.follow_devices(&*filesystem);
         if let Some(dispatcher) = &dispatcher {
             dispatcher.restore(std::mem::take(&mut state.pending), state.firing.clone());
         }

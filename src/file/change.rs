@@ -59,6 +59,10 @@ pub enum ChangeReason {
     OtherFileAtPath,
     /// The path leads to the same inode number, which was freed and given to a new file.
     InodeReused,
+    /// The path leads to another file that begins with all that was judged.
+    CopyAtPath,
+    /// The path leads to another file that begins alike, but differs in lines that were judged.
+    EditedCopyAtPath,
     /// Nothing is at the path.
     NothingAtPath,
 }
@@ -73,6 +77,8 @@ impl ChangeReason {
             ChangeReason::HeadDiffers => "first bytes differ",
             ChangeReason::OtherFileAtPath => "another file at the path",
             ChangeReason::InodeReused => "inode reused by a new file",
+            ChangeReason::CopyAtPath => "a copy at the path: only what follows the known lines is counted",
+            ChangeReason::EditedCopyAtPath => "an edited copy at the path: its lines are counted again",
             ChangeReason::NothingAtPath => "nothing at the path",
         }
     }

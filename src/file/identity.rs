@@ -21,6 +21,14 @@ impl From<&Stat> for Identity {
     }
 }
 
+impl Identity {
+    /// Whether the two differ in nothing but the device number, which may change with every mount.
+    #[must_use]
+    pub fn is_renumbered(&self, other: &Identity) -> bool {
+        self.dev != other.dev && self.born_ns != 0 && (self.ino, self.born_ns) == (other.ino, other.born_ns)
+    }
+}
+
 /// At most this many bytes make the head.
 pub const HEAD_BYTES: usize = 1024;
 

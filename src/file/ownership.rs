@@ -99,6 +99,15 @@ impl Ownership {
         is_ours
     }
 
+    /// Says that the file that `owner` reads as `before` has the numbers `now`.
+    pub fn renumber(&self, before: Identity, now: Identity, owner: PathId) {
+        let mut table = self.table();
+        if table.owned.get(&before) == Some(&owner) {
+            table.owned.remove(&before);
+        }
+        table.owned.entry(now).or_insert(owner);
+    }
+
     /// Whether anyone reads the file or has read it.
     #[must_use]
     pub fn knows(&self, identity: Identity) -> bool {

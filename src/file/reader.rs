@@ -2,6 +2,7 @@
 
 mod advance;
 mod data_end;
+mod prefix;
 
 use std::io;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::sys::open::Stat;
 
 /// The kernel stamps files by a clock that runs up to one of its ticks behind: more than that, in nanoseconds.
 pub(super) const STAMP_LAG_NS: i64 = 50_000_000;
+
+pub use prefix::SamePrefix;
 
 /// What became of an attempt to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,6 +236,24 @@ impl FileReader {
         self.doubt |= stat.size <= self.size() || self.offset() == 0;
         let content = self.content(&stat)?;
         Ok((stat, content))
+    }
+
+    /// Continues after `mark`: what precedes it was judged in another file with the same bytes.
+    pub fn continue_from(&mut self, mark: ReadPosition) {
+        let cursor = LineCursor { searched: mark.cursor.offset, ..mark.cursor };
+        self.place.mark = ReadPosition { cursor, ..mark };
+        self.unwatched_since = None;
+    }
+
+    /// Whether the open file has `identity` now. Its numbers change when overlayfs copies it up.
+    #[must_use]
+    pub fn is_now(&self, identity: Identity) -> bool {
+        self.file.stat().is_ok_and(|stat| Identity::from(&stat) == identity)
+    }
+
+    /// Says under which numbers the file is known from now on.
+    pub fn set_identity(&mut self, identity: Identity) {
+        self.place.identity = identity;
     }
 
     /// Starts over at the first byte: the file was truncated or rewritten.

@@ -4,6 +4,7 @@
 //! file that took its place is read as well. [`following`] looks at the path and reads on, [`opening`] opens what
 //! stands there, [`rotated`] has the files that stood there before.
 
+mod continuation;
 mod draining;
 mod following;
 mod opening;

@@ -5,6 +5,7 @@
 //! Without a state folder, the same database is kept in memory.
 
 mod database;
+mod devices;
 mod lock;
 mod own_file;
 mod patterns;

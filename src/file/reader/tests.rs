@@ -25,17 +25,7 @@ impl FileHandle for Rewritten {
     fn stat(&self) -> io::Result<Stat> {
         self.is_second.fetch_or(self.was_read.load(Ordering::Relaxed), Ordering::Relaxed);
         let size = self.contents[0].len() as u64;
-        Ok(Stat {
-            dev: 1,
-            ino: 1,
-            born_ns: 1,
-            size,
-            modified_ns: 1,
-            changed_ns: 1,
-            links: 1,
-            mode: 0o100_644,
-            gid: 0,
-        })
+        Ok(Stat { size, ..stat() })
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -57,6 +47,20 @@ impl FileHandle for Rewritten {
 
     fn source(self: Arc<Self>, _reader: ReadMethod, _window_bytes: usize) -> Box<dyn Source> {
         Box::new(PreadSource::new(self))
+    }
+}
+
+fn stat() -> Stat {
+    Stat {
+        dev: 1,
+        ino: 1,
+        born_ns: 1,
+        size: 0,
+        modified_ns: 1,
+        changed_ns: 1,
+        links: 1,
+        mode: 0o100_644,
+        gid: 0,
     }
 }
 
@@ -92,4 +96,57 @@ fn what_stays_as_it_was_scanned_counts() {
 #[test]
 fn a_scan_counts_nothing_if_the_bytes_before_its_end_changed() {
     assert_eq!(read(&contents(b"quiet\n")), (ReadProgress::Disturbed, 0));
+}
+
+/// A file with a block that the device cannot read.
+struct Damaged {
+    bytes: Vec<u8>,
+    bad: Range<u64>,
+}
+
+impl FileHandle for Damaged {
+    fn stat(&self) -> io::Result<Stat> {
+        let size = self.bytes.len() as u64;
+        Ok(Stat { size, ..stat() })
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let from = self.bytes.len().min(offset as usize);
+        let got = buffer.len().min(self.bytes.len() - from);
+        let to = offset + got as u64;
+        if offset < self.bad.end && self.bad.start < to {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
+        buffer[..got].copy_from_slice(&self.bytes[from..from + got]);
+        Ok(got)
+    }
+
+    fn data_after(&self, offset: u64) -> Option<Range<u64>> {
+        Some(offset..u64::MAX)
+    }
+
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    fn source(self: Arc<Self>, _reader: ReadMethod, _window_bytes: usize) -> Box<dyn Source> {
+        Box::new(PreadSource::new(self))
+    }
+}
+
+#[test]
+fn a_block_that_cannot_be_read_is_passed_over_and_missed() {
+    // 16 bytes each, so that lines end at the borders of blocks.
+    let bytes = b"ERROR number 123".map(|b| if b == b'3' { b'\n' } else { b }).repeat(1024);
+    let file = Arc::new(Damaged { bytes, bad: 4096..8192 });
+    let stat = file.stat().unwrap();
+    let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 1 << 20);
+    let clock = LineTimer::new(&Arc::default(), false, None, 0);
+    let mut counter = LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, signatures: None };
+    let mut tally = Tally::new(1, 1);
+    let mut reader = FileReader::begin(file, &stat, &FileSettings::default());
+    while reader.read(&stat, &mut counter, &mut tally).unwrap() == ReadProgress::More {}
+    assert_eq!(reader.take_skipped().map(|missed| (missed.from, missed.bytes)), Some((4096, 4096)));
+    // Where a line begins behind the damage, no one knows: the first one there is not judged.
+    assert_eq!((reader.offset(), tally.matched[0]), (stat.size, 256 + 512 - 1));
 }

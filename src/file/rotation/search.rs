@@ -253,10 +253,19 @@ impl RotationSearch<'_> {
     }
 
     fn by_identity(&self, around: &Surroundings, identity: Identity) -> Option<FoundFile> {
-        let is_it = |sibling: &&Sibling| sibling.identity() == Some(identity);
+        let is_same = |now: Identity| now == identity || now.is_renumbered(&identity);
+        let is_it = |sibling: &&Sibling| sibling.identity().is_some_and(is_same);
         let sibling = around.siblings.iter().find(is_it).cloned();
-        let sibling = sibling.or_else(|| self.stranger(around, identity))?;
-        self.open(&sibling).filter(|found| found.identity() == identity)
+        let sibling = sibling
+            .or_else(|| self.stranger(around, identity))
+            .or_else(|| self.stranger(around, self.renumbered(identity)?))?;
+        self.open(&sibling).filter(|found| is_same(found.identity()))
+    }
+
+    /// The same file with the device number that the directory has now, if that is another one.
+    fn renumbered(&self, identity: Identity) -> Option<Identity> {
+        let now = Identity { dev: self.filesystem.stat(self.path.parent()?).ok()?.dev, ..identity };
+        now.is_renumbered(&identity).then_some(now)
     }
 
     /// The file with this identity, whatever its name is.

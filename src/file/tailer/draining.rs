@@ -21,6 +21,8 @@ pub(super) struct DrainingFile {
     pub(super) is_ended: bool,
     /// The size that was seen of its original, in bytes.
     pub(super) expected_size: u64,
+    /// How much of it a copy at the path is known to hold, in bytes: its last line without a line feed ends there.
+    pub(super) copied_bytes: u64,
 }
 
 /// A former file that is to be found again.

@@ -10,6 +10,7 @@ use crate::file::turn::{Declined, FileOrigin, TailEvent, TurnScope};
 use crate::sys::open::{OpenError, Stat, classify as classify_error};
 
 use super::Tailer;
+use super::continuation::Beginning;
 use super::parts::{CurrentFile, NextStep, TurnContext};
 
 /// A file whose contents last changed this long ago, in nanoseconds, can be trusted to show any new change in its stat:
@@ -66,6 +67,9 @@ impl Tailer {
                 (other, _) => return self.in_trouble(other.to_string(), context),
             },
         };
+        if let Some(stat) = &there {
+            self.renumber(Identity::from(stat));
+        }
         let at_path = |identity: Identity| match there.as_ref().map(Identity::from) {
             None => AtPath::Nothing,
             Some(now) if now == identity => AtPath::Same,
@@ -89,6 +93,18 @@ impl Tailer {
                 AtPath::Same => self.unpark(context),
                 elsewhere => self.lose_sight(elsewhere, context),
             },
+        }
+    }
+
+    /// Learns the numbers that the open file has now, if the path leads to it under others than before: overlayfs gives
+    /// a file that is copied up a new identity.
+    fn renumber(&mut self, now: Identity) {
+        if let CurrentFile::Open(reading) = &mut self.current
+            && reading.identity() != now
+            && reading.is_now(now)
+        {
+            self.common.claims.renumber(reading.identity(), now, self.id);
+            reading.set_identity(now);
         }
     }
 
@@ -148,6 +164,12 @@ impl Tailer {
         let change = classify(&known, &SeenFile { at_path, size: stat.size, content });
         if context.scope == TurnScope::Growth && change != FileChange::Grew {
             return Ok((change, NextStep::Settled));
+        }
+        if was_blank && stat.size > 0 && reading.offset() == 0 {
+            let beginning = self.compare_with_former(reading, &stat, context)?;
+            if let Beginning::Incomplete = beginning {
+                return Ok((change, NextStep::Settled));
+            }
         }
         let next = match change {
             FileChange::Unchanged | FileChange::Grew => {

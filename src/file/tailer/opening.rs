@@ -147,6 +147,9 @@ impl Tailer {
         let CurrentFile::Parked(place) = std::mem::replace(&mut self.current, CurrentFile::None) else {
             return NextStep::Settled;
         };
+        if at_path != AtPath::Nothing && self.recognise(&place, context) {
+            return NextStep::LookAgain;
+        }
         self.announce(
             match at_path {
                 AtPath::Nothing => TailEvent::Removed(ChangeReason::NothingAtPath),

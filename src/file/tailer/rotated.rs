@@ -109,7 +109,7 @@ impl Tailer {
     /// Reads the tail of a file that was found.
     fn read_on(&mut self, found: FoundFile, lost: &MissingFile, context: &mut TurnContext<'_>) {
         let (place, identity) = (&lost.place, found.identity());
-        let is_copy = identity != place.identity;
+        let is_copy = identity != place.identity && !identity.is_renumbered(&place.identity);
         if is_copy {
             self.common.claims.reserve(identity, self.id);
             self.give_up(lost, context);
@@ -244,6 +244,7 @@ impl Tailer {
     /// Ends a former file: its last line counts even without a line feed.
     fn end(&mut self, mut draining: DrainingFile, context: &mut TurnContext<'_>) {
         if let RotatedFile::Plain(reading) = &mut draining.former
+            && reading.size() > draining.copied_bytes
             && let Err(error) = reading.finish(&mut context.counter, &mut context.turn.tally)
         {
             let place = reading.place();
@@ -306,10 +307,17 @@ impl Tailer {
         expected_size: u64,
     ) {
         let grew_ms = time.monotonic_ms;
-        self.draining.push(DrainingFile { former, grew_ms, is_backlog, is_ended, expected_size });
+        self.draining.push(DrainingFile {
+            former,
+            grew_ms,
+            is_backlog,
+            is_ended,
+            expected_size,
+            copied_bytes: 0,
+        });
     }
 
-    fn search(&self, time: TurnTime) -> RotationSearch<'_> {
+    pub(super) fn search(&self, time: TurnTime) -> RotationSearch<'_> {
         RotationSearch {
             filesystem: &*self.common.filesystem,
             listings: &self.common.listings,

@@ -1,0 +1,122 @@
+//! A file that took the place of another one and begins with the same bytes: a copy that replaced its original, as `cp` after `mv`,
+//! `rsync` and `sed -i` make it. Only what follows the common part was not counted yet.
+
+use std::io;
+
+use crate::file::change::{ChangeReason, ContentCheck};
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::identity::Identity;
+use crate::file::reader::{FileReader, STAMP_LAG_NS, SamePrefix};
+use crate::file::rotation::search::SearchResult;
+use crate::file::turn::TailEvent;
+use crate::sys::open::Stat;
+
+use super::Tailer;
+use super::draining::RotatedFile;
+use super::parts::{CurrentFile, TurnContext};
+
+/// So many different lines make it improbable that two generations of a log begin alike by chance.
+const DISTINCT_LINES: usize = 8;
+
+/// A file that is a part of its predecessor may be a copy that is being made, until it has not grown for this long, in
+/// nanoseconds.
+const COPYING_NS: i64 = 1_000_000_000;
+
+/// How a file that is read for the first time relates to its predecessor.
+pub(super) enum Beginning {
+    /// It has contents of its own.
+    Own,
+    /// It continues its predecessor: the offset is where that ended.
+    Continued,
+    /// It may be a copy that is not complete: nothing is read yet.
+    Incomplete,
+}
+
+impl Tailer {
+    /// Compares a file of which nothing was read yet with the one that stood at the path before, after that was read to its end.
+    pub(super) fn compare_with_former(
+        &mut self,
+        reading: &mut FileReader,
+        stat: &Stat,
+        context: &mut TurnContext<'_>,
+    ) -> io::Result<Beginning> {
+        let begins_alike = |reading: &FileReader, former: &FileReader| {
+            reading.same_prefix(former, 1).is_ok_and(|prefix| prefix != SamePrefix::None)
+        };
+        if !self.former_at_path().is_some_and(|former| begins_alike(reading, former)) {
+            return Ok(Beginning::Own);
+        }
+        self.drain(context);
+        if context.turn.more {
+            return Ok(Beginning::Incomplete);
+        }
+        let Some(former) = self.former_at_path() else { return Ok(Beginning::Own) };
+        let former_stat = former.stat_now()?;
+        // Removing the last name of a file stamps it.
+        let is_replaced = former_stat.links == 0 && stat.modified_ns < former_stat.changed_ns;
+        let distinct = if is_replaced { 1 } else { DISTINCT_LINES };
+        let (mark, size) = (former.mark(), former_stat.size);
+        match reading.same_prefix(former, distinct)? {
+            SamePrefix::Whole if stat.size >= mark.cursor.offset => {
+                reading.continue_from(mark);
+                self.announce(TailEvent::Rotated(ChangeReason::CopyAtPath), context);
+                if let Some(former) = self.draining.last_mut() {
+                    former.copied_bytes = size;
+                }
+                Ok(Beginning::Continued)
+            }
+            SamePrefix::Whole if context.time.wall_ns - stat.modified_ns < COPYING_NS => {
+                context.turn.more = true;
+                Ok(Beginning::Incomplete)
+            }
+            SamePrefix::Part
+                if former_stat.links == 0 && stat.modified_ns < former_stat.changed_ns + STAMP_LAG_NS =>
+            {
+                self.announce(TailEvent::Rewritten(ChangeReason::EditedCopyAtPath), context);
+                Ok(Beginning::Own)
+            }
+            _ => Ok(Beginning::Own),
+        }
+    }
+
+    /// The file that stood at the path last, if it is open and was read.
+    fn former_at_path(&self) -> Option<&FileReader> {
+        match &self.draining.last()?.former {
+            RotatedFile::Plain(former) if former.offset() > 0 => Some(former),
+            _ => None,
+        }
+    }
+
+    /// Opens the file at the path, another one than `place` remembers, if it can only be the same: under other numbers, or
+    /// as a copy that replaced it while it was closed.
+    pub(super) fn recognise(&mut self, place: &FileCheckpoint, context: &mut TurnContext<'_>) -> bool {
+        let Ok((file, stat)) = self.common.filesystem.open(&self.path) else { return false };
+        let now = Identity::from(&stat);
+        let is_same_inode = (now.ino, now.born_ns) == (place.identity.ino, place.identity.born_ns);
+        let is_unread = place.mark.cursor.offset == 0 && place.mark.head.len == 0;
+        if self.common.claims.knows(now) || stat.size < place.mark.cursor.offset {
+            return false;
+        }
+        let mut reading = FileReader::resume(file, &stat, &self.common.settings, place.mark);
+        let holds_all = !is_unread
+            && matches!(reading.look(context.time.wall_ns), Ok((_, ContentCheck::Same)))
+            && (is_same_inode
+                || (reading.distinct_lines(DISTINCT_LINES) >= DISTINCT_LINES
+                    && !self.is_elsewhere(place, context)));
+        let is_it = if is_unread { now.is_renumbered(&place.identity) } else { holds_all };
+        if is_it {
+            self.common.claims.renumber(place.identity, now, self.id);
+            if !is_same_inode {
+                self.announce(TailEvent::Rotated(ChangeReason::CopyAtPath), context);
+            }
+            reading.remember(place);
+            self.current = CurrentFile::Open(reading);
+        }
+        is_it
+    }
+
+    /// Whether the file that `place` remembers has another name now.
+    fn is_elsewhere(&self, place: &FileCheckpoint, context: &TurnContext<'_>) -> bool {
+        !matches!(self.search(context.time).locate(place, false), SearchResult::Lost)
+    }
+}
