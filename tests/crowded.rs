@@ -58,6 +58,7 @@ struct Crowd {
     disk: Arc<CountingDisk>,
     engine: TestEngine,
     paths: Vec<PathId>,
+    clock: Arc<AtomicI64>,
 }
 
 impl Crowd {
@@ -75,14 +76,15 @@ impl Crowd {
         let disk = Arc::new(CountingDisk::default());
         // Long after whatever the test does to the directory, so that its stamps can be trusted.
         let now_ns = i64::try_from(Timestamp::now().as_nanosecond()).unwrap() + 60_000_000_000;
+        let clock = Arc::new(AtomicI64::new(now_ns));
         let dependencies = Dependencies {
             filesystem: Arc::clone(&disk) as Arc<dyn Filesystem>,
-            clock: EngineClock::manual(Arc::new(AtomicI64::new(now_ns))),
+            clock: EngineClock::manual(Arc::clone(&clock)),
             store: None,
             dispatcher: None,
         };
         let engine = TestEngine::new(settings, &plan, dependencies);
-        let mut crowd = Crowd { folder, disk, engine, paths: Vec::new() };
+        let mut crowd = Crowd { folder, disk, engine, paths: Vec::new(), clock };
         for n in 0..FILES {
             fs::write(crowd.log(n), "ERROR one\n").unwrap();
         }
@@ -97,6 +99,12 @@ impl Crowd {
 
     fn log(&self, n: usize) -> PathBuf {
         self.folder.path().join(format!("{n}.log"))
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.clock.fetch_add(seconds * 1_000_000_000, Ordering::Relaxed);
+        self.engine.tick();
+        self.settle();
     }
 
     fn settle(&mut self) {
@@ -158,4 +166,37 @@ fn one_listing_serves_the_search_for_closed_files() {
     let (listings, stats) = crowd.asked();
     assert!(listings <= 2, "{listings} listings");
     assert!(stats <= 20 * FILES, "{stats} stats");
+}
+
+/// Of a removed file only what it had is kept, and it continues from there if it comes back.
+#[test]
+fn of_removed_files_only_what_they_had_is_kept() {
+    let mut crowd = Crowd::new(EngineSettings::default());
+    for n in 0..FILES {
+        fs::remove_file(crowd.log(n)).unwrap();
+    }
+    crowd.engine.heard(&crowd.paths, false);
+    crowd.settle();
+    // A writer may still have them open.
+    crowd.engine.sweep();
+    assert_eq!(crowd.engine.live_paths(), FILES);
+    crowd.pass(31);
+    crowd.pass(11);
+    crowd.engine.sweep();
+    assert_eq!((crowd.engine.live_paths(), crowd.matched()), (0, FILES as u64));
+    for n in 0..10 {
+        let path = crowd.log(n);
+        fs::write(&path, "ERROR one\nERROR two\n").unwrap();
+        crowd.engine.add(0, &path, FileOrigin::Appeared);
+    }
+    crowd.settle();
+    assert_eq!((crowd.engine.live_paths(), crowd.matched(), crowd.missed()), (10, FILES as u64 + 20, 0));
+    let returned = crowd.log(3);
+    let files = crowd.engine.files();
+    let file = files.iter().find(|file| file.path == returned).unwrap();
+    assert_eq!((file.figures.totals[0].1, file.status.generation), (3, 2));
+    // A day later those that stayed away are forgotten.
+    crowd.pass(86_402);
+    crowd.engine.sweep();
+    assert_eq!((crowd.engine.files().len(), crowd.matched()), (10, 30));
 }

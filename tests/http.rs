@@ -96,6 +96,31 @@ fn too_many_paths_share_a_label_and_nothing_is_lost() {
     daemon.stop();
 }
 
+/// Files that were removed long before do not keep a label from one that is there, and what they had still counts.
+#[test]
+fn removed_files_give_their_labels_to_present_ones() {
+    let place = FileCheckpoint::new();
+    let (mut daemon, address) = start(&place, "");
+    let log = |n: usize| place.log(&format!("{n}.log"));
+    (0..2_010).for_each(|n| append(&log(n), lines(0..1)));
+    daemon.wait_status_sum(2_010);
+    get(&address, "/metrics");
+    (0..2_010).for_each(|n| std::fs::remove_file(log(n)).unwrap());
+    daemon.wait_for("the end of all files", |events| {
+        events.iter().filter(|event| event["event"] == "removed").count() == 2_010
+    });
+    append(&log(5_000), lines(0..3));
+    let own = format!("spiketail_lines_matched_total{{path=\"{}\",", log(5_000).display());
+    let metrics = common::until("a label", || {
+        Some(get(&address, "/metrics").1).filter(|metrics| metrics.contains(&own))
+    });
+    let series = || metrics.lines().filter(|line| line.starts_with("spiketail_lines_matched_total{"));
+    assert!(series().any(|line| line.starts_with(&own)), "no label for the file that is there");
+    let sum: f64 = series().map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum();
+    assert_eq!(sum, 2_013.0);
+    daemon.stop();
+}
+
 #[test]
 fn clients_that_misbehave_are_endured() {
     let place = FileCheckpoint::new();

@@ -178,6 +178,13 @@ impl AlertManager {
         statuses
     }
 
+    /// The paths with series that say more than new ones would.
+    #[must_use]
+    pub fn needed_paths(&self, now: EngineTime) -> HashSet<PathId> {
+        let needed = self.entries.iter().filter(|(_, entry)| !entry.instance.is_blank(now.0));
+        needed.filter_map(|(key, _)| key.path).collect()
+    }
+
     /// Creates the series that exist without any line: those over a whole watch learn what is usual from silence too. With `since`,
     /// they have been watched since then, else since the first line or tick.
     pub fn add_watch_series(&mut self, since: Option<EngineTime>) {

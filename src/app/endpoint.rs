@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::engine::ForgottenTotals;
 use crate::engine::durations::{BOUNDS_US, Durations};
 use crate::engine::report::Reporter;
 use crate::fmt::{display_path, printable};
@@ -54,7 +55,9 @@ impl Endpoint {
     }
 
     fn figures(&self) -> Metrics {
-        let files = self.view.files().into_iter().map(|file| FileMetrics {
+        let (files, forgotten) = self.view.files();
+        let files = files.into_iter().map(|file| FileMetrics {
+            is_absent: file.status.is_absent,
             watch: file.watch,
             path: file.path,
             matched: file.figures.totals,
@@ -72,6 +75,7 @@ impl Endpoint {
         });
         Metrics {
             files: files.collect(),
+            forgotten: forgotten.into_iter().map(of_forgotten).collect(),
             alerts: alerts.collect(),
             torn_scans: self.view.totals().torn_scans,
             watch_overflows: self.overflows.load(Ordering::Relaxed),
@@ -104,6 +108,20 @@ impl Endpoint {
             _ => (200, "ok\n".to_owned()),
         };
         HttpResponse { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }
+    }
+}
+
+/// The forgotten paths of a watch, as if they were one.
+fn of_forgotten(totals: ForgottenTotals) -> FileMetrics {
+    FileMetrics {
+        watch: totals.watch,
+        path: PathBuf::new(),
+        matched: totals.matched.into_iter().collect(),
+        bytes_read: totals.bytes_read,
+        bytes_missed: totals.bytes_missed,
+        lag_bytes: 0,
+        generations: totals.generations,
+        is_absent: true,
     }
 }
 

@@ -11,8 +11,12 @@ use crate::engine::EngineHandle;
 use crate::event::{HealthEvent, HealthKind};
 use crate::file::tailer::FileOrigin;
 use crate::fmt::display_path;
+use crate::sys::memory::give_back_free;
 use crate::units::PathId;
 use crate::watch::{HintSink, Incident};
+
+/// When so many files are dropped at once, their memory is given back.
+const MANY: usize = 256;
 
 /// Passes hints on to the engine.
 pub(super) struct WatchSink {
@@ -74,7 +78,11 @@ impl HintSink for WatchSink {
     }
 
     fn sweep(&self, everything: bool) -> Vec<PathId> {
-        self.hints.sweep(everything).into_iter().collect()
+        let gone: Vec<PathId> = self.hints.sweep(everything).into_iter().collect();
+        if gone.len() >= MANY {
+            give_back_free();
+        }
+        gone
     }
 
     fn trouble(&self, trouble: Incident) {

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::endpoint::Endpoint;
 use crate::alert::manager::AlertStatus;
-use crate::engine::FileReport;
+use crate::engine::{FileReport, ForgottenTotals};
 use crate::fmt::{display_path, printable};
 use crate::notify::queue::OutputReport;
-use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusOutput};
+use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusForgotten, StatusOutput};
 use crate::serve::systemd::SystemdStatus;
 use crate::units::{ClockShift, WallTime};
 
@@ -49,7 +49,7 @@ impl Endpoint {
     /// What `/status` answers.
     pub(super) fn status(&self) -> Status {
         let now = Timestamp::now();
-        let mut files = self.view.files();
+        let (mut files, forgotten) = self.view.files();
         files.sort_by(|a, b| (&a.watch, &a.path).cmp(&(&b.watch, &b.path)));
         let (alerts, shift, wall) = (self.view.alerts(), self.view.shift(), self.view.wall());
         Status {
@@ -64,6 +64,7 @@ impl Endpoint {
                 .collect(),
             outputs: self.notifications.reports().into_iter().map(of_output).collect(),
             files: files.into_iter().map(|file| of_file(file, wall)).collect(),
+            forgotten: forgotten.into_iter().map(of_forgotten).collect(),
         }
     }
 }
@@ -97,6 +98,15 @@ fn of_output(report: OutputReport) -> StatusOutput {
         waiting: report.waiting as u64,
         last_error: why.map(shown),
         last_error_at: at.map(|at| at.to_string()),
+    }
+}
+
+fn of_forgotten(totals: ForgottenTotals) -> StatusForgotten {
+    StatusForgotten {
+        watch: totals.watch,
+        paths: totals.paths,
+        lines_matched: totals.matched,
+        bytes_missed: totals.bytes_missed,
     }
 }
 

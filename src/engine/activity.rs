@@ -99,6 +99,10 @@ impl Activity {
         self.0.remove(&key);
     }
 
+    pub(super) fn shrink(&mut self) {
+        self.0.shrink_to(2 * self.0.len());
+    }
+
     pub(super) fn all(&self) -> Vec<PathActivity> {
         self.0.values().cloned().collect()
     }

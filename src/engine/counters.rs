@@ -21,7 +21,7 @@ use crate::event::{CountEvent, FileEventKind};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::tailer::{Tailer, Turn};
 use crate::fmt::sample;
-use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord};
+use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord, WatchedPath};
 use crate::units::{EngineTime, PathId, WallTime};
 
 use patterns::PatternCounters;
@@ -253,7 +253,14 @@ impl Counters {
     }
 
     /// Makes the next batch hold everything: `tails` is the state of every file.
-    pub(super) fn change_all(&mut self, tails: Vec<(PathId, TailCheckpoint)>) {
+    pub(super) fn change_all(
+        &mut self,
+        tails: Vec<(PathId, TailCheckpoint)>,
+        gone: impl Iterator<Item = FileRecord>,
+    ) {
+        if self.pending.is_kept() {
+            self.pending.unwatched.extend(gone);
+        }
         self.pending.files.extend(tails);
         self.alerts.change_all();
         self.patterns.change_all();
@@ -287,15 +294,35 @@ impl Counters {
         }
     }
 
-    /// Drops files that are gone for good.
-    pub(super) fn forget(&mut self, gone: Vec<RemovedFile>) {
-        for removed in gone {
+    /// Those of `paths` of which an alert has more to remember than a new one.
+    pub(super) fn needed_paths(&self, paths: &HashMap<PathId, i64>) -> HashSet<PathId> {
+        if paths.is_empty() { HashSet::new() } else { self.alerts.needed_paths(self.clock.now()) }
+    }
+
+    /// Drops a file at whose path nothing is. `is_needed`: an alert has something to remember of it, and ends. Returns what is to be
+    /// remembered of the file.
+    pub(super) fn retire(&mut self, removed: RemovedFile, is_needed: bool) -> Option<FileRecord> {
+        if is_needed {
             self.alerts.forget_path(removed.key, self.clock.read());
             self.emit_transitions();
-            if let Some(record) = self.unwatch(removed) {
-                self.pending.forgotten.push(record.id);
-            }
         }
+        let record = self.unwatch(removed)?;
+        self.pending.keep_unwatched(std::slice::from_ref(&record));
+        Some(record)
+    }
+
+    /// Forgets paths for good.
+    pub(super) fn forget(&mut self, paths: Vec<WatchedPath>) {
+        if self.pending.is_kept() && !paths.is_empty() {
+            self.pending.forget(paths);
+        }
+    }
+
+    /// Gives back memory after many paths were dropped.
+    pub(super) fn shrink(&mut self) {
+        self.paths.shrink_to(2 * self.paths.len());
+        self.unreported.shrink_to(2 * self.unreported.len());
+        self.activity.shrink();
     }
 
     /// Drops a file that is no longer watched. Returns what is to be remembered of it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::engine::gone::GoneFiles;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::tailer::Tailer;
@@ -14,6 +15,8 @@ pub(super) struct DormantFiles {
     /// From before the start: their tails hold on to their files until it is known whether they are watched.
     ready: HashMap<WatchedPath, (PathId, Tailer, FileRecord)>,
     records: HashMap<WatchedPath, FileRecord>,
+    /// Of paths that are watched, but at which nothing is.
+    pub(super) gone: GoneFiles,
 }
 
 impl DormantFiles {
@@ -26,7 +29,7 @@ impl DormantFiles {
     }
 
     pub(super) fn take(&mut self, id: &WatchedPath) -> Option<FileRecord> {
-        self.records.remove(id)
+        self.records.remove(id).or_else(|| self.gone.take(id))
     }
 
     pub(super) fn take_ready(&mut self, id: &WatchedPath) -> Option<(PathId, Tailer, FileRecord)> {

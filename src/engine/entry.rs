@@ -26,6 +26,8 @@ pub struct FileStatus {
     pub generation: u64,
     /// Why the file cannot be read.
     pub trouble: Option<String>,
+    /// Whether nothing is at the path.
+    pub is_absent: bool,
 }
 
 impl FileStatus {
@@ -33,7 +35,7 @@ impl FileStatus {
     pub(super) fn of(tail: &Tailer) -> FileStatus {
         let (offset, size) = tail.position().unwrap_or_default();
         let trouble = tail.trouble().map(str::to_owned);
-        FileStatus { offset, size, generation: tail.generation(), trouble }
+        FileStatus { offset, size, generation: tail.generation(), trouble, is_absent: tail.is_absent() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::engine::entry::FileStatus;
 use crate::engine::path_counters::PathTotals;
-use crate::units::PathId;
+use crate::store::FileRecord;
 
 /// Figures about the engine as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,8 +18,6 @@ pub struct EngineTotals {
 /// How one watched path stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReport {
-    /// Its id.
-    pub key: PathId,
     /// Name of its watch.
     pub watch: String,
     /// The path.
@@ -28,4 +26,29 @@ pub struct FileReport {
     pub figures: PathTotals,
     /// Where reading stands.
     pub status: FileStatus,
+}
+
+impl FileReport {
+    /// What is remembered of a path at which nothing is, under these rules of its watch.
+    pub(super) fn of_gone(record: FileRecord, rules: &[String]) -> FileReport {
+        let total = |rule: &String| {
+            let known = record.totals.iter().find(|total| total.rule == *rule);
+            (rule.clone(), known.map_or(0, |total| total.matched))
+        };
+        FileReport {
+            figures: PathTotals {
+                totals: rules.iter().map(total).collect(),
+                bytes_read: record.bytes_read,
+                bytes_missed: record.bytes_missed,
+                ..PathTotals::default()
+            },
+            status: FileStatus {
+                generation: record.tail.generation,
+                is_absent: true,
+                ..FileStatus::default()
+            },
+            watch: record.id.watch,
+            path: record.id.path,
+        }
+    }
 }

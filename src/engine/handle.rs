@@ -1,11 +1,12 @@
 //! How the engine hears of files: found, changed, or looked at because time has passed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::engine::entry::{RemovedFile, WakeReason};
+use crate::engine::entry::WakeReason;
+use crate::engine::gone::FORGET_AFTER_MS;
 use crate::engine::scanners::Scanners;
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
@@ -13,7 +14,7 @@ use crate::engine::sweep::Sweep;
 use crate::engine::worker;
 use crate::file::tailer::FileOrigin;
 use crate::store::{FileRecord, WatchedPath};
-use crate::units::PathId;
+use crate::units::{EngineTime, PathId};
 
 /// A handle through which hints reach the engine.
 #[derive(Clone)]
@@ -87,14 +88,19 @@ impl EngineHandle {
     }
 
     /// Looks at the stat of every file, or only of those that changed recently and some of the others, and queues those that changed.
-    /// Forgets files that are gone for good, and unmaps windows that are not used. Returns the paths that were forgotten.
+    /// Of files that are gone keeps only what they had, forgets those that are gone for good, and unmaps windows that are not
+    /// used. Returns the paths that are known no longer.
     pub fn sweep(&self, everything: bool) -> HashSet<PathId> {
         let now = self.0.clock.now();
         let number = self.0.metrics.sweeps.fetch_add(1, Ordering::Relaxed);
         let sweep = if everything { Sweep::All } else { Sweep::Lively(number) };
-        let paths = self.0.files.lock().paths();
-        let mut forgotten: Vec<RemovedFile> = Vec::new();
-        for paths in paths.chunks(256) {
+        let paths = {
+            let scheduler = self.0.files.lock();
+            scheduler.forget_listings();
+            scheduler.paths()
+        };
+        let mut gone = HashMap::new();
+        for paths in paths.chunks(AT_ONCE) {
             let probes: Vec<_> = {
                 let mut scheduler = self.0.files.lock();
                 paths.iter().filter_map(|path| Some((*path, scheduler.probe(*path, now, sweep)?))).collect()
@@ -105,13 +111,51 @@ impl EngineHandle {
             let due: Vec<PathId> = due.into_iter().map(|(path, _)| path).collect();
             self.queue(&due, WakeReason::Other);
             let mut scheduler = self.0.files.lock();
-            forgotten.extend(quiet.iter().filter_map(|(path, _)| scheduler.was_quiet(*path, now)));
+            gone.extend(quiet.iter().filter_map(|(path, _)| Some((*path, scheduler.was_quiet(*path, now)?))));
         }
-        let paths = forgotten.iter().map(|removed| removed.key).collect();
-        if !forgotten.is_empty() {
-            self.0.counters().forget(forgotten);
+        self.retire(gone, now)
+    }
+
+    /// Keeps of paths that have been gone for so long, in milliseconds, only what they had. Returns those that it does no longer know.
+    fn retire(&self, gone: HashMap<PathId, i64>, now: EngineTime) -> HashSet<PathId> {
+        let (mut retired, mut forgotten) = (HashSet::new(), Vec::new());
+        // Those for which an alert waits are kept as they are for longer.
+        let needed = self.0.counters().needed_paths(&gone);
+        let gone: Vec<PathId> = gone
+            .into_iter()
+            .filter(|(path, gone_ms)| *gone_ms > FORGET_AFTER_MS || !needed.contains(path))
+            .map(|(path, _)| path)
+            .collect();
+        for paths in gone.chunks(AT_ONCE) {
+            let mut scheduler = self.0.files.lock();
+            let mut counters = self.0.counters();
+            for path in paths {
+                let Some(removed) = scheduler.retire(*path) else { continue };
+                retired.insert(*path);
+                let is_needed = needed.contains(path);
+                let Some(record) = counters.retire(removed, is_needed) else { continue };
+                if is_needed || !scheduler.gone().put(&record, now) {
+                    scheduler.gone().add_forgotten(&record);
+                    forgotten.push(record.id);
+                }
+            }
+        }
+        let mut scheduler = self.0.files.lock();
+        forgotten.extend(scheduler.gone().forget_old(now));
+        let mut counters = self.0.counters();
+        if retired.len() > AT_ONCE {
+            scheduler.shrink();
+            counters.shrink();
+        }
+        let is_changed = !retired.is_empty() || !forgotten.is_empty();
+        counters.forget(forgotten);
+        drop((counters, scheduler));
+        if is_changed {
             self.0.commits.request(false);
         }
-        paths
+        retired
     }
 }
+
+/// So many files are dealt with before others may have the lock.
+const AT_ONCE: usize = 256;

@@ -13,6 +13,8 @@ mod dormant;
 pub mod durations;
 pub mod entry;
 mod file_report;
+mod gone;
+mod gone_record;
 mod handle;
 mod open_files;
 pub mod path_counters;
@@ -46,6 +48,7 @@ use crate::units::PathId;
 
 pub use counters::RulePatterns;
 pub use file_report::{EngineTotals, FileReport};
+pub use gone::ForgottenTotals;
 pub use handle::EngineHandle;
 pub use scanners::Scanners;
 

@@ -10,6 +10,7 @@ use crate::engine::RulePatterns;
 use crate::engine::activity::PathActivity;
 use crate::engine::durations::Durations;
 use crate::engine::file_report::{EngineTotals, FileReport};
+use crate::engine::gone::ForgottenTotals;
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
 use crate::units::{ClockShift, WallTime};
@@ -19,9 +20,9 @@ use crate::units::{ClockShift, WallTime};
 pub struct Reporter(pub(super) Arc<Shared>);
 
 impl Reporter {
-    /// Every watched path, in no order.
+    /// Every watched path, in no order, and what paths had that were forgotten.
     #[must_use]
-    pub fn files(&self) -> Vec<FileReport> {
+    pub fn files(&self) -> (Vec<FileReport>, Vec<ForgottenTotals>) {
         self.0.file_reports()
     }
 

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use crate::engine::dormant::DormantFiles;
-use crate::engine::entry::{
-    FileEntry, FileStatus, InProgress, OpenState, RemovedFile, TurnJob, TurnPhase, WakeReason,
-};
+use crate::engine::entry::{FileEntry, FileStatus, InProgress, OpenState, TurnJob, TurnPhase, WakeReason};
 use crate::engine::open_files::OpenFiles;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::sweep::Sweep;
@@ -26,8 +24,8 @@ use crate::units::{EngineTime, PathId, WatchId};
 
 use draining::DrainingPaths;
 
-/// A path at which nothing has been for this long is forgotten, with its counts, in milliseconds.
-const FORGET_AFTER_MS: i64 = 24 * 3600 * 1000;
+/// Of a path at which nothing has been for this long, only what it had is kept, in milliseconds.
+const RETIRE_AFTER_MS: i64 = 10_000;
 
 /// Windows that were not used for this long are unmapped by the next sweep, in milliseconds.
 const WINDOW_IDLE_MS: i64 = 5_000;
@@ -318,15 +316,15 @@ impl Scheduler {
         sweep.is_for(key, entry.quiet_sweeps).then(|| tail.probe())
     }
 
-    /// Notes that a sweep found nothing new. Forgets the file if it has been gone for long.
-    pub(super) fn was_quiet(&mut self, key: PathId, now: EngineTime) -> Option<RemovedFile> {
-        if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.gone_since.is_none()) {
+    /// Notes that a sweep found nothing new. Returns how long nothing has been at the path, if that is long.
+    pub(super) fn was_quiet(&mut self, key: PathId, now: EngineTime) -> Option<i64> {
+        let entry = self.entries.get_mut(&key)?;
+        let Some(since) = entry.gone_since else {
             entry.quiet_sweeps = entry.quiet_sweeps.saturating_add(1);
-        }
-        let is_old = |since| now - since > FORGET_AFTER_MS;
-        let entry = self.entries.get(&key)?;
-        let is_gone = entry.phase == TurnPhase::Idle && entry.gone_since.is_some_and(is_old);
-        if is_gone { self.remove(key) } else { None }
+            return None;
+        };
+        let is_over = entry.phase == TurnPhase::Idle && now - since > RETIRE_AFTER_MS;
+        is_over.then_some(now - since)
     }
 
     /// The watch `name` of the present plan.
@@ -337,6 +335,11 @@ impl Scheduler {
     /// The present plan.
     pub(super) fn plan(&self) -> &Arc<CompiledPlan> {
         &self.plan
+    }
+
+    /// Gives back the memory of the listings of directories.
+    pub(super) fn forget_listings(&self) {
+        self.listings.clear();
     }
 
     pub(super) fn paths(&self) -> Vec<PathId> {

@@ -9,6 +9,7 @@ use crate::engine::counters::{Counters, DueWork};
 use crate::engine::durations::Durations;
 use crate::engine::entry::FileEntry;
 use crate::engine::file_report::FileReport;
+use crate::engine::gone::ForgottenTotals;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::Scheduler;
@@ -149,10 +150,10 @@ impl Shared {
 
     /// A batch with everything that is to be saved.
     pub(super) fn everything(&self) -> Batch {
-        let scheduler = self.files.hold();
+        let mut scheduler = self.files.hold();
         let tails = scheduler.records();
         let mut counters = self.counters();
-        counters.change_all(tails);
+        counters.change_all(tails, scheduler.gone().all());
         let batch = counters.take_batch(self.clock.now());
         drop(counters);
         self.files.release(scheduler);
@@ -165,20 +166,29 @@ impl Shared {
             watch: entry.watch().name.clone(),
             path: entry.path().to_owned(),
         };
-        self.files.lock().entries().map(id).collect()
+        let mut scheduler = self.files.lock();
+        let gone: Vec<WatchedPath> = scheduler.gone().all().map(|record| record.id).collect();
+        scheduler.entries().map(id).chain(gone).collect()
     }
 
-    pub(super) fn file_reports(&self) -> Vec<FileReport> {
-        let scheduler = self.files.lock();
+    /// Every path, those at which nothing is any longer as well, and what those had that were forgotten.
+    pub(super) fn file_reports(&self) -> (Vec<FileReport>, Vec<ForgottenTotals>) {
+        let mut scheduler = self.files.lock();
         let counters = self.counters();
         let report = |(id, entry): (PathId, &FileEntry)| FileReport {
-            key: id,
             watch: entry.watch().name.clone(),
             path: entry.path().to_owned(),
             figures: counters.path_totals(id).unwrap_or_default(),
             status: scheduler.status(id),
         };
-        scheduler.entries().map(report).collect()
+        let mut reports: Vec<FileReport> = scheduler.entries().map(report).collect();
+        let plan = Arc::clone(scheduler.plan());
+        let gone = scheduler.gone();
+        reports.extend(gone.all().filter_map(|record| {
+            let watch = plan.watch_named(&record.id.watch)?;
+            Some(FileReport::of_gone(record, watch.rules.names()))
+        }));
+        (reports, gone.forgotten())
     }
 
     pub(super) fn counters(&self) -> MutexGuard<'_, Counters> {

@@ -79,7 +79,13 @@ impl TestEngine {
     /// The state of every file.
     #[must_use]
     pub fn files(&self) -> Vec<FileReport> {
-        self.shared.file_reports()
+        self.shared.file_reports().0
+    }
+
+    /// How many paths have a state of their own; of others only what they had is remembered.
+    #[must_use]
+    pub fn live_paths(&self) -> usize {
+        self.shared.files.lock().len()
     }
 
     /// The patterns of each rule.

@@ -196,6 +196,14 @@ impl Ownership {
         })
     }
 
+    /// Gives back memory after many paths were left.
+    pub fn shrink(&self) {
+        let mut table = self.table();
+        let (owned, paths) = (2 * table.owned.len(), 2 * table.paths.len());
+        table.owned.shrink_to(owned);
+        table.paths.shrink_to(paths);
+    }
+
     fn table(&self) -> MutexGuard<'_, OwnershipTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

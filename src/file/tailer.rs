@@ -156,6 +156,12 @@ impl Tailer {
         !matches!(self.current, CurrentFile::None) && self.trouble.is_none()
     }
 
+    /// Whether there is nothing at the path.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self.current, CurrentFile::None) && self.trouble.is_none()
+    }
+
     /// Whether there is nothing at the path and nothing left to read.
     #[must_use]
     pub fn is_gone(&self) -> bool {

@@ -44,6 +44,8 @@ pub struct DurationMetrics {
 pub struct Metrics {
     /// Every watched path.
     pub files: Vec<FileMetrics>,
+    /// What paths had that were forgotten, by watch.
+    pub forgotten: Vec<FileMetrics>,
     /// Every alert.
     pub alerts: Vec<AlertMetrics>,
     /// Scans that were thrown away.
@@ -155,7 +157,8 @@ impl Exposition {
     }
 
     fn of_files(&self, figures: &Metrics, families: &mut Families) {
-        let sums = self.labels.lock().unwrap_or_else(PoisonError::into_inner).sums(&figures.files);
+        let mut sums = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = sums.sums(&figures.files, &figures.forgotten);
         let of = |value: fn(&Sums) -> u64| {
             let metric = |((watch, path), sum): (&(&str, String), &Sums)| {
                 counter(&[("path", path), ("watch", watch)], value(sum))
@@ -184,7 +187,8 @@ impl Exposition {
             .iter()
             .map(|((watch, path), sum)| gauge(&[("path", path), ("watch", watch)], sum.lag_bytes as f64));
         families.gauge("spiketail_lag_bytes", "Bytes that are there and not judged yet.", lag.collect());
-        families.gauge("spiketail_files", "Watched paths.", vec![gauge(&[], figures.files.len() as f64)]);
+        let present = figures.files.iter().filter(|file| !file.is_absent).count();
+        families.gauge("spiketail_files", "Watched paths.", vec![gauge(&[], present as f64)]);
     }
 }
 

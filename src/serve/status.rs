@@ -24,6 +24,22 @@ pub struct Status {
     pub outputs: Vec<StatusOutput>,
     /// Every watched path, by watch and path.
     pub files: Vec<StatusFile>,
+    /// What paths had that were removed and are forgotten, by watch.
+    pub forgotten: Vec<StatusForgotten>,
+}
+
+/// What the forgotten paths of a watch had.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StatusForgotten {
+    /// Name of the watch.
+    pub watch: String,
+    /// How many paths there were.
+    pub paths: u64,
+    /// Matching lines, by name of the rule.
+    pub lines_matched: BTreeMap<String, u64>,
+    /// Bytes that were gone before they could be judged.
+    pub bytes_missed: u64,
 }
 
 /// How an alert stands.

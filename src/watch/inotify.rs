@@ -5,6 +5,7 @@
 //! meanwhile: inotify drops an event that equals the last one that was not read yet.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -67,6 +68,10 @@ impl Inbox {
         });
     }
 
+    fn is_empty(&self) -> bool {
+        self.queue().paths.is_empty()
+    }
+
     fn queue(&self) -> MutexGuard<'_, HintQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,11 +87,11 @@ pub(super) struct EventListener {
 
 impl notify::EventHandler for EventListener {
     fn handle_event(&mut self, event: notify::Result<notify::Event>) {
-        let what = event.as_ref().ok().and_then(|event| event.paths.first());
-        let came = self
-            .nap
-            .before_event(Instant::now(), what.map(|path| xxh3_64(path.as_os_str().as_encoded_bytes())));
-        if came == Came::InFlood {
+        let what = event.as_ref().ok().and_then(what);
+        let came = self.nap.before_event(Instant::now(), what);
+        // Only writes are merged, and names that change are to be found before they are gone.
+        let may_wait = event.as_ref().is_ok_and(is_write) && self.inbox.is_empty();
+        if came == Came::InFlood && may_wait {
             // This thread has nothing else to do, and whoever waits for it waits a few milliseconds at most.
             #[expect(
                 clippy::disallowed_methods,
@@ -105,14 +110,14 @@ impl notify::EventHandler for EventListener {
 
 impl EventListener {
     fn pass_on(&self, event: notify::Event, is_alone: bool) {
-        let is_write = match event.kind {
+        match event.kind {
             // Reading, our own included; a write that closes was reported as a write before.
             EventKind::Access(AccessKind::Open(_) | AccessKind::Close(_) | AccessKind::Read) => return,
             // Its two halves were reported before.
             EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return,
-            EventKind::Modify(ModifyKind::Data(_)) => true,
-            _ => false,
-        };
+            _ => {}
+        }
+        let is_write = is_write(&event);
         for path in event.paths {
             let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(files) = routes.get(path.as_path()) {
@@ -124,6 +129,18 @@ impl EventListener {
             }
         }
     }
+}
+
+fn is_write(event: &notify::Event) -> bool {
+    matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)))
+}
+
+/// What an event is about. The kernel merges two only if they are of one kind.
+fn what(event: &notify::Event) -> Option<u64> {
+    let path = xxh3_64(event.paths.first()?.as_os_str().as_encoded_bytes());
+    let mut hasher = DefaultHasher::new();
+    (path, event.kind).hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// How long a nap lasts: what a flood costs in latency.

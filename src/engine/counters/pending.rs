@@ -1,6 +1,6 @@
 //! What has changed since the last commit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::engine::path_counters::PathCounters;
 use crate::engine::plan::CompiledWatch;
@@ -88,6 +88,13 @@ impl PendingChanges {
         if self.is_kept {
             self.unwatched.extend_from_slice(records);
         }
+    }
+
+    /// Has the store forget paths for good.
+    pub(super) fn forget(&mut self, paths: Vec<WatchedPath>) {
+        let forgotten: HashSet<&WatchedPath> = paths.iter().collect();
+        self.unwatched.retain(|record| !forgotten.contains(&record.id));
+        self.forgotten.extend(paths);
     }
 
     pub(super) fn name_minutes(&mut self, paths: &HashMap<PathId, Box<PathCounters>>) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Scheduler;
 use crate::engine::entry::{FileEntry, RemovedFile, TurnPhase};
+use crate::engine::gone::GoneFiles;
 use crate::engine::plan::CompiledPlan;
 use crate::file::checkpoint::TailCheckpoint;
 use crate::store::FileRecord;
@@ -38,6 +39,24 @@ impl Scheduler {
     /// Remembers a file that is no longer watched, in case it is again.
     pub(in crate::engine) fn keep_dormant(&mut self, record: FileRecord) {
         self.dormant.put(record);
+    }
+
+    /// Removes a path at which nothing is, unless a turn of it is due.
+    pub(in crate::engine) fn retire(&mut self, key: PathId) -> Option<RemovedFile> {
+        let entry = self.entries.get(&key)?;
+        let is_idle = entry.phase == TurnPhase::Idle && entry.gone_since.is_some();
+        if is_idle { self.remove(key) } else { None }
+    }
+
+    /// Gives back memory after many paths were removed.
+    pub(in crate::engine) fn shrink(&mut self) {
+        self.entries.shrink_to(2 * self.entries.len());
+        self.claims.values().for_each(|claims| claims.shrink());
+    }
+
+    /// What is remembered of paths at which nothing is.
+    pub(in crate::engine) fn gone(&mut self) -> &mut GoneFiles {
+        &mut self.dormant.gone
     }
 
     /// What is to be remembered of every file. Nothing is running.
