@@ -22,7 +22,7 @@ use crate::detect::condition_state::ConditionState;
 use crate::event::{AlertEvent, AlertState};
 
 /// A transition, when it happened, and what was seen then.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AlertChange {
     /// What happened.
     pub transition: Transition,
@@ -81,6 +81,7 @@ impl AlertChange {
             late: false,
             fingerprint: fingerprint(&spec.name, watch, &spec.rule, bytes),
             samples: samples.iter().cloned().collect(),
+            ..AlertEvent::default()
         }
     }
 }
@@ -201,6 +202,11 @@ impl AlertInstance {
             && !self.lifecycle.is_cooling_down(now_ms)
             && self.backlog.is_empty()
             && self.gauge.is_blank()
+    }
+
+    /// What the condition sees now, as far as it was judged.
+    pub(super) fn observe(&mut self, spec: &AlertSpec) -> Option<Observation> {
+        Some(self.gauge.observe(&spec.condition, self.judged_ms?))
     }
 
     /// Where it stands in its life.

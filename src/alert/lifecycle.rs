@@ -22,7 +22,8 @@ enum AlertPhase {
 }
 
 /// What a step changed that others should hear of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Transition {
     /// The alert began; its condition has held since then.
     Fired {

@@ -5,6 +5,7 @@
 //! set aside until everything is read (or [`SETTLE_MS_MAX`] has passed) and then evaluated by time.
 
 mod entry;
+mod hold;
 mod reload;
 mod restore;
 #[cfg(test)]
@@ -14,21 +15,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::alert::instance::AlertChange;
+use crate::alert::breakdown::PatternLines;
 use crate::alert::{AlertSpec, Scope};
 use crate::units::{AlertSpecId, ClockShift, EngineTime, PathId, WatchId};
 
 use entry::AlertEntry;
 
-pub use entry::{AlertSeriesId, AlertStatus, AlertTransition, SavedAlert, WatchAlerts};
+pub use entry::{AlertParts, AlertSeriesId, AlertStatus, AlertTransition, SavedAlert, WatchAlerts};
 pub use restore::AnnouncedAlert;
 
 /// Longest time for which lines are set aside after the start, in milliseconds.
 const SETTLE_MS_MAX: i64 = 5_000;
 /// Lines that came out of order later wait this long for others like them, in milliseconds.
 const QUIET_MS: i64 = 1_000;
-/// A transition older than this is late, in milliseconds.
-const LATE_MS: i64 = 60_000;
 /// Most series by path of one alert. Those that have been inactive for longest are dropped first.
 pub const SERIES_MAX: usize = 10_000;
 
@@ -74,6 +73,8 @@ pub struct CountedLines<'a> {
     pub times: &'a [(EngineTime, u64, u64)],
     /// The newest of the matching lines, oldest first, escaped.
     pub samples: &'a [String],
+    /// The patterns of the matching lines.
+    pub patterns: &'a [PatternLines],
 }
 
 /// An alert that has more series than are kept.
@@ -109,6 +110,8 @@ pub struct AlertManager {
     overflows: Vec<SeriesOverflow>,
     /// Until when all lines are set aside, while the first look at all files is not over.
     settling: Option<EngineTime>,
+    /// Whether a report waits for more of the same.
+    holds: bool,
     /// When lines were set aside first and last, if any still are.
     aside: Option<(EngineTime, EngineTime)>,
     /// When time alone may change something.
@@ -116,7 +119,7 @@ pub struct AlertManager {
 }
 
 impl AlertManager {
-    /// A manager of the alerts of `watches` that evaluates lines at once, by their times.
+    /// A manager of the alerts of `watches` that evaluates lines at once, by their times, and reports at once.
     #[must_use]
     pub fn new(watches: Vec<Arc<WatchAlerts>>) -> AlertManager {
         AlertManager { watches, ..AlertManager::default() }
@@ -226,6 +229,10 @@ impl AlertManager {
         }
         let Some(entry) = self.entries.get_mut(&key) else { return };
         entry.add_samples(lines.samples);
+        entry.add_parts(at.path, lines.patterns);
+        if let Some((_, last)) = &mut entry.held_at {
+            *last = now.engine;
+        }
         let (mut changes, mut is_full) = (Vec::new(), false);
         for (at, matched, all) in lines.times.iter().copied() {
             is_full |= !entry.add(at, matched, all, self.settling.is_some(), &mut changes);
@@ -294,6 +301,7 @@ impl AlertManager {
             self.is_due_at(due);
             self.record(key, &changes, now);
         }
+        self.release_due(now);
         self.drop_blank(now.engine);
     }
 
@@ -305,17 +313,6 @@ impl AlertManager {
             entry.instance.settle(&entry.spec, &mut |change| changes.push(change));
             entry.instance.advance(&entry.spec, end.engine.0, &mut |change| changes.push(change));
             self.record(key, &changes, end);
-        }
-    }
-
-    fn record(&mut self, key: AlertKey, changes: &[AlertChange], now: Now) {
-        for change in changes {
-            let Some(entry) = self.entries.get_mut(&key) else { return };
-            let is_late = now.engine - EngineTime(change.at_ms) > LATE_MS;
-            let transition = entry.transition(change, is_late, now.shift);
-            self.announced.remove(&transition.event.fingerprint);
-            self.transitions.push(transition);
-            self.changed.insert(key);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Alerts: their definition ([`AlertSpec`]), identity ([`fingerprint`](mod@fingerprint)), life ([`lifecycle`]) and how they follow their
 //! counts ([`instance`]).
 
+pub mod breakdown;
 mod describe;
 pub mod fingerprint;
 pub mod instance;

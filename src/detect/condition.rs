@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::detect::Millis;
 use crate::detect::spike::SpikeSettings;
 
@@ -48,7 +50,8 @@ pub enum Condition {
 }
 
 /// The result of evaluating a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Observation {
     /// Whether the condition holds.
     pub holds: bool,

@@ -3,11 +3,13 @@
 mod events;
 mod patterns;
 mod pending;
+mod reporting;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::alert::breakdown::PatternLines;
 use crate::alert::manager::{
     AlertManager, AlertStatus, AlertTransition, CountedLines, CountedPath, Now, SavedAlert, by_time,
 };
@@ -17,7 +19,7 @@ use crate::engine::entry::{FileStatus, RemovedFile};
 use crate::engine::path_counters::{NEVER, PathCounters, PathTotals};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::suspect_times::SuspectTimes;
-use crate::event::{CountEvent, FileEventKind};
+use crate::event::FileEventKind;
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::tailer::{Tailer, Turn};
 use crate::fmt::sample;
@@ -51,6 +53,8 @@ pub(super) struct Counters {
     unreported: HashSet<PathId>,
     alerts: AlertManager,
     patterns: PatternCounters,
+    /// Name of the machine.
+    host: String,
     pending: PendingChanges,
     suspect_times: SuspectTimes,
     activity: Activity,
@@ -73,6 +77,7 @@ impl Counters {
             paths: HashMap::new(),
             unreported: HashSet::new(),
             patterns: PatternCounters::default(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             pending: PendingChanges::new(is_kept),
             suspect_times: SuspectTimes::default(),
             activity: Activity::default(),
@@ -150,9 +155,9 @@ impl Counters {
             counter.unreported += n;
         }
         let at = CountedPath { id, path: tail.path(), since: counters.since };
-        self.patterns.count(watch, turn);
+        let patterns = self.patterns.count(watch, turn);
         self.report(id, now);
-        self.evaluate(watch, at, turn);
+        self.evaluate(watch, at, turn, &patterns);
         self.suspect_times.note(&turn.tally, tail.path(), now);
         if turn.tally.matched.iter().any(|n| *n > 0) {
             let times = turn.tally.times.iter().flatten().map(|(at_ms, n)| (WallTime(*at_ms), *n));
@@ -167,7 +172,13 @@ impl Counters {
     }
 
     /// Runs the alerts over what one turn counted.
-    fn evaluate(&mut self, watch: &CompiledWatch, at: CountedPath<'_>, turn: &Turn) {
+    fn evaluate(
+        &mut self,
+        watch: &CompiledWatch,
+        at: CountedPath<'_>,
+        turn: &Turn,
+        patterns: &[Vec<PatternLines>],
+    ) {
         let now = self.clock.read();
         let in_engine_time = |times: &[(i64, u64)]| -> Vec<(EngineTime, u64)> {
             times.iter().map(|(at_ms, n)| (WallTime(*at_ms).to_engine(now.shift), *n)).collect()
@@ -179,12 +190,18 @@ impl Counters {
                 continue;
             }
             let matched = in_engine_time(&tally.times[rule]);
+            let in_engine_time = |lines: &PatternLines| PatternLines {
+                at_ms: WallTime(lines.at_ms).to_engine(now.shift).0,
+                ..*lines
+            };
+            let patterns: Vec<PatternLines> =
+                patterns.get(rule).into_iter().flatten().map(in_engine_time).collect();
             let samples: Vec<String> = tally.samples[rule].iter().map(|s| sample(&s.line)).collect();
             for alert in alerts {
                 let needs_lines = alert.1.condition.needs_lines();
                 if !matched.is_empty() || needs_lines {
                     let times = by_time(&matched, if needs_lines { &lines } else { &[] });
-                    let lines = CountedLines { times: &times, samples: &samples };
+                    let lines = CountedLines { times: &times, samples: &samples, patterns: &patterns };
                     self.alerts.count(&watch.alerts, alert, at, lines, now);
                 }
             }
@@ -197,7 +214,9 @@ impl Counters {
         for overflow in self.alerts.take_overflows() {
             events::series_overflow(&overflow);
         }
-        for AlertTransition { at, event } in self.alerts.take_transitions() {
+        for AlertTransition { at, mut event } in self.alerts.take_transitions() {
+            self.patterns.describe(&mut event);
+            event.host.clone_from(&self.host);
             event.emit();
             if self.pending.is_kept() {
                 self.pending.transitions.push(TransitionRecord { at_ms: at.0, event });
@@ -287,6 +306,17 @@ impl Counters {
         self.alerts.statuses()
     }
 
+    /// Has alerts wait for more of the same before they are emitted.
+    pub(super) fn hold_alerts(&mut self) {
+        self.alerts.hold_reports();
+    }
+
+    /// Emits every alert that is held.
+    pub(super) fn release_alerts(&mut self) {
+        self.alerts.release_all(self.clock.read());
+        self.emit_transitions();
+    }
+
     /// Emits every count that was not reported yet.
     pub(super) fn flush(&mut self) {
         for id in std::mem::take(&mut self.unreported) {
@@ -362,44 +392,6 @@ impl Counters {
     pub(super) fn emit_status(&self, id: PathId, watch: &str, path: &Path, status: &FileStatus) {
         let total = self.paths.get(&id).map_or(0, |counters| counters.rules.iter().map(|c| c.total).sum());
         events::status(watch, path, status, total);
-    }
-
-    /// Reports the counts of a path that have waited long enough.
-    fn report(&mut self, id: PathId, now: EngineTime) {
-        let interval = self.report_interval_ms;
-        self.report_if(id, now, |reported_at| now - reported_at >= interval);
-    }
-
-    fn report_all(&mut self, id: PathId) {
-        self.report_if(id, self.clock.now(), |_| true);
-    }
-
-    fn report_if(&mut self, id: PathId, now: EngineTime, is_due: impl Fn(EngineTime) -> bool) {
-        let Some(counters) = self.paths.get_mut(&id) else { return };
-        let names = counters.watch.rules.names();
-        let mut is_waiting = false;
-        for (name, counter) in names.iter().zip(&mut counters.rules).filter(|(_, c)| c.unreported > 0) {
-            if !is_due(counter.reported_at) {
-                is_waiting = true;
-                continue;
-            }
-            CountEvent {
-                watch: counters.watch.name.clone(),
-                rule: name.clone(),
-                path: counters.path.to_path_buf(),
-                delta: counter.unreported,
-                total: counter.total,
-                generation: counters.generation,
-            }
-            .emit();
-            counter.unreported = 0;
-            counter.reported_at = now;
-        }
-        if is_waiting {
-            self.unreported.insert(id);
-        } else {
-            self.unreported.remove(&id);
-        }
     }
 
     fn report_torn(&mut self, now: EngineTime, torn_scans: u64) {

@@ -67,6 +67,7 @@ impl Engine {
         let dispatcher = dependencies.dispatcher.clone();
         let (shared, committer) = dependencies.share(settings, &plan);
         let shared = Arc::new(shared);
+        shared.counters().hold_alerts();
         if let Some(dispatcher) = dispatcher {
             let shared = Arc::downgrade(&shared);
             dispatcher.on_delivered(Box::new(move || {
@@ -158,10 +159,11 @@ impl Engine {
         Reporter(Arc::clone(&self.shared))
     }
 
-    /// Emits a status event for every file.
+    /// Emits a status event for every file, after everything that is held back.
     pub fn emit_status(&self) {
         let scheduler = self.shared.files.lock();
-        let counters = self.shared.counters();
+        let mut counters = self.shared.counters();
+        counters.release_alerts();
         for (path, entry) in scheduler.entries() {
             counters.emit_status(path, &entry.watch().name, entry.path(), &scheduler.status(path));
         }
@@ -177,6 +179,7 @@ impl Engine {
             let _ = thread.join();
         }
         self.shared.counters().flush();
+        self.shared.counters().release_alerts();
         self.shared.commits.stop();
         if let Some(committing) = self.committing {
             let _ = committing.join();

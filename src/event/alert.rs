@@ -32,6 +32,39 @@ names! {
     }
 }
 
+/// How much of what an alert counts belongs to one pattern.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct AlertPattern {
+    /// Its id, 16 hexadecimal digits; `other` for lines of patterns that are not kept.
+    pub id: String,
+    /// The message with placeholders for what varies.
+    pub text: String,
+    /// Matching lines within the window.
+    pub count: u64,
+    /// How many there usually are.
+    pub before: u64,
+    /// Its share of the lines that are more than usual, between 0 and 1.
+    pub share: f64,
+    /// Whether it was not seen before.
+    pub new: bool,
+    /// When its first line was written: RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<String>,
+    /// A line of it, escaped and cut.
+    pub sample: String,
+}
+
+/// How much of what an alert counts stands in one file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct AlertPath {
+    /// Its path, escaped.
+    pub path: String,
+    /// Matching lines within the window.
+    pub count: u64,
+}
+
 event! {
     /// An alert fired or resolved.
     pub struct AlertEvent = "spiketail::alert" {
@@ -77,6 +110,24 @@ event! {
         pub fingerprint: String,
         /// The newest matching lines, escaped and cut.
         pub samples: Vec<String>,
+        /// Name of the machine.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub host: String,
+        /// The patterns that make up the count, those first of which there is most more than usual.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub patterns: Vec<AlertPattern>,
+        /// The paths with most of the lines.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub top_paths: Vec<AlertPath>,
+        /// When it resolved: all matching lines while it was firing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub total: Option<u64>,
+        /// When it resolved: the greatest count within the window.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub peak: Option<u64>,
+        /// When it resolved: for how long its condition held or it was kept firing, in seconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub duration_s: Option<u64>,
     }
 }
 
@@ -87,11 +138,67 @@ impl AlertEvent {
         self.state == AlertState::Firing
     }
 
+    /// What makes up the count, a line each: the patterns, and where they are. A single line speaks for itself.
+    #[must_use]
+    pub fn breakdown(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.count <= 1 || !self.is_firing() {
+            return lines;
+        }
+        let new: f64 = self.patterns.iter().filter(|pattern| pattern.new).map(|pattern| pattern.share).sum();
+        for (n, pattern) in self.patterns.iter().take(PATTERNS_SHOWN_MAX).enumerate() {
+            let lead = if n == 0 && new >= 0.01 {
+                format!("{:.0}% of the excess is new: ", new * 100.0)
+            } else {
+                String::new()
+            };
+            lines.push(format!("{lead}{}", pattern.sentence()));
+        }
+        if !self.top_paths.is_empty() && self.path.is_none() {
+            let paths: Vec<String> = self
+                .top_paths
+                .iter()
+                .take(PATHS_SHOWN_MAX)
+                .map(|at| format!("{} {}", at.path, at.count))
+                .collect();
+            lines.push(format!("in {}", paths.join(", ")));
+        }
+        lines
+    }
+
+    /// The sample lines that say most: those of new patterns that are not among the newest lines, and the newest lines.
+    #[must_use]
+    pub fn telling_samples(&self) -> Vec<&str> {
+        let is_newest = |line: &str| self.samples.iter().any(|sample| sample == line);
+        let new = self.patterns.iter().filter(|pattern| pattern.new && !self.samples.is_empty());
+        let new = new.map(|pattern| pattern.sample.as_str()).filter(|line| !is_newest(line));
+        new.chain(self.samples.iter().map(String::as_str)).collect()
+    }
+
     fn level(&self) -> Level {
         match (self.state, self.severity) {
             (AlertState::Firing, Severity::Critical) => Level::ERROR,
             (AlertState::Firing, Severity::Warning) => Level::WARN,
             _ => Level::INFO,
         }
+    }
+}
+
+/// How many patterns a text shows.
+const PATTERNS_SHOWN_MAX: usize = 5;
+/// How many paths a text shows.
+const PATHS_SHOWN_MAX: usize = 3;
+
+impl AlertPattern {
+    /// One line: `connection to <IP>:<N> refused  0 -> 358, new, first seen 2026-11-26T10:41:07Z`.
+    fn sentence(&self) -> String {
+        let text = if self.text.is_empty() { "other lines" } else { &self.text };
+        let news = match (self.new, &self.first_seen) {
+            (true, Some(first_seen)) => format!(", new, first seen {first_seen}"),
+            (true, None) => ", new".to_owned(),
+            (false, _) if self.count <= self.before.saturating_mul(2) => ", as usual".to_owned(),
+            (false, _) => format!(", {:.0}% of the excess", self.share * 100.0),
+        };
+        format!("{text}  {} -> {}{news}", self.before, self.count)
     }
 }

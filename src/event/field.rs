@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
-use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
+use serde::de::value::{Error, MapDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::{Serializer, forward_to_deserialize_any};
 use tracing::Value;
@@ -143,8 +143,11 @@ impl<T: EventField> EventField for Option<T> {
 }
 
 /// `tracing` has no lists: they travel as one JSON text.
-impl EventField for Vec<String> {
-    type Value<'a> = String;
+impl<T: serde::Serialize> EventField for Vec<T> {
+    type Value<'a>
+        = String
+    where
+        T: 'a;
     fn value(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -226,8 +229,8 @@ impl<'de> Deserializer<'de> for FieldValue {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self {
             FieldValue::Text(text) => {
-                let texts: Vec<String> = serde_json::from_str(&text).map_err(Error::custom)?;
-                visitor.visit_seq(SeqDeserializer::new(texts.into_iter()))
+                let list: serde_json::Value = serde_json::from_str(&text).map_err(Error::custom)?;
+                list.deserialize_seq(visitor).map_err(Error::custom)
             }
             other => other.deserialize_any(visitor),
         }

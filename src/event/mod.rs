@@ -9,7 +9,7 @@ mod health;
 #[cfg(test)]
 mod tests;
 
-pub use alert::{AlertEvent, AlertState, Severity};
+pub use alert::{AlertEvent, AlertPath, AlertPattern, AlertState, Severity};
 pub use file::{CountEvent, FileEvent, FileEventKind};
 pub use health::{HealthEvent, HealthKind};
 
@@ -53,6 +53,10 @@ impl EventKind {
 /// Any of the events.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(untagged)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an event lives for a moment, and counts are many: they are spared a box"
+)]
 pub enum Event {
     /// See [`CountEvent`].
     Count(CountEvent),

@@ -58,12 +58,22 @@ prop_compose! {
         lines in option::of(any::<u64>()),
         late in any::<bool>(),
         samples in vec(texts(), 0..4),
+        parts in vec((texts(), any::<u64>(), numbers(), option::of(texts())), 0..3),
+        outcome in option::of(any::<u64>()),
     ) -> AlertEvent {
         let (alert, watch, rule, condition, why, fingerprint) = names;
         let ((since, at), (window_s, threshold)) = (times, numbers);
         AlertEvent {
             alert, state, severity, watch, rule, path, condition, count, window_s, threshold, expected, lines, why,
             since, at, late, fingerprint, samples,
+            host: parts.first().map(|(text, ..)| text.clone()).unwrap_or_default(),
+            top_paths: parts.iter().map(|(text, n, ..)| AlertPath { path: text.clone(), count: *n }).collect(),
+            patterns: parts.into_iter().map(|(text, count, share, first_seen)| AlertPattern {
+                id: text.clone(), sample: text.clone(), text, count, before: count, share, new: late, first_seen,
+            }).collect(),
+            total: outcome,
+            peak: outcome,
+            duration_s: outcome,
         }
     }
 }

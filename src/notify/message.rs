@@ -75,14 +75,20 @@ impl WebhookAlert {
             ("instance", Some(origin.host.clone())),
         ];
         labels.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-        let samples = (!event.samples.is_empty())
-            .then(|| event.samples.iter().map(|sample| printable(sample)).collect::<Vec<_>>().join("\n"));
+        let listed = |lines: Vec<String>| (!lines.is_empty()).then(|| lines.join("\n"));
+        let shown = |line: &str| printable(line).into_owned();
+        let samples = listed(event.telling_samples().into_iter().map(shown).collect());
+        let breakdown = listed(event.breakdown().iter().map(|line| shown(line)).collect());
         let late = event.late.then(|| "the lines were read long after they were written".to_owned());
         let annotations = [
-            ("summary", Some(summary(event))),
+            ("summary", Some(summary(event, &origin.host))),
             ("why", Some(event.why.clone())),
             ("count", Some(event.count.to_string())),
             ("samples", samples),
+            ("patterns", breakdown),
+            ("total", event.total.map(|total| total.to_string())),
+            ("peak", event.peak.map(|peak| peak.to_string())),
+            ("duration", event.duration_s.map(|seconds| format!("{seconds}s"))),
             ("late", late),
         ];
         WebhookAlert {
@@ -104,12 +110,19 @@ impl WebhookAlert {
     }
 }
 
-/// One line about an alert: `error-spike: 57 errors in 60s (threshold 50) in watch app`.
-fn summary(event: &AlertEvent) -> String {
-    let AlertEvent { alert, rule, count, window_s, why, .. } = event;
+/// One line about an alert: `error-spike on web1: 57 errors in 60s in watch app (threshold 50)`.
+fn summary(event: &AlertEvent, host: &str) -> String {
+    let AlertEvent { rule, count, window_s, why, .. } = event;
+    let alert = if host.is_empty() { event.alert.clone() } else { format!("{} on {host}", event.alert) };
     let place = event.path.as_deref().map_or_else(|| format!("watch {}", event.watch), display_path);
     if !event.is_firing() {
-        return format!("{alert} is over: {rule} in {place}");
+        let total = match (event.total, event.peak) {
+            (Some(total), Some(peak)) if total > 0 && *window_s > 0.0 => {
+                format!(", {total} in all, at most {peak} in {window_s}s")
+            }
+            _ => String::new(),
+        };
+        return format!("{alert} is over: {rule} in {place}{total}");
     }
     match event.condition.as_str() {
         "silence" => format!("{alert}: no {rule} for {window_s}s in {place}"),
@@ -153,6 +166,7 @@ impl Notification {
             if all.len() > 1 {
                 lines.push(alert.annotations["summary"].clone());
             }
+            lines.extend(alert.annotations.get("patterns").cloned());
             if all.len() == 1 {
                 lines.extend(alert.annotations.get("samples").cloned());
             }

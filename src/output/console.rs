@@ -67,22 +67,30 @@ impl Console {
     fn alert(&self, event: &AlertEvent, now: Timestamp) -> String {
         let place = place(event.path.as_deref(), &event.watch);
         let (name, severity) = (printable(&event.alert), event.severity);
+        let host =
+            if event.host.is_empty() { String::new() } else { format!(" on {}", printable(&event.host)) };
         if event.state == AlertState::Resolved {
             let style = self.palette.resolved;
             let ended = if event.late { event.at.parse().unwrap_or(now) } else { now };
             let after =
                 fired_for(&event.since, ended).map(|time| format!(" after {time}")).unwrap_or_default();
             let late = if event.late { format!(" (late: {})", printable(&event.at)) } else { String::new() };
-            return format!("{style}RESOLVED{style:#} {severity} {name}{after}{late}  {place}\n");
+            return format!(
+                "{style}RESOLVED{style:#} {severity} {name}{host}{after}{late}{}  {place}\n",
+                outcome(event)
+            );
         }
         let style = self.palette.firing;
         let late = if event.late { format!(" (late: {})", printable(&event.at)) } else { String::new() };
         let said = said(event);
-        let mut text =
-            format!("{style}FIRING{style:#} {severity} {style}{name}{style:#}: {said}{late}  {place}\n");
-        for sample in &event.samples {
+        let mut text = format!(
+            "{style}FIRING{style:#} {severity} {style}{name}{style:#}{host}: {said}{late}  {place}\n"
+        );
+        let breakdown = event.breakdown();
+        let samples = event.telling_samples();
+        for line in breakdown.iter().map(String::as_str).chain(samples) {
             text.push_str(INDENT);
-            text.push_str(&printable(sample));
+            text.push_str(&printable(line));
             text.push('\n');
         }
         text
@@ -137,6 +145,16 @@ fn said(event: &AlertEvent) -> String {
         "silence" => format!("no {rule} for {}", span(event.window_s)),
         "new" => format!("{} {rule} ({why})", event.count),
         _ => format!("{} {rule} in {} ({why})", event.count, span(event.window_s)),
+    }
+}
+
+/// What there was of an alert that is over: `: 412 errors, at most 301 in 60s`.
+fn outcome(event: &AlertEvent) -> String {
+    match (event.total, event.peak) {
+        (Some(total), Some(peak)) if total > 0 && event.window_s > 0.0 => {
+            format!(": {total} {}, at most {peak} in {}", printable(&event.rule), span(event.window_s))
+        }
+        _ => String::new(),
     }
 }
 

@@ -10,6 +10,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PatternId(pub u64);
 
+impl PatternId {
+    /// The id that is written as `text`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<PatternId> {
+        u64::from_str_radix(text, 16).ok().map(PatternId)
+    }
+}
+
 impl fmt::Display for PatternId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -11,6 +11,7 @@ mod holes;
 mod id;
 mod mask;
 mod message;
+mod one;
 mod reader;
 mod registry;
 mod render;
@@ -23,7 +24,8 @@ mod stamp;
 mod tests;
 
 pub use id::PatternId;
+pub use one::{Pattern, PatternUsage};
 pub use reader::SignatureReader;
-pub use registry::{News, Pattern, PatternUsage, Registry, Sighting};
+pub use registry::{News, Registry, Sighting};
 pub use saved::SavedRegistry;
 pub use settings::PatternSettings;

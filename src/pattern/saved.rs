@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::pattern::holes::Holes;
 use crate::pattern::id::PatternId;
-use crate::pattern::registry::{Pattern, Registry};
+use crate::pattern::one::Pattern;
+use crate::pattern::registry::Registry;
 use crate::pattern::seen::Seen;
 use crate::pattern::settings::PatternSettings;
 
@@ -86,7 +87,7 @@ impl Registry {
         (registry.lines, registry.other) = (saved.lines, saved.other);
         for (place, pattern) in saved.patterns.into_iter().enumerate() {
             registry.places.insert(pattern.id, place as u32);
-            registry.keys.extend(pattern.usage.keys().iter().map(|key| (*key, place as u32)));
+            registry.keys.extend(pattern.usage.keys.iter().map(|key| (*key, place as u32)));
             registry.patterns.push(pattern);
         }
         if let Some(learned) = saved.learned.and_then(|bytes| unpack(&bytes).ok()) {

@@ -141,7 +141,13 @@ fn alert(row: &Row<'_>) -> rusqlite::Result<Result<SavedAlert, (AlertSeriesId, S
     let path = row.get::<_, Option<sql_types::OwnedPath>>("path")?.map(|path| path.0);
     let id = AlertSeriesId { alert: row.get("alert")?, watch: row.get("watch")?, path };
     let parsed = (|| {
-        Ok(SavedAlert { id: id.clone(), instance: json(row, "alarm")?, samples: json(row, "samples")? })
+        let parts = json(row, "breakdown").unwrap_or_default();
+        Ok(SavedAlert {
+            id: id.clone(),
+            instance: json(row, "alarm")?,
+            samples: json(row, "samples")?,
+            parts,
+        })
     })();
     Ok(parsed.map_err(|why| (id, why)))
 }

@@ -17,6 +17,7 @@ use model::Model;
 use super::sqlite::SqliteStore;
 use super::*;
 use crate::alert::instance::AlertInstance;
+use crate::alert::manager::AlertParts;
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::condition::Condition;
 use crate::event::{AlertEvent, AlertState, Severity};
@@ -95,7 +96,7 @@ fn alert(name: &str, path: Option<&[u8]>, n: u64) -> SavedAlert {
     alarm.add(&spec, 1_000, n.min(1 << 60), 0, &mut |_| {});
     let path = path.map(|path| OsStr::from_bytes(path).into());
     let id = AlertSeriesId { alert: name.into(), watch: "w".into(), path };
-    SavedAlert { id, instance: alarm, samples: vec![format!("line {n} \"'\0")] }
+    SavedAlert { id, instance: alarm, samples: vec![format!("line {n} \"'\0")], parts: AlertParts::default() }
 }
 
 fn transition(n: i64) -> TransitionRecord {

@@ -187,8 +187,8 @@ fn put_alert(connection: &Connection, record: &SavedAlert, at_ms: Millis) -> rus
     };
     connection
         .prepare_cached(
-            "INSERT INTO alerts (alert, watch, path, state, since_ms, count, committed_ms, alarm, samples)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO alerts (alert, watch, path, state, since_ms, count, committed_ms, alarm, samples, breakdown)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             record.id.alert,
@@ -200,6 +200,7 @@ fn put_alert(connection: &Connection, record: &SavedAlert, at_ms: Millis) -> rus
             at_ms,
             json(&record.instance)?,
             json(&record.samples)?,
+            json(&record.parts)?,
         ])?;
     Ok(())
 }

@@ -70,6 +70,7 @@ fn alert() -> AlertEvent {
         late: true,
         fingerprint: "0123456789abcdef".into(),
         samples: vec!["a \"quoted\" line".into(), "b".into()],
+        ..AlertEvent::default()
     }
 }
 

@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::alert::AlertSpec;
+use crate::alert::breakdown::{Breakdown, PatternLines};
 use crate::alert::instance::{AlertChange, AlertInstance};
 use crate::event::{AlertEvent, AlertState, Severity};
+use crate::fmt::display_path;
 use crate::units::{AlertSpecId, ClockShift, EngineTime, WallTime, WatchId};
 
 /// Which series: the name of the alert, of its watch, and the path if it is by path.
@@ -55,6 +59,20 @@ pub struct SavedAlert {
     pub instance: AlertInstance,
     /// The newest matching lines, oldest first.
     pub samples: Vec<String>,
+    /// What makes up the count, and what is still to be reported.
+    pub parts: AlertParts,
+}
+
+/// What is known of a series beside its state.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlertParts {
+    breakdown: Breakdown,
+    /// That it fired, while more of the same is awaited.
+    held: Option<AlertChange>,
+    /// Since it fired: matching lines, and the greatest count within the window.
+    total: u64,
+    peak: u64,
 }
 
 /// The state of a series, for people.
@@ -83,6 +101,9 @@ pub(super) struct AlertEntry {
     pub(super) path: Option<PathBuf>,
     pub(super) instance: AlertInstance,
     samples: VecDeque<String>,
+    parts: AlertParts,
+    /// When it was first and last heard of while a report is held.
+    pub(super) held_at: Option<(EngineTime, EngineTime)>,
 }
 
 impl AlertEntry {
@@ -98,6 +119,8 @@ impl AlertEntry {
             watch: Arc::clone(watch),
             path: path.map(Path::to_owned),
             samples: VecDeque::new(),
+            parts: AlertParts::default(),
+            held_at: None,
         }
     }
 
@@ -113,6 +136,8 @@ impl AlertEntry {
             watch: Arc::clone(watch),
             path: saved.id.path,
             samples: saved.samples.into(),
+            held_at: saved.parts.held.map(|_| (now, now)),
+            parts: saved.parts,
         }
     }
 
@@ -136,11 +161,41 @@ impl AlertEntry {
         is_settling: bool,
         changes: &mut Vec<AlertChange>,
     ) -> bool {
+        if self.instance.lifecycle().is_firing() {
+            self.parts.total += matched;
+        }
         if is_settling || self.instance.is_late(&self.spec, at.0) {
             return self.instance.set_aside(&self.spec, at.0, matched, lines);
         }
         self.instance.add(&self.spec, at.0, matched, lines, &mut |change| changes.push(change));
+        self.parts.peak = self.parts.peak.max(self.instance.gauge().count());
         true
+    }
+
+    /// Adds what the lines of a turn at `path` are made of.
+    pub(super) fn add_parts(&mut self, path: &Path, lines: &[PatternLines]) {
+        let is_usual = self.instance.lifecycle().is_inactive();
+        let window_ms = self.spec.condition.window_ms();
+        let path = display_path(path.strip_prefix(".").unwrap_or(path));
+        self.parts.breakdown.add(window_ms, &path, lines, is_usual);
+    }
+
+    /// Holds the report that it fired until [`AlertEntry::release`].
+    pub(super) fn hold(&mut self, change: AlertChange, now: EngineTime) {
+        self.parts.held = Some(change);
+        self.held_at = Some((now, now));
+    }
+
+    /// The report that was held, with what is seen now if that is more.
+    pub(super) fn release(&mut self) -> Option<AlertChange> {
+        self.held_at = None;
+        let mut held = self.parts.held.take()?;
+        if self.instance.lifecycle().is_firing()
+            && let Some(seen) = self.instance.observe(&self.spec).filter(|seen| seen.count > held.seen.count)
+        {
+            held.seen = seen;
+        }
+        Some(held)
     }
 
     /// What is reported of `change`. The samples of an alert that resolved are used up.
@@ -154,9 +209,20 @@ impl AlertEntry {
         let new = change.event(&self.spec, &self.watch.name, self.path.as_deref(), &self.samples, |at_ms| {
             time(at_ms).to_string()
         });
-        let event = AlertEvent { late: is_late, ..new };
-        if event.state == AlertState::Resolved {
-            self.samples.clear();
+        let mut event = AlertEvent { late: is_late, ..new };
+        match event.state {
+            AlertState::Firing => {
+                let seen_ms = self.instance.judged_ms().unwrap_or(change.at_ms).max(change.at_ms);
+                (event.patterns, event.top_paths) = self.parts.breakdown.take(seen_ms);
+                self.parts.total = self.parts.total.max(change.seen.count);
+                self.parts.peak = self.parts.peak.max(change.seen.count);
+            }
+            AlertState::Resolved => {
+                self.samples.clear();
+                event.total = Some(std::mem::take(&mut self.parts.total));
+                event.peak = Some(std::mem::take(&mut self.parts.peak));
+                event.duration_s = Some(((change.at_ms - change.since_ms()).max(0) / 1_000).unsigned_abs());
+            }
         }
         AlertTransition { at: EngineTime(change.at_ms), event }
     }
@@ -174,6 +240,7 @@ impl AlertEntry {
             id: self.series_id(),
             instance: self.instance.clone(),
             samples: self.samples.iter().cloned().collect(),
+            parts: self.parts.clone(),
         }
     }
 

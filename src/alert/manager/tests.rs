@@ -35,7 +35,7 @@ fn count(manager: &mut AlertManager, watch: &Arc<WatchAlerts>, path: u64, at: i6
     let name = PathBuf::from(format!("/logs/{path}.log"));
     let at_path = CountedPath { id: PathId(path), path: &name, since: EngineTime(0) };
     let times = [(EngineTime(at), n, 0)];
-    let lines = CountedLines { times: &times, samples: &["ERROR".to_owned()] };
+    let lines = CountedLines { times: &times, samples: &["ERROR".to_owned()], patterns: &[] };
     manager.count(watch, &watch.by_rule[0][0], at_path, lines, now(at));
 }
 

@@ -1,8 +1,9 @@
 //! Merges logs by time and runs the alerts over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use crate::alert::breakdown::{PatternLines, complete};
 use crate::alert::manager::{AlertManager, CountedLines, CountedPath, Now};
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::log_file::Log;
@@ -11,6 +12,7 @@ use crate::detect::Millis;
 use crate::engine::plan::CompiledPlan;
 use crate::event::AlertEvent;
 use crate::fmt::sample;
+use crate::pattern::Registry;
 use crate::units::{ClockShift, EngineTime, PathId};
 
 /// An alert that fired or resolved.
@@ -43,6 +45,8 @@ pub(super) struct Replayed {
 struct Replay<'p> {
     plan: &'p CompiledPlan,
     manager: AlertManager,
+    /// By watch and rule.
+    patterns: HashMap<(usize, usize), Registry>,
     begin_ms: Millis,
     replayed: Replayed,
 }
@@ -52,7 +56,13 @@ pub(super) fn replay(plan: &CompiledPlan, logs: Vec<Log>, problems: &mut Vec<Str
     let replayed = Replayed { logs: logs.len(), ..Replayed::default() };
     let of_stamps = logs.iter().filter_map(|log| log.files.first()).map(|file| file.first_ms);
     let begin_ms = of_stamps.min().unwrap_or(Millis::MIN);
-    let mut replay = Replay { plan, manager: AlertManager::new(plan.alerts()), begin_ms, replayed };
+    let mut replay = Replay {
+        plan,
+        manager: AlertManager::new(plan.alerts()),
+        patterns: HashMap::new(),
+        begin_ms,
+        replayed,
+    };
     let mut streams: Vec<LogStream> = logs
         .into_iter()
         .map(|log| {
@@ -96,15 +106,19 @@ impl Replay<'_> {
                 let counted = self.replayed.counted.entry((watch, rule)).or_default();
                 counted.total += 1;
                 counted.rate.add(at_ms, 1);
+                let settings = &self.plan.watches[watch].patterns;
+                let registry = self.patterns.entry((watch, rule)).or_insert_with(|| Registry::new(settings));
+                let pattern = Some(registry.observe(&line, Some(at_ms)).id);
+                let patterns = [PatternLines { at_ms, pattern, lines: 1 }];
                 let times = [(EngineTime(at_ms), 1, 0)];
-                let lines = CountedLines { times: &times, samples: &[sample(&line)] };
+                let lines = CountedLines { times: &times, samples: &[sample(&line)], patterns: &patterns };
                 for alert in &alerts.by_rule[rule] {
                     self.manager.count(alerts, alert, at, lines, now(at_ms));
                 }
             }
             LogEventKind::Lines(n) => {
                 let times = [(EngineTime(at_ms), 0, n)];
-                let lines = CountedLines { times: &times, samples: &[] };
+                let lines = CountedLines { times: &times, samples: &[], patterns: &[] };
                 for alert in alerts.all().filter(|(_, spec)| spec.condition.needs_lines()) {
                     self.manager.count(alerts, alert, at, lines, now(at_ms));
                 }
@@ -115,7 +129,13 @@ impl Replay<'_> {
 
     fn collect(&mut self) {
         for transition in self.manager.take_transitions() {
-            let event = AlertEvent { late: false, ..transition.event };
+            let mut event = AlertEvent { late: false, ..transition.event };
+            let watch = self.plan.watches.iter().position(|watch| watch.name == event.watch);
+            let registry = watch.and_then(|at| {
+                let rule = self.plan.watches[at].rules.names().iter().position(|name| *name == event.rule)?;
+                self.patterns.get(&(at, rule))
+            });
+            complete(&mut event, |id| registry.and_then(|registry| registry.get(id)));
             self.replayed.alerts.push(ReplayedAlert { at_ms: transition.at.0, event });
         }
     }

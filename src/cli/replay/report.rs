@@ -116,6 +116,9 @@ pub(super) fn write_episodes(
             "{time}  {resolved:<19}  {after:>8}  {severity} {name}: {} {rule} in {place} ({why})",
             fired.count
         )?;
+        for line in fired.breakdown() {
+            writeln!(out, "{:52}{}", "", printable(&line))?;
+        }
         if let Some(line) = fired.samples.last() {
             writeln!(out, "{:52}{}", "", printable(line))?;
         }

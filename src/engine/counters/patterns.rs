@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::alert::breakdown::{PatternLines, complete};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
+use crate::event::AlertEvent;
 use crate::file::signatures::{FirstLines, SignatureRun};
 use crate::file::tailer::Turn;
 use crate::pattern::{Pattern, PatternId, PatternSettings, Registry};
@@ -11,14 +13,6 @@ use crate::units::WatchId;
 
 /// A rule of a watch has at least so many patterns, however many rules there are.
 const PATTERNS_MIN: usize = 100;
-
-/// Lines of one pattern that were written at one time. `None` is a pattern that is not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PatternRun {
-    pub(super) at_ms: i64,
-    pub(super) pattern: Option<PatternId>,
-    pub(super) lines: u64,
-}
 
 /// The patterns of one rule in one watch, for reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,14 +70,21 @@ impl PatternCounters {
         }
     }
 
-    /// Counts what a turn found. Returns, for each rule, when which patterns were seen.
-    pub(super) fn count(&mut self, watch: &CompiledWatch, turn: &Turn) -> Vec<Vec<PatternRun>> {
+    /// Counts what a turn found. Returns, for each rule, when which patterns were seen, by the wall clock.
+    pub(super) fn count(&mut self, watch: &CompiledWatch, turn: &Turn) -> Vec<Vec<PatternLines>> {
         let Some(registries) = self.registries.get_mut(&watch.id) else { return Vec::new() };
         let count = |(rule, runs): (&String, &Vec<SignatureRun>)| {
             let known = registries.iter_mut().find(|known| known.rule == *rule);
             known.map(|known| count(&mut known.registry, runs, &turn.first_lines)).unwrap_or_default()
         };
         watch.rules.names().iter().zip(&turn.tally.signatures).map(count).collect()
+    }
+
+    /// Completes what an alert says of patterns.
+    pub(super) fn describe(&self, event: &mut AlertEvent) {
+        let is_it = |known: &&RuleRegistry| known.watch == event.watch && known.rule == event.rule;
+        let known = self.registries.values().flatten().find(is_it).map(|known| &known.registry);
+        complete(event, |id| known.and_then(|registry| registry.get(id)));
     }
 
     pub(super) fn take_changes(&mut self) -> Vec<PatternsRecord> {
@@ -133,8 +134,8 @@ fn settings(watch: &CompiledWatch) -> PatternSettings {
     watch.patterns.bounded(patterns_max.max(PATTERNS_MIN))
 }
 
-fn count(registry: &mut Registry, runs: &[SignatureRun], first_lines: &FirstLines) -> Vec<PatternRun> {
-    let mut seen: Vec<PatternRun> = Vec::new();
+fn count(registry: &mut Registry, runs: &[SignatureRun], first_lines: &FirstLines) -> Vec<PatternLines> {
+    let mut seen: Vec<PatternLines> = Vec::new();
     for run in runs {
         let pattern = count_run(registry, run, first_lines);
         if run.is_late {
@@ -143,7 +144,7 @@ fn count(registry: &mut Registry, runs: &[SignatureRun], first_lines: &FirstLine
         let lines = u64::from(run.lines);
         match seen.last_mut() {
             Some(last) if (last.at_ms, last.pattern) == (run.at_ms, pattern) => last.lines += lines,
-            _ => seen.push(PatternRun { at_ms: run.at_ms, pattern, lines }),
+            _ => seen.push(PatternLines { at_ms: run.at_ms, pattern, lines }),
         }
     }
     seen

@@ -1,0 +1,79 @@
+//! What is reported, and when: a report that an alert fired waits for more of the same. An incident is written to several files at
+//! once, and its first lines do not say what it is.
+
+use super::entry::AlertEntry;
+use super::{AlertKey, AlertManager, Now};
+use crate::alert::instance::AlertChange;
+use crate::alert::lifecycle::Transition;
+use crate::units::EngineTime;
+
+/// A report waits until so long nothing more has come, in milliseconds.
+const HOLD_MS: i64 = 50;
+/// It waits no longer than this, in milliseconds.
+const HOLD_MS_MAX: i64 = 1_000;
+/// A transition older than this is late, in milliseconds.
+const LATE_MS: i64 = 60_000;
+
+impl AlertManager {
+    /// Has reports wait for more of the same. By default they are made at once.
+    pub fn hold_reports(&mut self) {
+        self.holds = true;
+    }
+
+    pub(super) fn record(&mut self, key: AlertKey, changes: &[AlertChange], now: Now) {
+        for change in changes {
+            let Some(entry) = self.entries.get_mut(&key) else { return };
+            let is_late = is_late(change, now);
+            if self.holds && !is_late && matches!(change.transition, Transition::Fired { .. }) {
+                entry.hold(*change, now.engine);
+                self.changed.insert(key);
+                self.is_due_at(Some(now.engine + HOLD_MS));
+                continue;
+            }
+            self.release(key, now);
+            self.report(key, change, now);
+        }
+    }
+
+    /// Reports what was held.
+    fn release(&mut self, key: AlertKey, now: Now) {
+        let held = self.entries.get_mut(&key).and_then(AlertEntry::release);
+        if let Some(change) = held {
+            self.report(key, &change, now);
+        }
+    }
+
+    fn report(&mut self, key: AlertKey, change: &AlertChange, now: Now) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let transition = entry.transition(change, is_late(change, now), now.shift);
+        self.announced.remove(&transition.event.fingerprint);
+        self.transitions.push(transition);
+        self.changed.insert(key);
+    }
+
+    /// Reports what was held for long enough.
+    pub(super) fn release_due(&mut self, now: Now) {
+        for key in self.keys() {
+            let Some((first, last)) = self.entries.get(&key).and_then(|entry| entry.held_at) else {
+                continue;
+            };
+            let until = (last + HOLD_MS).min(first + HOLD_MS_MAX);
+            if now.engine >= until {
+                self.release(key, now);
+            } else {
+                self.is_due_at(Some(until));
+            }
+        }
+    }
+
+    /// Reports all that is held.
+    pub fn release_all(&mut self, now: Now) {
+        for key in self.keys() {
+            self.release(key, now);
+        }
+    }
+}
+
+fn is_late(change: &AlertChange, now: Now) -> bool {
+    now.engine - EngineTime(change.at_ms) > LATE_MS
+}
