@@ -4,10 +4,12 @@
 //! After a start, and as long as files are read that were written while no daemon ran, lines come in no order of time. They are
 //! set aside until everything is read (or [`SETTLE_MS_MAX`] has passed) and then evaluated by time.
 
+mod admission;
 mod entry;
 mod hold;
 mod reload;
 mod restore;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -23,13 +25,13 @@ use entry::AlertEntry;
 
 pub use entry::{AlertParts, AlertSeriesId, AlertStatus, AlertTransition, SavedAlert, WatchAlerts};
 pub use restore::AnnouncedAlert;
+use room::SeriesRoom;
+pub use room::{SERIES_MAX, SeriesFate, SeriesOverflow};
 
 /// Longest time for which lines are set aside after the start, in milliseconds.
 const SETTLE_MS_MAX: i64 = 5_000;
 /// Lines that came out of order later wait this long for others like them, in milliseconds.
 const QUIET_MS: i64 = 1_000;
-/// Most series by path of one alert. Those that have been inactive for longest are dropped first.
-pub const SERIES_MAX: usize = 10_000;
 
 impl WatchAlerts {
     /// Every alert of the watch, by its rules.
@@ -77,15 +79,6 @@ pub struct CountedLines<'a> {
     pub patterns: &'a [PatternLines],
 }
 
-/// An alert that has more series than are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeriesOverflow {
-    /// Name of the alert.
-    pub alert: String,
-    /// How many series were dropped.
-    pub dropped: usize,
-}
-
 /// Everything that changed since it was asked for last.
 #[derive(Debug, Default)]
 pub struct ManagerChanges {
@@ -100,6 +93,7 @@ pub struct ManagerChanges {
 pub struct AlertManager {
     watches: Vec<Arc<WatchAlerts>>,
     entries: HashMap<AlertKey, AlertEntry>,
+    room: SeriesRoom,
     /// Alerts by path from before the start, whose path has not been found yet.
     unclaimed: HashMap<AlertSeriesId, SavedAlert>,
     /// What was announced to be firing before the start, by fingerprint, until it is known whether it still is.
@@ -201,12 +195,13 @@ impl AlertManager {
     }
 
     /// Creates the series of a path that report its silence: silence can be noticed only at a path that is known.
-    pub fn watch_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path) {
+    pub fn watch_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path, now: Now) {
         let expects = |spec: &AlertSpec| spec.scope == Scope::Path && spec.condition.expects_lines();
         for (alert, spec) in watch.all().filter(|(_, spec)| expects(spec)) {
             let key = AlertKey { alert: *alert, watch: watch.id, path: Some(path) };
-            let new = || AlertEntry::new(spec, watch, None, Some(at));
-            self.entries.entry(key).or_insert_with(new);
+            if !self.entries.contains_key(&key) && self.make_room(key, spec, now.engine) {
+                self.insert(key, AlertEntry::new(spec, watch, None, Some(at)));
+            }
         }
     }
 
@@ -222,10 +217,12 @@ impl AlertManager {
         let by_path = spec.scope == Scope::Path;
         let key = AlertKey { alert: *alert, watch: watch.id, path: by_path.then_some(at.id) };
         if by_path && !self.entries.contains_key(&key) {
-            self.make_room(*alert);
+            if !self.make_room(key, spec, now.engine) {
+                return;
+            }
             let first = lines.times.first().map_or(at.since, |(at, ..)| *at);
             let since = (at.since <= first).then_some(at.since);
-            self.entries.insert(key, AlertEntry::new(spec, watch, since, Some(at.path)));
+            self.insert(key, AlertEntry::new(spec, watch, since, Some(at.path)));
         }
         let Some(entry) = self.entries.get_mut(&key) else { return };
         entry.add_samples(lines.samples);
@@ -303,6 +300,7 @@ impl AlertManager {
         }
         self.release_due(now);
         self.drop_blank(now.engine);
+        self.report_refused(now.engine);
     }
 
     /// Evaluates what was set aside and advances every series to `end`, whatever is due. For logs that have ended.
@@ -314,6 +312,7 @@ impl AlertManager {
             entry.instance.advance(&entry.spec, end.engine.0, &mut |change| changes.push(change));
             self.record(key, &changes, end);
         }
+        self.report_all_refused();
     }
 
     fn is_due_at(&mut self, due: Option<EngineTime>) {
@@ -329,35 +328,21 @@ impl AlertManager {
         }
     }
 
-    fn remove(&mut self, key: AlertKey) {
-        self.changed.remove(&key);
-        if let Some(entry) = self.entries.remove(&key) {
-            self.ended.push(entry.series_id());
+    fn insert(&mut self, key: AlertKey, entry: AlertEntry) {
+        if self.entries.insert(key, entry).is_none()
+            && let Some(path) = key.path
+        {
+            self.room.added(key.alert, path);
         }
     }
 
-    /// Drops a tenth of the series of an alert that has too many.
-    fn make_room(&mut self, alert: AlertSpecId) {
-        if self.entries.len() < SERIES_MAX {
-            return;
-        }
-        let by_path = |key: &&AlertKey| key.alert == alert && key.path.is_some();
-        if self.entries.keys().filter(by_path).count() < SERIES_MAX {
-            return;
-        }
-        let mut inactive: Vec<(Option<i64>, AlertKey)> = self
-            .entries
-            .iter()
-            .filter(|(key, entry)| by_path(key) && entry.is_at_rest())
-            .map(|(key, entry)| (entry.instance.judged_ms(), *key))
-            .collect();
-        inactive.sort_unstable();
-        inactive.truncate(SERIES_MAX / 10);
-        let Some((_, first)) = inactive.first() else { return };
-        let alert = self.entries.get(first).map(|entry| entry.spec.name.clone()).unwrap_or_default();
-        self.overflows.push(SeriesOverflow { alert, dropped: inactive.len() });
-        for (_, key) in inactive {
-            self.remove(key);
+    fn remove(&mut self, key: AlertKey) {
+        self.changed.remove(&key);
+        if let Some(entry) = self.entries.remove(&key) {
+            if key.path.is_some() {
+                self.room.removed(key.alert);
+            }
+            self.ended.push(entry.series_id());
         }
     }
 

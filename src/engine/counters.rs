@@ -117,7 +117,7 @@ impl Counters {
         }
         self.paths.insert(id, Box::new(counters));
         self.alerts.restore_path(&watch.alerts, id, path, self.clock.read());
-        self.alerts.watch_path(&watch.alerts, id, path);
+        self.alerts.watch_path(&watch.alerts, id, path, self.clock.read());
         !self.unreported.is_empty()
     }
 
@@ -143,7 +143,7 @@ impl Counters {
     ) -> DueWork {
         self.emit_file_events(id, watch, tail, turn);
         if !self.paths.contains_key(&id) {
-            self.alerts.watch_path(&watch.alerts, id, tail.path());
+            self.alerts.watch_path(&watch.alerts, id, tail.path(), self.clock.read());
             self.paths.insert(id, Box::new(PathCounters::new(watch, tail.path(), now)));
         }
         let Some(counters) = self.paths.get_mut(&id) else { return DueWork::default() };
@@ -211,9 +211,7 @@ impl Counters {
 
     /// Emits what the alerts did, and keeps it for the next commit.
     fn emit_transitions(&mut self) {
-        for overflow in self.alerts.take_overflows() {
-            events::series_overflow(&overflow);
-        }
+        self.emit_overflows();
         for AlertTransition { at, mut event } in self.alerts.take_transitions() {
             self.patterns.describe(&mut event);
             event.host.clone_from(&self.host);
@@ -224,6 +222,12 @@ impl Counters {
         }
         if !self.pending.is_kept() {
             self.alerts.discard_changes();
+        }
+    }
+
+    fn emit_overflows(&mut self) {
+        for overflow in self.alerts.take_overflows() {
+            events::series_overflow(&overflow);
         }
     }
 
@@ -319,6 +323,8 @@ impl Counters {
 
     /// Emits every count that was not reported yet.
     pub(super) fn flush(&mut self) {
+        self.alerts.report_all_refused();
+        self.emit_overflows();
         for id in std::mem::take(&mut self.unreported) {
             self.report_all(id);
         }

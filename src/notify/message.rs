@@ -138,7 +138,6 @@ impl Notification {
         receiver: &str,
         origin: &MessageOrigin,
         more_labels: &BTreeMap<String, String>,
-        listed_max: usize,
     ) -> Notification {
         let all: Vec<WebhookAlert> =
             group.transitions.iter().map(|t| WebhookAlert::new(&t.event, origin, more_labels)).collect();
@@ -154,14 +153,27 @@ impl Notification {
         let title = match all.as_slice() {
             [one] => format!("[{}] {}", shouted, one.annotations["summary"]),
             _ => format!(
-                "[{}] {}: {firing} firing, {} resolved on {}",
+                "[{}] {}: {firing} firing, {} resolved on {}{}",
                 shouted,
                 group.alert,
                 all.len() - firing,
-                origin.host
+                origin.host,
+                if group.following > 0 {
+                    format!("; {} more follow", group.following)
+                } else {
+                    String::new()
+                }
             ),
         };
         let mut lines = Vec::new();
+        if all.len() > LISTED_MAX {
+            // First, so that no receiver that cuts a long text cuts this.
+            let more = all.len() - LISTED_MAX;
+            let host = &origin.host;
+            lines.push(format!(
+                "the first {LISTED_MAX} alerts, and {more} more; `spiketail status` on {host} lists those that fire:"
+            ));
+        }
         for alert in all.iter().take(LISTED_MAX) {
             if all.len() > 1 {
                 lines.push(alert.annotations["summary"].clone());
@@ -171,13 +183,10 @@ impl Notification {
                 lines.extend(alert.annotations.get("samples").cloned());
             }
         }
-        if all.len() > LISTED_MAX {
-            lines.push(format!("and {} more", all.len() - LISTED_MAX));
-        }
         Notification {
             version: "4",
             group_key: format!("{{}}:{{alertname={:?}}}", group.alert),
-            truncated_alerts: all.len().saturating_sub(listed_max),
+            truncated_alerts: group.following,
             status,
             receiver: receiver.to_owned(),
             group_labels,
@@ -186,7 +195,7 @@ impl Notification {
             external_url: origin.url.clone(),
             title,
             text: lines.join("\n"),
-            alerts: all.into_iter().take(listed_max).collect(),
+            alerts: all,
         }
     }
 }

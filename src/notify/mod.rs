@@ -2,8 +2,8 @@
 //!
 //! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The
 //! [`NotificationQueue`] holds what waits for each output: the committer fills it, and a task per output empties it. The task collects
-//! alerts of one name, sends them as one message, and tries again until the receiver has accepted it. Then the row is marked as
-//! delivered. So each alert arrives at least once, also across restarts, and nothing else waits for a receiver.
+//! alerts of one name, sends them as one message (or several, if there are many), and tries again until the receiver has accepted it.
+//! Then the rows of the alerts in it are marked as delivered. So each alert arrives at least once, also across restarts, and nothing else waits for a receiver.
 
 mod http;
 mod message;
@@ -77,6 +77,7 @@ impl Delivery {
             .enable_all()
             .build()?;
         let queue = Arc::new(NotificationQueue::default());
+        runtime.spawn(task::report_given_up(Arc::clone(&queue)));
         Ok(Delivery { runtime, queue, tasks: Vec::new() })
     }
 
@@ -107,6 +108,7 @@ impl Delivery {
     /// Waits until all is delivered, at most for `limit`, and ends.
     pub fn stop(self, limit: Duration) {
         self.queue.wait_until_empty(limit);
+        self.queue.report_given_up();
         self.runtime.shutdown_background();
     }
 }
@@ -161,6 +163,6 @@ fn message_of(event: &AlertEvent) -> queue::NotificationGroup {
     queue::NotificationGroup {
         alert: event.alert.clone(),
         transitions: vec![Arc::new(transition)],
-        truncated: 0,
+        following: 0,
     }
 }

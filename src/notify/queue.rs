@@ -11,12 +11,10 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::event::{HealthEvent, HealthKind};
-use crate::store::{Delivered, Dispatcher, TransitionRecord};
+use crate::store::{Delivered, DeliveryOutcome, Dispatcher, TransitionRecord};
 
 /// At most this many transitions wait for an output; the oldest are dropped first.
 const WAITING_MAX: usize = 10_000;
-/// At most this many alerts are in one message.
-pub(super) const MESSAGE_MAX: usize = 100;
 
 /// What waits for one output: of each alert only the latest transition. A receiver that was away need not be sent all of them.
 #[derive(Default)]
@@ -30,6 +28,8 @@ struct OutputQueue {
     firing: BTreeMap<String, Arc<TransitionRecord>>,
     /// When an attempt failed last, and why.
     last_error: Option<(Timestamp, String)>,
+    /// How many were given up because too many waited, since that was reported last.
+    given_up: u64,
     notify: Arc<Notify>,
 }
 
@@ -59,6 +59,8 @@ pub struct NotificationQueue {
     state: Mutex<QueuesState>,
     /// A group was delivered.
     delivered: Condvar,
+    /// A transition was given up.
+    given_up: Notify,
 }
 
 /// Alerts of one name that go out together, at most one transition for each of them.
@@ -68,8 +70,8 @@ pub(super) struct NotificationGroup {
     pub(super) alert: String,
     /// In the order in which they came.
     pub(super) transitions: Vec<Arc<TransitionRecord>>,
-    /// How many more there are than a message can hold.
-    pub(super) truncated: usize,
+    /// How many more of the same name wait: they are in the next groups.
+    pub(super) following: usize,
 }
 
 impl NotificationQueue {
@@ -80,7 +82,10 @@ impl NotificationQueue {
         for output in outputs {
             let queue = old.remove(&output).unwrap_or_else(|| {
                 let mut queue = OutputQueue::default();
-                state.firing.values().for_each(|firing| drop(queue.put(Arc::clone(firing))));
+                for firing in state.firing.values() {
+                    // It was in no outbox for this output, so that nothing is to be noted of what there is no room for.
+                    drop(queue.put(Arc::clone(firing), &self.given_up));
+                }
                 queue
             });
             state.queues.insert(output, queue);
@@ -92,23 +97,24 @@ impl NotificationQueue {
         self.lock().queues.get(output).map(|queue| Arc::clone(&queue.notify))
     }
 
-    /// The next group for `output`: the alerts of the name that has waited for longest.
-    pub(super) fn next(&self, output: &str) -> Option<NotificationGroup> {
+    /// The next group for `output`: at most `alerts_max` alerts of the name that has waited for longest.
+    pub(super) fn next(&self, output: &str, alerts_max: usize) -> Option<NotificationGroup> {
         let state = self.lock();
         let waiting = &state.queues.get(output)?.waiting;
         let alert = waiting.values().next()?.event.alert.clone();
-        let transitions: Vec<_> = waiting.values().filter(|t| t.event.alert == alert).cloned().collect();
-        let truncated = transitions.len().saturating_sub(MESSAGE_MAX);
-        Some(NotificationGroup { alert, transitions, truncated })
+        let mut of_name = waiting.values().filter(|t| t.event.alert == alert);
+        let transitions: Vec<_> = of_name.by_ref().take(alerts_max).cloned().collect();
+        let following = of_name.count();
+        Some(NotificationGroup { alert, transitions, following })
     }
 
     /// Removes a group that `output` accepted or refused for good. An alert with a newer transition goes on waiting.
-    pub(super) fn done(&self, output: &str, group: &NotificationGroup) {
+    pub(super) fn done(&self, output: &str, group: &NotificationGroup, outcome: DeliveryOutcome) {
         let mut state = self.lock();
         let QueuesState { queues, delivered, wake, .. } = &mut *state;
         let Some(queue) = queues.get_mut(output) else { return };
         for sent in &group.transitions {
-            delivered.extend(queue.take(sent).map(|sent| of(output, &sent)));
+            delivered.extend(queue.take(sent).map(|sent| ended(output, &sent, outcome)));
             if sent.event.is_firing() {
                 queue.firing.insert(sent.event.fingerprint.clone(), Arc::clone(sent));
             } else {
@@ -119,6 +125,27 @@ impl NotificationQueue {
             wake();
         }
         self.delivered.notify_all();
+    }
+
+    /// Reports what was given up since the last call, with one event for each output.
+    pub(super) fn report_given_up(&self) {
+        let take = |(output, queue): (&String, &mut OutputQueue)| {
+            (output.clone(), std::mem::take(&mut queue.given_up))
+        };
+        let given_up: Vec<_> =
+            self.lock().queues.iter_mut().map(take).filter(|(_, count)| *count > 0).collect();
+        for (output, count) in given_up {
+            let message = format!(
+                "{count} alerts for the output {output} were given up, the oldest first, because more than {WAITING_MAX} wait; \
+                 no message has them, only their events; see why it takes none"
+            );
+            HealthEvent::warning(HealthKind::DeliveryGivenUp, message).counting(count).emit();
+        }
+    }
+
+    /// Waits until a transition was given up that may not have been reported.
+    pub(super) async fn has_given_up(&self) {
+        self.given_up.notified().await;
     }
 
     /// Waits until nothing waits, at most for `limit`.
@@ -157,26 +184,12 @@ impl NotificationQueue {
     }
 }
 
-/// A transition that need not be sent any more.
-enum Displaced {
-    /// A newer one of the same alert waits in its place.
-    Superseded(Arc<TransitionRecord>),
-    /// Too many waited.
-    Dropped(Arc<TransitionRecord>),
-}
-
-impl Displaced {
-    fn record(&self) -> &TransitionRecord {
-        let (Displaced::Superseded(record) | Displaced::Dropped(record)) = self;
-        record
-    }
-}
-
 impl OutputQueue {
-    fn put(&mut self, transition: Arc<TransitionRecord>) -> Option<Displaced> {
+    /// Has `transition` wait. Returns one that is not to be sent any more: a newer one waits in its place, or too many wait.
+    fn put(&mut self, transition: Arc<TransitionRecord>, given_up: &Notify) -> Option<Arc<TransitionRecord>> {
         self.notify.notify_one();
         if let Some(place) = self.places.get(&transition.event.fingerprint) {
-            return self.waiting.insert(*place, transition).map(Displaced::Superseded);
+            return self.waiting.insert(*place, transition);
         }
         self.places.insert(transition.event.fingerprint.clone(), self.next_place);
         self.waiting.insert(self.next_place, transition);
@@ -186,7 +199,9 @@ impl OutputQueue {
         }
         let (_, oldest) = self.waiting.pop_first()?;
         self.places.remove(&oldest.event.fingerprint);
-        Some(Displaced::Dropped(oldest))
+        self.given_up += 1;
+        given_up.notify_one();
+        Some(oldest)
     }
 
     /// Removes `sent`, if it is still the latest of its alert.
@@ -209,8 +224,10 @@ impl Dispatcher for NotificationQueue {
         let mut state = self.lock();
         let QueuesState { queues, firing: all_firing, delivered, .. } = &mut *state;
         for (output, transition) in pending {
-            let displaced = queues.get_mut(&output).and_then(|queue| queue.put(Arc::new(transition)));
-            delivered.extend(displaced.map(|displaced| of(&output, displaced.record())));
+            let displaced =
+                queues.get_mut(&output).and_then(|queue| queue.put(Arc::new(transition), &self.given_up));
+            delivered
+                .extend(displaced.map(|displaced| ended(&output, &displaced, DeliveryOutcome::Abandoned)));
         }
         for transition in firing {
             let transition = Arc::new(transition);
@@ -224,31 +241,20 @@ impl Dispatcher for NotificationQueue {
     }
 
     fn take(&self, transitions: &[TransitionRecord]) {
-        let mut dropped: BTreeMap<String, u64> = BTreeMap::new();
-        {
-            let mut state = self.lock();
-            let QueuesState { queues, firing, delivered, .. } = &mut *state;
-            for transition in transitions {
-                let transition = Arc::new(transition.clone());
-                if transition.event.is_firing() {
-                    firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
-                } else {
-                    firing.remove(&transition.event.fingerprint);
-                }
-                for (output, queue) in &mut *queues {
-                    let Some(displaced) = queue.put(Arc::clone(&transition)) else { continue };
-                    delivered.push(of(output, displaced.record()));
-                    if matches!(displaced, Displaced::Dropped(_)) {
-                        *dropped.entry(output.clone()).or_default() += 1;
-                    }
-                }
+        let mut state = self.lock();
+        let QueuesState { queues, firing, delivered, .. } = &mut *state;
+        for transition in transitions {
+            let transition = Arc::new(transition.clone());
+            if transition.event.is_firing() {
+                firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
+            } else {
+                firing.remove(&transition.event.fingerprint);
             }
-        }
-        for (output, count) in dropped {
-            let message = format!(
-                "more than {WAITING_MAX} alerts wait for the output {output}; the oldest are given up; see why it takes none"
-            );
-            HealthEvent::warning(HealthKind::DeliveryGivenUp, message).counting(count).emit();
+            for (output, queue) in &mut *queues {
+                let displaced = queue.put(Arc::clone(&transition), &self.given_up);
+                delivered
+                    .extend(displaced.map(|displaced| ended(output, &displaced, DeliveryOutcome::Abandoned)));
+            }
         }
     }
 
@@ -261,12 +267,13 @@ impl Dispatcher for NotificationQueue {
     }
 }
 
-fn of(output: &str, transition: &TransitionRecord) -> Delivered {
+fn ended(output: &str, transition: &TransitionRecord, outcome: DeliveryOutcome) -> Delivered {
     Delivered {
         output: output.to_owned(),
         fingerprint: transition.event.fingerprint.clone(),
         at_ms: transition.at_ms,
         state: transition.event.state,
+        outcome,
     }
 }
 
@@ -295,34 +302,63 @@ mod tests {
     fn an_alert_waits_as_its_latest_transition_in_its_old_place() {
         let queue = queue();
         queue.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
-        let message = queue.next("pager").unwrap();
+        let message = queue.next("pager", 100).unwrap();
         assert_eq!(
             message.transitions,
             [transition("a", Resolved, 3), transition("b", Firing, 2)].map(Arc::new)
         );
         assert_eq!(delivered(&queue), [("a".to_owned(), 1)], "it is superseded");
-        queue.done("pager", &message);
+        queue.done("pager", &message, DeliveryOutcome::Accepted);
         assert_eq!(delivered(&queue), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
-        assert_eq!((queue.next("pager"), queue.firing("pager").len()), (None, 1));
+        assert_eq!((queue.next("pager", 100), queue.firing("pager").len()), (None, 1));
     }
 
     #[test]
     fn what_changes_while_it_is_sent_is_sent_again() {
         let queue = queue();
         queue.take(&[transition("a", Firing, 1)]);
-        let sent = queue.next("pager").unwrap();
+        let sent = queue.next("pager", 100).unwrap();
         queue.take(&[transition("a", Resolved, 2)]);
-        queue.done("pager", &sent);
-        assert_eq!(queue.next("pager").unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
+        queue.done("pager", &sent, DeliveryOutcome::Accepted);
+        assert_eq!(queue.next("pager", 100).unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
+    }
+
+    fn outcomes(queue: &NotificationQueue) -> Vec<(String, DeliveryOutcome)> {
+        queue.delivered().into_iter().map(|delivered| (delivered.fingerprint, delivered.outcome)).collect()
     }
 
     #[test]
-    fn too_many_push_out_the_oldest() {
+    fn too_many_push_out_the_oldest_which_are_not_delivered() {
         let queue = queue();
-        let all: Vec<_> = (0..=WAITING_MAX).map(|n| transition(&n.to_string(), Firing, 1)).collect();
+        let all: Vec<_> = (0..WAITING_MAX + 2).map(|n| transition(&n.to_string(), Firing, 1)).collect();
         queue.take(&all);
         assert_eq!(queue.reports()[0].waiting, WAITING_MAX);
-        assert_eq!(delivered(&queue), [("0".to_owned(), 1)]);
+        let abandoned = ["0", "1"].map(|name| (name.to_owned(), DeliveryOutcome::Abandoned));
+        assert_eq!(outcomes(&queue), abandoned);
+        assert_eq!(queue.lock().queues["pager"].given_up, 2);
+        queue.report_given_up();
+        assert_eq!(queue.lock().queues["pager"].given_up, 0);
+    }
+
+    #[test]
+    fn only_what_was_in_a_group_is_delivered_and_the_rest_follows() {
+        let queue = queue();
+        let all: Vec<_> = (0..250).map(|n| transition(&format!("{n:03}"), Firing, 1)).collect();
+        queue.take(&all);
+        let mut taken = Vec::new();
+        for (size, following) in [(100, 150), (100, 50), (50, 0)] {
+            let group = queue.next("pager", 100).unwrap();
+            assert_eq!((group.transitions.len(), group.following), (size, following));
+            queue.done("pager", &group, DeliveryOutcome::Accepted);
+            let delivered = outcomes(&queue);
+            assert!(delivered.iter().all(|(_, outcome)| *outcome == DeliveryOutcome::Accepted));
+            let names: Vec<String> = delivered.into_iter().map(|(name, _)| name).collect();
+            let sent: Vec<String> = group.transitions.iter().map(|t| t.event.fingerprint.clone()).collect();
+            assert_eq!(names, sent);
+            taken.extend(names);
+        }
+        assert_eq!(taken.len(), 250);
+        assert_eq!(queue.next("pager", 100), None);
     }
 
     #[test]
@@ -330,6 +366,6 @@ mod tests {
         let queue = queue();
         queue.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
         queue.replace(["pager".to_owned(), "other".to_owned()]);
-        assert_eq!(queue.next("other").unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
+        assert_eq!(queue.next("other", 100).unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
     }
 }

@@ -10,12 +10,19 @@ use crate::event::{HealthEvent, HealthKind};
 use crate::notify::http::SendOutcome;
 use crate::notify::queue::{NotificationGroup, NotificationQueue};
 use crate::notify::receivers::Notifier;
+use crate::store::DeliveryOutcome;
 
 /// The first and the longest wait between attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
 
 /// How long after the start a receiver that forgets is sent what was firing before, at the latest.
 const FIRST_RESEND: Duration = Duration::from_secs(5);
+
+/// For so long what is given up is gathered into one event.
+const GIVEN_UP_GATHERED: Duration = Duration::from_secs(5);
+
+/// How long after such an event there is no other.
+const GIVEN_UP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Delivers what waits for one output, until it is aborted.
 pub(super) struct DeliveryTask {
@@ -32,10 +39,10 @@ impl DeliveryTask {
         // What fired before the start may have ended by itself at a receiver that heard of it long ago.
         let mut resend_at = interval.map(|interval| Instant::now() + interval.min(FIRST_RESEND));
         loop {
-            if self.queue.next(&self.output).is_some() {
+            if self.next().is_some() {
                 sleep(self.group_wait).await;
                 while let Some(delivered) = self.deliver_next().await {
-                    self.queue.done(&self.output, &delivered.group);
+                    self.queue.done(&self.output, &delivered.group, delivered.outcome);
                     if delivered.after_failure {
                         // An Alertmanager that was restarted remembers nothing.
                         resend_at = resend_at.map(|_| Instant::now());
@@ -55,20 +62,25 @@ impl DeliveryTask {
         }
     }
 
+    fn next(&self) -> Option<NotificationGroup> {
+        self.queue.next(&self.output, self.notifier.alerts_max())
+    }
+
     /// Sends the next group until it is accepted or refused. Each attempt takes what came in meanwhile into account.
     async fn deliver_next(&self) -> Option<DeliveredGroup> {
         let output = &self.output;
         let mut waits = backoff();
         let mut has_failed = false;
         loop {
-            let group = self.queue.next(output)?;
+            let group = self.next()?;
             match self.notifier.send(&group).await {
                 SendOutcome::Accepted(_) => {
                     if has_failed {
                         let reason = format!("the output {output} takes alerts again");
                         HealthEvent::info(HealthKind::DeliveryRecovered, reason).emit();
                     }
-                    return Some(DeliveredGroup { group, after_failure: has_failed });
+                    let outcome = DeliveryOutcome::Accepted;
+                    return Some(DeliveredGroup { group, outcome, after_failure: has_failed });
                 }
                 SendOutcome::Refused(why) => {
                     self.queue.failed(output, &why);
@@ -77,7 +89,8 @@ impl DeliveryTask {
                         group.alert
                     );
                     HealthEvent::warning(HealthKind::DeliveryRefused, reason).emit();
-                    return Some(DeliveredGroup { group, after_failure: false });
+                    let outcome = DeliveryOutcome::Abandoned;
+                    return Some(DeliveredGroup { group, outcome, after_failure: false });
                 }
                 SendOutcome::Later(why, after) => {
                     self.queue.failed(output, &why);
@@ -99,8 +112,19 @@ impl DeliveryTask {
 /// A group that need not be sent again.
 struct DeliveredGroup {
     group: NotificationGroup,
+    outcome: DeliveryOutcome,
     /// Whether the receiver had failed before it accepted it.
     after_failure: bool,
+}
+
+/// Reports what is given up because too much waits: soon, but gathered, and not too often.
+pub(super) async fn report_given_up(queue: Arc<NotificationQueue>) {
+    loop {
+        queue.has_given_up().await;
+        sleep(GIVEN_UP_GATHERED).await;
+        queue.report_given_up();
+        sleep(GIVEN_UP_INTERVAL).await;
+    }
 }
 
 async fn at(instant: Option<Instant>) {

@@ -182,6 +182,15 @@ pub struct TransitionRecord {
     pub event: AlertEvent,
 }
 
+/// Why a transition no longer waits for an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeliveryOutcome {
+    /// It was in a message that the output accepted.
+    Accepted,
+    /// It will be in none: the output refused it, a newer one of the same alert waits in its place, or too many wait.
+    Abandoned,
+}
+
 /// That an output was reported of a transition, or never will be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Delivered {
@@ -193,6 +202,8 @@ pub struct Delivered {
     pub at_ms: Millis,
     /// Whether it fired or resolved.
     pub state: AlertState,
+    /// Which of the two.
+    pub outcome: DeliveryOutcome,
 }
 
 /// Since when a watch has had these paths.

@@ -35,7 +35,8 @@ pub(super) fn to_bounds(
         connection.prepare_cached(sql)?.execute([clamped(limits.outbox_rows_max)])?;
     }
     if !batch.delivered.is_empty() && !limits.keeps_delivered {
-        connection.prepare_cached("DELETE FROM outbox WHERE delivered_ms IS NOT NULL")?.execute([])?;
+        let sql = "DELETE FROM outbox WHERE NOT EXISTS (SELECT 1 FROM pending WHERE outbox_id = outbox.id)";
+        connection.prepare_cached(sql)?.execute([])?;
     }
     let budget = 2 * added + ROWS_AT_ONCE;
     let oldest = (batch.at_ms - Millis::from(limits.history_days) * DAY_MS).div_euclid(60_000);

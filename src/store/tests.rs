@@ -402,6 +402,7 @@ fn a_store_in_memory_keeps_only_what_is_needed() {
             fingerprint: event.fingerprint,
             at_ms: n,
             state: event.state,
+            outcome: DeliveryOutcome::Accepted,
         };
         let minutes = (0..20).map(|k| minute(n, format!("/{k}").as_bytes(), 1)).collect();
         store
@@ -459,6 +460,7 @@ prop_compose! {
                 fingerprint: "f".into(),
                 at_ms: *n,
                 state: AlertState::Firing,
+                outcome: if n % 2 == 0 { DeliveryOutcome::Accepted } else { DeliveryOutcome::Abandoned },
             }).collect(),
             watches: watches.iter().map(|n| WatchRecord {
                 watch: n.to_string(), paths: "/p".into(), since_ns: at_ms,

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::patterns;
 use super::sql_types::{Bits, SqlPath, json};
 use super::{
-    Batch, Delivered, FileRecord, MinuteCount, PositionRecord, RuleTotal, TransitionRecord, WatchRecord,
-    WatchedPath,
+    Batch, Delivered, DeliveryOutcome, FileRecord, MinuteCount, PositionRecord, RuleTotal, TransitionRecord,
+    WatchRecord, WatchedPath,
 };
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::detect::Millis;
@@ -238,7 +238,7 @@ fn await_delivery(connection: &Connection, id: i64, outputs: &[String]) -> rusql
 }
 
 fn note_delivered(connection: &Connection, delivered: &Delivered, now_ms: Millis) -> rusqlite::Result<()> {
-    let Delivered { output, fingerprint, at_ms, state } = delivered;
+    let Delivered { output, fingerprint, at_ms, state, outcome } = delivered;
     let row = "SELECT id FROM outbox WHERE fingerprint = ?1 AND at_ms = ?2 AND state = ?3";
     let id: Option<i64> = connection
         .prepare_cached(row)?
@@ -248,6 +248,9 @@ fn note_delivered(connection: &Connection, delivered: &Delivered, now_ms: Millis
     connection
         .prepare_cached("DELETE FROM pending WHERE output = ?1 AND outbox_id = ?2")?
         .execute(params![output, id])?;
+    if *outcome == DeliveryOutcome::Abandoned {
+        return Ok(());
+    }
     connection
         .prepare_cached(
             "UPDATE outbox SET delivered_ms = ?2 WHERE id = ?1

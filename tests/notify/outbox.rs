@@ -1,5 +1,6 @@
 //! At least once, in order, and not more than is meaningful.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -221,23 +222,92 @@ fn what_is_no_longer_defined_after_a_restart_is_over() {
     assert_eq!(states(&daemon.stop().events, "resolved"), 0);
 }
 
-#[test]
-fn a_storm_of_a_thousand_files_is_one_message() {
-    let gate = Gate::closed();
+/// Alerts by path of `files` files, each with lines enough to fire, that begin to wait for a closed gate. `output` is the receiver.
+fn storm(gate: &Gate, files: usize, alerts: usize, output: &str) -> (FileCheckpoint, Daemon) {
     let place = FileCheckpoint::new();
-    (0..1_000).for_each(|n| append(&place.log(&format!("{n}.log")), lines(0..3)));
-    let more =
-        webhook(&gate.server, "").replace("\"1s\"", "\"1m\"").replace("over = 1", "over = 1\nby = \"path\"");
-    let mut daemon = place.resume_with("*.log", &format!("start = \"beginning\"\n{more}"));
-    daemon.wait_for("a thousand alerts", |events| states(events, "firing") == 1_000);
-    wait_waiting(&mut daemon, 1_000);
+    (0..files).for_each(|n| append(&place.log(&format!("{n}.log")), lines(0..3)));
+    let mut config = "start = \"beginning\"\n[rule.errors]\nany = [\"ERROR\"]\n".to_owned();
+    for n in 0..alerts {
+        config += &format!("[alert.spike-{n}]\nover = 1\nby = \"path\"\nwindow = \"1h\"\n");
+    }
+    config += &format!("[output.pager]\nurl = \"{}\"\ngroup_wait = \"0s\"\n{output}\n", gate.server.url());
+    let mut daemon = place.resume_with("*.log", &config);
+    daemon.wait_for("all alerts", |events| states(events, "firing") == files * alerts);
+    (place, daemon)
+}
+
+/// Fingerprints of the alerts that the state says were delivered.
+fn delivered(place: &FileCheckpoint) -> BTreeSet<String> {
+    let state = Connection::open(place.state().join("state.db")).unwrap();
+    let mut rows = state.prepare("SELECT fingerprint FROM outbox WHERE delivered_ms IS NOT NULL").unwrap();
+    rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_storm_of_a_thousand_files_is_a_few_messages_that_hold_all_alerts() {
+    for output in ["type = \"webhook\"", "type = \"alertmanager\""] {
+        let gate = Gate::closed();
+        let (place, mut daemon) = storm(&gate, 1_000, 1, output);
+        wait_waiting(&mut daemon, 1_000);
+        let first = gate.open();
+        wait_waiting(&mut daemon, 0);
+        let messages: Vec<Value> = gate.server.requests()[first..].iter().map(json).collect();
+        let is_webhook = output.contains("webhook");
+        // An Alertmanager may be sent again what fires.
+        assert!(if is_webhook { messages.len() == 10 } else { messages.len() >= 4 }, "{}", messages.len());
+        let mut names = BTreeSet::new();
+        for (n, message) in messages.iter().enumerate() {
+            let alerts = if is_webhook { &message["alerts"] } else { message };
+            let paths = alerts.as_array().unwrap().iter().map(|alert| alert["labels"]["path"].to_string());
+            names.extend(paths);
+            if is_webhook {
+                assert_eq!(alerts.as_array().unwrap().len(), 100);
+                assert_eq!(message["truncatedAlerts"], 900 - 100 * n);
+            }
+        }
+        assert_eq!(names.len(), 1_000);
+        daemon.stop();
+        assert_eq!(delivered(&place).len(), 1_000);
+    }
+}
+
+#[test]
+fn a_storm_is_one_message_for_people_that_says_what_it_leaves_out() {
+    let gate = Gate::closed();
+    let (_place, mut daemon) = storm(&gate, 300, 1, "type = \"webhook\"\npreset = \"slack\"");
+    wait_waiting(&mut daemon, 300);
     let first = gate.open();
     let message = json(&gate.server.wait(first + 1)[first]);
-    assert_eq!(
-        (message["alerts"].as_array().unwrap().len(), &message["truncatedAlerts"]),
-        (100, &Value::from(900))
-    );
+    assert!(message["text"].as_str().unwrap().contains("300 firing, 0 resolved"), "{message}");
+    let text = message["attachments"][0]["text"].as_str().unwrap();
+    assert!(text.contains("and 290 more; `spiketail status` on "), "{text}");
     wait_waiting(&mut daemon, 0);
     assert_eq!(gate.server.requests().len(), first + 1);
     daemon.stop();
+}
+
+#[test]
+fn what_is_given_up_is_reported_together_and_not_delivered() {
+    let gate = Gate::closed();
+    let (place, mut daemon) = storm(&gate, 500, 21, "type = \"webhook\"");
+    wait_waiting(&mut daemon, 10_000);
+    let given_up = |events: &[Value]| -> (usize, u64) {
+        let events = events.iter().filter(|event| event["event"] == "delivery_given_up");
+        events.fold((0, 0), |(n, count), event| (n + 1, count + event["count"].as_u64().unwrap()))
+    };
+    daemon.wait_for("all that is given up", |events| given_up(events).1 >= 500);
+    let first = gate.open();
+    wait_waiting(&mut daemon, 0);
+    let ended = daemon.stop();
+    let (events, count) = given_up(&ended.events);
+    assert!(events <= 2 && count == 500, "{count} in {events} events");
+    let messages = gate.server.requests().split_off(first);
+    let in_messages: BTreeSet<String> = messages
+        .iter()
+        .flat_map(|message| json(message)["alerts"].as_array().unwrap().clone())
+        .map(|alert| alert["fingerprint"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(in_messages.len(), 10_000);
+    let delivered = delivered(&place);
+    assert!(delivered.is_subset(&in_messages) && delivered.len() >= 9_000, "{}", delivered.len());
 }

@@ -15,6 +15,7 @@ impl AlertManager {
     /// longer watched.
     pub fn reload(&mut self, watches: Vec<Arc<WatchAlerts>>, gone: &HashSet<PathId>, now: Now) {
         self.watches = watches;
+        self.room.reload();
         self.changed.clear();
         for key in self.keys() {
             let successor = self.successor(key, gone);
@@ -46,6 +47,7 @@ impl AlertManager {
 
     /// Ends the series of a path that is no longer watched.
     pub fn forget_path(&mut self, path: PathId, now: Now) {
+        self.room.forget_path(path);
         for key in self.keys() {
             if key.path == Some(path) {
                 self.resolve(key, now);

@@ -49,7 +49,7 @@ impl AlertManager {
             return;
         };
         let key = AlertKey { alert, watch: watch.id, path };
-        self.entries.insert(key, AlertEntry::restored(saved, &spec, &watch, now.engine));
+        self.insert(key, AlertEntry::restored(saved, &spec, &watch, now.engine));
     }
 
     fn definition(

@@ -65,8 +65,52 @@ fn series_by_path_are_bounded_and_the_overflow_is_reported() {
     }
     assert!(manager.statuses().len() <= SERIES_MAX);
     let overflows = manager.take_overflows();
-    assert_eq!(overflows, [SeriesOverflow { alert: "spike".into(), dropped: SERIES_MAX / 10 }]);
+    let (alert, fate) = ("spike".into(), SeriesFate::Dropped);
+    assert_eq!(overflows, [SeriesOverflow { alert, fate, count: SERIES_MAX / 10 }]);
     assert_eq!(manager.take_changes().ended.len(), SERIES_MAX / 10);
+}
+
+#[test]
+fn series_by_path_are_bounded_while_all_of_them_fire_and_the_refused_are_reported_once() {
+    let watch = watch(spec(Scope::Path));
+    let mut manager = AlertManager::new(vec![Arc::clone(&watch)]);
+    for path in 0..SERIES_MAX as u64 + 500 {
+        // Each path has lines more than once.
+        count(&mut manager, &watch, path, 1_000, 1);
+        count(&mut manager, &watch, path, 1_001, 1);
+    }
+    assert_eq!(manager.take_transitions().len(), SERIES_MAX);
+    assert_eq!(manager.statuses().len(), SERIES_MAX);
+    manager.tick(now(2_000));
+    assert_eq!(manager.take_overflows(), [], "they are gathered");
+    manager.tick(now(3_500));
+    let refused = |count| SeriesOverflow { alert: "spike".into(), fate: SeriesFate::Refused, count };
+    assert_eq!(manager.take_overflows(), [refused(500)]);
+    count(&mut manager, &watch, 1_000_000, 4_000, 1);
+    manager.tick(now(10_000));
+    assert_eq!(manager.take_overflows(), []);
+    manager.report_all_refused();
+    assert_eq!(manager.take_overflows(), [refused(1)]);
+    // Once they are at rest, there is room again.
+    manager.tick(now(70_000));
+    assert_eq!(states(&mut manager).len(), SERIES_MAX, "they resolve");
+    count(&mut manager, &watch, 1_000_000, 80_000, 9);
+    assert_eq!(states(&mut manager), [(AlertState::Firing, Some("/logs/1000000.log".into()))]);
+}
+
+#[test]
+fn a_series_that_waits_for_silence_is_not_dropped_for_another() {
+    let watch = watch(AlertSpec { condition: Condition::Silence { window_ms: 60_000 }, ..spec(Scope::Path) });
+    let mut manager = AlertManager::new(vec![Arc::clone(&watch)]);
+    for path in 0..SERIES_MAX as u64 + 3 {
+        manager.watch_path(&watch, PathId(path), Path::new("/logs/app.log"), now(1_000));
+    }
+    assert_eq!(manager.statuses().len(), SERIES_MAX);
+    manager.report_all_refused();
+    assert_eq!(manager.take_overflows()[0].count, 3);
+    manager.forget_path(PathId(0), now(2_000));
+    manager.watch_path(&watch, PathId(7_000_000), Path::new("/logs/app.log"), now(2_000));
+    assert_eq!(manager.statuses().len(), SERIES_MAX);
 }
 
 #[test]

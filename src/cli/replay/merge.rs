@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use crate::alert::breakdown::{PatternLines, complete};
-use crate::alert::manager::{AlertManager, CountedLines, CountedPath, Now};
+use crate::alert::manager::{AlertManager, CountedLines, CountedPath, Now, SeriesOverflow};
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::log_file::Log;
 use crate::cli::replay::stream::{LogEvent, LogEventKind, LogStream};
@@ -81,7 +81,7 @@ pub(super) fn replay(plan: &CompiledPlan, logs: Vec<Log>, problems: &mut Vec<Str
         next[at] = stream.next_ms(problems);
     }
     replay.replayed.bytes = streams.iter().map(|stream| stream.bytes).sum();
-    replay.end()
+    replay.end(problems)
 }
 
 impl Replay<'_> {
@@ -141,11 +141,12 @@ impl Replay<'_> {
     }
 
     /// Advances the alerts to the last time that was read.
-    fn end(mut self) -> Replayed {
+    fn end(mut self, problems: &mut Vec<String>) -> Replayed {
         if let Some((_, end_ms)) = self.replayed.range_ms {
             self.manager.finish(now(end_ms));
             self.collect();
         }
+        problems.extend(self.manager.take_overflows().iter().map(SeriesOverflow::sentence));
         self.replayed.alerts.sort_by_key(|alert| alert.at_ms);
         self.replayed
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::alert::manager::{SERIES_MAX, SeriesOverflow};
+use crate::alert::manager::SeriesOverflow;
 use crate::engine::entry::FileStatus;
 use crate::event::{FileEvent, FileEventKind, HealthEvent, HealthKind};
 use crate::file::tailer::TailEvent;
@@ -42,14 +42,11 @@ pub(super) fn status(watch: &str, path: &Path, status: &FileStatus, total: u64) 
     .emit();
 }
 
-/// Reports that series of an alert were dropped.
+/// Reports what became of series for which there is no room.
 pub(super) fn series_overflow(overflow: &SeriesOverflow) {
-    let message = format!(
-        "the alert {} by path has more than {SERIES_MAX} series; those that were quiet for longest are begun anew; \
-         have it look at fewer paths, or by watch",
-        overflow.alert
-    );
-    HealthEvent::warning(HealthKind::SeriesForgotten, message).counting(overflow.dropped as u64).emit();
+    HealthEvent::warning(HealthKind::SeriesForgotten, overflow.sentence())
+        .counting(overflow.count as u64)
+        .emit();
 }
 
 /// Reports scans that were discarded.

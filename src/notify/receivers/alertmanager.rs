@@ -7,16 +7,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::body::{Preset, RequestBody};
+use super::body::{self, Preset, RequestBody};
 use crate::notify::http::{HttpSender, SendOutcome};
 use crate::notify::message::{MessageOrigin, Notification, WebhookAlert};
 use crate::notify::settings::HttpSpec;
 use crate::store::TransitionRecord;
 
-pub(super) const PRESET: Preset = Preset { name: "alertmanager", encode };
+pub(super) const PRESET: Preset = Preset { name: "alertmanager", alerts_max: body::ALERTS_MAX, encode };
 
 /// An Alertmanager gets at most this many alerts in a request, as from Prometheus.
-const ALERTS_MAX: usize = 256;
+pub(super) const ALERTS_MAX: usize = 256;
 
 fn encode(message: &Notification) -> RequestBody {
     RequestBody::json(&serde_json::to_value(message).unwrap_or_default())

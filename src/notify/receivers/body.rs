@@ -21,11 +21,18 @@ impl RequestBody {
     }
 }
 
+/// At most this many alerts are in a message that lists all of them.
+pub(super) const ALERTS_MAX: usize = 100;
+/// A message for people names the first few and how many more there are: all that wait are one message.
+pub(super) const SUMMARY_MAX: usize = usize::MAX;
+
 /// A form of body that a known receiver wants.
 #[derive(Clone, Copy)]
 pub struct Preset {
     /// The name used in configuration.
     pub name: &'static str,
+    /// At most this many alerts are sent as one message.
+    pub(super) alerts_max: usize,
     pub(super) encode: fn(&Notification) -> RequestBody,
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::body::{Preset, RequestBody, cut, fenced};
+use super::body::{self, Preset, RequestBody, cut, fenced};
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "discord", encode };
+pub(super) const PRESET: Preset = Preset { name: "discord", alerts_max: body::SUMMARY_MAX, encode };
 
 /// The longest content that Discord takes, in characters.
 const CHARS_MAX: usize = 2_000;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::notify::http::SendOutcome;
 use crate::notify::message::{MessageOrigin, Notification};
-use crate::notify::queue::{MESSAGE_MAX, NotificationGroup};
+use crate::notify::queue::NotificationGroup;
 use crate::notify::settings::{DeliverySpec, Receiver};
 use crate::store::TransitionRecord;
 use alertmanager::AlertmanagerClient;
@@ -60,12 +60,20 @@ impl Notifier {
 
     /// Sends the alerts of a group as one message.
     pub(super) async fn send(&self, group: &NotificationGroup) -> SendOutcome {
-        let notification =
-            || Notification::new(group, &self.output, &self.origin, &BTreeMap::new(), MESSAGE_MAX);
+        let notification = || Notification::new(group, &self.output, &self.origin, &BTreeMap::new());
         match &self.client {
             Client::Webhook(client) => client.send(&notification()).await,
             Client::Alertmanager(client) => client.send(&group.transitions, &self.origin).await,
             Client::Command(client) => client.send(&notification()).await,
+        }
+    }
+
+    /// At most this many alerts are sent as one message.
+    pub(super) fn alerts_max(&self) -> usize {
+        match &self.client {
+            Client::Webhook(client) => client.alerts_max(),
+            Client::Alertmanager(_) => alertmanager::ALERTS_MAX,
+            Client::Command(_) => body::ALERTS_MAX,
         }
     }
 

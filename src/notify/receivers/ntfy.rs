@@ -1,10 +1,10 @@
 //! A topic of ntfy.
 
-use super::body::{Preset, RequestBody};
+use super::body::{self, Preset, RequestBody};
 use crate::event::{AlertState, Severity};
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "ntfy", encode };
+pub(super) const PRESET: Preset = Preset { name: "ntfy", alerts_max: body::SUMMARY_MAX, encode };
 
 /// The longest message that ntfy takes as such, in bytes.
 const BYTES_MAX: usize = 4_096;

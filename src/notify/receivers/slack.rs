@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::body::{Preset, RequestBody, cut, fenced};
+use super::body::{self, Preset, RequestBody, cut, fenced};
 use crate::event::AlertState;
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "slack", encode };
+pub(super) const PRESET: Preset = Preset { name: "slack", alerts_max: body::SUMMARY_MAX, encode };
 
 /// Beyond this many characters Slack cuts a text.
 const CHARS_MAX: usize = 3_000;

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::body::{Preset, RequestBody, cut};
+use super::body::{self, Preset, RequestBody, cut};
 use crate::event::AlertState;
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "teams", encode };
+pub(super) const PRESET: Preset = Preset { name: "teams", alerts_max: body::SUMMARY_MAX, encode };
 
 /// Well below the 28 KB that Teams takes as a whole, in characters.
 const CHARS_MAX: usize = 6_000;

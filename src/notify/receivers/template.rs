@@ -59,10 +59,10 @@ mod tests {
         let group = NotificationGroup {
             alert: text.into(),
             transitions: vec![Arc::new(TransitionRecord { at_ms: 0, event })],
-            truncated: 0,
+            following: 0,
         };
         let origin = MessageOrigin { host: "host".into(), url: String::new() };
-        Notification::new(&group, "receiver", &origin, &BTreeMap::new(), 10)
+        Notification::new(&group, "receiver", &origin, &BTreeMap::new())
     }
 
     fn rendered(template: &str, text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Any receiver of HTTP requests: the body is a preset's or a template's.
 
-use super::body::RequestBody;
+use super::body::{ALERTS_MAX, RequestBody};
 use super::template;
 use crate::notify::http::{HttpSender, SendOutcome};
 use crate::notify::message::Notification;
@@ -26,6 +26,13 @@ impl WebhookClient {
             content_type: content_type.map(str::to_owned),
             body: body.clone(),
         })
+    }
+
+    pub(super) fn alerts_max(&self) -> usize {
+        match &self.body {
+            Body::Preset(preset) => preset.alerts_max,
+            Body::Template(_) => ALERTS_MAX,
+        }
     }
 
     pub(super) async fn send(&self, notification: &Notification) -> SendOutcome {
