@@ -27,6 +27,8 @@ pub(super) enum SendOutcome {
     Later(String, Option<Duration>),
     /// It never will.
     Refused(String),
+    /// It never will take so much at once.
+    TooLarge(String),
 }
 
 /// Sends requests to one receiver.
@@ -140,6 +142,7 @@ async fn judge(mut response: reqwest::Response) -> SendOutcome {
     match status {
         status if status.is_success() => SendOutcome::Accepted(said),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => SendOutcome::Later(said, after),
+        StatusCode::PAYLOAD_TOO_LARGE => SendOutcome::TooLarge(said),
         status if status.is_client_error() => SendOutcome::Refused(said),
         status if status.is_redirection() => SendOutcome::Later(
             format!("{said}: it leads elsewhere, which is not followed; set the URL that is meant"),

@@ -144,7 +144,9 @@ impl Delivery {
                 };
                 let result = match result {
                     http::SendOutcome::Accepted(said) => Ok(said),
-                    http::SendOutcome::Later(why, _) | http::SendOutcome::Refused(why) => Err(why),
+                    http::SendOutcome::Later(why, _)
+                    | http::SendOutcome::Refused(why)
+                    | http::SendOutcome::TooLarge(why) => Err(why),
                 };
                 answers.push(TestDelivery {
                     output: spec.name.clone(),

@@ -63,7 +63,11 @@ impl DeliveryTask {
     }
 
     fn next(&self) -> Option<NotificationGroup> {
-        self.queue.next(&self.output, self.notifier.alerts_max())
+        self.next_up_to(self.notifier.alerts_max())
+    }
+
+    fn next_up_to(&self, alerts_max: usize) -> Option<NotificationGroup> {
+        self.queue.next(&self.output, alerts_max)
     }
 
     /// Sends the next group until it is accepted or refused. Each attempt takes what came in meanwhile into account.
@@ -71,8 +75,9 @@ impl DeliveryTask {
         let output = &self.output;
         let mut waits = backoff();
         let mut has_failed = false;
+        let mut alerts_max = self.notifier.alerts_max();
         loop {
-            let group = self.next()?;
+            let group = self.next_up_to(alerts_max)?;
             match self.notifier.send(&group).await {
                 SendOutcome::Accepted(_) => {
                     if has_failed {
@@ -82,13 +87,17 @@ impl DeliveryTask {
                     let outcome = DeliveryOutcome::Accepted;
                     return Some(DeliveredGroup { group, outcome, after_failure: has_failed });
                 }
-                SendOutcome::Refused(why) => {
+                SendOutcome::TooLarge(_) if group.transitions.len() > 1 => {
+                    alerts_max = group.transitions.len() / 2;
+                }
+                SendOutcome::Refused(why) | SendOutcome::TooLarge(why) => {
                     self.queue.failed(output, &why);
                     let reason = format!(
                         "the output {output} refuses the alert {} for good: {why}; see its settings with `spiketail test-alert {output}`",
                         group.alert
                     );
-                    HealthEvent::warning(HealthKind::DeliveryRefused, reason).emit();
+                    let count = group.transitions.len() as u64;
+                    HealthEvent::warning(HealthKind::DeliveryRefused, reason).counting(count).emit();
                     let outcome = DeliveryOutcome::Abandoned;
                     return Some(DeliveredGroup { group, outcome, after_failure: false });
                 }
