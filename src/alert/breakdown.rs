@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::detect::Millis;
 use crate::detect::series::Series;
 use crate::event::{AlertEvent, AlertPath, AlertPattern};
-use crate::pattern::{Pattern, PatternId};
+use crate::pattern::{News, Pattern, PatternId};
 use crate::units::WallTime;
 
 /// Patterns that are told apart within one alert; the lines of further ones count as `other`.
@@ -35,6 +35,32 @@ pub struct PatternLines {
     pub pattern: Option<PatternId>,
     /// How many lines.
     pub lines: u64,
+    /// Whether the pattern was known.
+    pub news: PatternNews,
+}
+
+/// Whether a pattern was known before its lines came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PatternNews {
+    /// It was.
+    #[default]
+    Known,
+    /// It never was seen before.
+    New,
+    /// It is the first of all patterns of its rule.
+    First,
+}
+
+impl PatternNews {
+    /// What a registry says of a line; `is_first` says whether it is the first of all.
+    #[must_use]
+    pub fn of(news: News, is_first: bool) -> PatternNews {
+        match news {
+            News::New if is_first => PatternNews::First,
+            News::New => PatternNews::New,
+            News::Known | News::Variant => PatternNews::Known,
+        }
+    }
 }
 
 /// See the [module](self).
@@ -66,7 +92,7 @@ impl Breakdown {
     /// Adds the lines of one turn at `path`. `is_usual` says whether what came before was nothing to alert of.
     pub(super) fn add(&mut self, window_ms: Millis, path: &str, lines: &[PatternLines], is_usual: bool) {
         let window_ms = if window_ms > 0 { window_ms } else { DEFAULT_WINDOW_MS };
-        for PatternLines { at_ms, pattern, lines } in lines.iter().copied() {
+        for PatternLines { at_ms, pattern, lines, .. } in lines.iter().copied() {
             self.sample(window_ms, at_ms, is_usual);
             self.part(window_ms, pattern).series.add(at_ms, lines);
             if let Some(part) = self.path(window_ms, at_ms, path) {
@@ -205,6 +231,19 @@ pub fn complete<'p>(event: &mut AlertEvent, known: impl Fn(PatternId) -> Option<
         (excess(b), b.new, b.count).cmp(&(excess(a), a.new, a.count)).then_with(|| a.id.cmp(&b.id))
     });
     event.patterns = keep_most(patterns);
+    complete_own(event, known);
+}
+
+/// Completes the event of an alert by pattern: its samples are lines of the pattern, and what turned out to be a variant of a pattern
+/// that was known before is called so.
+fn complete_own<'p>(event: &mut AlertEvent, known: impl Fn(PatternId) -> Option<&'p Pattern>) {
+    let Some(id) = event.pattern.as_deref().and_then(PatternId::parse) else { return };
+    let Some(pattern) = known(id).filter(|_| event.is_firing()) else { return };
+    event.samples = vec![pattern.sample.clone()];
+    if event.condition == "new" {
+        let what = if pattern.id == id { "a new pattern" } else { "a variant of a known pattern" };
+        event.why = format!("{what}: {}", pattern.text);
+    }
 }
 
 /// The first patterns, and among them the new ones: a single new line may be the cause of all others.
@@ -230,7 +269,7 @@ mod tests {
     const WINDOW_MS: Millis = 60_000;
 
     fn lines(at_ms: Millis, pattern: u64, lines: u64) -> PatternLines {
-        PatternLines { at_ms, pattern: Some(PatternId(pattern)), lines }
+        PatternLines { at_ms, pattern: Some(PatternId(pattern)), lines, news: PatternNews::Known }
     }
 
     fn counts(breakdown: &mut Breakdown, at_ms: Millis) -> Vec<(String, u64, u64)> {

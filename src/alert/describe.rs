@@ -11,6 +11,7 @@ impl AlertSpec {
         let place = match self.scope {
             Scope::Watch => format!("in {}", self.watches.join(", or in ")),
             Scope::Path => format!("in one file of {}", self.watches.join(" or ")),
+            Scope::Pattern => format!("of one pattern in {}", self.watches.join(" or ")),
         };
         let mut text = match &self.condition {
             Condition::Count { over, window_ms } => {
@@ -37,6 +38,11 @@ impl AlertSpec {
             Condition::Silence { window_ms } => {
                 format!("fires when no {rule} {place} come for {}", Span(*window_ms))
             }
+            Condition::NewPattern { learn_ms, .. } => format!(
+                "fires at the first {rule} of a new pattern in {}, after {} of learning",
+                self.watches.join(", or in "),
+                Span(*learn_ms)
+            ),
             Condition::New { quiet_ms: None } => format!("fires at the first {rule} ever {place}"),
             Condition::New { quiet_ms: Some(quiet) } => {
                 format!("fires at the first {rule} {place} in {}", Span(*quiet))
@@ -98,6 +104,10 @@ mod tests {
             ),
             (Condition::Silence { window_ms: 600_000 }, "fires when no errors in app come for 10m"),
             (Condition::New { quiet_ms: None }, "fires at the first errors ever in app"),
+            (
+                Condition::NewPattern { learn_ms: 3_600_000, per_minute_max: 5 },
+                "fires at the first errors of a new pattern in app, after 1h of learning",
+            ),
             (Condition::New { quiet_ms: Some(5_400_000) }, "fires at the first errors in app in 1h 30m"),
         ] {
             assert_eq!(spec(condition).describe(), format!("{text}{end}"));

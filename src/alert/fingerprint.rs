@@ -2,6 +2,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::pattern::PatternId;
+
 /// Identity of an alert, as 16 hexadecimal digits: the XXH3-64 hash of its labels in a fixed order.
 ///
 /// ```
@@ -20,6 +22,12 @@ pub fn fingerprint(alert: &str, watch: &str, rule: &str, path: Option<&[u8]>) ->
         labels.extend_from_slice(path);
     }
     format!("{:016x}", xxh3_64(&labels))
+}
+
+/// The identity of the alert for one pattern of those that `fingerprint` would be of together.
+#[must_use]
+pub fn of_pattern(fingerprint: &str, pattern: PatternId) -> String {
+    format!("{:016x}", xxh3_64(format!("{fingerprint}\0{pattern}").as_bytes()))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! set aside until everything is read (or [`SETTLE_MS_MAX`] has passed) and then evaluated by time.
 
 mod admission;
+mod by_pattern;
 mod entry;
 mod hold;
 mod reload;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use crate::alert::breakdown::PatternLines;
 use crate::alert::{AlertSpec, Scope};
+use crate::pattern::PatternId;
 use crate::units::{AlertSpecId, ClockShift, EngineTime, PathId, WatchId};
 
 use entry::AlertEntry;
@@ -55,6 +57,7 @@ struct AlertKey {
     alert: AlertSpecId,
     watch: WatchId,
     path: Option<PathId>,
+    pattern: Option<PatternId>,
 }
 
 /// Where lines were counted.
@@ -66,6 +69,8 @@ pub struct CountedPath<'a> {
     pub path: &'a Path,
     /// Since when it has been watched.
     pub since: EngineTime,
+    /// Since when its watch has been.
+    pub watch_since: EngineTime,
 }
 
 /// Lines of one rule: when they were written, how many matched, and how many there were in all.
@@ -106,6 +111,8 @@ pub struct AlertManager {
     settling: Option<EngineTime>,
     /// Whether a report waits for more of the same.
     holds: bool,
+    /// How many new patterns were told of alone, by alert and watch, in which minute.
+    told: HashMap<(AlertSpecId, WatchId), (i64, u32)>,
     /// When lines were set aside first and last, if any still are.
     aside: Option<(EngineTime, EngineTime)>,
     /// When time alone may change something.
@@ -187,7 +194,7 @@ impl AlertManager {
     pub fn add_watch_series(&mut self, since: Option<EngineTime>) {
         for watch in &self.watches {
             for (alert, spec) in watch.all().filter(|(_, spec)| spec.scope == Scope::Watch) {
-                let key = AlertKey { alert: *alert, watch: watch.id, path: None };
+                let key = AlertKey { alert: *alert, watch: watch.id, path: None, pattern: None };
                 let new = || AlertEntry::new(spec, watch, since, None);
                 self.entries.entry(key).or_insert_with(new);
             }
@@ -198,7 +205,7 @@ impl AlertManager {
     pub fn watch_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path, now: Now) {
         let expects = |spec: &AlertSpec| spec.scope == Scope::Path && spec.condition.expects_lines();
         for (alert, spec) in watch.all().filter(|(_, spec)| expects(spec)) {
-            let key = AlertKey { alert: *alert, watch: watch.id, path: Some(path) };
+            let key = AlertKey { alert: *alert, watch: watch.id, path: Some(path), pattern: None };
             if !self.entries.contains_key(&key) && self.make_room(key, spec, now.engine) {
                 self.insert(key, AlertEntry::new(spec, watch, None, Some(at)));
             }
@@ -209,21 +216,40 @@ impl AlertManager {
     pub fn count(
         &mut self,
         watch: &Arc<WatchAlerts>,
-        (alert, spec): &(AlertSpecId, Arc<AlertSpec>),
+        definition: &(AlertSpecId, Arc<AlertSpec>),
         at: CountedPath<'_>,
         lines: CountedLines<'_>,
         now: Now,
     ) {
-        let by_path = spec.scope == Scope::Path;
-        let key = AlertKey { alert: *alert, watch: watch.id, path: by_path.then_some(at.id) };
-        if by_path && !self.entries.contains_key(&key) {
-            if !self.make_room(key, spec, now.engine) {
-                return;
+        let (alert, spec) = definition;
+        let key = AlertKey { alert: *alert, watch: watch.id, path: None, pattern: None };
+        match spec.scope {
+            Scope::Watch => self.count_series(key, spec, at, lines, now),
+            Scope::Pattern => self.count_patterns(watch, definition, at, lines, now),
+            Scope::Path => {
+                let key = AlertKey { path: Some(at.id), ..key };
+                if !self.entries.contains_key(&key) {
+                    if !self.make_room(key, spec, now.engine) {
+                        return;
+                    }
+                    let first = lines.times.first().map_or(at.since, |(at, ..)| *at);
+                    let since = (at.since <= first).then_some(at.since);
+                    self.insert(key, AlertEntry::new(spec, watch, since, Some(at.path)));
+                }
+                self.count_series(key, spec, at, lines, now);
             }
-            let first = lines.times.first().map_or(at.since, |(at, ..)| *at);
-            let since = (at.since <= first).then_some(at.since);
-            self.insert(key, AlertEntry::new(spec, watch, since, Some(at.path)));
         }
+    }
+
+    /// Evaluates `lines` of one series, if there is such a series.
+    fn count_series(
+        &mut self,
+        key: AlertKey,
+        spec: &AlertSpec,
+        at: CountedPath<'_>,
+        lines: CountedLines<'_>,
+        now: Now,
+    ) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
         entry.add_samples(lines.samples);
         entry.add_parts(at.path, lines.patterns);
@@ -321,7 +347,7 @@ impl AlertManager {
 
     fn drop_blank(&mut self, now: EngineTime) {
         let is_blank =
-            |(key, entry): &(&AlertKey, &AlertEntry)| key.path.is_some() && entry.instance.is_blank(now.0);
+            |(key, entry): &(&AlertKey, &AlertEntry)| key.is_one_of_many() && entry.is_blank(now.0);
         let blank: Vec<AlertKey> = self.entries.iter().filter(is_blank).map(|(key, _)| *key).collect();
         for key in blank {
             self.remove(key);
@@ -330,16 +356,16 @@ impl AlertManager {
 
     fn insert(&mut self, key: AlertKey, entry: AlertEntry) {
         if self.entries.insert(key, entry).is_none()
-            && let Some(path) = key.path
+            && let Some(member) = key.member()
         {
-            self.room.added(key.alert, path);
+            self.room.added(key.alert, member);
         }
     }
 
     fn remove(&mut self, key: AlertKey) {
         self.changed.remove(&key);
         if let Some(entry) = self.entries.remove(&key) {
-            if key.path.is_some() {
+            if key.is_one_of_many() {
                 self.room.removed(key.alert);
             }
             self.ended.push(entry.series_id());

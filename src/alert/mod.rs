@@ -13,13 +13,15 @@ use crate::detect::Millis;
 use crate::detect::condition::Condition;
 use crate::event::Severity;
 
-/// Whether one alert watches the sum over a watch or each path alone.
+/// What one alert watches: the sum over a watch, each path or each pattern alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// One alert for each watch, over the sum of its files.
     Watch,
     /// One alert for each path.
     Path,
+    /// One alert for each pattern of the matching lines of a watch.
+    Pattern,
 }
 
 /// A validated alert definition.
@@ -31,7 +33,7 @@ pub struct AlertSpec {
     pub rule: String,
     /// The watches it applies to.
     pub watches: Vec<String>,
-    /// Whether the count is taken per watch or per path.
+    /// What the count is taken of.
     pub scope: Scope,
     /// What must hold.
     pub condition: Condition,

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::engine::ForgottenTotals;
 use crate::engine::durations::{BOUNDS_US, Durations};
 use crate::engine::report::Reporter;
+use crate::engine::{ForgottenTotals, RulePatterns};
 use crate::fmt::{display_path, printable};
 use crate::notify::queue::NotificationQueue;
 use crate::output::subscriber::Dropped;
 use crate::serve::http::{HttpResponse, Pages, Render};
-use crate::serve::metrics::{AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics};
+use crate::serve::metrics::{
+    AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics, PatternMetrics,
+};
 
 /// A turn that takes longer than this is stuck.
 const STUCK: Duration = Duration::from_secs(30);
@@ -77,6 +79,7 @@ impl Endpoint {
             files: files.collect(),
             forgotten: forgotten.into_iter().map(of_forgotten).collect(),
             alerts: alerts.collect(),
+            patterns: self.view.patterns(usize::MAX).into_iter().flat_map(of_patterns).collect(),
             torn_scans: self.view.totals().torn_scans,
             watch_overflows: self.overflows.load(Ordering::Relaxed),
             output_dropped: self.dropped.get(),
@@ -129,4 +132,24 @@ fn times(durations: &Durations) -> DurationMetrics {
     let (up_to, count, sum_s) = durations.cumulative();
     let buckets = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).zip(up_to).collect();
     DurationMetrics { buckets, count, sum_s }
+}
+
+/// So many of the most frequent patterns of a rule have a metric, and so many of the newest.
+const PATTERNS_MAX: usize = 25;
+
+/// The most frequent and the newest patterns of a rule. There is no sum of the others: it would fall when one of them comes in.
+fn of_patterns(rule: RulePatterns) -> Vec<PatternMetrics> {
+    let RulePatterns { watch, rule, mut patterns, .. } = rule;
+    let mut newest = patterns.split_off(patterns.len().min(PATTERNS_MAX));
+    newest.sort_by_key(|pattern| std::cmp::Reverse((pattern.first_ms, pattern.id)));
+    newest.truncate(PATTERNS_MAX);
+    patterns.append(&mut newest);
+    let metrics = patterns.into_iter().map(|pattern| PatternMetrics {
+        watch: watch.clone(),
+        rule: rule.clone(),
+        pattern: pattern.id.to_string(),
+        text: printable(&pattern.text).into_owned(),
+        lines: pattern.lines,
+    });
+    metrics.collect()
 }

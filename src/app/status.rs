@@ -4,12 +4,17 @@ use jiff::Timestamp;
 
 use super::endpoint::Endpoint;
 use crate::alert::manager::AlertStatus;
-use crate::engine::{FileReport, ForgottenTotals};
+use crate::engine::{FileReport, ForgottenTotals, RulePatterns};
 use crate::fmt::{display_path, printable};
 use crate::notify::queue::OutputReport;
-use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusForgotten, StatusOutput};
+use crate::serve::status::{
+    Status, StatusAlert, StatusChange, StatusFile, StatusForgotten, StatusOutput, StatusPattern,
+};
 use crate::serve::systemd::SystemdStatus;
 use crate::units::{ClockShift, WallTime};
+
+/// So many patterns of a rule are shown.
+const PATTERNS_MAX: usize = 20;
 
 impl Endpoint {
     /// What systemd is reported.
@@ -65,6 +70,12 @@ impl Endpoint {
             outputs: self.notifications.reports().into_iter().map(of_output).collect(),
             files: files.into_iter().map(|file| of_file(file, wall)).collect(),
             forgotten: forgotten.into_iter().map(of_forgotten).collect(),
+            patterns: self
+                .view
+                .patterns(PATTERNS_MAX)
+                .into_iter()
+                .flat_map(|rule| of_patterns(&rule))
+                .collect(),
         }
     }
 }
@@ -84,11 +95,32 @@ fn of_alert(alert: &AlertStatus, shift: ClockShift) -> StatusAlert {
         alert: alert.alert.clone(),
         watch: alert.watch.clone(),
         path: alert.path.as_deref().map(display_path),
+        pattern: alert.pattern.map(|pattern| pattern.to_string()),
         severity: alert.severity.as_str().to_owned(),
         state: alert.state.to_owned(),
         since: alert.since.map(|since| since.to_wall(shift).to_string()),
         count: alert.count,
     }
+}
+
+/// The patterns of a rule, and then the lines of those that are not kept.
+fn of_patterns(rule: &RulePatterns) -> Vec<StatusPattern> {
+    let time = |at_ms: Option<i64>| at_ms.map(|at_ms| WallTime(at_ms).to_string());
+    let of = |pattern: String, text: String, lines| StatusPattern {
+        watch: rule.watch.clone(),
+        rule: rule.rule.clone(),
+        pattern,
+        text,
+        lines,
+        ..StatusPattern::default()
+    };
+    let patterns = rule.patterns.iter().map(|pattern| StatusPattern {
+        first_seen: time(pattern.first_ms),
+        last_seen: time(pattern.last_ms),
+        ..of(pattern.id.to_string(), shown(&pattern.text), pattern.lines)
+    });
+    let other = (rule.other > 0).then(|| of("other".to_owned(), String::new(), rule.other));
+    patterns.chain(other).collect()
 }
 
 fn of_output(report: OutputReport) -> StatusOutput {

@@ -9,12 +9,14 @@ use super::schema::Kind;
 use super::table::{Table, Text};
 use super::values::{DAY_MS, MINUTE_MS};
 use crate::alert::{AlertSpec, Scope};
+use crate::detect::condition::Condition;
 use crate::event::Severity;
 
 /// How many sample lines an alert carries where nothing else is said.
 pub(super) const DEFAULT_SAMPLES: usize = 5;
 
-const SCOPES: [(&str, Scope); 2] = [("watch", Scope::Watch), ("path", Scope::Path)];
+const SCOPES: [(&str, Scope); 3] =
+    [("watch", Scope::Watch), ("path", Scope::Path), ("pattern", Scope::Pattern)];
 
 /// An alert, its rule and watches not yet looked up.
 pub(super) struct AlertTable<'t> {
@@ -40,12 +42,26 @@ pub(super) fn read<'t>(tables: &[Table<'t>], report: &mut ErrorReport<'_>) -> Ve
 
 fn read_alert<'t>(table: &Table<'t>, report: &mut ErrorReport<'_>) -> AlertTable<'t> {
     let severities = Severity::ALL.map(|severity| (severity.as_str(), severity));
+    let condition = conditions::read(table, report);
+    let by_default =
+        if matches!(condition, Condition::NewPattern { .. }) { Scope::Pattern } else { Scope::Watch };
+    let scope = table.choice(report, "by", &SCOPES, by_default);
+    let can_be = |condition: &Condition| {
+        matches!(condition, Condition::Count { .. } | Condition::Spike(_) | Condition::NewPattern { .. })
+    };
+    if scope == Scope::Pattern && !can_be(&condition) {
+        table.refuse(
+            report,
+            "by",
+            "can be \"pattern\" only with `when` \"count\", \"spike\" or \"new\" without `window`",
+        );
+    }
     let spec = AlertSpec {
         name: table.name().to_owned(),
         rule: String::new(),
         watches: Vec::new(),
-        scope: table.choice(report, "by", &SCOPES, Scope::Watch),
-        condition: conditions::read(table, report),
+        scope,
+        condition,
         severity: table.choice(report, "severity", &severities, Severity::Critical),
         for_ms: table.duration_ms(report, "for", 0..=DAY_MS, 0),
         keep_firing_for_ms: table.duration_ms(report, "keep_firing_for", 0..=DAY_MS, MINUTE_MS),

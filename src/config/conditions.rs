@@ -27,7 +27,10 @@ const KINDS: [(&str, ConditionKind); 6] = [
 ];
 
 /// Keys that not every condition has.
-const KEYS: [&str; 6] = ["over", "window", "at_least", "learn", "adopt", "for"];
+const KEYS: [&str; 7] = ["over", "window", "at_least", "learn", "adopt", "for", "new_max"];
+
+/// So many new patterns are told of alone within a minute, if nothing else is said.
+const NEW_MAX: u32 = 5;
 
 /// A month, in milliseconds: no alert looks back further.
 const MONTH_MS: Millis = 31 * DAY_MS;
@@ -45,9 +48,9 @@ impl ConditionKind {
             ConditionKind::Rate | ConditionKind::Share => {
                 matches!(key, "over" | "window" | "at_least" | "for")
             }
-            ConditionKind::Spike => true,
+            ConditionKind::Spike => key != "new_max",
             ConditionKind::Silence => matches!(key, "window" | "for"),
-            ConditionKind::New => key == "window",
+            ConditionKind::New => matches!(key, "window" | "learn" | "new_max"),
         }
     }
 
@@ -91,8 +94,25 @@ pub(super) fn read(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Condition
         },
         ConditionKind::Spike => Condition::Spike(read_spike(window_ms, table, report)),
         ConditionKind::Silence => Condition::Silence { window_ms },
-        ConditionKind::New => Condition::New { quiet_ms: table.has("window").then_some(window_ms) },
+        ConditionKind::New if table.has("window") => Condition::New { quiet_ms: Some(window_ms) },
+        ConditionKind::New if says(table, report, "watch") || says(table, report, "path") => {
+            for key in ["learn", "new_max"].into_iter().filter(|key| table.has(key)) {
+                table.refuse(report, key, "means something only for new patterns; take out `by`");
+            }
+            Condition::New { quiet_ms: None }
+        }
+        ConditionKind::New => Condition::NewPattern {
+            learn_ms: table.duration_ms(report, "learn", 0..=MONTH_MS, SpikeSettings::default().learn_ms),
+            per_minute_max: table
+                .integer(report, "new_max", 0..=1_000)
+                .map_or(NEW_MAX, |max| u32::try_from(max).unwrap_or(NEW_MAX)),
+        },
     }
+}
+
+/// Whether the alert is by `scope`.
+fn says(table: &Table<'_>, report: &mut ErrorReport<'_>, scope: &str) -> bool {
+    table.text(report, "by").is_some_and(|by| *by.get_ref() == scope)
 }
 
 fn window_ms(kind: ConditionKind, table: &Table<'_>, report: &mut ErrorReport<'_>) -> Millis {

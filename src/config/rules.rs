@@ -32,7 +32,23 @@ pub(super) fn read(tables: &[Table<'_>], report: &mut ErrorReport<'_>) -> Vec<Ru
     if rules.is_empty() {
         rules.push(Rule { spec: RuleSpec::errors(), span: None, samples: Vec::new() });
     }
+    let masks = read_masks(tables, report);
+    rules.iter_mut().for_each(|rule| rule.spec.masks.clone_from(&masks));
     rules
+}
+
+/// Reads what is hidden in the lines of all rules before they are grouped into patterns.
+fn read_masks(tables: &[Table<'_>], report: &mut ErrorReport<'_>) -> Vec<String> {
+    let mut masks = Vec::new();
+    for table in tables.iter().filter(|table| table.kind() == Kind::Pattern) {
+        for mask in table.texts(report, "mask") {
+            match check_regex(mask.get_ref(), false) {
+                Ok(()) => masks.push((*mask.get_ref()).to_owned()),
+                Err(why_not) => refuse(table, report, &mask, "mask", &why_not),
+            }
+        }
+    }
+    masks
 }
 
 fn read_rule(table: &Table<'_>, report: &mut ErrorReport<'_>) -> RuleSpec {

@@ -10,6 +10,7 @@ pub(super) enum Kind {
     Engine,
     Http,
     Log,
+    Pattern,
     Watch,
     Rule,
     Alert,
@@ -17,8 +18,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 7] =
-        [Kind::Engine, Kind::Http, Kind::Log, Kind::Watch, Kind::Rule, Kind::Alert, Kind::Output];
+    pub(super) const ALL: [Kind; 8] = [
+        Kind::Engine,
+        Kind::Http,
+        Kind::Log,
+        Kind::Pattern,
+        Kind::Watch,
+        Kind::Rule,
+        Kind::Alert,
+        Kind::Output,
+    ];
 
     /// The first part of the table's header.
     pub(super) fn name(self) -> &'static str {
@@ -26,6 +35,7 @@ impl Kind {
             Kind::Engine => "engine",
             Kind::Http => "http",
             Kind::Log => "log",
+            Kind::Pattern => "pattern",
             Kind::Watch => "watch",
             Kind::Rule => "rule",
             Kind::Alert => "alert",
@@ -35,7 +45,7 @@ impl Kind {
 
     /// Whether there may be several, each with a name: `[watch.NAME]`.
     pub(super) fn is_named(self) -> bool {
-        !matches!(self, Kind::Engine | Kind::Http | Kind::Log)
+        !matches!(self, Kind::Engine | Kind::Http | Kind::Log | Kind::Pattern)
     }
 
     /// Every key that the table may have.
@@ -51,6 +61,7 @@ impl Kind {
             ],
             Kind::Http => &["listen", "external_url"],
             Kind::Log => &["filter"],
+            Kind::Pattern => &["mask"],
             Kind::Watch => &[
                 "paths",
                 "exclude",
@@ -76,6 +87,7 @@ impl Kind {
                 "at_least",
                 "learn",
                 "adopt",
+                "new_max",
                 "for",
                 "keep_firing_for",
                 "cooldown",

@@ -42,6 +42,13 @@ pub enum Condition {
         /// How long the silence is, in milliseconds.
         window_ms: Millis,
     },
+    /// A line of a pattern matched that was never seen before.
+    NewPattern {
+        /// For how long a watch is looked at before its patterns are known, in milliseconds.
+        learn_ms: Millis,
+        /// At most so many are told of alone within a minute; further ones together.
+        per_minute_max: u32,
+    },
     /// A line matched, the first one ever or the first after a long time.
     New {
         /// How long no line may have matched before, in milliseconds. `None`: never before.
@@ -75,7 +82,7 @@ impl Condition {
             Condition::Share { .. } => "share",
             Condition::Spike(_) => "spike",
             Condition::Silence { .. } => "silence",
-            Condition::New { .. } => "new",
+            Condition::New { .. } | Condition::NewPattern { .. } => "new",
         }
     }
 
@@ -89,6 +96,7 @@ impl Condition {
             | Condition::Silence { window_ms } => *window_ms,
             Condition::Spike(settings) => settings.window_ms,
             Condition::New { quiet_ms } => quiet_ms.unwrap_or(0),
+            Condition::NewPattern { .. } => 0,
         }
     }
 
@@ -99,7 +107,7 @@ impl Condition {
             Condition::Count { over, .. } => *over as f64,
             Condition::Rate { over, .. } | Condition::Share { over, .. } => *over,
             Condition::Spike(settings) => settings.factor,
-            Condition::Silence { .. } | Condition::New { .. } => 0.0,
+            Condition::Silence { .. } | Condition::New { .. } | Condition::NewPattern { .. } => 0.0,
         }
     }
 
@@ -143,6 +151,7 @@ impl fmt::Display for Why<'_> {
                 }
             }
             Condition::Silence { window_ms } => write!(f, "none for {}", Span(*window_ms)),
+            Condition::NewPattern { .. } => write!(f, "a new pattern"),
             Condition::New { quiet_ms: None } => write!(f, "the first ever"),
             Condition::New { quiet_ms: Some(quiet) } => write!(f, "the first in {}", Span(*quiet)),
         }

@@ -60,7 +60,9 @@ impl ConditionState {
                 ConditionState::Spike(Box::new(spike))
             }
             Condition::Silence { .. } => ConditionState::Silence { last_ms: since_ms },
-            Condition::New { .. } => ConditionState::New { last_ms: None, fresh: 0 },
+            Condition::New { .. } | Condition::NewPattern { .. } => {
+                ConditionState::New { last_ms: None, fresh: 0 }
+            }
         }
     }
 
@@ -79,7 +81,9 @@ impl ConditionState {
                 state
             }
             (state @ ConditionState::Silence { .. }, Condition::Silence { .. })
-            | (state @ ConditionState::New { .. }, Condition::New { .. }) => state,
+            | (state @ ConditionState::New { .. }, Condition::New { .. } | Condition::NewPattern { .. }) => {
+                state
+            }
             _ => ConditionState::new(condition, now_ms),
         }
     }
@@ -161,7 +165,10 @@ impl ConditionState {
             (ConditionState::Silence { last_ms }, Condition::Silence { window_ms }) => {
                 Observation { holds: at_ms - *last_ms >= *window_ms, ..Observation::default() }
             }
-            (ConditionState::New { last_ms, fresh }, Condition::New { .. }) => {
+            (
+                ConditionState::New { last_ms, fresh },
+                Condition::New { .. } | Condition::NewPattern { .. },
+            ) => {
                 let holds = *fresh > 0 && *last_ms == Some(at_ms);
                 Observation { holds, count: *fresh, ..Observation::default() }
             }

@@ -1,5 +1,6 @@
 //! Counts per path and rule, and the alerts over them. Every event leaves the engine from here, in order.
 
+mod alerting;
 mod events;
 mod patterns;
 mod pending;
@@ -9,10 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::alert::breakdown::PatternLines;
-use crate::alert::manager::{
-    AlertManager, AlertStatus, AlertTransition, CountedLines, CountedPath, Now, SavedAlert, by_time,
-};
+use crate::alert::manager::{AlertManager, AlertStatus, CountedPath, Now, SavedAlert};
 use crate::engine::activity::{Activity, PathActivity};
 use crate::engine::clock::EngineClock;
 use crate::engine::entry::{FileStatus, RemovedFile};
@@ -22,9 +20,8 @@ use crate::engine::suspect_times::SuspectTimes;
 use crate::event::FileEventKind;
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::tailer::{Tailer, Turn};
-use crate::fmt::sample;
 use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord, WatchedPath};
-use crate::units::{EngineTime, PathId, WallTime};
+use crate::units::{EngineTime, PathId, WallTime, WatchId};
 
 use patterns::PatternCounters;
 pub use patterns::RulePatterns;
@@ -53,6 +50,8 @@ pub(super) struct Counters {
     unreported: HashSet<PathId>,
     alerts: AlertManager,
     patterns: PatternCounters,
+    /// Since when each watch has had its paths.
+    watched_since: HashMap<WatchId, EngineTime>,
     /// Name of the machine.
     host: String,
     pending: PendingChanges,
@@ -77,6 +76,7 @@ impl Counters {
             paths: HashMap::new(),
             unreported: HashSet::new(),
             patterns: PatternCounters::default(),
+            watched_since: HashMap::new(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             pending: PendingChanges::new(is_kept),
             suspect_times: SuspectTimes::default(),
@@ -127,6 +127,11 @@ impl Counters {
         self.emit_transitions();
     }
 
+    /// Tells since when the watch `id` has had its paths.
+    pub(super) fn note_since(&mut self, id: WatchId, since: EngineTime) {
+        self.watched_since.entry(id).or_insert(since);
+    }
+
     /// Remembers since when watches have had their paths.
     pub(super) fn note_watches(&mut self, watches: Vec<WatchRecord>) {
         self.pending.watches.extend(watches);
@@ -154,7 +159,8 @@ impl Counters {
             counter.total += n;
             counter.unreported += n;
         }
-        let at = CountedPath { id, path: tail.path(), since: counters.since };
+        let watch_since = self.watched_since.get(&watch.id).copied().unwrap_or(counters.since);
+        let at = CountedPath { id, path: tail.path(), since: counters.since, watch_since };
         let patterns = self.patterns.count(watch, turn);
         self.report(id, now);
         self.evaluate(watch, at, turn, &patterns);
@@ -169,66 +175,6 @@ impl Counters {
         }
         let soon = (turn.torn > 0 || !self.unreported.is_empty()).then_some(now + TICK_MS);
         self.due(soon)
-    }
-
-    /// Runs the alerts over what one turn counted.
-    fn evaluate(
-        &mut self,
-        watch: &CompiledWatch,
-        at: CountedPath<'_>,
-        turn: &Turn,
-        patterns: &[Vec<PatternLines>],
-    ) {
-        let now = self.clock.read();
-        let in_engine_time = |times: &[(i64, u64)]| -> Vec<(EngineTime, u64)> {
-            times.iter().map(|(at_ms, n)| (WallTime(*at_ms).to_engine(now.shift), *n)).collect()
-        };
-        let tally = &turn.tally;
-        let lines = in_engine_time(&tally.lines);
-        for (rule, alerts) in watch.alerts.by_rule.iter().enumerate() {
-            if alerts.is_empty() || (lines.is_empty() && tally.matched[rule] == 0) {
-                continue;
-            }
-            let matched = in_engine_time(&tally.times[rule]);
-            let in_engine_time = |lines: &PatternLines| PatternLines {
-                at_ms: WallTime(lines.at_ms).to_engine(now.shift).0,
-                ..*lines
-            };
-            let patterns: Vec<PatternLines> =
-                patterns.get(rule).into_iter().flatten().map(in_engine_time).collect();
-            let samples: Vec<String> = tally.samples[rule].iter().map(|s| sample(&s.line)).collect();
-            for alert in alerts {
-                let needs_lines = alert.1.condition.needs_lines();
-                if !matched.is_empty() || needs_lines {
-                    let times = by_time(&matched, if needs_lines { &lines } else { &[] });
-                    let lines = CountedLines { times: &times, samples: &samples, patterns: &patterns };
-                    self.alerts.count(&watch.alerts, alert, at, lines, now);
-                }
-            }
-        }
-        self.emit_transitions();
-    }
-
-    /// Emits what the alerts did, and keeps it for the next commit.
-    fn emit_transitions(&mut self) {
-        self.emit_overflows();
-        for AlertTransition { at, mut event } in self.alerts.take_transitions() {
-            self.patterns.describe(&mut event);
-            event.host.clone_from(&self.host);
-            event.emit();
-            if self.pending.is_kept() {
-                self.pending.transitions.push(TransitionRecord { at_ms: at.0, event });
-            }
-        }
-        if !self.pending.is_kept() {
-            self.alerts.discard_changes();
-        }
-    }
-
-    fn emit_overflows(&mut self) {
-        for overflow in self.alerts.take_overflows() {
-            events::series_overflow(&overflow);
-        }
     }
 
     fn due(&self, soon: Option<EngineTime>) -> DueWork {
@@ -308,17 +254,6 @@ impl Counters {
     /// The state of every alert.
     pub(super) fn alerts(&self) -> Vec<AlertStatus> {
         self.alerts.statuses()
-    }
-
-    /// Has alerts wait for more of the same before they are emitted.
-    pub(super) fn hold_alerts(&mut self) {
-        self.alerts.hold_reports();
-    }
-
-    /// Emits every alert that is held.
-    pub(super) fn release_alerts(&mut self) {
-        self.alerts.release_all(self.clock.read());
-        self.emit_transitions();
     }
 
     /// Emits every count that was not reported yet.

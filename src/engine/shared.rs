@@ -110,6 +110,8 @@ impl Shared {
     /// Remembers since when the watches of `plan` have had their paths.
     pub(super) fn note_watches(&self, plan: &CompiledPlan) {
         let fresh = self.watched_since.fresh(plan, self.clock.wall_ns());
+        let since: Vec<_> = plan.watches.iter().map(|watch| (watch.id, self.watched_since(watch))).collect();
+        since.into_iter().for_each(|(watch, since)| self.counters().note_since(watch, since));
         if !fresh.is_empty() {
             self.counters().note_watches(fresh);
             self.commits.request(false);

@@ -110,6 +110,9 @@ event! {
         pub fingerprint: String,
         /// The newest matching lines, escaped and cut.
         pub samples: Vec<String>,
+        /// The pattern, where the alert is by pattern.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub pattern: Option<String>,
         /// Name of the machine.
         #[serde(skip_serializing_if = "String::is_empty")]
         pub host: String,

@@ -66,6 +66,7 @@ prop_compose! {
         AlertEvent {
             alert, state, severity, watch, rule, path, condition, count, window_s, threshold, expected, lines, why,
             since, at, late, fingerprint, samples,
+            pattern: parts.first().map(|(text, ..)| text.clone()),
             host: parts.first().map(|(text, ..)| text.clone()).unwrap_or_default(),
             top_paths: parts.iter().map(|(text, n, ..)| AlertPath { path: text.clone(), count: *n }).collect(),
             patterns: parts.into_iter().map(|(text, count, share, first_seen)| AlertPattern {

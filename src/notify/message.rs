@@ -72,6 +72,7 @@ impl WebhookAlert {
             ("watch", Some(event.watch.clone())),
             ("rule", Some(event.rule.clone())),
             ("path", path),
+            ("pattern", event.pattern.clone()),
             ("instance", Some(origin.host.clone())),
         ];
         labels.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));

@@ -28,6 +28,21 @@ pub struct AlertMetrics {
     pub state: &'static str,
 }
 
+/// What is known of one pattern.
+#[derive(Debug, Clone)]
+pub struct PatternMetrics {
+    /// Its watch.
+    pub watch: String,
+    /// Its rule.
+    pub rule: String,
+    /// Its id.
+    pub pattern: String,
+    /// Its text.
+    pub text: String,
+    /// How many lines.
+    pub lines: u64,
+}
+
 /// How long something took: the bounds in seconds with how many took no longer, how many there were, and the sum in seconds.
 #[derive(Debug, Clone, Default)]
 pub struct DurationMetrics {
@@ -48,6 +63,8 @@ pub struct Metrics {
     pub forgotten: Vec<FileMetrics>,
     /// Every alert.
     pub alerts: Vec<AlertMetrics>,
+    /// The patterns that matter most.
+    pub patterns: Vec<PatternMetrics>,
     /// Scans that were thrown away.
     pub torn_scans: u64,
     /// How often the kernel lost events.
@@ -148,6 +165,7 @@ impl Exposition {
         let mut families = Families(Vec::new());
         self.of_files(figures, &mut families);
         of_alerts(figures, &mut families);
+        of_patterns(figures, &mut families);
         of_daemon(figures, &mut families);
         let encoder = TextEncoder::new();
         let mut text = Vec::new();
@@ -218,6 +236,23 @@ fn of_alerts(figures: &Metrics, families: &mut Families) {
         "State of an alert: 0 inactive, 1 pending, 2 firing.",
         states.iter().map(metric).collect(),
     );
+}
+
+fn of_patterns(figures: &Metrics, families: &mut Families) {
+    let lines = figures
+        .patterns
+        .iter()
+        .map(|of| counter(&[("pattern", &of.pattern), ("rule", &of.rule), ("watch", &of.watch)], of.lines));
+    families.counter(
+        "spiketail_pattern_lines_total",
+        "Matching lines of a pattern, of the most frequent and the newest patterns of a rule.",
+        lines.collect(),
+    );
+    // Rules share their patterns.
+    let texts: BTreeMap<&str, &str> =
+        figures.patterns.iter().map(|of| (of.pattern.as_str(), of.text.as_str())).collect();
+    let infos = texts.iter().map(|(pattern, text)| gauge(&[("pattern", pattern), ("text", text)], 1.0));
+    families.gauge("spiketail_pattern_info", "The text of a pattern.", infos.collect());
 }
 
 fn of_daemon(figures: &Metrics, families: &mut Families) {

@@ -26,6 +26,28 @@ pub struct Status {
     pub files: Vec<StatusFile>,
     /// What paths had that were removed and are forgotten, by watch.
     pub forgotten: Vec<StatusForgotten>,
+    /// The most frequent patterns of each rule.
+    pub patterns: Vec<StatusPattern>,
+}
+
+/// One pattern of the lines that match a rule.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StatusPattern {
+    /// Name of the watch.
+    pub watch: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// Its id; `other` for lines of patterns that are not kept.
+    pub pattern: String,
+    /// The message with placeholders for what varies.
+    pub text: String,
+    /// How many lines.
+    pub lines: u64,
+    /// When its first line was written: RFC 3339, UTC.
+    pub first_seen: Option<String>,
+    /// When its last line was written.
+    pub last_seen: Option<String>,
 }
 
 /// What the forgotten paths of a watch had.
@@ -52,6 +74,8 @@ pub struct StatusAlert {
     pub watch: String,
     /// The path, for an alert by path.
     pub path: Option<String>,
+    /// The pattern, for an alert by pattern.
+    pub pattern: Option<String>,
     /// `info`, `warning` or `critical`.
     pub severity: String,
     /// `pending` or `firing`.

@@ -10,6 +10,7 @@ use super::{patterns, sql_types};
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
+use crate::pattern::PatternId;
 
 /// What a database remembers, and what in it was of no use.
 pub(super) struct Loaded {
@@ -139,7 +140,8 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<AlertEvent> {
 /// that is given up.
 fn alert(row: &Row<'_>) -> rusqlite::Result<Result<SavedAlert, (AlertSeriesId, String)>> {
     let path = row.get::<_, Option<sql_types::OwnedPath>>("path")?.map(|path| path.0);
-    let id = AlertSeriesId { alert: row.get("alert")?, watch: row.get("watch")?, path };
+    let pattern = row.get::<_, Option<sql_types::Bits>>("pattern")?.map(|bits| PatternId(bits.0));
+    let id = AlertSeriesId { alert: row.get("alert")?, watch: row.get("watch")?, path, pattern };
     let parsed = (|| {
         let parts = json(row, "breakdown").unwrap_or_default();
         Ok(SavedAlert {

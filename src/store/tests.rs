@@ -95,7 +95,7 @@ fn alert(name: &str, path: Option<&[u8]>, n: u64) -> SavedAlert {
     let mut alarm = AlertInstance::new(&spec, None);
     alarm.add(&spec, 1_000, n.min(1 << 60), 0, &mut |_| {});
     let path = path.map(|path| OsStr::from_bytes(path).into());
-    let id = AlertSeriesId { alert: name.into(), watch: "w".into(), path };
+    let id = AlertSeriesId { alert: name.into(), watch: "w".into(), path, pattern: None };
     SavedAlert { id, instance: alarm, samples: vec![format!("line {n} \"'\0")], parts: AlertParts::default() }
 }
 

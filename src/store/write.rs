@@ -168,8 +168,10 @@ fn put_mark(connection: &Connection, record: &PositionRecord) -> rusqlite::Resul
 fn end_alert(connection: &Connection, id: &AlertSeriesId) -> rusqlite::Result<()> {
     let path = id.path.as_deref().map(SqlPath);
     connection
-        .prepare_cached("DELETE FROM alerts WHERE alert = ?1 AND watch = ?2 AND path IS ?3")?
-        .execute(params![id.alert, id.watch, path])?;
+        .prepare_cached(
+            "DELETE FROM alerts WHERE alert = ?1 AND watch = ?2 AND path IS ?3 AND pattern IS ?4",
+        )?
+        .execute(params![id.alert, id.watch, path, id.pattern.map(|id| Bits(id.0))])?;
     Ok(())
 }
 
@@ -187,8 +189,9 @@ fn put_alert(connection: &Connection, record: &SavedAlert, at_ms: Millis) -> rus
     };
     connection
         .prepare_cached(
-            "INSERT INTO alerts (alert, watch, path, state, since_ms, count, committed_ms, alarm, samples, breakdown)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO alerts (alert, watch, path, state, since_ms, count, committed_ms, alarm, samples, breakdown,
+                pattern)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             record.id.alert,
@@ -201,6 +204,7 @@ fn put_alert(connection: &Connection, record: &SavedAlert, at_ms: Millis) -> rus
             json(&record.instance)?,
             json(&record.samples)?,
             json(&record.parts)?,
+            record.id.pattern.map(|id| Bits(id.0)),
         ])?;
     Ok(())
 }

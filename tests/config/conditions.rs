@@ -37,7 +37,9 @@ fn every_condition_arrives() {
             }),
         ),
         ("when = 'silence'\nwindow = '10m'", Condition::Silence { window_ms: 600_000 }),
-        ("when = 'new'", Condition::New { quiet_ms: None }),
+        ("when = 'new'", Condition::NewPattern { learn_ms: 3_600_000, per_minute_max: 5 }),
+        ("when = 'new'\nby = 'watch'", Condition::New { quiet_ms: None }),
+        ("when = 'new'\nlearn = '0s'\nnew_max = 2", Condition::NewPattern { learn_ms: 0, per_minute_max: 2 }),
         ("when = 'new'\nwindow = '1d'", Condition::New { quiet_ms: Some(86_400_000) }),
     ] {
         assert_eq!(condition(keys), wanted, "{keys}");

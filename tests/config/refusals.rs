@@ -53,7 +53,7 @@ fn text_that_is_not_toml_is_refused() {
 
 #[test]
 fn unknown_tables_and_keys_are_refused() {
-    let tables = "(known: `engine`, `http`, `log`, `watch`, `rule`, `alert`, `output`)";
+    let tables = "(known: `engine`, `http`, `log`, `pattern`, `watch`, `rule`, `alert`, `output`)";
     for (rest, message) in [
         ("[wacth.b]\n", format!("3:2: unknown table [wacth]; did you mean `watch`? {tables}")),
         ("[rules.b]\n", format!("3:2: unknown table [rules]; did you mean `rule`? {tables}")),
@@ -219,7 +219,11 @@ fn choices_are_listed() {
         ),
         (
             "[alert.a]\nover = 1\nby = 'file'\n",
-            "5:6: `by` in [alert.a] cannot be `file` (known: `watch`, `path`)",
+            "5:6: `by` in [alert.a] cannot be `file` (known: `watch`, `path`, `pattern`)",
+        ),
+        (
+            "[alert.a]\nover = 1\nwhen = 'rate'\nby = 'pattern'\n",
+            "6:6: `by` in [alert.a] can be \"pattern\" only with `when` \"count\", \"spike\" or \"new\" without `window`",
         ),
         (
             "[alert.a]\nover = 1\nwhen = 'rates'\n",

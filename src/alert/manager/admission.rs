@@ -1,4 +1,4 @@
-//! Admits new series by path: makes room for them, or refuses them and reports that.
+//! Admits new series by path or pattern: makes room for them, or refuses them and reports that.
 
 use super::room::{DROPPED_AT_ONCE, SeriesFate, SeriesOverflow};
 use super::{AlertKey, AlertManager};
@@ -8,7 +8,7 @@ use crate::units::{AlertSpecId, EngineTime};
 impl AlertManager {
     /// Whether there is room for the new series `key` of `spec`, for which others may be dropped.
     pub(super) fn make_room(&mut self, key: AlertKey, spec: &AlertSpec, now: EngineTime) -> bool {
-        let Some(path) = key.path else { return true };
+        let Some(member) = key.member() else { return true };
         if self.room.has_room(key.alert) {
             return true;
         }
@@ -17,18 +17,18 @@ impl AlertManager {
         if may_drop && self.drop_at_rest(key.alert, spec) {
             return true;
         }
-        let due = self.room.refuse(key.alert, path, &spec.name, now);
+        let due = self.room.refuse(key.alert, member, &spec.name, now);
         self.is_due_at(due);
         false
     }
 
     /// Drops a tenth of the series of an alert, as far as they are at rest. False if none is.
     fn drop_at_rest(&mut self, alert: AlertSpecId, spec: &AlertSpec) -> bool {
-        let by_path = |key: &AlertKey| key.alert == alert && key.path.is_some();
+        let is_of_it = |key: &AlertKey| key.alert == alert && key.is_one_of_many();
         let mut at_rest: Vec<(Option<i64>, AlertKey)> = self
             .entries
             .iter()
-            .filter(|(key, entry)| by_path(key) && entry.is_at_rest())
+            .filter(|(key, entry)| is_of_it(key) && entry.is_at_rest())
             .map(|(key, entry)| (entry.instance.judged_ms(), *key))
             .collect();
         at_rest.sort_unstable();

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertSpec;
 use crate::alert::breakdown::{Breakdown, PatternLines};
+use crate::alert::fingerprint::of_pattern;
 use crate::alert::instance::{AlertChange, AlertInstance};
+use crate::detect::condition::Condition;
 use crate::event::{AlertEvent, AlertState, Severity};
 use crate::fmt::display_path;
+use crate::pattern::PatternId;
 use crate::units::{AlertSpecId, ClockShift, EngineTime, WallTime, WatchId};
 
 /// Which series: the name of the alert, of its watch, and the path if it is by path.
@@ -22,6 +25,8 @@ pub struct AlertSeriesId {
     pub watch: String,
     /// The path, for an alert by path.
     pub path: Option<PathBuf>,
+    /// The pattern, for an alert by pattern.
+    pub pattern: Option<PatternId>,
 }
 
 /// The alerts of one watch.
@@ -84,6 +89,8 @@ pub struct AlertStatus {
     pub watch: String,
     /// The path, for an alert by path.
     pub path: Option<PathBuf>,
+    /// The pattern, for an alert by pattern.
+    pub pattern: Option<PatternId>,
     /// Its severity.
     pub severity: Severity,
     /// `inactive`, `pending` or `firing`.
@@ -99,6 +106,7 @@ pub(super) struct AlertEntry {
     pub(super) spec: Arc<AlertSpec>,
     watch: Arc<WatchAlerts>,
     pub(super) path: Option<PathBuf>,
+    pub(super) pattern: Option<PatternId>,
     pub(super) instance: AlertInstance,
     samples: VecDeque<String>,
     parts: AlertParts,
@@ -118,10 +126,15 @@ impl AlertEntry {
             spec: Arc::clone(spec),
             watch: Arc::clone(watch),
             path: path.map(Path::to_owned),
+            pattern: None,
             samples: VecDeque::new(),
             parts: AlertParts::default(),
             held_at: None,
         }
+    }
+
+    pub(super) fn of_pattern(self, pattern: Option<PatternId>) -> AlertEntry {
+        AlertEntry { pattern, ..self }
     }
 
     pub(super) fn restored(
@@ -135,6 +148,7 @@ impl AlertEntry {
             spec: Arc::clone(spec),
             watch: Arc::clone(watch),
             path: saved.id.path,
+            pattern: saved.id.pattern,
             samples: saved.samples.into(),
             held_at: saved.parts.held.map(|_| (now, now)),
             parts: saved.parts,
@@ -210,6 +224,12 @@ impl AlertEntry {
             time(at_ms).to_string()
         });
         let mut event = AlertEvent { late: is_late, ..new };
+        if let Some(pattern) = self.pattern {
+            event.pattern = Some(pattern.to_string());
+            event.fingerprint = of_pattern(&event.fingerprint, pattern);
+        } else if matches!(self.spec.condition, Condition::NewPattern { .. }) && event.is_firing() {
+            event.why = "more new patterns than are told of alone".to_owned();
+        }
         match event.state {
             AlertState::Firing => {
                 let seen_ms = self.instance.judged_ms().unwrap_or(change.at_ms).max(change.at_ms);
@@ -232,6 +252,7 @@ impl AlertEntry {
             alert: self.spec.name.clone(),
             watch: self.watch.name.clone(),
             path: self.path.clone(),
+            pattern: self.pattern,
         }
     }
 
@@ -242,6 +263,12 @@ impl AlertEntry {
             samples: self.samples.iter().cloned().collect(),
             parts: self.parts.clone(),
         }
+    }
+
+    /// Whether it says no more than a new one would. What was new once is so no more.
+    pub(super) fn is_blank(&self, now_ms: i64) -> bool {
+        let was_new = matches!(self.spec.condition, Condition::NewPattern { .. }) && self.is_at_rest();
+        was_new || self.instance.is_blank(now_ms)
     }
 
     /// Whether nothing is lost if the series starts anew later.
@@ -255,6 +282,7 @@ impl AlertEntry {
             alert: self.spec.name.clone(),
             watch: self.watch.name.clone(),
             path: self.path.clone(),
+            pattern: self.pattern,
             severity: self.spec.severity,
             state: match (life.is_firing(), life.is_inactive()) {
                 (true, _) => "firing",

@@ -5,12 +5,15 @@ use super::entry::AlertEntry;
 use super::{AlertKey, AlertManager, Now};
 use crate::alert::instance::AlertChange;
 use crate::alert::lifecycle::Transition;
+use crate::detect::condition::Condition;
 use crate::units::EngineTime;
 
 /// A report waits until so long nothing more has come, in milliseconds.
 const HOLD_MS: i64 = 50;
 /// It waits no longer than this, in milliseconds.
 const HOLD_MS_MAX: i64 = 1_000;
+/// A new pattern waits for so long, in milliseconds: the next lines may show that it is a variant of another.
+const SETTLE_PATTERN_MS: i64 = 2_000;
 /// A transition older than this is late, in milliseconds.
 const LATE_MS: i64 = 60_000;
 
@@ -27,7 +30,8 @@ impl AlertManager {
             if self.holds && !is_late && matches!(change.transition, Transition::Fired { .. }) {
                 entry.hold(*change, now.engine);
                 self.changed.insert(key);
-                self.is_due_at(Some(now.engine + HOLD_MS));
+                let until = entry.reported_at();
+                self.is_due_at(until);
                 continue;
             }
             self.release(key, now);
@@ -54,10 +58,7 @@ impl AlertManager {
     /// Reports what was held for long enough.
     pub(super) fn release_due(&mut self, now: Now) {
         for key in self.keys() {
-            let Some((first, last)) = self.entries.get(&key).and_then(|entry| entry.held_at) else {
-                continue;
-            };
-            let until = (last + HOLD_MS).min(first + HOLD_MS_MAX);
+            let Some(until) = self.entries.get(&key).and_then(AlertEntry::reported_at) else { continue };
             if now.engine >= until {
                 self.release(key, now);
             } else {
@@ -71,6 +72,17 @@ impl AlertManager {
         for key in self.keys() {
             self.release(key, now);
         }
+    }
+}
+
+impl AlertEntry {
+    /// When a report that is held is due if nothing more comes.
+    fn reported_at(&self) -> Option<EngineTime> {
+        let (first, last) = self.held_at?;
+        Some(match self.spec.condition {
+            Condition::NewPattern { .. } => first + SETTLE_PATTERN_MS,
+            _ => (last + HOLD_MS).min(first + HOLD_MS_MAX),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     AlertEntry, AlertKey, AlertManager, AlertSeriesId, AlertTransition, Now, SavedAlert, WatchAlerts,
 };
 use crate::alert::AlertSpec;
-use crate::alert::fingerprint::fingerprint;
+use crate::alert::fingerprint::{fingerprint, of_pattern};
 use crate::event::{AlertEvent, AlertState};
 use crate::units::PathId;
 
@@ -36,7 +36,8 @@ impl AlertManager {
         }
         let names: HashSet<String> = watch.all().map(|(_, spec)| spec.name.clone()).collect();
         for alert in names {
-            let id = AlertSeriesId { alert, watch: watch.name.clone(), path: Some(at.to_owned()) };
+            let id =
+                AlertSeriesId { alert, watch: watch.name.clone(), path: Some(at.to_owned()), pattern: None };
             if let Some(saved) = self.unclaimed.remove(&id) {
                 self.continue_saved(saved, Some(path), now);
             }
@@ -48,7 +49,7 @@ impl AlertManager {
             self.ended.push(saved.id);
             return;
         };
-        let key = AlertKey { alert, watch: watch.id, path };
+        let key = AlertKey { alert, watch: watch.id, path, pattern: saved.id.pattern };
         self.insert(key, AlertEntry::restored(saved, &spec, &watch, now.engine));
     }
 
@@ -88,7 +89,8 @@ impl AlertManager {
 
 fn identity(spec: &AlertSpec, id: &AlertSeriesId) -> String {
     let path = id.path.as_deref().map(|path| path.as_os_str().as_encoded_bytes());
-    fingerprint(&spec.name, &id.watch, &spec.rule, path)
+    let whole = fingerprint(&spec.name, &id.watch, &spec.rule, path);
+    id.pattern.map_or(whole.clone(), |pattern| of_pattern(&whole, pattern))
 }
 
 /// The end, at `at`, of an alert of which only is left that it was announced.

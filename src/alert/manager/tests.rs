@@ -33,7 +33,8 @@ fn now(at: i64) -> Now {
 
 fn count(manager: &mut AlertManager, watch: &Arc<WatchAlerts>, path: u64, at: i64, n: u64) {
     let name = PathBuf::from(format!("/logs/{path}.log"));
-    let at_path = CountedPath { id: PathId(path), path: &name, since: EngineTime(0) };
+    let at_path =
+        CountedPath { id: PathId(path), path: &name, since: EngineTime(0), watch_since: EngineTime(0) };
     let times = [(EngineTime(at), n, 0)];
     let lines = CountedLines { times: &times, samples: &["ERROR".to_owned()], patterns: &[] };
     manager.count(watch, &watch.by_rule[0][0], at_path, lines, now(at));

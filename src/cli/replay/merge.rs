@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use crate::alert::breakdown::{PatternLines, complete};
+use crate::alert::breakdown::{PatternLines, PatternNews, complete};
 use crate::alert::manager::{AlertManager, CountedLines, CountedPath, Now, SeriesOverflow};
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::log_file::Log;
@@ -100,7 +100,12 @@ impl Replay<'_> {
             (*first, *last) = ((*first).min(at_ms), (*last).max(at_ms));
         }
         let alerts = &self.plan.watches[watch].alerts;
-        let at = CountedPath { id, path, since: EngineTime(self.begin_ms) };
+        let at = CountedPath {
+            id,
+            path,
+            since: EngineTime(self.begin_ms),
+            watch_since: EngineTime(self.begin_ms),
+        };
         match event.kind {
             LogEventKind::Match(rule, line) => {
                 let counted = self.replayed.counted.entry((watch, rule)).or_default();
@@ -108,8 +113,10 @@ impl Replay<'_> {
                 counted.rate.add(at_ms, 1);
                 let settings = &self.plan.watches[watch].patterns;
                 let registry = self.patterns.entry((watch, rule)).or_insert_with(|| Registry::new(settings));
-                let pattern = Some(registry.observe(&line, Some(at_ms)).id);
-                let patterns = [PatternLines { at_ms, pattern, lines: 1 }];
+                let is_first = registry.lines() == 0;
+                let sighting = registry.observe(&line, Some(at_ms));
+                let news = PatternNews::of(sighting.news, is_first);
+                let patterns = [PatternLines { at_ms, pattern: Some(sighting.id), lines: 1, news }];
                 let times = [(EngineTime(at_ms), 1, 0)];
                 let lines = CountedLines { times: &times, samples: &[sample(&line)], patterns: &patterns };
                 for alert in &alerts.by_rule[rule] {

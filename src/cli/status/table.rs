@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::fmt::printable;
-use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusOutput};
+use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusOutput, StatusPattern};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// So many patterns are listed.
+const PATTERNS_MAX: usize = 10;
 /// So many minutes are one character.
 const MINUTES_EACH: usize = 3;
 
@@ -28,6 +30,10 @@ pub(super) fn table(status: &Status, listed_max: usize, is_coloured: bool) -> St
     if !status.files.is_empty() {
         out.push(String::new());
         out.extend(of_files(&status.files, listed_max));
+    }
+    if !status.patterns.is_empty() {
+        out.push(String::new());
+        out.extend(of_patterns(&status.patterns));
     }
     if !status.outputs.is_empty() {
         out.push(String::new());
@@ -54,7 +60,11 @@ fn of_alert(alert: &StatusAlert, is_coloured: bool) -> String {
     let color = if alert.severity == "critical" { AnsiColor::Red } else { AnsiColor::Yellow };
     let style = if is_coloured { Style::new().bold().fg_color(Some(color.into())) } else { Style::new() };
     let state = alert.state.to_uppercase();
-    let place = alert.path.clone().unwrap_or_else(|| format!("watch {}", alert.watch));
+    let watch = || match &alert.pattern {
+        Some(pattern) => format!("watch {} pattern {pattern}", alert.watch),
+        None => format!("watch {}", alert.watch),
+    };
+    let place = alert.path.clone().unwrap_or_else(watch);
     let since = alert.since.as_deref().map(time).unwrap_or_default();
     format!(
         "{style}{} {} {}{style:#}  {}  since {since}  {} lines in its window",
@@ -64,6 +74,19 @@ fn of_alert(alert: &StatusAlert, is_coloured: bool) -> String {
         printable(&place),
         alert.count
     )
+}
+
+/// Those with the most lines first.
+fn of_patterns(patterns: &[StatusPattern]) -> Vec<String> {
+    let mut sorted: Vec<&StatusPattern> = patterns.iter().collect();
+    sorted.sort_by_key(|pattern| Reverse(pattern.lines));
+    let seen = |at: &Option<String>| at.as_deref().map(time).unwrap_or_default();
+    let row = |pattern: &&StatusPattern| {
+        let text = if pattern.text.is_empty() { &pattern.pattern } else { &pattern.text };
+        vec![pattern.lines.to_string(), seen(&pattern.first_seen), seen(&pattern.last_seen), text.clone()]
+    };
+    let rows: Vec<_> = sorted.iter().take(PATTERNS_MAX).map(row).collect();
+    columns(&["matched", "first seen", "last seen", "pattern"], &rows)
 }
 
 fn of_output(output: &StatusOutput) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::alert::breakdown::{PatternLines, complete};
+use crate::alert::breakdown::{PatternLines, PatternNews, complete};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::event::AlertEvent;
 use crate::file::signatures::{FirstLines, SignatureRun};
@@ -137,31 +137,36 @@ fn settings(watch: &CompiledWatch) -> PatternSettings {
 fn count(registry: &mut Registry, runs: &[SignatureRun], first_lines: &FirstLines) -> Vec<PatternLines> {
     let mut seen: Vec<PatternLines> = Vec::new();
     for run in runs {
-        let pattern = count_run(registry, run, first_lines);
+        let (pattern, news) = count_run(registry, run, first_lines);
         if run.is_late {
             continue;
         }
-        let lines = u64::from(run.lines);
+        let (at_ms, lines) = (run.at_ms, u64::from(run.lines));
         match seen.last_mut() {
-            Some(last) if (last.at_ms, last.pattern) == (run.at_ms, pattern) => last.lines += lines,
-            _ => seen.push(PatternLines { at_ms: run.at_ms, pattern, lines }),
+            Some(last) if (last.at_ms, last.pattern) == (at_ms, pattern) => last.lines += lines,
+            _ => seen.push(PatternLines { at_ms, pattern, lines, news }),
         }
     }
     seen
 }
 
-fn count_run(registry: &mut Registry, run: &SignatureRun, first_lines: &FirstLines) -> Option<PatternId> {
+fn count_run(
+    registry: &mut Registry,
+    run: &SignatureRun,
+    first_lines: &FirstLines,
+) -> (Option<PatternId>, PatternNews) {
     let (lines, at_ms) = (u64::from(run.lines), Some(run.at_ms));
     if let Some(id) = registry.count(run.hash, lines, at_ms) {
-        return Some(id);
+        return (Some(id), PatternNews::Known);
     }
     let Some(line) = first_lines.get(run.hash) else {
         registry.count_other(lines);
-        return None;
+        return (None, PatternNews::Known);
     };
-    let id = registry.observe_as(run.hash, line, at_ms).id;
+    let is_first = registry.lines() == 0;
+    let sighting = registry.observe_as(run.hash, line, at_ms);
     if lines > 1 && registry.count(run.hash, lines - 1, at_ms).is_none() {
         registry.count_other(lines - 1);
     }
-    Some(id)
+    (Some(sighting.id), PatternNews::of(sighting.news, is_first))
 }

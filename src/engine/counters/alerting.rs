@@ -1,0 +1,83 @@
+//! Where counts become alerts: what a turn counted is given to them, and what they did is emitted.
+
+use super::{Counters, events};
+use crate::alert::breakdown::PatternLines;
+use crate::alert::manager::{AlertTransition, CountedLines, CountedPath, by_time};
+use crate::engine::plan::CompiledWatch;
+use crate::file::tailer::Turn;
+use crate::fmt::sample;
+use crate::store::TransitionRecord;
+use crate::units::{EngineTime, WallTime};
+
+impl Counters {
+    /// Runs the alerts over what one turn counted.
+    pub(super) fn evaluate(
+        &mut self,
+        watch: &CompiledWatch,
+        at: CountedPath<'_>,
+        turn: &Turn,
+        patterns: &[Vec<PatternLines>],
+    ) {
+        let now = self.clock.read();
+        let in_engine_time = |times: &[(i64, u64)]| -> Vec<(EngineTime, u64)> {
+            times.iter().map(|(at_ms, n)| (WallTime(*at_ms).to_engine(now.shift), *n)).collect()
+        };
+        let tally = &turn.tally;
+        let lines = in_engine_time(&tally.lines);
+        for (rule, alerts) in watch.alerts.by_rule.iter().enumerate() {
+            if alerts.is_empty() || (lines.is_empty() && tally.matched[rule] == 0) {
+                continue;
+            }
+            let matched = in_engine_time(&tally.times[rule]);
+            let in_engine_time = |lines: &PatternLines| PatternLines {
+                at_ms: WallTime(lines.at_ms).to_engine(now.shift).0,
+                ..*lines
+            };
+            let patterns: Vec<PatternLines> =
+                patterns.get(rule).into_iter().flatten().map(in_engine_time).collect();
+            let samples: Vec<String> = tally.samples[rule].iter().map(|s| sample(&s.line)).collect();
+            for alert in alerts {
+                let needs_lines = alert.1.condition.needs_lines();
+                if !matched.is_empty() || needs_lines {
+                    let times = by_time(&matched, if needs_lines { &lines } else { &[] });
+                    let lines = CountedLines { times: &times, samples: &samples, patterns: &patterns };
+                    self.alerts.count(&watch.alerts, alert, at, lines, now);
+                }
+            }
+        }
+        self.emit_transitions();
+    }
+
+    pub(super) fn emit_overflows(&mut self) {
+        for overflow in self.alerts.take_overflows() {
+            events::series_overflow(&overflow);
+        }
+    }
+
+    /// Emits what the alerts did, and keeps it for the next commit.
+    pub(super) fn emit_transitions(&mut self) {
+        self.emit_overflows();
+        for AlertTransition { at, mut event } in self.alerts.take_transitions() {
+            self.patterns.describe(&mut event);
+            event.host.clone_from(&self.host);
+            event.emit();
+            if self.pending.is_kept() {
+                self.pending.transitions.push(TransitionRecord { at_ms: at.0, event });
+            }
+        }
+        if !self.pending.is_kept() {
+            self.alerts.discard_changes();
+        }
+    }
+
+    /// Has alerts wait for more of the same before they are emitted.
+    pub(in crate::engine) fn hold_alerts(&mut self) {
+        self.alerts.hold_reports();
+    }
+
+    /// Emits every alert that is held.
+    pub(in crate::engine) fn release_alerts(&mut self) {
+        self.alerts.release_all(self.clock.read());
+        self.emit_transitions();
+    }
+}
