@@ -119,8 +119,8 @@ impl App {
         let sink = Arc::new(WatchSink::new(engine.handle(), None, own, Arc::clone(&overflows)));
         let watching = watch(prepared.discovery.clone(), &settings, &sink);
         adopt(&prepared.discovery, &engine, &sink);
-        if !engine.settle(FIRST_LOOK_LIMIT) {
-            tracing::warn!("still reading the files that existed at the start");
+        if !engine.look_at_all(FIRST_LOOK_LIMIT) {
+            tracing::warn!("still looking at the files that existed at the start");
         }
         // From now on a restart knows what was there before.
         engine.commit(FIRST_LOOK_LIMIT);

@@ -80,6 +80,8 @@ pub struct FileEntry {
     /// When the event came that the next turn is for; `None` if it is for anything else.
     pub(super) event_at: Option<EngineTime>,
     pub(super) open: OpenState,
+    /// Whether it had a turn.
+    pub(super) is_looked_at: bool,
 }
 
 impl FileEntry {

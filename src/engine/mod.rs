@@ -102,6 +102,12 @@ impl Engine {
         self.shared.files.wait_until_idle(limit)
     }
 
+    /// Waits until every path had its first turn, at most for `limit`. True if it had. A backlog may be left to be read.
+    #[must_use]
+    pub fn look_at_all(&self, limit: Duration) -> bool {
+        self.shared.files.wait_until_all_seen(limit)
+    }
+
     /// Commits everything that has changed so far, and waits for it, at most for `limit`.
     pub fn commit(&self, limit: Duration) {
         if self.committing.is_some() {

@@ -67,6 +67,8 @@ pub struct Scheduler {
     windows: LruCache<PathId, ()>,
     open_files: OpenFiles,
     next_key: u64,
+    /// How many paths had no turn yet.
+    unseen: usize,
 }
 
 impl Scheduler {
@@ -87,6 +89,7 @@ impl Scheduler {
             windows: LruCache::unbounded(),
             open_files: OpenFiles::default(),
             next_key: 1,
+            unseen: 0,
         }
     }
 
@@ -143,7 +146,9 @@ impl Scheduler {
             quiet_sweeps: Sweep::QUIET,
             event_at: None,
             open: OpenState::default(),
+            is_looked_at: false,
         };
+        self.unseen += 1;
         self.entries.insert(key, Box::new(entry));
         self.enqueue(key, WakeReason::Other);
         (key, record)
@@ -271,6 +276,7 @@ impl Scheduler {
         let Some(entry) = self.entries.get_mut(&key) else { return false };
         entry.gone_since = tail.is_gone().then(|| entry.gone_since.unwrap_or(now));
         entry.used = now;
+        self.unseen -= usize::from(!std::mem::replace(&mut entry.is_looked_at, true));
         if !after.is_quiet {
             entry.quiet_sweeps = 0;
         }
@@ -374,6 +380,11 @@ impl Scheduler {
 
     pub(super) fn is_idle(&self) -> bool {
         self.away.is_empty() && self.ready.is_empty()
+    }
+
+    /// Whether every path had a turn, or has it now, whatever there is left to read.
+    pub(super) fn is_all_seen(&self) -> bool {
+        self.unseen == 0
     }
 
     pub(super) fn hold(&mut self, held: bool) {

@@ -40,9 +40,9 @@ impl FileQueue {
         self.work.notify_all();
     }
 
-    /// Wakes whoever waits for idleness, if it is there.
+    /// Wakes whoever waits for idleness, or for the first look at all paths, if it is there.
     pub(super) fn note_if_idle(&self, scheduler: &Scheduler) {
-        if !scheduler.is_busy() {
+        if !scheduler.is_busy() || scheduler.is_all_seen() {
             self.idle.notify_all();
         }
     }
@@ -63,7 +63,15 @@ impl FileQueue {
 
     /// Waits until everything that is known to be new has been read, at most for `limit`. True if it has.
     pub(super) fn wait_until_idle(&self, limit: Duration) -> bool {
-        let is_busy = |scheduler: &mut Scheduler| !scheduler.is_idle();
+        self.wait_while(limit, |scheduler| !scheduler.is_idle())
+    }
+
+    /// Waits until every path had a turn, at most for `limit`. True if it had.
+    pub(super) fn wait_until_all_seen(&self, limit: Duration) -> bool {
+        self.wait_while(limit, |scheduler| !scheduler.is_all_seen())
+    }
+
+    fn wait_while(&self, limit: Duration, is_busy: impl Fn(&mut Scheduler) -> bool) -> bool {
         let (scheduler, timeout) =
             self.idle.wait_timeout_while(self.lock(), limit, is_busy).unwrap_or_else(PoisonError::into_inner);
         drop(scheduler);

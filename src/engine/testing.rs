@@ -82,6 +82,12 @@ impl TestEngine {
         self.shared.file_reports().0
     }
 
+    /// Whether every path had a turn, so that the daemon would say that it has started.
+    #[must_use]
+    pub fn is_all_seen(&self) -> bool {
+        self.shared.files.lock().is_all_seen()
+    }
+
     /// How many paths have a state of their own; of others only what they had is remembered.
     #[must_use]
     pub fn live_paths(&self) -> usize {

@@ -5,6 +5,8 @@
 
 use std::io::{self, BufReader, Read};
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::file::vfs::{Source, WindowState};
 
@@ -61,6 +63,37 @@ impl Compression {
     }
 }
 
+/// How many decoders are kept at once by the files that are being read.
+const DECODERS_MAX: usize = 2;
+
+/// How many there are.
+static DECODERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Held by whoever has one of the [`DECODERS_MAX`] decoders. They are counted by process, because memory is.
+#[derive(Debug)]
+pub struct DecoderPermit(());
+
+impl DecoderPermit {
+    /// `None` if there are as many as may be.
+    #[must_use]
+    pub fn try_new() -> Option<DecoderPermit> {
+        let more = |decoders| (decoders < DECODERS_MAX).then_some(decoders + 1);
+        DECODERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok().then_some(DecoderPermit(()))
+    }
+}
+
+impl Drop for DecoderPermit {
+    fn drop(&mut self) {
+        DECODERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Held by whoever has a decoder for a moment, to see how a file begins: one more than [`DECODERS_MAX`].
+pub fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Reads a stream from front to back, through a decoder if it is compressed. Ranges may overlap what was shown last,
 /// but never begin before it; bytes that are skipped are read and forgotten.
 pub struct DecompressSource {
@@ -91,6 +124,12 @@ impl DecompressSource {
             filled: 0,
             ended: false,
         })
+    }
+
+    /// Where the bytes begin that can be shown, from the beginning of the stream.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.start
     }
 
     /// How the stream is compressed, if it is.
@@ -148,6 +187,11 @@ impl DecompressSource {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 io::Error::new(error.kind(), format!("the {name} data ends early; it may still be written"))
+            }
+            // Only their texts tell that the memory was not enough.
+            _ if error.to_string().to_lowercase().contains("memory") => {
+                let text = format!("the {name} data takes more than 128 MiB to decompress: {error}");
+                io::Error::new(io::ErrorKind::OutOfMemory, text)
             }
             kind => io::Error::new(kind, format!("the {name} data cannot be read: {error}")),
         }

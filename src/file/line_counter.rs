@@ -12,11 +12,24 @@ pub(super) struct LineCounter<'a> {
     pub(super) clock: LineTimer,
     /// How many more bytes may be judged.
     pub(super) budget: u64,
+    /// How many bytes were judged.
+    pub(super) judged: u64,
     /// If matching lines are told apart by their patterns.
     pub(super) signatures: Option<TurnSignatures>,
 }
 
 impl LineCounter<'_> {
+    /// Takes bytes from the budget that are decompressed only to come to those that follow.
+    pub(super) fn skip(&mut self, bytes: u64) {
+        self.budget = self.budget.saturating_sub(bytes);
+    }
+
+    /// Takes bytes from the budget that were judged.
+    pub(super) fn spend(&mut self, bytes: u64) {
+        self.budget = self.budget.saturating_sub(bytes);
+        self.judged += bytes;
+    }
+
     /// Judges the complete lines in `bytes`, which begin at `cursor.offset` of their file, and moves the cursor behind them.
     /// See [`LineCursor::advance`].
     pub(super) fn advance(

@@ -137,6 +137,14 @@ impl Ownership {
         }
     }
 
+    /// Releases `identity`, of which `owner` has read nothing.
+    pub fn disown(&self, identity: Identity, owner: PathId) {
+        let mut table = self.table();
+        if table.owned.get(&identity) == Some(&owner) {
+            table.owned.remove(&identity);
+        }
+    }
+
     /// Says that `owner` reads `path`.
     pub fn enroll(&self, path: &Arc<Path>, owner: PathId) {
         self.table().paths.entry(Arc::clone(path)).or_insert(BasePath {

@@ -114,7 +114,7 @@ impl Tailer {
             .former
             .iter()
             .filter(is_ours)
-            .map(|place| MissingFile { place: *place, is_gone: is_gone(place) })
+            .map(|place| MissingFile::new(*place, is_gone(place)))
             .collect();
         self.current = current.filter(is_ours).map_or(CurrentFile::None, |place| CurrentFile::Parked(*place));
         self.last.clone_from(&record.last);
@@ -220,7 +220,7 @@ impl Tailer {
         TailCheckpoint {
             generation: self.generation,
             current,
-            former: self.draining.iter().map(DrainingFile::place).chain(lost).collect(),
+            former: self.draining.iter().filter_map(DrainingFile::recorded_place).chain(lost).collect(),
             last: self.last.clone().filter(|_| current.is_none()),
             ended: self.ended.to_vec(),
             since_ns: self.since_ns,
@@ -249,7 +249,7 @@ impl Tailer {
             self.stamps = context.counter.clock.into_stamps();
             return Err(declined);
         }
-        Ok(self.end_turn(context, options))
+        Ok(self.end_turn(context))
     }
 
     /// Reads all files of the path, those that stood there before first.
@@ -258,7 +258,7 @@ impl Tailer {
         if self.has_backlog() {
             self.drain(context);
         }
-        if context.turn.more {
+        if context.turn.more && self.has_plain_backlog() {
             return;
         }
         let mut looks = 0;
@@ -284,7 +284,7 @@ impl Tailer {
         let clock = LineTimer::new(&options.time, options.counts_lines, self.stamps.take(), now_ms);
         let reader = options.patterns.as_ref().map(|settings| SignatureReader::new(settings));
         let signatures = reader.map(TurnSignatures::new);
-        let counter = LineCounter { scanner, clock, budget: options.bytes_max, signatures };
+        let counter = LineCounter { scanner, clock, budget: options.bytes_max, judged: 0, signatures };
         if let CurrentFile::Open(reading) = &mut self.current {
             reading.set_settled(false);
         }
@@ -295,10 +295,10 @@ impl Tailer {
     }
 
     /// What a turn ends with.
-    fn end_turn(&mut self, context: TurnContext<'_>, options: &TurnOptions) -> Turn {
+    fn end_turn(&mut self, context: TurnContext<'_>) -> Turn {
         let TurnContext { mut turn, counter, .. } = context;
         turn.draining = !self.draining.is_empty();
-        turn.bytes = options.bytes_max.saturating_sub(counter.budget);
+        turn.bytes = counter.judged;
         self.stamps = counter.clock.into_stamps();
         turn.first_lines = counter.signatures.map(|signatures| signatures.first_lines).unwrap_or_default();
         self.is_caught_up = !turn.more && self.trouble.is_none();
@@ -316,7 +316,7 @@ impl Tailer {
         self.common.claims.leave(&self.path);
         let current = self.place();
         self.current = CurrentFile::None;
-        let former = self.draining.drain(..).map(|draining| draining.place());
+        let former = self.draining.drain(..).filter_map(|draining| draining.recorded_place());
         let lost = self.lost.drain(..).filter(|lost| !lost.is_gone).map(|lost| lost.place);
         let places = current.into_iter().chain(former).chain(lost);
         places.map(|place| (place.identity, place.mark)).collect()

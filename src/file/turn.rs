@@ -73,6 +73,8 @@ pub enum MissReason {
     ShortCopy,
     /// The file cannot be read to its end.
     Unreadable,
+    /// The file is compressed and would take more to decompress than the daemon has for it.
+    Refused,
     /// The device cannot read them.
     BadBlocks,
 }
@@ -87,6 +89,9 @@ impl MissReason {
                 "their file is no longer at the path, and was found neither under another name nor compressed"
             }
             MissReason::ShortCopy => "truncated away, and the copy that was found ends before them",
+            MissReason::Refused => {
+                "their file is compressed and would take more to decompress than is allowed, as a decompression bomb does"
+            }
             MissReason::Unreadable => "their file cannot be read to its end",
             MissReason::BadBlocks => "the device cannot read them (input/output error)",
         }

@@ -67,6 +67,7 @@ impl Scheduler {
 
     pub(super) fn remove(&mut self, key: PathId) -> Option<RemovedFile> {
         let mut entry = self.entries.remove(&key)?;
+        self.unseen -= usize::from(!entry.is_looked_at);
         self.windows.pop(&key);
         self.open_files.note(key, &mut entry.open, 0);
         self.draining.remove(key);

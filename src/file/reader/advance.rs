@@ -127,7 +127,7 @@ impl FileReader {
             if !is_moved && to == data.end {
                 break;
             }
-            counter.budget = counter.budget.saturating_sub(moved);
+            counter.spend(moved);
             if counter.budget == 0 && self.offset() < data.end {
                 return Ok(ReadProgress::More);
             }

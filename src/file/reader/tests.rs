@@ -75,7 +75,8 @@ fn read(second: &[u8]) -> (ReadProgress, u64) {
     let stat = file.stat().unwrap();
     let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 1 << 20);
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
-    let mut counter = LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, signatures: None };
+    let mut counter =
+        LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, judged: 0, signatures: None };
     let mut tally = Tally::new(1, 1);
     let settings = FileSettings { reader: ReadMethod::Pread, ..FileSettings::default() };
     let mut reader = FileReader::begin(file, &stat, &settings);
@@ -142,7 +143,8 @@ fn a_block_that_cannot_be_read_is_passed_over_and_missed() {
     let stat = file.stat().unwrap();
     let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 1 << 20);
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
-    let mut counter = LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, signatures: None };
+    let mut counter =
+        LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, judged: 0, signatures: None };
     let mut tally = Tally::new(1, 1);
     let mut reader = FileReader::begin(file, &stat, &FileSettings::default());
     while reader.read(&stat, &mut counter, &mut tally).unwrap() == ReadProgress::More {}

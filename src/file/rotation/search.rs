@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::file::archive::Archive;
+use crate::file::archive::{ContentMark, begins_as};
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Fingerprint, HEAD_BYTES, Identity};
 use crate::file::ownership::Ownership;
@@ -89,6 +89,8 @@ pub struct FoundFile {
     pub stat: Stat,
     /// Whether it is compressed.
     pub is_compressed: bool,
+    /// What an archive may hold that is known already, as far as its first bytes tell.
+    pub known: Vec<ContentMark>,
 }
 
 impl FoundFile {
@@ -103,7 +105,7 @@ impl FoundFile {
     /// The same, as it is now.
     fn again(&self) -> Option<FoundFile> {
         let (file, is_compressed) = (Arc::clone(&self.file), self.is_compressed);
-        Some(FoundFile { stat: file.stat().ok()?, file, is_compressed })
+        Some(FoundFile { stat: file.stat().ok()?, file, is_compressed, known: Vec::new() })
     }
 }
 
@@ -142,8 +144,12 @@ pub struct RotationSearch<'a> {
     pub owner: PathId,
     /// The path that the files stood at.
     pub path: &'a Path,
+    /// Archives that were found to hold something else.
+    pub refuted: &'a [Identity],
     /// What time it is, on the clock that stamps files, in nanoseconds since the epoch.
     pub now_ns: i64,
+    /// Whether an archive was refused that may hold what is searched for.
+    pub refused: Cell<bool>,
     /// What was in the way, if anything was.
     pub obstacle: RefCell<Option<SearchObstacle>>,
 }
@@ -160,7 +166,7 @@ impl RotationSearch<'_> {
         if !is_gone && let Some(found) = self.by_identity(around, place.identity) {
             let is_unread = place.mark.head.len == 0;
             return match self.unless_read_elsewhere(found) {
-                SearchResult::Found(found) if !is_unread && !holds(&found, place) => {
+                SearchResult::Found(found) if !is_unread && !self.is_held(&found, place) => {
                     SearchResult::Rewritten(found)
                 }
                 whereabouts => whereabouts,
@@ -207,20 +213,30 @@ impl RotationSearch<'_> {
             let unseen =
                 complete(&around.siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
             let opened = unseen.filter_map(|sibling| self.open(sibling));
-            let is_new = |found: &FoundFile| {
+            let if_new = |found: FoundFile| {
                 // First this: if the file at the path was truncated already, its copy is complete when it is compared.
-                if self.is_copy_of_current(found) {
-                    return false;
+                if self.is_copy_of_current(&found) {
+                    return None;
                 }
-                let Some(found) = found.again() else { return false };
+                let found = found.again()?;
                 // What was read just now may have been copied and truncated just now.
-                let is_late =
-                    |now: &FileCheckpoint| found.stat.modified_ns >= now.modified_ns && holds(&found, now);
+                let is_late = |now: &&FileCheckpoint| found.stat.modified_ns >= now.modified_ns;
+                let late = now.filter(is_late);
                 // Only now: whatever was copied or compressed was written before.
-                let is_known = known().iter().any(|place| is_equal(&found, place));
-                !is_known && !now.is_some_and(is_late)
+                let known = known();
+                if found.is_compressed {
+                    let ends = known.iter().filter(|place| is_read(place)).map(|place| (place, true));
+                    let marks = ends.chain(late.map(|now| (now, false)));
+                    let known = marks.filter(|(place, _)| holds(&found, place));
+                    let known =
+                        known.map(|(place, is_end)| ContentMark { mark: place.mark, is_end }).collect();
+                    return Some(FoundFile { known, ..found });
+                }
+                let is_known = known.iter().any(|place| is_equal(&found, place));
+                let is_new = !is_known && !late.is_some_and(|now| holds(&found, now));
+                is_new.then_some(found)
             };
-            opened.filter(is_new).take(UNSEEN_MAX).collect::<Vec<FoundFile>>()
+            opened.filter_map(if_new).take(UNSEEN_MAX).collect::<Vec<FoundFile>>()
         });
         unseen.sort_by_key(|found| (found.stat.modified_ns, found.stat.born_ns));
         unseen.dedup_by_key(|found| found.identity());
@@ -284,10 +300,22 @@ impl RotationSearch<'_> {
         // A copy is made, or its original last written, after the last look at the original.
         let horizon = self.horizon(place).unwrap_or(i64::MIN);
         let stat = sibling.stat.as_ref().filter(|stat| stat.modified_ns >= horizon)?;
-        if Identity::from(stat) == place.identity {
+        let identity = Identity::from(stat);
+        if identity == place.identity || self.refuted.contains(&identity) {
             return None;
         }
-        self.open(sibling).filter(|found| holds(found, place))
+        self.open(sibling).filter(|found| self.is_held(found, place))
+    }
+
+    /// Whether `found` holds what was judged, or may do so as far as its first bytes tell.
+    fn is_held(&self, found: &FoundFile, place: &FileCheckpoint) -> bool {
+        if found.is_compressed && place.mark.head.len > 0 {
+            let begins = begins_as(&found.file, &place.mark.head);
+            let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::OutOfMemory;
+            self.refused.set(self.refused.get() || begins.as_ref().is_err_and(is_refused));
+            return begins.unwrap_or(false);
+        }
+        holds(found, place)
     }
 
     /// Opens a sibling, if it is still the file that it was when it was listed.
@@ -296,7 +324,10 @@ impl RotationSearch<'_> {
             Ok((_, stat)) if sibling.stat.is_some() && sibling.identity() != Some(Identity::from(&stat)) => {
                 None
             }
-            Ok((file, stat)) => Some(FoundFile { file, stat, is_compressed: sibling.is_compressed }),
+            Ok((file, stat)) => {
+                let (is_compressed, known) = (sibling.is_compressed, Vec::new());
+                Some(FoundFile { file, stat, is_compressed, known })
+            }
             Err(OpenError::Missing | OpenError::NotRegular(_)) => None,
             Err(error) => {
                 let is_starved = matches!(error, OpenError::TooManyOpen);
@@ -413,30 +444,25 @@ fn is_source(plain: &Sibling, compressed: &Sibling) -> bool {
     plain.path.parent() == compressed.path.parent() && stem.is_some() && name(plain) == stem
 }
 
-/// Whether `found` holds what was judged of the file that `place` remembers.
+/// Whether `found` holds what was judged of the file that `place` remembers. An archive may do so if it begins so; the rest shows
+/// when it is read.
 fn holds(found: &FoundFile, place: &FileCheckpoint) -> bool {
     place.mark.head.len > 0
         && if found.is_compressed {
-            archive(found, place).is_some()
+            begins_as(&found.file, &place.mark.head).unwrap_or(false)
         } else {
             holds_plain(found, place).unwrap_or(false)
         }
 }
 
-/// Whether `found` holds the same as a file of which `place` remembers the end, and nothing more.
-fn is_equal(found: &FoundFile, place: &FileCheckpoint) -> bool {
-    if place.mark.head.len == 0 || place.mark.cursor.offset != place.size {
-        return false;
-    }
-    if found.is_compressed {
-        archive(found, place).is_some_and(|mut archive| archive.ends_at(place.size))
-    } else {
-        found.stat.size == place.size && holds_plain(found, place).unwrap_or(false)
-    }
+/// Whether `place` remembers the end of a file of which everything was judged.
+fn is_read(place: &FileCheckpoint) -> bool {
+    place.mark.head.len > 0 && place.mark.cursor.offset == place.size
 }
 
-fn archive(found: &FoundFile, place: &FileCheckpoint) -> Option<Archive> {
-    Archive::resume(Arc::clone(&found.file), &found.stat, place.mark).ok().flatten()
+/// Whether `found`, which is not compressed, holds the same as a file of which `place` remembers the end, and nothing more.
+fn is_equal(found: &FoundFile, place: &FileCheckpoint) -> bool {
+    is_read(place) && found.stat.size == place.size && holds_plain(found, place).unwrap_or(false)
 }
 
 fn holds_plain(found: &FoundFile, place: &FileCheckpoint) -> io::Result<bool> {

@@ -1,7 +1,10 @@
 //! What is kept of each former file of a path.
 
+use thin_vec::ThinVec;
+
 use crate::file::archive::Archive;
 use crate::file::checkpoint::FileCheckpoint;
+use crate::file::identity::Identity;
 use crate::file::reader::FileReader;
 
 /// A former file.
@@ -23,13 +26,24 @@ pub(super) struct DrainingFile {
     pub(super) expected_size: u64,
     /// How much of it a copy at the path is known to hold, in bytes: its last line without a line feed ends there.
     pub(super) copied_bytes: u64,
+    /// What an archive was found for, until it is known to hold it.
+    pub(super) sought: Option<Box<MissingFile>>,
 }
 
 /// A former file that is to be found again.
+#[derive(Clone)]
 pub(super) struct MissingFile {
     pub(super) place: FileCheckpoint,
     /// Whether the file itself does not hold the contents any longer, only a copy can.
     pub(super) is_gone: bool,
+    /// Archives that begin as it did, but hold something else.
+    pub(super) refuted: ThinVec<Identity>,
+}
+
+impl MissingFile {
+    pub(super) fn new(place: FileCheckpoint, is_gone: bool) -> MissingFile {
+        MissingFile { place, is_gone, refuted: ThinVec::new() }
+    }
 }
 
 impl DrainingFile {
@@ -42,6 +56,22 @@ impl DrainingFile {
 
     pub(super) fn reading(&self) -> Option<&FileReader> {
         if let RotatedFile::Plain(reading) = &self.former { Some(reading) } else { None }
+    }
+
+    pub(super) fn has_decoder(&self) -> bool {
+        matches!(&self.former, RotatedFile::Compressed(archive) if archive.is_open())
+    }
+
+    /// Whether it is an archive of which is only to be found out whether it is known.
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(&self.former, RotatedFile::Compressed(archive) if archive.is_doubtful())
+    }
+
+    /// What is to be remembered of it, unless the next search finds it anyway.
+    pub(super) fn recorded_place(&self) -> Option<FileCheckpoint> {
+        let is_found_anyway =
+            matches!(&self.former, RotatedFile::Compressed(archive) if archive.may_be_of_current());
+        (!is_found_anyway).then(|| self.place())
     }
 
     pub(super) fn release(&mut self) {

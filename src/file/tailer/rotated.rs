@@ -1,15 +1,15 @@
 //! The former files of a path: read on while someone may still write to them, found again after they were renamed,
 //! copied or compressed out of sight, and missed if they are nowhere.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 
-use crate::file::archive::Archive;
+use crate::file::archive::{Archive, ArchiveProgress};
 use crate::file::change::AtPath;
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
-use crate::file::reader::{FileReader, ReadProgress};
+use crate::file::reader::FileReader;
 use crate::file::rotation::search::{FoundFile, RotationSearch, SearchResult};
 use crate::file::turn::{MissReason, MissedBytes, TailEvent, TurnTime};
 
@@ -26,6 +26,15 @@ const ENDED_MAX: usize = 16;
 /// A file that had not changed for this long before it was truncated, in nanoseconds, was read to its end before, if the
 /// daemon took its turn at once.
 const QUIET_NS: i64 = 1_000_000_000;
+
+/// What a look at a former file came to.
+enum FormerStep {
+    Next(NextStep),
+    /// An archive waits for a decoder.
+    Waiting,
+    /// It is known what an archive holds.
+    Identified(ArchiveProgress),
+}
 
 impl Tailer {
     /// Reads on in a file that no longer stands at the path.
@@ -48,8 +57,13 @@ impl Tailer {
         self.draining.iter().any(|draining| draining.is_backlog)
     }
 
+    /// Whether what was written before is to be read first. What is compressed may take long.
+    pub(super) fn has_plain_backlog(&self) -> bool {
+        self.draining.iter().any(|draining| draining.is_backlog && draining.reading().is_some())
+    }
+
     pub(super) fn lose(&mut self, place: FileCheckpoint, is_gone: bool) {
-        self.lost.push(MissingFile { place, is_gone });
+        self.lost.push(MissingFile::new(place, is_gone));
     }
 
     /// What was judged is gone from the file. A copy may hold what followed it.
@@ -75,8 +89,11 @@ impl Tailer {
     pub(super) fn find_lost(&mut self, context: &mut TurnContext<'_>) {
         while !self.lost.is_empty() {
             let lost = self.lost.remove(0);
-            match self.search(context.time).locate(&lost.place, lost.is_gone) {
-                SearchResult::Found(found) => self.read_on(found, &lost, context),
+            let search = RotationSearch { refuted: &lost.refuted, ..self.search(context.time) };
+            let result = search.locate(&lost.place, lost.is_gone);
+            let is_refused = search.refused.get();
+            match result {
+                SearchResult::Found(found) => self.read_on(found, lost, context),
                 SearchResult::Rewritten(found) => {
                     // A copy may have what was in it; what is in it now came later.
                     self.lost.insert(0, MissingFile { is_gone: true, ..lost });
@@ -93,7 +110,11 @@ impl Tailer {
                 }
                 SearchResult::Lost => {
                     self.give_up(&lost, context);
-                    let reason = if lost.is_gone { MissReason::NoCopy } else { MissReason::NotFound };
+                    let reason = match lost.is_gone {
+                        _ if is_refused => MissReason::Refused,
+                        true => MissReason::NoCopy,
+                        false => MissReason::NotFound,
+                    };
                     let is_quiet = context.time.wall_ns - lost.place.modified_ns > QUIET_NS;
                     let was_read = context.time.is_prompt && is_quiet;
                     // Nothing is known of a file of which nothing was seen: it is among those that no one saw.
@@ -107,12 +128,13 @@ impl Tailer {
     }
 
     /// Reads the tail of a file that was found.
-    fn read_on(&mut self, found: FoundFile, lost: &MissingFile, context: &mut TurnContext<'_>) {
-        let (place, identity) = (&lost.place, found.identity());
+    fn read_on(&mut self, found: FoundFile, lost: MissingFile, context: &mut TurnContext<'_>) {
+        let (place, identity) = (lost.place, found.identity());
+        self.draining.retain(|draining| !draining.is_doubtful() || draining.place().identity != identity);
         let is_copy = identity != place.identity && !identity.is_renumbered(&place.identity);
         if is_copy {
             self.common.claims.reserve(identity, self.id);
-            self.give_up(lost, context);
+            self.give_up(&lost, context);
         }
         let former = if found.is_compressed {
             Archive::resume(found.file, &found.stat, place.mark)
@@ -120,14 +142,19 @@ impl Tailer {
         } else {
             let mut reading = FileReader::resume(found.file, &found.stat, &self.common.settings, place.mark);
             if !is_copy {
-                reading.remember(place);
+                reading.remember(&place);
             }
             Ok(Some(RotatedFile::Plain(reading)))
         };
         match former {
-            Ok(Some(former)) => self.push(former, context.time, true, is_copy, place.size),
-            Ok(None) => self.miss(place, false, MissReason::NotFound, context),
-            Err(error) => self.cannot_read(place, &error, context),
+            Ok(Some(former)) => {
+                self.push(former, context.time, true, is_copy, place.size);
+                if let Some(draining) = self.draining.last_mut() {
+                    draining.sought = found.is_compressed.then(|| Box::new(lost));
+                }
+            }
+            Ok(None) => self.miss(&place, false, MissReason::NotFound, context),
+            Err(error) => self.cannot_read(&place, &error, context),
         }
     }
 
@@ -144,7 +171,14 @@ impl Tailer {
         }
         for found in self.unseen(last, now, context.time) {
             let identity = found.identity();
-            if self.common.claims.knows(identity) || !self.common.claims.reserve(identity, self.id) {
+            if self.common.claims.knows(identity) {
+                continue;
+            }
+            if !found.known.is_empty() {
+                self.identify(found, context.time);
+                continue;
+            }
+            if !self.common.claims.reserve(identity, self.id) {
                 continue;
             }
             self.read_from_beginning(found, context);
@@ -201,9 +235,16 @@ impl Tailer {
             let waited_ms = context.time.monotonic_ms.saturating_sub(draining.grew_ms);
             let is_compressed = matches!(draining.former, RotatedFile::Compressed(_));
             let is_over = waited_ms >= self.common.settings.rotated_grace_ms;
+            let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::OutOfMemory;
             let is_ended = draining.is_ended || is_compressed || is_over || surplus > 0;
             match outcome {
-                Ok(NextStep::Settled) if !context.turn.more => {
+                // The next look asks for a decoder again.
+                Ok(FormerStep::Waiting) => {}
+                Ok(FormerStep::Identified(progress)) => {
+                    self.identified(draining, progress, context);
+                    continue;
+                }
+                Ok(FormerStep::Next(NextStep::Settled)) if !context.turn.more => {
                     draining.is_backlog = false;
                     if is_ended {
                         surplus = surplus.saturating_sub(1);
@@ -211,7 +252,7 @@ impl Tailer {
                         continue;
                     }
                 }
-                Err(error) if is_over || !is_compressed => {
+                Err(error) if is_over || !is_compressed || is_refused(&error) => {
                     let place = draining.place();
                     self.cannot_read(&place, &error, context);
                     context.turn.released.push((place.identity, place.mark));
@@ -228,17 +269,74 @@ impl Tailer {
         &mut self,
         former: &mut RotatedFile,
         context: &mut TurnContext<'_>,
-    ) -> io::Result<NextStep> {
+    ) -> io::Result<FormerStep> {
         match former {
             RotatedFile::Plain(reading) => {
-                self.follow_open(reading, AtPath::Same, false, context).map(|(_, next)| next)
+                let (_, next) = self.follow_open(reading, AtPath::Same, false, context)?;
+                Ok(FormerStep::Next(next))
+            }
+            // One after the other.
+            RotatedFile::Compressed(archive)
+                if !archive.is_open() && self.draining.iter().any(DrainingFile::has_decoder) =>
+            {
+                Ok(FormerStep::Waiting)
             }
             RotatedFile::Compressed(archive) => {
                 let progress = archive.read(&mut context.counter, &mut context.turn.tally)?;
-                context.turn.more |= progress == ReadProgress::More;
-                Ok(NextStep::Settled)
+                context.turn.more |= progress == ArchiveProgress::More;
+                Ok(match progress {
+                    ArchiveProgress::Done | ArchiveProgress::More => FormerStep::Next(NextStep::Settled),
+                    ArchiveProgress::Waiting => FormerStep::Waiting,
+                    ArchiveProgress::Known | ArchiveProgress::Other => FormerStep::Identified(progress),
+                })
             }
         }
+    }
+
+    /// It turned out what an archive holds that begins as a file that is known.
+    fn identified(
+        &mut self,
+        draining: DrainingFile,
+        progress: ArchiveProgress,
+        context: &mut TurnContext<'_>,
+    ) {
+        let DrainingFile { former: RotatedFile::Compressed(archive), sought, .. } = draining else { return };
+        let place = archive.place();
+        if progress == ArchiveProgress::Known {
+            context.turn.released.push((place.identity, place.mark));
+            return;
+        }
+        let is_doubtful = archive.is_doubtful();
+        let (file, stat) = archive.into_file();
+        let found = FoundFile { file, stat, is_compressed: true, known: Vec::new() };
+        match sought {
+            // Something else is under the name of the file itself.
+            Some(lost) if lost.place.identity == place.identity => {
+                self.lost.push(MissingFile { is_gone: true, ..*lost });
+                self.find_lost(context);
+                self.read_from_beginning(found, context);
+            }
+            Some(mut lost) => {
+                self.common.claims.disown(place.identity, self.id);
+                lost.refuted.push(place.identity);
+                self.lost.push(*lost);
+                self.find_lost(context);
+            }
+            None if is_doubtful && self.common.claims.reserve(place.identity, self.id) => {
+                self.read_from_beginning(found, context);
+            }
+            None => {}
+        }
+    }
+
+    /// Finds out, in turns, whether an archive holds what is known. Until then it is no one's.
+    fn identify(&mut self, found: FoundFile, time: TurnTime) {
+        let identity = found.identity();
+        if self.draining.iter().any(|draining| draining.place().identity == identity) {
+            return;
+        }
+        let archive = Archive::identify(found.file, &found.stat, found.known);
+        self.push(RotatedFile::Compressed(archive), time, true, false, 0);
     }
 
     /// Ends a former file: its last line counts even without a line feed.
@@ -272,7 +370,9 @@ impl Tailer {
             TailEvent::Unreadable(format!("its former file cannot be read to the end: {error}")),
             context,
         );
-        self.miss(place, false, MissReason::Unreadable, context);
+        let is_refused = error.kind() == io::ErrorKind::OutOfMemory;
+        let reason = if is_refused { MissReason::Refused } else { MissReason::Unreadable };
+        self.miss(place, false, reason, context);
     }
 
     /// Says what is missing of a file. What may have been appended after the last look, no one knows: at least one byte,
@@ -314,6 +414,7 @@ impl Tailer {
             is_ended,
             expected_size,
             copied_bytes: 0,
+            sought: None,
         });
     }
 
@@ -323,6 +424,8 @@ impl Tailer {
             listings: &self.common.listings,
             claims: &self.common.claims,
             owner: self.id,
+            refuted: &[],
+            refused: Cell::new(false),
             path: &self.path,
             now_ns: time.wall_ns,
             obstacle: RefCell::new(None),
