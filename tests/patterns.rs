@@ -89,3 +89,45 @@ fn final_ids_are_those_after_the_merges() {
     assert!(run("--assign") > 1);
     assert_eq!(run("--assign=final"), 1);
 }
+
+#[test]
+fn a_configuration_says_how_lines_tell_their_time_and_what_is_hidden() {
+    let (folder, mut command) = patterns(&["-c", "c.toml", "local.log", "--json"]);
+    let config = "[watch.app]\npaths = [\"*.log\"]\ntime.zone = \"+05:00\"\n[rule.errors]\nany = [\"ERROR\"]\n\
+                  [pattern]\nmask = 'tenant-\\w+'\n";
+    std::fs::write(folder.path().join("c.toml"), config).unwrap();
+    let text =
+        "2026-11-26 10:00:00 ERROR no quota for tenant-a\n2026-11-26 10:00:01 ERROR no quota for tenant-b\n";
+    std::fs::write(folder.path().join("local.log"), text).unwrap();
+    let output = command.assert().code(0).get_output().stdout.clone();
+    let found: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let pattern = &found["patterns"][0];
+    assert_eq!((&pattern["text"], &pattern["lines"]), (&"no quota for <*>".into(), &2.into()));
+    assert_eq!(pattern["first_seen"], "2026-11-26T05:00:00Z");
+}
+
+#[test]
+fn levels_records_and_exclusions_choose_lines_in_every_command() {
+    let (folder, mut command) = patterns(&["--level", "error", "app.log", "x.log", "--json"]);
+    let text = "2026-11-26 10:41:08 INFO retry after ERROR\n2026-11-26 10:41:08 [crit] no inodes\n caused by an inode that errors, crit\n\
+                2026-11-26 10:41:09 ERROR a\n";
+    std::fs::write(folder.path().join("x.log"), text).unwrap();
+    let found: serde_json::Value =
+        serde_json::from_slice(&command.assert().code(0).get_output().stdout.clone()).unwrap();
+    assert_eq!(found["lines"], 6);
+    let scan = |args: &[&str]| {
+        let mut command = assert_cmd::Command::new(cargo_bin("spiketail"));
+        command.current_dir(folder.path()).args(["scan", "--json"]).args(args);
+        let output = command.assert().get_output().stdout.clone();
+        let found: serde_json::Value = serde_json::from_slice(&output).unwrap_or_default();
+        found["total"]["lines_matched"]["errors"].as_u64()
+    };
+    assert_eq!(scan(&["--level", "error", "x.log"]), Some(2));
+    assert_eq!(scan(&["--level", "error", "--exclude", "x.*", "app.log", "x.log"]), Some(4));
+    assert_eq!(scan(&["--record-start", "^2026", "-e", "ERROR|crit", "x.log"]), Some(3));
+    let mut wrong = assert_cmd::Command::new(cargo_bin("spiketail"));
+    wrong.args(["scan", "--level", "bad", "x.log"]).assert().code(2).stderr(contains("it is no level"));
+    let mut replay = assert_cmd::Command::new(cargo_bin("spiketail"));
+    let shown = replay.current_dir(folder.path()).args(["replay", "--json", "--level", "error", "x.log"]);
+    shown.assert().code(0).stdout(contains("\"lines_matched\":2"));
+}

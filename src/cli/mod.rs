@@ -7,6 +7,7 @@ pub mod patterns;
 pub mod replay;
 pub mod run;
 pub mod scan;
+mod selection;
 pub mod shell;
 mod state;
 pub mod status;

@@ -4,15 +4,17 @@ mod group;
 mod report;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::replay::inputs::LogFinder;
+use crate::cli::selection::Selection;
 use crate::cli::terminal::print_error;
 use crate::config;
 use crate::config::flags::Flags;
-use crate::scan::rules::RuleSet;
+use crate::pattern::PatternSettings;
+use crate::scan::rules::{RuleSet, RuleSpec};
 use group::{Assign, Grouped};
 use report::Sort;
 
@@ -30,7 +32,7 @@ pub struct PatternsArgs {
     paths: Vec<PathBuf>,
     /// Group the lines that match the rules of this configuration
     #[arg(short = 'c', long, value_name = "FILE",
-          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "all"])]
+          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "all", "level", "record_start"])]
     config: Option<PathBuf>,
     /// Group lines that match this regular expression instead of the text ERROR; may be repeated
     #[arg(
@@ -50,8 +52,10 @@ pub struct PatternsArgs {
     /// Leave out lines in which this regular expression matches; may be repeated
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true, conflicts_with = "all")]
     not: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Group all lines
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["level", "record_start"])]
     all: bool,
     /// The order of the patterns
     #[arg(long, value_enum, default_value_t = Sort::Count)]
@@ -78,13 +82,19 @@ pub fn run(args: &PatternsArgs) -> ExitCode {
 }
 
 fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
-    let rules = if args.all { None } else { Some(rules(args)?) };
+    let specs = specs(args)?;
+    let rules = if args.all { None } else { Some(RuleSet::compile(&specs)?) };
+    // A configuration need not watch anything; then lines are read as they are by default.
+    let settings = args.config.as_deref().and_then(|path| config::load(path).ok());
+    let finder = settings.as_ref().map(|settings| LogFinder::new(settings, None)).transpose()?;
+    let time_of = |path: &Path| finder.as_ref().and_then(|finder| finder.time_of(path)).unwrap_or_default();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut grouped = Grouped::new(rules, args.assign)?;
+    let mut grouped = Grouped::new(rules, &patterns_of(&specs)?, args.assign)?;
     let mut failed = false;
+    let paths = args.selection.kept(&args.paths)?;
     let written = (|| {
-        for path in &args.paths {
-            if let Err(error) = grouped.read(path, &mut out) {
+        for path in &paths {
+            if let Err(error) = grouped.read(path, time_of(path), &mut out) {
                 if error.is_output() {
                     return Err(error.into_io());
                 }
@@ -111,7 +121,13 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn rules(args: &PatternsArgs) -> anyhow::Result<Arc<RuleSet>> {
+/// The masks of the rules, which are those of all of them.
+fn patterns_of(rules: &[RuleSpec]) -> anyhow::Result<PatternSettings> {
+    let masks = rules.first().map(|rule| &rule.masks[..]).unwrap_or_default();
+    Ok(masks.iter().try_fold(PatternSettings::default(), |settings, mask| settings.with_mask(mask))?)
+}
+
+fn specs(args: &PatternsArgs) -> anyhow::Result<Vec<RuleSpec>> {
     let flags = Flags {
         patterns: args.patterns.clone(),
         fixed_strings: args.fixed_strings,
@@ -119,5 +135,5 @@ fn rules(args: &PatternsArgs) -> anyhow::Result<Arc<RuleSet>> {
         not: args.not.clone(),
         ..Flags::default()
     };
-    Ok(RuleSet::compile(&config::rules(args.config.as_deref(), &flags)?)?)
+    Ok(config::rules(args.config.as_deref(), &args.selection.onto(flags))?)
 }

@@ -6,7 +6,7 @@
 mod args;
 mod counts;
 mod histogram;
-mod inputs;
+pub(in crate::cli) mod inputs;
 pub(in crate::cli) mod log_file;
 mod merge;
 mod plot;
@@ -54,7 +54,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let settings = settings(args)?;
     let compiled = Arc::new(CompiledPlan::new(&settings.plan)?);
-    let (logs, mut problems) = inputs::find(&settings, &args.paths, args.watch.as_deref())?;
+    let (logs, mut problems) = inputs::find(&settings, &args.paths, args.watch.as_deref(), &args.selection)?;
     if logs.is_empty() && problems.is_empty() {
         anyhow::bail!("there is nothing to replay; name logs, or a configuration whose watches match some");
     }
@@ -84,6 +84,7 @@ fn settings(args: &ReplayArgs) -> anyhow::Result<Settings> {
         alert_over: args.alert_over.clone(),
         ..Flags::default()
     };
+    let flags = args.selection.onto(flags);
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let mut settings = config::resolve(None, &flags, &cwd)?;
     if args.alert_over.is_none() {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::app::{self, App, AppContext, AppError, Prepared, Start};
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::selection::Selection;
 use crate::cli::state::{self, Folder};
 use crate::cli::terminal::print_error;
 use crate::config::{self, Flags};
@@ -45,6 +46,8 @@ pub struct RunArgs {
     /// Do not count lines that match this regular expression (may be repeated)
     #[arg(long = "not", value_name = "PATTERN")]
     not: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Alert when more than COUNT lines match within TIME [default: 50/1m]
     #[arg(long, value_name = "COUNT/TIME")]
     alert_over: Option<String>,
@@ -108,8 +111,9 @@ impl RunArgs {
             }),
             listen: self.listen,
             log: self.log,
+            ..Flags::default()
         };
-        (self.config, flags)
+        (self.config, self.selection.onto(flags))
     }
 }
 

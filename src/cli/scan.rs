@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::cli::terminal::print_error;
 pub use count::{FileCount, ScanOptions, ScanReport, count};
 
+use crate::cli::selection::Selection;
 use crate::config::flags::Flags;
 use crate::config::{self, ConfigError};
 use crate::file::settings::ReadMethod;
@@ -50,9 +51,12 @@ pub struct ScanArgs {
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     pub not: Vec<String>,
 
+    #[command(flatten)]
+    selection: Selection,
+
     /// Count by the rules of this configuration
     #[arg(short = 'c', long, value_name = "FILE",
-          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not"])]
+          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "level", "record_start"])]
     pub config: Option<PathBuf>,
 
     /// Print one JSON object
@@ -97,7 +101,8 @@ pub fn run(args: &ScanArgs) -> ExitCode {
 
 fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let rules = RuleSet::compile(&rule_specs(args)?)?;
-    let files = count_with_progress(args, &rules);
+    let paths = args.selection.kept(&args.paths)?;
+    let files = count_with_progress(args, &paths, &rules);
     let names = rules.names();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if args.json {
@@ -128,10 +133,10 @@ fn rule_specs(args: &ScanArgs) -> Result<Vec<RuleSpec>, ConfigError> {
         not: args.not.clone(),
         ..Flags::default()
     };
-    config::rules(args.config.as_deref(), &flags)
+    config::rules(args.config.as_deref(), &args.selection.onto(flags))
 }
 
-fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> {
+fn count_with_progress(args: &ScanArgs, paths: &[PathBuf], rules: &Arc<RuleSet>) -> Vec<FileCount> {
     let reader = match args.reader {
         ReaderArg::Auto | ReaderArg::Pread => ReadMethod::Pread,
         ReaderArg::Mmap => ReadMethod::Mmap,
@@ -141,8 +146,8 @@ fn count_with_progress(args: &ScanArgs, rules: &Arc<RuleSet>) -> Vec<FileCount> 
         options.threads = threads.get();
     }
     let visible = !args.no_progress && io::stderr().is_terminal();
-    let progress = visible.then(|| Progress::new(&args.paths));
-    let files = count(&args.paths, rules, &options, &mut |report| match (report, &progress) {
+    let progress = visible.then(|| Progress::new(paths));
+    let files = count(paths, rules, &options, &mut |report| match (report, &progress) {
         (ScanReport::Problem(text), Some(progress)) => progress.suspend(|| print_error(&text)),
         (ScanReport::Problem(text), None) => print_error(&text),
         (ScanReport::Bytes(bytes), Some(progress)) => progress.set(bytes),

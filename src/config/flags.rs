@@ -10,7 +10,7 @@ use super::link::ADDED_WATCH;
 use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
 use super::values::{DAY_MS, MINUTE_MS, parse_duration_ms, show_duration};
-use super::watches::{check_path, default_exclude};
+use super::watches::{check_exclude, check_path, default_exclude};
 use super::{outputs, parse_with, source};
 use crate::alert::{AlertSpec, Scope};
 use crate::detect::Millis;
@@ -19,6 +19,7 @@ use crate::engine::settings::{Plan, WatchPlan};
 use crate::event::Severity;
 use crate::file::settings::{FileSettings, Start};
 use crate::output::{Color, Destination, Format, OutputSpec};
+use crate::scan::level::Level;
 use crate::scan::rules::RuleSpec;
 use crate::watch::spec::WatchSpec;
 
@@ -42,6 +43,12 @@ pub struct Flags {
     pub ignore_case: bool,
     /// `--not`: regular expressions that exclude a line.
     pub not: Vec<String>,
+    /// `--level`: how severe a line must be.
+    pub level: Option<String>,
+    /// `--record-start`: how a record begins, in each of which one line counts.
+    pub record_start: Option<String>,
+    /// `--exclude`: globs of files that are left out.
+    pub exclude: Vec<String>,
     /// `--alert-over`: how many matching lines within which time are still fine, such as `50/1m`.
     pub alert_over: Option<String>,
     /// `--from-start`: files are read from their first byte.
@@ -91,14 +98,24 @@ pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
     for pattern in &flags.not {
         check("--not", pattern, check_regex(pattern, flags.ignore_case));
     }
+    if let Some(start) = &flags.record_start {
+        check("--record-start", start, check_regex(start, false));
+    }
+    let level = flags.level.as_deref().and_then(Level::parse);
+    if let Some(text) = flags.level.as_deref().filter(|_| level.is_none()) {
+        let known = Level::ALL.map(Level::name).join(", ");
+        check("--level", text, Err(format!("it is no level; the levels are {known}")));
+    }
     refuse_if_any(problems)?;
     let (any, regex) = match (flags.patterns.is_empty(), flags.fixed_strings) {
+        (true, _) if level.is_some() => (Vec::new(), Vec::new()),
         (true, _) => (RuleSpec::errors().any, Vec::new()),
         (false, true) => (flags.patterns.clone(), Vec::new()),
         (false, false) => (Vec::new(), flags.patterns.clone()),
     };
     let (not, ignore_case) = (flags.not.clone(), flags.ignore_case);
-    Ok(RuleSpec { any, regex, not, ignore_case, ..RuleSpec::errors() })
+    let record_start = flags.record_start.clone();
+    Ok(RuleSpec { any, regex, not, ignore_case, level, record_start, ..RuleSpec::errors() })
 }
 
 fn with_config(config: &Path, flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
@@ -108,6 +125,8 @@ fn with_config(config: &Path, flags: &Flags, cwd: &Path) -> Result<Settings, Con
         ("-F", flags.fixed_strings, look_for),
         ("-i", flags.ignore_case, look_for),
         ("--not", !flags.not.is_empty(), look_for),
+        ("--level", flags.level.is_some(), look_for),
+        ("--record-start", flags.record_start.is_some(), look_for),
         ("--alert-over", flags.alert_over.is_some(), alert),
     ];
     let given = contradicting.iter().filter(|(_, is_given, _)| *is_given);
@@ -193,7 +212,13 @@ fn find(name: &str, flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError>
             paths.push(path);
         }
     }
-    Ok(WatchSpec { name: name.to_owned(), paths, exclude: default_exclude() })
+    for glob in &flags.exclude {
+        if let Err(why_not) = check_exclude(glob) {
+            return refuse(&format!("--exclude {}: {why_not}", quoted(glob)));
+        }
+    }
+    let exclude = default_exclude().into_iter().chain(flags.exclude.iter().cloned()).collect();
+    Ok(WatchSpec { name: name.to_owned(), paths, exclude })
 }
 
 /// Count and window of a text such as `50/1m`.

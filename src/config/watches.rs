@@ -141,7 +141,8 @@ pub(super) fn check_path(path: &Path) -> Result<(), String> {
     Pattern::new(0, path).map(drop).map_err(|error| bad_glob(&error))
 }
 
-fn check_exclude(glob: &str) -> Result<(), String> {
+/// Whether `glob` can leave out files; the error says what would be right.
+pub(super) fn check_exclude(glob: &str) -> Result<(), String> {
     let spec = WatchSpec { name: String::new(), paths: Vec::new(), exclude: vec![glob.to_owned()] };
     Exclusions::new(&spec).map(drop).map_err(|error| bad_glob(&error))
 }

@@ -178,6 +178,12 @@ impl Exclusions {
         Ok(Exclusions { globs: spec.exclude.clone(), names: set(names)?, paths: set(paths)?, in_directories })
     }
 
+    /// Whether one of the globs means `path`, wherever it comes from.
+    #[must_use]
+    pub fn are_of(&self, path: &Path) -> bool {
+        self.leave_out(path, false)
+    }
+
     /// Why `path` is left out, in words, if it is.
     pub(super) fn why(&self, path: &Path, in_directory: bool) -> Option<String> {
         if !self.leave_out(path, in_directory) {

@@ -65,12 +65,16 @@ impl GroupError {
 
 impl Grouped {
     /// Groups the lines that match `rules`, or all of them.
-    pub(super) fn new(rules: Option<Arc<RuleSet>>, assign: Option<Assign>) -> anyhow::Result<Grouped> {
+    pub(super) fn new(
+        rules: Option<Arc<RuleSet>>,
+        patterns: &PatternSettings,
+        assign: Option<Assign>,
+    ) -> anyhow::Result<Grouped> {
         let takes_all = rules.is_none();
         // Without rules the scanner only finds the lines.
         let rules = rules.map_or_else(|| RuleSet::compile(&[RuleSpec::errors()]), Ok)?;
         Ok(Grouped {
-            registry: Registry::new(&PatternSettings::default()),
+            registry: Registry::new(patterns),
             scanner: Scanner::new(rules, LINE_BYTES_MAX),
             takes_all,
             assign,
@@ -82,11 +86,16 @@ impl Grouped {
         &self.registry
     }
 
-    /// Reads the file at `path`. Writes the ids of its lines if they are asked for.
-    pub(super) fn read(&mut self, path: &Path, out: &mut impl Write) -> Result<(), GroupError> {
+    /// Reads the file at `path`, whose lines tell their time by `time`. Writes the ids of its lines if they are asked for.
+    pub(super) fn read(
+        &mut self,
+        path: &Path,
+        time: Arc<TimeSettings>,
+        out: &mut impl Write,
+    ) -> Result<(), GroupError> {
         let failed = |error| GroupError::Input { path: display_path(path), error };
         let (mut source, modified_ms) = open(path).map_err(failed)?;
-        let mut times = Times { detector: Detector::new(Arc::new(TimeSettings::default())), modified_ms };
+        let mut times = Times { detector: Detector::new(time), modified_ms };
         let mut feed = Feed::to_end(WINDOW_BYTES);
         let (mut cursor, mut written) = (LineCursor::default(), Ok(()));
         loop {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::alert::{AlertSpec, Scope};
 use crate::cli::replay::report::Style;
+use crate::cli::selection::Selection;
 use crate::detect::condition::Condition;
 use crate::detect::spike::SpikeSettings;
 use crate::event::Severity;
@@ -18,7 +19,7 @@ pub struct ReplayArgs {
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
     /// Configuration whose rules and alerts are used [default: lines with ERROR; more than 50 a minute, or a spike]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["level", "record_start"])]
     pub(super) config: Option<PathBuf>,
     /// The watch that paths belong to which no watch of the configuration matches
     #[arg(long, value_name = "NAME", requires = "config")]
@@ -32,6 +33,8 @@ pub struct ReplayArgs {
     /// Do not count lines that match this regular expression (may be repeated)
     #[arg(long = "not", value_name = "PATTERN", conflicts_with = "config")]
     pub(super) not: Vec<String>,
+    #[command(flatten)]
+    pub(super) selection: Selection,
     /// Alert when more than COUNT lines match within TIME [default: 50/1m]
     #[arg(long, value_name = "COUNT/TIME", conflicts_with = "config")]
     pub(super) alert_over: Option<String>,

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::replay::log_file::{Log, LogFile, probe};
+use crate::cli::selection::Selection;
 use crate::config::Settings;
 use crate::file::identity::Identity;
 use crate::file::rotation::names;
 use crate::fmt::display_path;
+use crate::scan::timestamp::TimeSettings;
 use crate::sys::open::stat_path;
 use crate::watch::discovery::Discovery;
 use crate::watch::survey::survey;
@@ -17,9 +20,11 @@ pub(super) fn find(
     settings: &Settings,
     paths: &[PathBuf],
     watch: Option<&str>,
+    selection: &Selection,
 ) -> anyhow::Result<(Vec<Log>, Vec<String>)> {
     let mut problems = Vec::new();
     let files = if paths.is_empty() { matched(settings)? } else { named(paths, &mut problems) };
+    let files = selection.kept(&files)?;
     let finder = LogFinder::new(settings, watch)?;
     let names: HashSet<PathBuf> = files.iter().cloned().collect();
     let mut logs: BTreeMap<(usize, PathBuf), Vec<LogFile>> = BTreeMap::new();
@@ -100,7 +105,7 @@ fn base_of(path: &Path, names: &HashSet<PathBuf>) -> PathBuf {
 }
 
 /// Finds the watch of a path.
-struct LogFinder<'s> {
+pub(in crate::cli) struct LogFinder<'s> {
     discovery: Discovery,
     settings: &'s Settings,
     named: Option<usize>,
@@ -108,7 +113,7 @@ struct LogFinder<'s> {
 }
 
 impl<'s> LogFinder<'s> {
-    fn new(settings: &'s Settings, watch: Option<&str>) -> anyhow::Result<LogFinder<'s>> {
+    pub(in crate::cli) fn new(settings: &'s Settings, watch: Option<&str>) -> anyhow::Result<LogFinder<'s>> {
         let watches = &settings.plan.watches;
         let number = |name: &str| watches.iter().position(|watch| watch.name == name);
         let named = match watch {
@@ -121,6 +126,13 @@ impl<'s> LogFinder<'s> {
         };
         let cwd = std::env::current_dir().unwrap_or_default();
         Ok(LogFinder { discovery: Discovery::new(&settings.finds)?, settings, named, cwd })
+    }
+
+    /// How the lines of the file at `path` tell their time: as its watch says, or its rotated file's.
+    pub(in crate::cli) fn time_of(&self, path: &Path) -> Option<Arc<TimeSettings>> {
+        let base = base_of(path, &HashSet::new());
+        let watch = self.watch_of(path, &base).ok()?;
+        Some(Arc::clone(&self.settings.plan.watches[watch].time))
     }
 
     fn watch_of(&self, path: &Path, base: &Path) -> anyhow::Result<usize> {
