@@ -56,7 +56,7 @@ const LAST_LOOK_LIMIT: Duration = Duration::from_millis(1200);
 const LAST_DELIVERY_LIMIT: Duration = Duration::from_millis(300);
 
 /// So many descriptors are left to everything but the files that are read.
-const DESCRIPTORS_KEPT: u64 = 256;
+const DESCRIPTORS_KEPT: u64 = 512;
 
 /// A file born this shortly before a reload may have appeared while it was under way.
 const JUST_BORN: Duration = Duration::from_secs(5);

@@ -164,9 +164,9 @@ fn clients_that_do_not_read_share_a_few_answers() {
     let size = get(&address, "/status").1.len() as u64;
     assert!(size > 3_000_000, "{size}");
     let before = daemon.rss_kb();
-    let network: Vec<TcpStream> = (0..90).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let network: Vec<TcpStream> = (0..45).map(|_| TcpStream::connect(&address).unwrap()).collect();
     let socket = place.state().join("status.sock");
-    let local: Vec<UnixStream> = (0..90).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    let local: Vec<UnixStream> = (0..45).map(|_| UnixStream::connect(&socket).unwrap()).collect();
     network.iter().for_each(|stream| ask_only(stream, "/status"));
     local.iter().for_each(|stream| ask_only(stream, "/status"));
     // Each of them has the beginning of an answer, so that all are answered.

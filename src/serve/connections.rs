@@ -1,70 +1,83 @@
-//! The connections of one listener. There is always room for one more: the one that has been undecided for longest makes room for
-//! it, so that clients that say or read nothing never keep others out.
+//! The places of connections, in queues of their own for each listener (those whose request is awaited) and for each page (those that
+//! get it). A full queue lets go of the one that has been in it for longest. So there is always room for one more, and clients that
+//! say nothing, half a request or read nothing keep no one out, least of all from another page.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
-/// At most so many connections of a listener are open at once.
-pub(super) const CONNECTIONS_MAX: usize = 100;
+/// Of at most so many connections of a listener the request is awaited at once.
+const AWAITED_MAX: usize = 64;
+/// At most so many connections get the same page at once.
+const ANSWERED_MAX: usize = 100;
 
-/// See the [module](self).
-#[derive(Default)]
-pub(super) struct Connections {
-    /// By age, the oldest first.
-    open: Mutex<BTreeMap<u64, Slot>>,
-    next: AtomicU64,
-}
-
-struct Slot {
-    stop: Arc<Notify>,
-    /// Whether its request was understood.
-    is_answered: bool,
+/// Connections by age, and how to end them.
+pub(super) struct Places {
+    max: usize,
+    taken: Mutex<BTreeMap<u64, Arc<Notify>>>,
 }
 
 /// A connection that has a place. Whoever serves it ends when `stop` is notified.
 pub(super) struct Connection {
-    all: Arc<Connections>,
     number: u64,
+    awaited: Arc<Places>,
+    answered: OnceLock<Arc<Places>>,
     pub(super) stop: Arc<Notify>,
 }
 
-impl Connections {
-    /// Gives a place to a new connection. If there is none, the oldest one without a whole request ends, or else the oldest one.
-    pub(super) fn admit(self: &Arc<Self>) -> Connection {
-        let stop = Arc::new(Notify::new());
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut open = self.lock();
-        if open.len() >= CONNECTIONS_MAX {
-            let undecided = open.iter().find(|(_, slot)| !slot.is_answered).map(|(number, _)| *number);
-            let oldest = undecided.or_else(|| open.keys().next().copied());
-            if let Some(slot) = oldest.and_then(|number| open.remove(&number)) {
-                slot.stop.notify_one();
-            }
-        }
-        open.insert(number, Slot { stop: Arc::clone(&stop), is_answered: false });
-        Connection { all: Arc::clone(self), number, stop }
+impl Places {
+    /// For the connections of a listener.
+    pub(super) fn of_listener() -> Arc<Places> {
+        Arc::new(Places { max: AWAITED_MAX, taken: Mutex::default() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Slot>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// For the connections that get a page.
+    pub(super) fn of_page() -> Arc<Places> {
+        Arc::new(Places { max: ANSWERED_MAX, taken: Mutex::default() })
+    }
+
+    fn put(&self, number: u64, stop: &Arc<Notify>) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.len() >= self.max
+            && let Some((_, oldest)) = taken.pop_first()
+        {
+            oldest.notify_one();
+        }
+        taken.insert(number, Arc::clone(stop));
+    }
+
+    fn take(&self, number: u64) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
     }
 }
 
 impl Connection {
-    /// Its request is there, and is answered from now on.
-    pub(super) fn is_answered(&self) {
-        if let Some(slot) = self.all.lock().get_mut(&self.number) {
-            slot.is_answered = true;
+    /// A new connection of a listener with these places.
+    pub(super) fn new(awaited: &Arc<Places>) -> Connection {
+        // By age over all listeners, since they share pages.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (number, stop) = (NEXT.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
+        awaited.put(number, &stop);
+        Connection { number, awaited: Arc::clone(awaited), answered: OnceLock::new(), stop }
+    }
+
+    /// Its request is there, and it gets a page with these places.
+    pub(super) fn gets(&self, page: &Arc<Places>) {
+        self.awaited.take(self.number);
+        if self.answered.set(Arc::clone(page)).is_ok() {
+            page.put(self.number, &self.stop);
         }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.all.lock().remove(&self.number);
+        self.awaited.take(self.number);
+        if let Some(page) = self.answered.get() {
+            page.take(self.number);
+        }
     }
 }
 
@@ -78,22 +91,27 @@ mod tests {
         stopped.as_mut().poll(&mut context).is_ready()
     }
 
+    fn stopped(connections: &[Connection]) -> Vec<usize> {
+        (0..connections.len()).filter(|at| is_stopped(&connections[*at])).collect()
+    }
+
     #[test]
-    fn those_without_a_request_make_room_first_and_the_oldest_before_the_others() {
-        let all = Arc::new(Connections::default());
-        let open: Vec<Connection> = (0..CONNECTIONS_MAX).map(|_| all.admit()).collect();
-        open.iter().skip(2).for_each(Connection::is_answered);
-        let new: Vec<Connection> = (0..3)
+    fn the_oldest_in_a_full_queue_makes_room_and_no_queue_costs_another_a_place() {
+        let (listener, page, other) = (Places::of_listener(), Places::of_page(), Places::of_page());
+        let answered: Vec<Connection> = (0..ANSWERED_MAX + 2)
             .map(|_| {
-                let new = all.admit();
-                new.is_answered();
+                let new = Connection::new(&listener);
+                new.gets(&page);
                 new
             })
             .collect();
-        let stopped: Vec<usize> = (0..open.len()).filter(|at| is_stopped(&open[*at])).collect();
-        assert_eq!(stopped, [0, 1, 2]);
-        assert!(!new.iter().any(is_stopped));
-        drop((open, new));
-        assert!(all.lock().is_empty());
+        let awaited: Vec<Connection> = (0..AWAITED_MAX + 3).map(|_| Connection::new(&listener)).collect();
+        assert_eq!((stopped(&answered), stopped(&awaited)), (vec![0, 1], vec![0, 1, 2]));
+        awaited[3].gets(&other);
+        assert_eq!((stopped(&answered), stopped(&awaited)), (vec![], vec![]));
+        awaited[4].gets(&page);
+        assert_eq!((stopped(&answered), stopped(&awaited)), (vec![2], vec![]));
+        drop((answered, awaited));
+        assert!([listener, page, other].iter().all(|places| places.taken.lock().unwrap().is_empty()));
     }
 }

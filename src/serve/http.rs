@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::{Connection, Places};
+use super::shared_answer::SharedAnswer;
+pub use super::shared_answer::{HttpResponse, Render};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -15,11 +18,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Notify;
-
-use super::connections::{Connection, Connections};
-use super::shared_answer::SharedAnswer;
-pub use super::shared_answer::{HttpResponse, Render};
 
 /// How long a client may take to say what it wants.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -96,14 +94,16 @@ impl Listener {
 /// Serves `pages` for ever.
 pub async fn serve(listening: ListenSocket, pages: Arc<Pages>) {
     let Ok(listener) = Listener::new(listening) else { return };
-    let connections = Arc::new(Connections::default());
+    let places = Places::of_listener();
     loop {
         let Ok(stream) = listener.accept().await else {
             // No descriptor is left, most likely.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        tokio::spawn(converse(stream, connections.admit(), Arc::clone(&pages)));
+        tokio::spawn(converse(stream, Connection::new(&places), Arc::clone(&pages)));
+        // Those who are here are answered before more of those who wait are let in and take their places.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -117,10 +117,7 @@ async fn converse(stream: Box<dyn ByteStream>, connection: Connection, pages: Ar
         .keep_alive(false)
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(async |request| {
-                connection.is_answered();
-                Ok::<_, Infallible>(respond(&request, pages, &connection.stop).await)
-            }),
+            service_fn(async |request| Ok::<_, Infallible>(respond(&request, pages, connection).await)),
         );
     tokio::select! {
         _ = conversation => {}
@@ -129,14 +126,19 @@ async fn converse(stream: Box<dyn ByteStream>, connection: Connection, pages: Ar
     }
 }
 
-async fn respond(request: &Request<Incoming>, pages: &Pages, reader: &Arc<Notify>) -> Response<Full<Bytes>> {
+async fn respond(
+    request: &Request<Incoming>,
+    pages: &Pages,
+    connection: &Connection,
+) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
     }
     let Some(page) = pages.page(request.uri().path()) else {
         return plain(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /status\n");
     };
-    let Some(answer) = page.get(reader).await else {
+    connection.gets(&page.places);
+    let Some(answer) = page.get(&connection.stop).await else {
         return plain(
             StatusCode::INTERNAL_SERVER_ERROR,
             "this cannot be answered; see the log of the daemon\n",

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify};
 
+use super::connections::Places;
+
 /// At most so many answers to the same question are in memory at once.
 const ALIVE_MAX: usize = 3;
 /// For so long an answer can be read undisturbed. So old may an answer be while as many are being read as may be.
@@ -32,6 +34,7 @@ pub(super) struct SharedAnswer {
     render: Render,
     /// Those that are being read, the oldest first. Locked while a new one is made, so that there is one at a time.
     alive: Arc<Mutex<Vec<Alive>>>,
+    pub(super) places: Arc<Places>,
 }
 
 struct Alive {
@@ -42,7 +45,7 @@ struct Alive {
 
 impl SharedAnswer {
     pub(super) fn new(render: Render) -> SharedAnswer {
-        SharedAnswer { render, alive: Arc::default() }
+        SharedAnswer { render, alive: Arc::default(), places: Places::of_page() }
     }
 
     /// An answer for a client that is cut off when `reader` is notified. `None` if making it panicked.
