@@ -17,9 +17,13 @@ use crate::serve::http::{HttpResponse, Pages, Render};
 use crate::serve::metrics::{
     AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics, PatternMetrics,
 };
+use crate::sys::memory::give_back_free;
 
 /// A turn that takes longer than this is stuck.
 const STUCK: Duration = Duration::from_secs(30);
+
+/// After an answer of this length, in bytes, memory is given back.
+const LONG_ANSWER_BYTES: usize = 1 << 20;
 
 /// Where figures come from.
 pub(super) struct Endpoint {
@@ -36,7 +40,14 @@ impl Endpoint {
     pub(super) fn pages(self: &Arc<Self>) -> Pages {
         let page = |render: fn(&Endpoint) -> HttpResponse| -> Render {
             let endpoint = Arc::clone(self);
-            Arc::new(move || render(&endpoint))
+            Arc::new(move || {
+                let answer = render(&endpoint);
+                // What it was made from took several times as much.
+                if answer.body.len() > LONG_ANSWER_BYTES {
+                    give_back_free();
+                }
+                answer
+            })
         };
         Pages::new([
             ("/metrics", page(Endpoint::metrics)),

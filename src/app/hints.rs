@@ -18,6 +18,9 @@ use crate::watch::{HintSink, Incident};
 /// When so many files are dropped at once, their memory is given back.
 const MANY: usize = 256;
 
+/// After so many sweeps, free memory is given back anyway: long answers take much of it for a moment.
+const GIVE_BACK_SWEEPS: u64 = 6;
+
 /// Passes hints on to the engine.
 pub(super) struct WatchSink {
     hints: EngineHandle,
@@ -27,6 +30,7 @@ pub(super) struct WatchSink {
     /// The files that were there when watching began.
     found: Mutex<HashSet<PathId>>,
     overflows: Arc<AtomicU64>,
+    sweeps: AtomicU64,
 }
 
 impl WatchSink {
@@ -36,7 +40,7 @@ impl WatchSink {
         own: OwnFiles,
         overflows: Arc<AtomicU64>,
     ) -> WatchSink {
-        WatchSink { hints, new_since, own, found: Mutex::default(), overflows }
+        WatchSink { hints, new_since, own, found: Mutex::default(), overflows, sweeps: AtomicU64::new(1) }
     }
 
     /// Whether the daemon itself writes the file at `path`.
@@ -79,7 +83,8 @@ impl HintSink for WatchSink {
 
     fn sweep(&self, everything: bool) -> Vec<PathId> {
         let gone: Vec<PathId> = self.hints.sweep(everything).into_iter().collect();
-        if gone.len() >= MANY {
+        let sweeps = self.sweeps.fetch_add(1, Ordering::Relaxed);
+        if gone.len() >= MANY || sweeps.is_multiple_of(GIVE_BACK_SWEEPS) {
             give_back_free();
         }
         gone

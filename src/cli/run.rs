@@ -21,6 +21,7 @@ use crate::output::{Color, Format, subscriber};
 use crate::serve::signals;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CheckpointStore, Limits};
+use crate::sys::memory::share_heaps;
 
 /// How long the end waits for outputs to take what is queued.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
@@ -120,6 +121,7 @@ impl RunArgs {
 /// Runs the daemon. Returns the exit status of the process: 0 after an orderly end, 2 for bad usage or configuration, 1 if it
 /// cannot start.
 pub fn run(mut args: RunArgs) -> ExitCode {
+    share_heaps();
     let env = |name: &str| std::env::var_os(name);
     let state = (!args.no_state).then(|| state::folder(args.state.take(), env));
     let socket = state::socket(state.as_ref(), env);

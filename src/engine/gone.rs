@@ -11,7 +11,7 @@ use crate::store::{FileRecord, WatchedPath};
 use crate::units::EngineTime;
 
 /// At most this many paths are remembered. The counts of those that have been gone for longest are kept by watch only.
-pub(super) const GONE_MAX: usize = 16_384;
+pub(super) const GONE_MAX: usize = 4_096;
 
 /// A path at which nothing has been for this long is forgotten, in milliseconds.
 pub(super) const FORGET_AFTER_MS: i64 = 24 * 3600 * 1000;

@@ -92,7 +92,7 @@ fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, scope: TurnScope) {
         ..TurnOutcome::default()
     };
     let mut due = DueWork::default();
-    let (mut read_by, mut released) = (None, Vec::new());
+    let (mut read_by, mut released, mut vanished) = (None, Vec::new(), Vec::new());
     if let Some(turn) = turn {
         shared.metrics.torn_scans.fetch_add(turn.torn, Ordering::Relaxed);
         (outcome.more, outcome.draining, outcome.starved) = (turn.more, turn.draining, turn.starved);
@@ -100,14 +100,15 @@ fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, scope: TurnScope) {
         if turn.is_worth_noting() {
             due = shared.counters().apply(job.key, &job.watch, &job.tail, &turn, now);
         }
-        (read_by, released) = (turn.read_by, turn.released);
+        (read_by, released, vanished) = (turn.read_by, turn.released, turn.vanished);
     }
     // After everything was counted, so that an alert does not wait for this.
     outcome.more |= scope == TurnScope::Growth && !job.tail.leads_to_open_file();
     let mut scheduler = shared.files.lock();
     // Only now: whoever continues from there must not be committed before what was found up to there.
-    if !released.is_empty() {
+    if !released.is_empty() || !vanished.is_empty() {
         let ownership = scheduler.ownership(&job.watch.name);
+        vanished.into_iter().for_each(|identity| ownership.disown(identity, job.key));
         released.into_iter().for_each(|(identity, position)| ownership.release(identity, position));
     }
     // The path that reads the file has a reason to look: the file's other name was touched.

@@ -160,6 +160,8 @@ pub struct Turn {
     pub read_by: Option<PathId>,
     /// Files that no one reads any longer. To be released once what was found in them is accounted for.
     pub released: Vec<(Identity, ReadPosition)>,
+    /// Files that no one reads any longer and that are removed for good.
+    pub vanished: Vec<Identity>,
     /// What is to be remembered, if it is not what was remembered before.
     pub record: Option<TailCheckpoint>,
     /// How many bytes were judged.
@@ -179,6 +181,7 @@ impl Turn {
             draining: false,
             read_by: None,
             released: Vec::new(),
+            vanished: Vec::new(),
             record: None,
             bytes: 0,
             starved: false,
@@ -188,7 +191,10 @@ impl Turn {
     /// Whether anything came of it that has to be counted, told or remembered.
     #[must_use]
     pub fn is_worth_noting(&self) -> bool {
-        let is_new = self.record.is_some() || !self.released.is_empty() || !self.news.is_empty();
+        let is_new = self.record.is_some()
+            || !self.released.is_empty()
+            || !self.vanished.is_empty()
+            || !self.news.is_empty();
         is_new || self.torn > 0 || !self.tally.is_empty()
     }
 

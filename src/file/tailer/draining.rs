@@ -62,6 +62,12 @@ impl DrainingFile {
         matches!(&self.former, RotatedFile::Compressed(archive) if archive.is_open())
     }
 
+    /// Whether the file was removed, so that it is gone once it is closed.
+    pub(super) fn has_no_name(&self) -> bool {
+        let stat = self.reading().and_then(|reading| reading.stat_now().ok());
+        stat.is_some_and(|stat| stat.links == 0)
+    }
+
     /// Whether it is an archive of which is only to be found out whether it is known.
     pub(super) fn is_doubtful(&self) -> bool {
         matches!(&self.former, RotatedFile::Compressed(archive) if archive.is_doubtful())

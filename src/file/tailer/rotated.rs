@@ -362,7 +362,12 @@ impl Tailer {
         if self.ended.len() > ENDED_MAX {
             self.ended.remove(0);
         }
-        context.turn.released.push((place.identity, place.mark));
+        if draining.has_no_name() {
+            // No one can come upon it any more.
+            context.turn.vanished.push(place.identity);
+        } else {
+            context.turn.released.push((place.identity, place.mark));
+        }
     }
 
     fn cannot_read(&mut self, place: &FileCheckpoint, error: &io::Error, context: &mut TurnContext<'_>) {
