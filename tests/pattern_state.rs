@@ -12,6 +12,7 @@ use fastrand::Rng;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
+/// How often it is killed; `SPIKETAIL_KILLS` sets it.
 const KILLS: usize = 12;
 const LINES_AT_ONCE: usize = 300;
 
@@ -62,7 +63,8 @@ fn patterns_add_up_and_keep_their_ids_however_often_the_daemon_is_killed() {
     let log = place.log("app.log");
     append(&log, "2026-11-26T09:00:00Z INFO begin\n");
     let (mut written, mut matching) = (0, 0);
-    for _ in 0..KILLS {
+    let kills = std::env::var("SPIKETAIL_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    for _ in 0..kills {
         let mut daemon = place.resume(log.to_str().unwrap());
         for _ in 0..rng.usize(1..4) {
             let lines: Vec<String> =

@@ -4,6 +4,7 @@
 //! and all that was told apart by it is one. All of this happens only for signatures that were not seen before.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +13,12 @@ use crate::pattern::signature::{Token, hole_hash};
 
 /// Longer signatures are taken as they are.
 pub(super) const TOKENS_MAX: usize = 40;
-/// So many holes are remembered.
-const HOLES_MAX: usize = 4_000;
-const TEMPLATES_MAX: usize = 1_000;
-const FAMILY_MEMBERS_MAX: usize = 1_000;
+/// So many holes are remembered for each thousand patterns: a table with room for twice as many never grows.
+const HOLES_PER_MILLE: usize = 1_790;
+/// The same for signatures with open places.
+const TEMPLATES_PER_MILLE: usize = 250;
+/// The same for signatures that may differ in several places.
+const FAMILY_PER_MILLE: usize = 250;
 
 /// How many values open a hole.
 const VALUES_MIN: usize = 5;
@@ -37,7 +40,8 @@ const FAMILY_EQUAL_PERCENT: usize = 60;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Hole {
     values: Vec<(Token, PatternId)>,
-    open: Option<PatternId>,
+    /// The id of what it is open for. Of ids, which are hashes, none is zero.
+    open: Option<NonZeroU64>,
 }
 
 /// A signature with open places.
@@ -54,6 +58,9 @@ pub(super) struct Holes {
     order: VecDeque<u64>,
     templates: VecDeque<Template>,
     members: VecDeque<Template>,
+    /// So many patterns there may be, by which all bounds go.
+    #[serde(skip)]
+    patterns_max: usize,
 }
 
 /// Signatures that turn out to be one.
@@ -81,7 +88,7 @@ impl Holes {
     /// The pattern of an open place of the signature.
     pub(super) fn find_open(&self, tokens: &[Token]) -> Option<PatternId> {
         let open = |at| self.holes.get(&hole_hash(tokens, at)).and_then(|hole| hole.open);
-        (0..tokens.len()).find_map(open)
+        (0..tokens.len()).find_map(open).map(|id| PatternId(id.get()))
     }
 
     /// Adds the signature `tokens` of the pattern `id` to the evidence. Returns what is one from now on.
@@ -92,13 +99,17 @@ impl Holes {
             if hole.values.iter().all(|(value, _)| *value != tokens[at])
                 && hole.values.len() < VALUES_FIRST_MIN
             {
+                if hole.values.is_empty() {
+                    // Most holes never see a second value.
+                    hole.values.reserve_exact(1);
+                }
                 hole.values.push((tokens[at], id));
             }
             let has_wild = hole.values.iter().any(|(value, _)| value.is_wild());
             if hole.open.is_none() && hole.values.len() >= values_min(tokens, at, has_wild) {
                 let ids = hole.values.iter().map(|(_, id)| *id).collect();
-                hole.open = Some(id);
-                hole.values.clear();
+                hole.open = NonZeroU64::new(id.0);
+                hole.values = Vec::new();
                 let mut tokens = tokens.to_vec();
                 tokens[at] = Token::WILD;
                 return Some(Union { ids, tokens });
@@ -127,20 +138,31 @@ impl Holes {
             let token = |at: usize| if is_common(&at) { tokens[at] } else { Token::WILD };
             return Some(Union { ids, tokens: (0..tokens.len()).map(token).collect() });
         }
-        push(&mut self.members, Template { tokens: tokens.into(), id }, FAMILY_MEMBERS_MAX);
+        let max = self.bound(FAMILY_PER_MILLE);
+        push(&mut self.members, Template { tokens: tokens.into(), id }, max);
         None
     }
 
     /// Remembers a signature with open places.
     pub(super) fn add_template(&mut self, tokens: &[Token], id: PatternId) {
         if self.templates.iter().all(|template| *template.tokens != *tokens) {
-            push(&mut self.templates, Template { tokens: tokens.into(), id }, TEMPLATES_MAX);
+            let max = self.bound(TEMPLATES_PER_MILLE);
+            push(&mut self.templates, Template { tokens: tokens.into(), id }, max);
         }
+    }
+
+    /// The same within bounds that suit `patterns_max` patterns.
+    pub(super) fn bounded(self, patterns_max: usize) -> Holes {
+        Holes { patterns_max, ..self }
+    }
+
+    fn bound(&self, per_mille: usize) -> usize {
+        (self.patterns_max * per_mille / 1_000).max(1)
     }
 
     fn hole(&mut self, key: u64) -> &mut Hole {
         if !self.holes.contains_key(&key) {
-            if self.order.len() >= HOLES_MAX
+            if self.order.len() >= self.bound(HOLES_PER_MILLE)
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.holes.remove(&oldest);

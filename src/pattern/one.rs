@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::pattern::id::PatternId;
 
 /// So many signatures of a pattern are found at once; those of others are found again by what they have in common.
-pub(super) const KEYS_PER_PATTERN: usize = 16;
+pub(super) const KEYS_PER_PATTERN: usize = 7;
 
 /// One pattern and what was counted of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

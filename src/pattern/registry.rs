@@ -6,7 +6,6 @@ use std::sync::Arc;
 use regex_automata::meta::Regex;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::fmt;
 use crate::pattern::holes::{Holes, TOKENS_MAX, Union};
 use crate::pattern::id::{Hashed, PatternId};
 use crate::pattern::one::{KEYS_PER_PATTERN, Pattern, PatternUsage, earliest};
@@ -16,10 +15,12 @@ use crate::pattern::seen::Seen;
 use crate::pattern::settings::PatternSettings;
 use crate::pattern::signature::{Signature, Token, words_hash};
 
+/// The longest line that is kept of a pattern, in bytes.
+const SAMPLE_BYTES_MAX: usize = 160;
 /// How often what was opened may open again.
 const DEPTH_MAX: u32 = 4;
 /// How many former ids are remembered.
-const ALIASES_MAX: usize = 10_000;
+const ALIASES_MAX: usize = 1_790;
 /// One in so many patterns leaves at once when there are too many.
 const EVICTED_SHARE: usize = 16;
 /// Tells the hash of the words of a signature from that of the signature.
@@ -49,7 +50,7 @@ pub enum News {
 #[derive(Debug, Clone)]
 pub struct Registry {
     scope: u64,
-    patterns_max: usize,
+    pub(super) patterns_max: usize,
     masks: Arc<Vec<Regex>>,
     pub(super) patterns: Vec<Pattern>,
     /// From an id to a place in `patterns`.
@@ -83,7 +84,7 @@ impl Registry {
             keys: Hashed::default(),
             aliases: Hashed::default(),
             alias_order: VecDeque::new(),
-            holes: Holes::default(),
+            holes: Holes::default().bounded(settings.patterns_max.max(EVICTED_SHARE)),
             seen: Seen::default(),
             lines: 0,
             other: 0,
@@ -310,7 +311,12 @@ impl Registry {
         let place = self.patterns.len();
         self.places.insert(id, place as u32);
         let usage = PatternUsage { began: self.lines, ..PatternUsage::default() };
-        self.patterns.push(Pattern::new(id, text, fmt::sample(line.trim_ascii_end()), usage));
+        self.patterns.push(Pattern::new(
+            id,
+            text,
+            render::shown(line.trim_ascii_end(), SAMPLE_BYTES_MAX),
+            usage,
+        ));
         place
     }
 
@@ -326,8 +332,8 @@ impl Registry {
             let Some(place) = self.places.get(&id) else { continue };
             let lost = self.remove(*place as usize);
             self.other += lost.lines;
-            self.seen.insert(lost.id.0);
-            lost.usage.keys.iter().for_each(|key| self.seen.insert(*key));
+            self.seen.insert(lost.id.0, self.patterns_max);
+            lost.usage.keys.iter().for_each(|key| self.seen.insert(*key, self.patterns_max));
         }
         self.patterns.iter_mut().for_each(|pattern| pattern.usage.weight -= pattern.usage.weight / 8);
     }

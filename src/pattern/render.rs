@@ -5,7 +5,7 @@ use crate::pattern::mask::Piece;
 use crate::pattern::signature::{Signature, Token};
 
 /// Where a text may end, in bytes: what follows is not shown.
-const TEXT_BYTES_MAX: usize = 512;
+const TEXT_BYTES_MAX: usize = 160;
 
 /// `message` with what varies in it, by the masks or by `tokens`, replaced by placeholders.
 pub(super) fn text(message: &[u8], tokens: &[Token]) -> String {
@@ -25,5 +25,17 @@ pub(super) fn text(message: &[u8], tokens: &[Token]) -> String {
         }
     }
     text.extend_from_slice(&message[from..]);
-    fmt::sample(&text)
+    shown(&text, TEXT_BYTES_MAX)
+}
+
+/// `text` made printable, of which no more than about `bytes_max` bytes are kept.
+pub(super) fn shown(text: &[u8], bytes_max: usize) -> String {
+    let mut shown = fmt::sample(text);
+    if shown.len() > bytes_max {
+        let end = (0..=bytes_max).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown.shrink_to_fit();
+    shown
 }

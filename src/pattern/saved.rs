@@ -93,7 +93,7 @@ impl Registry {
         if let Some(learned) = saved.learned.and_then(|bytes| unpack(&bytes).ok()) {
             registry.alias_order = learned.aliases.iter().map(|(from, _)| *from).collect();
             registry.aliases = learned.aliases.into_iter().collect();
-            (registry.holes, registry.seen) = (learned.holes, learned.seen);
+            (registry.holes, registry.seen) = (learned.holes.bounded(registry.patterns_max), learned.seen);
         }
         registry
     }
