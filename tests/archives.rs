@@ -52,13 +52,13 @@ fn continue_with_archives(place: &FileCheckpoint, files: usize, archive: &[u8]) 
 
 #[test]
 fn few_decoders_are_in_memory_at_once() {
-    const FILES: usize = 10;
+    const FILES: usize = 8;
     let place = FileCheckpoint::new();
     let archive = zstd_long(lines(0..5).as_ref(), 160 << 20, 27);
     let mut daemon = continue_with_archives(&place, FILES, &archive);
     daemon.wait_status_sum(6 * FILES as u64);
     let peak = peak_kb(&daemon);
-    assert!(peak < 600 << 10, "{peak} KB");
+    assert!(peak < 400 << 10, "{peak} KB");
     assert!(daemon.events.iter().all(|event| event["event"] != "missed"));
     daemon.stop();
 }

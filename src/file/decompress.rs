@@ -78,7 +78,7 @@ impl DecoderPermit {
     #[must_use]
     pub fn try_new() -> Option<DecoderPermit> {
         let more = |decoders| (decoders < DECODERS_MAX).then_some(decoders + 1);
-        DECODERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok().then_some(DecoderPermit(()))
+        DECODERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok().then(|| DecoderPermit(()))
     }
 }
 
@@ -271,6 +271,16 @@ mod tests {
         let mut seen = Vec::new();
         assert_eq!(source.show(range, &mut |bytes| seen = bytes.to_vec()).unwrap(), WindowState::Whole);
         seen
+    }
+
+    #[test]
+    fn no_more_permits_are_given_than_there_may_be_decoders() {
+        let permits: Vec<_> = std::iter::from_fn(DecoderPermit::try_new).take(100).collect();
+        assert!(permits.len() <= DECODERS_MAX);
+        // Asking in vain changes nothing.
+        assert!((0..10).all(|_| DecoderPermit::try_new().is_none()));
+        drop(permits);
+        assert!(DecoderPermit::try_new().is_some());
     }
 
     #[test]
