@@ -37,11 +37,16 @@ impl Committer {
     /// # Errors
     /// See [`StoreError`]; it was reported in an event.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        let mut newer = shared.counters().take_batch(shared.clock.now());
+        let (mut newer, current) = {
+            let mut counters = shared.counters();
+            let current = self.dispatcher.is_some().then(|| counters.current_alerts());
+            (counters.take_batch(shared.clock.now()), current)
+        };
         if let Some(dispatcher) = &self.dispatcher {
             (newer.outputs, newer.delivered) = (dispatcher.outputs(), dispatcher.delivered());
         }
         let transitions = newer.transitions.clone();
+        let current = current.unwrap_or_default();
         let batch = match self.unwritten.take() {
             Some(batch) => batch.followed_by(newer),
             None => newer,
@@ -56,6 +61,7 @@ impl Committer {
         if let Some(dispatcher) = &self.dispatcher {
             // Whoever can be reported is reported, even if there is no room to remember it.
             dispatcher.take(&transitions);
+            dispatcher.refresh(current);
         }
         tell_notices(&mut *self.store);
         match outcome {

@@ -172,7 +172,9 @@ impl AlertEvent {
     /// The sample lines that say most: those of new patterns that are not among the newest lines, and the newest lines.
     #[must_use]
     pub fn telling_samples(&self) -> Vec<&str> {
-        let is_newest = |line: &str| self.samples.iter().any(|sample| sample == line);
+        // Of a pattern, less of a line is kept.
+        let is_newest =
+            |line: &str| self.samples.iter().any(|sample| sample.starts_with(line.trim_end_matches('…')));
         let new = self.patterns.iter().filter(|pattern| pattern.new && !self.samples.is_empty());
         let new = new.map(|pattern| pattern.sample.as_str()).filter(|line| !is_newest(line));
         new.chain(self.samples.iter().map(String::as_str)).collect()

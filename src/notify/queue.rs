@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::event::{HealthEvent, HealthKind};
+use crate::event::{AlertEvent, HealthEvent, HealthKind};
 use crate::store::{Delivered, DeliveryOutcome, Dispatcher, TransitionRecord};
 
 /// At most this many transitions wait for an output; the oldest are dropped first.
@@ -254,6 +254,20 @@ impl Dispatcher for NotificationQueue {
                 let displaced = queue.put(Arc::clone(&transition), &self.given_up);
                 delivered
                     .extend(displaced.map(|displaced| ended(output, &displaced, DeliveryOutcome::Abandoned)));
+            }
+        }
+    }
+
+    fn refresh(&self, firing: Vec<AlertEvent>) {
+        let mut state = self.lock();
+        let QueuesState { queues, firing: all_firing, .. } = &mut *state;
+        for event in firing {
+            let records = queues.values_mut().filter_map(|queue| queue.firing.get_mut(&event.fingerprint));
+            for record in records.chain(all_firing.get_mut(&event.fingerprint)) {
+                // Since when and at which time it fired stays.
+                let AlertEvent { since, at, late, .. } = record.event.clone();
+                let event = AlertEvent { since, at, late, ..event.clone() };
+                *record = Arc::new(TransitionRecord { at_ms: record.at_ms, event });
             }
         }
     }

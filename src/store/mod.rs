@@ -79,6 +79,11 @@ pub trait Dispatcher: Send + Sync {
     /// Takes what is in the outbox now, or will be once there is room for it.
     fn take(&self, transitions: &[TransitionRecord]);
 
+    /// Takes the present numbers of alerts that are firing, for messages to come.
+    fn refresh(&self, firing: Vec<AlertEvent>) {
+        drop(firing);
+    }
+
     /// What was delivered since the last call.
     fn delivered(&self) -> Vec<Delivered>;
 

@@ -53,3 +53,21 @@ fn what_is_firing_is_sent_again_with_a_later_end_also_after_a_restart() {
     assert_eq!((&again["labels"], &again["startsAt"]), (&sent[0]["labels"], &sent[0]["startsAt"]));
     daemon.stop();
 }
+
+#[test]
+fn what_is_sent_again_has_the_present_numbers() {
+    let server = Server::start(|_| Reply::status(200));
+    let place = FileCheckpoint::new();
+    append(&place.log("app.log"), "");
+    let mut daemon = start(&place, &server);
+    append(&place.log("app.log"), lines(0..3));
+    server.wait(2);
+    append(&place.log("app.log"), lines(3..10));
+    daemon.wait_status_sum(10);
+    let count = |request: &Request| alert(request)["annotations"]["count"].as_str().unwrap().to_owned();
+    let mut seen = 0;
+    while count(server.wait(seen + 1).last().unwrap()) != "10" {
+        seen = server.requests().len();
+    }
+    daemon.stop();
+}

@@ -6,12 +6,15 @@ use super::{AlertKey, AlertManager, Now};
 use crate::alert::instance::AlertChange;
 use crate::alert::lifecycle::Transition;
 use crate::detect::condition::Condition;
-use crate::units::EngineTime;
+use crate::event::AlertEvent;
+use crate::units::{ClockShift, EngineTime};
 
 /// A report waits until so long nothing more has come, in milliseconds.
 const HOLD_MS: i64 = 50;
 /// It waits no longer than this, in milliseconds.
 const HOLD_MS_MAX: i64 = 1_000;
+/// Of so many alerts the numbers are brought up to date at once.
+const CURRENT_MAX: usize = 100;
 /// A new pattern waits for so long, in milliseconds: the next lines may show that it is a variant of another.
 const SETTLE_PATTERN_MS: i64 = 2_000;
 /// A transition older than this is late, in milliseconds.
@@ -67,6 +70,14 @@ impl AlertManager {
         }
     }
 
+    /// What there would be to report of series that are firing and have changed since changes were taken, with their present numbers.
+    /// Of many, some.
+    pub fn current(&mut self, now: Now) -> Vec<AlertEvent> {
+        let keys: Vec<AlertKey> = self.changed.iter().copied().collect();
+        let current = |key| self.entries.get_mut(&key).and_then(|entry| entry.current(now.shift));
+        keys.into_iter().filter_map(current).take(CURRENT_MAX).collect()
+    }
+
     /// Reports all that is held.
     pub fn release_all(&mut self, now: Now) {
         for key in self.keys() {
@@ -76,6 +87,15 @@ impl AlertManager {
 }
 
 impl AlertEntry {
+    /// The event of an alert that was reported and is firing still, with what is seen now.
+    fn current(&mut self, shift: ClockShift) -> Option<AlertEvent> {
+        let since = self.instance.lifecycle().firing_since().filter(|_| self.held_at.is_none())?;
+        let at_ms = self.instance.judged_ms()?;
+        let seen = self.instance.observe(&self.spec)?;
+        let change = AlertChange { transition: Transition::Fired { since }, at_ms, seen };
+        Some(self.transition(&change, false, shift).event)
+    }
+
     /// When a report that is held is due if nothing more comes.
     fn reported_at(&self) -> Option<EngineTime> {
         let (first, last) = self.held_at?;

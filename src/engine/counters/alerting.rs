@@ -4,6 +4,7 @@ use super::{Counters, events};
 use crate::alert::breakdown::PatternLines;
 use crate::alert::manager::{AlertTransition, CountedLines, CountedPath, by_time};
 use crate::engine::plan::CompiledWatch;
+use crate::event::AlertEvent;
 use crate::file::tailer::Turn;
 use crate::fmt::sample;
 use crate::store::TransitionRecord;
@@ -52,6 +53,16 @@ impl Counters {
         for overflow in self.alerts.take_overflows() {
             events::series_overflow(&overflow);
         }
+    }
+
+    /// The present numbers of alerts that are firing.
+    pub(in crate::engine) fn current_alerts(&mut self) -> Vec<AlertEvent> {
+        let mut current = self.alerts.current(self.clock.read());
+        for event in &mut current {
+            self.patterns.describe(event);
+            event.host.clone_from(&self.host);
+        }
+        current
     }
 
     /// Emits what the alerts did, and keeps it for the next commit.
