@@ -42,6 +42,10 @@ impl Filesystem for CountingDisk {
         Disk.open(path)
     }
 
+    fn link_target(&self, path: &Path) -> Option<PathBuf> {
+        Disk.link_target(path)
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>> {
         self.listings.fetch_add(1, Ordering::Relaxed);
         Disk.list(dir)

@@ -28,7 +28,11 @@ impl EngineHandle {
         let (id, has_counts) = {
             let mut scheduler = shared.files.lock();
             let watch = scheduler.watch_named(watch)?;
-            let origin = if origin == FileOrigin::Existing { shared.came_meanwhile(&watch) } else { origin };
+            let origin = match origin {
+                FileOrigin::Existing => shared.came_meanwhile(&watch),
+                FileOrigin::Appeared => shared.appeared(&watch),
+                FileOrigin::CameMeanwhile { .. } => origin,
+            };
             let (id, record) = scheduler.add(&watch, path, origin);
             // Before any turn of it is taken.
             let since = shared.watched_since(&watch);
@@ -40,6 +44,13 @@ impl EngineHandle {
             shared.ticks.wake_at(shared.clock.now());
         }
         Some(id)
+    }
+
+    /// Adds a path at which nothing is at the start, if the watch was kept before: files may have stood there since then.
+    pub fn expect(&self, watch: &str, path: &Arc<Path>) -> Option<PathId> {
+        let known = self.0.files.lock().watch_named(watch)?;
+        let is_kept = self.0.came_meanwhile(&known) != FileOrigin::Existing;
+        if is_kept { self.add(watch, path, FileOrigin::Existing) } else { None }
     }
 
     /// Adds the paths that are remembered but were not found, if they are still `wanted`: their files were rotated away or removed

@@ -177,6 +177,7 @@ impl Engine {
 
     /// Looks at every file once more, finishes, emits what was not emitted yet, and stops. Takes at most about `limit`.
     pub fn stop(self, limit: Duration) {
+        self.shared.begin_to_stop();
         self.handle().look_at_all();
         let _ = self.settle(limit);
         self.shared.files.stop();

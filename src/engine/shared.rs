@@ -15,7 +15,7 @@ use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::settings::EngineSettings;
 use crate::engine::signals::{CommitRequests, FileQueue, TickSchedule, lock};
-use crate::file::tailer::FileOrigin;
+use crate::file::tailer::{FileOrigin, TurnScope};
 use crate::file::vfs::Filesystem;
 use crate::store::{Batch, StoredState, WatchRecord, WatchedPath};
 use crate::units::{EngineTime, PathId, WallTime};
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) metrics: EngineMetrics,
     startup: Startup,
     watched_since: WatchedSince,
+    /// Whether the turns that are taken are the last ones.
+    is_stopping: AtomicBool,
     /// For the turns that are taken by the thread that receives the kernel's events.
     pub(super) inline_scanners: Mutex<Scanners>,
 }
@@ -54,15 +56,27 @@ struct Startup {
     is_read: AtomicBool,
 }
 
+/// A file that went unseen at a path that is watched was made less than so long ago, in nanoseconds: paths that are gone are
+/// remembered for a little longer.
+const UNSEEN_MAX_NS: i64 = 23 * 3_600 * 1_000_000_000;
+
 /// Since when each watch has had its paths, in nanoseconds since the epoch, if that was before the start.
 #[derive(Default)]
-struct WatchedSince(Mutex<Vec<WatchRecord>>);
+struct WatchedSince {
+    /// As the store remembers it.
+    kept: Mutex<Vec<WatchRecord>>,
+    /// Watches that began in this process.
+    begun: Mutex<Vec<WatchRecord>>,
+}
 
 impl WatchedSince {
     fn of(&self, watch: &CompiledWatch) -> Option<i64> {
-        let known = lock(&self.0);
-        let is_it = |known: &&WatchRecord| known.watch == watch.name && known.paths == watch.paths;
-        known.iter().find(is_it).map(|known| known.since_ns)
+        find_since(&lock(&self.kept), watch)
+    }
+
+    /// The same, also for a watch that began in this process.
+    fn of_any(&self, watch: &CompiledWatch) -> Option<i64> {
+        self.of(watch).or_else(|| find_since(&lock(&self.begun), watch))
     }
 
     /// The watches of `plan` that are not known with their paths, as watched since `now_ns`.
@@ -73,8 +87,20 @@ impl WatchedSince {
             paths: watch.paths.clone(),
             since_ns: now_ns,
         };
-        fresh.map(record).collect()
+        let fresh: Vec<WatchRecord> = fresh.map(record).collect();
+        let mut begun = lock(&self.begun);
+        let is_new = |fresh: &&WatchRecord| {
+            !begun.iter().any(|known| (&known.watch, &known.paths) == (&fresh.watch, &fresh.paths))
+        };
+        let new: Vec<WatchRecord> = fresh.iter().filter(is_new).cloned().collect();
+        begun.extend(new);
+        fresh
     }
+}
+
+fn find_since(records: &[WatchRecord], watch: &CompiledWatch) -> Option<i64> {
+    let is_it = |known: &&WatchRecord| known.watch == watch.name && known.paths == watch.paths;
+    records.iter().find(is_it).map(|known| known.since_ns)
 }
 
 impl Shared {
@@ -100,11 +126,22 @@ impl Shared {
             commits: CommitRequests::default(),
             metrics: EngineMetrics::default(),
             startup: Startup::default(),
-            watched_since: WatchedSince(Mutex::new(state.watches)),
+            watched_since: WatchedSince { kept: Mutex::new(state.watches), begun: Mutex::default() },
+            is_stopping: AtomicBool::new(false),
             inline_scanners: Mutex::default(),
         };
         shared.note_watches(plan);
         shared
+    }
+
+    /// From now on, each turn may be the last one of its file.
+    pub(super) fn begin_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// What a turn may do now.
+    pub(super) fn scope(&self) -> TurnScope {
+        if self.is_stopping.load(Ordering::Relaxed) { TurnScope::Last } else { TurnScope::Everything }
     }
 
     /// Remembers since when the watches of `plan` have had their paths.
@@ -123,6 +160,16 @@ impl Shared {
     pub(super) fn came_meanwhile(&self, watch: &CompiledWatch) -> FileOrigin {
         let since = self.watched_since.of(watch);
         since.map_or(FileOrigin::Existing, |since_ns| FileOrigin::CameMeanwhile { since_ns })
+    }
+
+    /// How a file that came while the daemon runs, and of which nothing is remembered, relates to the time before: those that
+    /// stood at its path since the watch began may have gone unseen. Whatever was seen is remembered for longer than that.
+    pub(super) fn appeared(&self, watch: &CompiledWatch) -> FileOrigin {
+        let since = self.watched_since.of_any(watch);
+        let recently_ns = self.clock.wall_ns() - UNSEEN_MAX_NS;
+        since.map_or(FileOrigin::Appeared, |since_ns| FileOrigin::CameMeanwhile {
+            since_ns: since_ns.max(recently_ns),
+        })
     }
 
     /// Since when a watch has had its paths: at the latest now.

@@ -47,7 +47,7 @@ pub(super) fn take_inline(shared: &Shared, scanners: &mut Scanners, path: PathId
 
 fn work(shared: &Shared, scanners: &mut Scanners, job: TurnJob) {
     // Only a turn that may read nothing but growth is declined.
-    let _ = run_turn(shared, scanners, job, shared.settings.turn_bytes_max, TurnScope::Everything);
+    let _ = run_turn(shared, scanners, job, shared.settings.turn_bytes_max, shared.scope());
 }
 
 /// Takes a turn and hands over what it found. The job comes back if the turn was declined.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::file::settings::ReadMethod;
@@ -26,6 +26,14 @@ impl Filesystem for Disk {
     fn open(&self, path: &Path) -> Result<(Arc<dyn FileHandle>, Stat), OpenError> {
         let (file, stat) = open_regular(path)?;
         Ok((Arc::new(file), stat))
+    }
+
+    fn link_target(&self, path: &Path) -> Option<PathBuf> {
+        let link = std::fs::read_link(path).ok()?;
+        std::fs::canonicalize(path).ok().or_else(|| {
+            let target = path.parent()?.join(link);
+            Some(std::fs::canonicalize(target.parent()?).ok()?.join(target.file_name()?))
+        })
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>> {

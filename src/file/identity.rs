@@ -22,6 +22,9 @@ impl From<&Stat> for Identity {
 }
 
 impl Identity {
+    /// Of a file of which nothing is known.
+    pub const UNKNOWN: Identity = Identity { dev: 0, ino: 0, born_ns: 0 };
+
     /// Whether the two differ in nothing but the device number, which may change with every mount.
     #[must_use]
     pub fn is_renumbered(&self, other: &Identity) -> bool {

@@ -13,6 +13,7 @@ pub mod identity;
 mod line_counter;
 mod line_time;
 pub mod ownership;
+mod prefix;
 pub mod reader;
 pub mod rotation;
 pub mod settings;

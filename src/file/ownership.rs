@@ -115,6 +115,12 @@ impl Ownership {
         table.owned.contains_key(&identity) || table.marks.contains(&identity)
     }
 
+    /// How far files were read that no one reads any longer, of those that `is_wanted`.
+    #[must_use]
+    pub fn positions(&self, is_wanted: impl Fn(&ReadPosition) -> bool) -> Vec<ReadPosition> {
+        self.table().marks.iter().map(|(_, mark)| *mark).filter(is_wanted).collect()
+    }
+
     /// Whether `owner` reads the file.
     #[must_use]
     pub fn is_read_by(&self, identity: Identity, owner: PathId) -> bool {
@@ -192,14 +198,14 @@ impl Ownership {
     /// one above.
     #[must_use]
     pub fn base_of(&self, path: &Path) -> Option<(PathBuf, BasePath)> {
-        let bases = names::bases(path.file_name()?.to_str()?);
+        let bases = names::bases(&names::text(path.file_name()?));
         if bases.is_empty() {
             return None;
         }
         let table = self.table();
         let dir = path.parent()?;
         [Some(dir), dir.parent()].into_iter().flatten().find_map(|dir| {
-            let mut paths = bases.iter().map(|base| dir.join(base));
+            let mut paths = bases.iter().map(|base| dir.join(names::name(base)));
             paths.find_map(|base| table.paths.get(base.as_path()).map(|reader| (base.clone(), *reader)))
         })
     }

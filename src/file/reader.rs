@@ -2,7 +2,6 @@
 
 mod advance;
 mod data_end;
-mod prefix;
 
 use std::io;
 use std::sync::Arc;
@@ -22,8 +21,6 @@ use crate::sys::open::Stat;
 
 /// The kernel stamps files by a clock that runs up to one of its ticks behind: more than that, in nanoseconds.
 pub(super) const STAMP_LAG_NS: i64 = 50_000_000;
-
-pub use prefix::SamePrefix;
 
 /// What became of an attempt to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,6 +240,12 @@ impl FileReader {
         let cursor = LineCursor { searched: mark.cursor.offset, ..mark.cursor };
         self.place.mark = ReadPosition { cursor, ..mark };
         self.unwatched_since = None;
+    }
+
+    /// The open file.
+    #[must_use]
+    pub fn file(&self) -> &dyn FileHandle {
+        &*self.file
     }
 
     /// Whether the open file has `identity` now. Its numbers change when overlayfs copies it up.

@@ -49,6 +49,8 @@ pub struct Tailer {
     draining: ThinVec<DrainingFile>,
     /// Former files that are to be found again, oldest first.
     lost: ThinVec<MissingFile>,
+    /// The file after which those that stood at the path unseen are still to be searched for: something stood in the way.
+    unsearched: Option<Box<FileCheckpoint>>,
     /// The file that stood at the path last, once it does not any longer.
     last: Option<Box<FileCheckpoint>>,
     /// Former files that were read to their end, as long as one may come up again compressed.
@@ -88,6 +90,7 @@ impl Tailer {
             current: CurrentFile::None,
             draining: ThinVec::new(),
             lost: ThinVec::new(),
+            unsearched: None,
             last: None,
             ended: ThinVec::new(),
             since_ns: 0,
@@ -186,11 +189,13 @@ impl Tailer {
     /// How many files are open.
     #[must_use]
     pub fn open_files(&self) -> usize {
-        usize::from(matches!(self.current, CurrentFile::Open(_))) + self.draining.len()
+        usize::from(matches!(self.current, CurrentFile::Open(_)))
+            + self.draining.iter().filter(|file| file.is_open()).count()
     }
 
-    /// Closes the file at the path until it changes.
+    /// Closes the file at the path, and former ones that were read to their end, until they change.
     pub fn park(&mut self) {
+        self.draining.iter_mut().for_each(DrainingFile::close_at_end);
         if let Some(place) = self.place() {
             self.current = CurrentFile::Parked(place);
         }
@@ -241,9 +246,11 @@ impl Tailer {
             return Err(Declined);
         }
         // Before the first look: whoever asks from now on waits for a turn that looks later.
-        self.is_asked |= self.common.claims.turn_begins(&self.path);
+        if options.scope != TurnScope::Growth {
+            self.is_asked |= self.common.claims.turn_begins(&self.path);
+        }
         let mut context = self.begin_turn(scanner, options, time);
-        if options.scope == TurnScope::Everything {
+        if options.scope != TurnScope::Growth {
             self.follow_all(&mut context);
         } else if let Err(declined) = self.follow_growth(&mut context) {
             self.stamps = context.counter.clock.into_stamps();
@@ -254,13 +261,21 @@ impl Tailer {
 
     /// Reads all files of the path, those that stood there before first.
     fn follow_all(&mut self, context: &mut TurnContext<'_>) {
-        self.find_lost(context);
-        if self.has_backlog() {
-            self.drain(context);
+        self.search_again(context);
+        loop {
+            let missing = self.lost.len();
+            self.find_lost(context);
+            if self.has_backlog() {
+                self.drain(context);
+            }
+            if context.turn.more && self.has_plain_backlog() {
+                return;
+            }
+            if self.lost.is_empty() || self.lost.len() == missing {
+                break;
+            }
         }
-        if context.turn.more && self.has_plain_backlog() {
-            return;
-        }
+        context.is_complete = true;
         let mut looks = 0;
         while let NextStep::LookAgain = self.follow_path(context) {
             looks += 1;
@@ -291,13 +306,13 @@ impl Tailer {
         if self.since_ns == 0 {
             self.since_ns = time.wall_ns - STAMP_LAG_NS;
         }
-        TurnContext { counter, time, turn, scope: options.scope }
+        TurnContext { counter, time, turn, scope: options.scope, is_complete: false }
     }
 
     /// What a turn ends with.
     fn end_turn(&mut self, context: TurnContext<'_>) -> Turn {
-        let TurnContext { mut turn, counter, .. } = context;
-        turn.draining = !self.draining.is_empty();
+        let TurnContext { mut turn, counter, is_complete, .. } = context;
+        turn.draining = !self.draining.is_empty() || turn.is_obstructed || turn.starved;
         turn.bytes = counter.judged;
         self.stamps = counter.clock.into_stamps();
         turn.first_lines = counter.signatures.map(|signatures| signatures.first_lines).unwrap_or_default();
@@ -307,7 +322,10 @@ impl Tailer {
         } else {
             Some(self.record())
         };
-        self.common.claims.turn_ends(&self.path);
+        // Whoever asks waits until everything was looked at.
+        if is_complete && !turn.is_obstructed {
+            self.common.claims.turn_ends(&self.path);
+        }
         turn
     }
 

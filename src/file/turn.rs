@@ -132,6 +132,8 @@ pub enum TurnScope {
     /// Whatever is due.
     #[default]
     Everything,
+    /// The same, before the daemon stops: a former file that could not be found again later ends.
+    Last,
     /// Only read what was appended to the open file, which never waits: the turn is declined if anything else is due. Whether the
     /// path still leads to that file is not looked at.
     Growth,
@@ -168,6 +170,8 @@ pub struct Turn {
     pub bytes: u64,
     /// Whether no descriptor was left to open a file with.
     pub starved: bool,
+    /// Whether a search has to be repeated soon.
+    pub is_obstructed: bool,
 }
 
 impl Turn {
@@ -185,6 +189,7 @@ impl Turn {
             record: None,
             bytes: 0,
             starved: false,
+            is_obstructed: false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::file::settings::ReadMethod;
@@ -23,6 +23,9 @@ pub trait Filesystem: Send + Sync {
     /// # Errors
     /// See [`OpenError`].
     fn open(&self, path: &Path) -> Result<(Arc<dyn FileHandle>, Stat), OpenError>;
+
+    /// Where the symbolic link at `path` leads, whether anything is there or not; `None` if it is no link.
+    fn link_target(&self, path: &Path) -> Option<PathBuf>;
 
     /// The names in a directory, in any order, with whether each is a directory itself.
     ///

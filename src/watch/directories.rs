@@ -330,6 +330,29 @@ impl DirectoryWatches {
     }
 }
 
+impl DirectoryWatches {
+    /// Takes up a path at which nothing is at the start.
+    pub(super) fn expect(&mut self, watch: usize, path: &Path) {
+        let shared = Arc::from(path);
+        if let Some(key) = self.sink.expected(&self.names[watch], &shared)
+            && self.position(watch, path).is_none()
+        {
+            self.take(watch, &shared, key, false);
+        }
+    }
+
+    fn position(&self, watch: usize, path: &Path) -> Option<usize> {
+        self.files.get(path)?.iter().position(|file| file.watch == watch)
+    }
+
+    fn take(&mut self, watch: usize, path: &Arc<Path>, key: PathId, linked: bool) {
+        let files = self.files.entry(Arc::clone(path)).or_default();
+        files.push(FoundPath { watch, key, names: SmallVec::new() });
+        let at = files.len() - 1;
+        self.route(path, at, linked);
+    }
+}
+
 impl Visitor for DirectoryWatches {
     fn watch(&mut self, dir: &Path, linked: bool) {
         // Asking the system would cost a call for each directory above.
@@ -353,17 +376,23 @@ impl Visitor for DirectoryWatches {
     }
 
     fn found(&mut self, watch: usize, path: &Path, linked: bool) {
-        let known = self.files.get(path).and_then(|files| files.iter().position(|file| file.watch == watch));
-        if let Some(at) = known {
+        if let Some(at) = self.position(watch, path) {
             // A link is followed anew: its target may have changed without an event that we see.
             return self.route(path, at, linked);
         }
         let shared = Arc::from(path);
-        let Some(key) = self.sink.found(&self.names[watch], &shared, self.existing) else { return };
-        let files = self.files.entry(shared).or_default();
-        files.push(FoundPath { watch, key, names: SmallVec::new() });
-        let at = files.len() - 1;
-        self.route(path, at, linked);
+        if let Some(key) = self.sink.found(&self.names[watch], &shared, self.existing) {
+            self.take(watch, &shared, key, linked);
+        }
+    }
+
+    fn vanished(&mut self, watch: usize, path: &Path) {
+        if self.position(watch, path).is_none() {
+            let shared = Arc::from(path);
+            if let Some(key) = self.sink.found(&self.names[watch], &shared, false) {
+                self.take(watch, &shared, key, false);
+            }
+        }
     }
 
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error) {

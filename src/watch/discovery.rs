@@ -44,6 +44,8 @@ pub(super) trait Visitor {
     /// Takes a file that a pattern means but that is left out, or is none. `in_directory` says that only its directory was
     /// named.
     fn left_out(&mut self, _watch: usize, _path: &Path, _in_directory: bool) {}
+    /// Takes a path that a pattern means, at which a file was that is gone already.
+    fn vanished(&mut self, _watch: usize, _path: &Path) {}
     /// Takes the reason why a directory cannot be listed.
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error);
     /// Takes a pattern whose `**` ends before the directories do.
@@ -119,16 +121,39 @@ impl Discovery {
         let Some(directory) = self.directories.get(dir) else { return };
         let interests: Vec<Interest> = directory.interests.iter().copied().collect();
         let path = dir.join(name);
-        let Ok(kind) = std::fs::symlink_metadata(&path).map(|meta| meta.file_type()) else { return };
+        let kind = match std::fs::symlink_metadata(&path) {
+            Ok(meta) => meta.file_type(),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return interests
+                    .into_iter()
+                    .for_each(|interest| self.vanish(&path, name, interest, visitor));
+            }
+            Err(_) => return,
+        };
         for interest in interests {
             self.visit(&path, name, kind, interest, visitor);
         }
         self.list_entered(visitor);
     }
 
-    /// Plain paths at which nothing is.
-    pub(super) fn missing(&self) -> impl Iterator<Item = &str> {
-        self.patterns.iter().filter(|p| p.is_plain && !Path::new(&p.text).exists()).map(|p| p.text.as_str())
+    /// Plain paths at which nothing is, each with the number of its watch.
+    pub(super) fn missing(&self) -> impl Iterator<Item = (usize, &str)> {
+        let missing = self.patterns.iter().filter(|p| p.is_plain && !Path::new(&p.text).exists());
+        missing.map(|pattern| (pattern.watch, pattern.text.as_str()))
+    }
+
+    /// Something was at `path` that is gone already.
+    fn vanish(&self, path: &Path, name: &OsStr, interest: Interest, visitor: &mut dyn Visitor) {
+        let pattern = &self.patterns[interest.pattern];
+        let is_meant = match pattern.parts.get(interest.part) {
+            None => true,
+            Some(PatternPart::AnyDepth) => false,
+            Some(part) => pattern.is_last(interest.part) && part.matches(name),
+        };
+        let in_directory = interest.part >= pattern.parts.len();
+        if is_meant && !self.exclusions[pattern.watch].leave_out(path, in_directory) {
+            visitor.vanished(pattern.watch, path);
+        }
     }
 
     fn enter(&mut self, dir: &Path, interest: Interest, linked: bool, visitor: &mut dyn Visitor) {

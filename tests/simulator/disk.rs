@@ -193,6 +193,10 @@ impl Filesystem for Seen {
         Ok((Arc::new(Open { world: Arc::clone(&self.0), id }), stat))
     }
 
+    fn link_target(&self, _: &Path) -> Option<PathBuf> {
+        None
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>> {
         let world = step(&self.0)?;
         world.say(|| format!("    list {}", dir.display()));

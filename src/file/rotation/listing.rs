@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::file::identity::Identity;
 use crate::file::reader::STAMP_LAG_NS;
-use crate::file::rotation::names::{bases, is_rotated};
+use crate::file::rotation::names::{bases, is_rotated, text};
 use crate::file::vfs::Filesystem;
 use crate::sys::open::Stat;
 
@@ -79,17 +79,20 @@ impl Listing {
 
     /// The names that rotation may have given to a file that was named as one of `wanted`.
     #[must_use]
-    pub fn rotated(&self, wanted: &[String]) -> Vec<&str> {
-        let is_wanted = |name: &&str| wanted.iter().any(|base| is_rotated(base, name));
+    pub fn rotated(&self, wanted: &[String]) -> Vec<&OsStr> {
+        let is_wanted = |name: &&OsStr| {
+            let text = text(name);
+            wanted.iter().any(|base| is_rotated(base, &text))
+        };
         if self.state.is_none() {
-            return self.files.iter().filter_map(|name| name.to_str()).filter(is_wanted).collect();
+            return self.files.iter().map(OsString::as_os_str).filter(is_wanted).collect();
         }
         let by_base = self.by_base.get_or_init(|| self.index_bases());
         let mut found: Vec<u32> =
             wanted.iter().filter_map(|base| by_base.get(base)).flatten().copied().collect();
         found.sort_unstable();
         found.dedup();
-        found.into_iter().filter_map(|at| self.files[at as usize].to_str()).filter(is_wanted).collect()
+        found.into_iter().map(|at| self.files[at as usize].as_os_str()).filter(is_wanted).collect()
     }
 
     /// The name of the file that `is_it` by its identity, as `identity_of` returns it for a name.
@@ -124,7 +127,7 @@ impl Listing {
     fn index_bases(&self) -> HashMap<String, Vec<u32>> {
         let mut index: HashMap<String, Vec<u32>> = HashMap::new();
         for (name, at) in self.files.iter().zip(0..) {
-            for base in bases(name.to_str().unwrap_or_default()) {
+            for base in bases(&text(name)) {
                 index.entry(base).or_default().push(at);
             }
         }

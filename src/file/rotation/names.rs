@@ -4,6 +4,26 @@
 //! `app.1.log` or `app.log.old`: the name, or its stem, followed by numbers, dates or a word for "old", and perhaps the
 //! ending of a compressor.
 
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// A file name as the text that the functions of this module take: each byte is a character, so that any name can be
+/// turned back by [`name`].
+#[must_use]
+pub fn text(name: &OsStr) -> Cow<'_, str> {
+    match name.to_str().filter(|text| text.is_ascii()) {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(name.as_bytes().iter().map(|byte| char::from(*byte)).collect()),
+    }
+}
+
+/// The file name that [`text`] was made from.
+#[must_use]
+pub fn name(text: &str) -> OsString {
+    OsString::from_vec(text.chars().map(|letter| letter as u8).collect())
+}
+
 /// Endings that compressors give.
 const COMPRESSED: [&str; 7] = [".gz", ".zst", ".bz2", ".xz", ".lz4", ".Z", ".zip"];
 
@@ -31,6 +51,15 @@ pub fn bases(name: &str) -> Vec<String> {
         bases.push(plain.to_owned());
     }
     bases
+}
+
+/// Whether a date is a part of `name`, with or without separators.
+#[must_use]
+pub fn has_date(name: &str) -> bool {
+    let parts = name.split(|letter: char| !letter.is_ascii_digit());
+    parts
+        .filter(|digits| digits.len() >= 4)
+        .any(|digits| digits.starts_with("19") || digits.starts_with("20"))
 }
 
 /// Whether `name` is one that rotation gives to a file that was named `base`.

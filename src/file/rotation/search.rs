@@ -3,110 +3,55 @@
 //!
 //! A name only makes a file a candidate. What it is, its inode says, or its head and the bytes before the offset.
 
-use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::file::archive::{ContentMark, begins_as};
+use super::contents::{holds, is_copy, is_equal, is_read};
+pub use super::surroundings::{FoundFile, RotationSearch, SearchObstacle};
+use super::surroundings::{NameSet, Sibling, Surroundings};
+use crate::file::archive::{ContentMark, begins_as, first_bytes};
 use crate::file::checkpoint::FileCheckpoint;
-use crate::file::identity::{Fingerprint, HEAD_BYTES, Identity};
-use crate::file::ownership::Ownership;
-use crate::file::rotation::listing::{DirectoryListings, Listing};
-use crate::file::rotation::names::{self, uncompressed};
-use crate::file::vfs::{FileHandle, Filesystem};
-use crate::sys::open::{OpenError, Stat, classify};
-use crate::units::PathId;
+use crate::file::identity::Identity;
+use crate::file::ownership::ReadPosition;
+use crate::file::rotation::names;
+use crate::sys::open::{OpenError, Stat};
 
 /// Stamps that are further ahead of the clock than this, in nanoseconds, were made before someone set it back. A turn may
 /// last a while.
 const AHEAD_NS: i64 = 600_000_000_000;
 
-/// At most this many directories below a path's own are looked into for rotated files.
-const SUBDIRECTORIES_MAX: usize = 64;
+/// At most this many files that stood at a path unseen are kept open until they are read.
+const UNSEEN_OPEN_MAX: usize = 16;
 
-/// So often is a search made again because rotation moved files meanwhile.
-const ROUNDS_MAX: u32 = 8;
+/// A file may be made so long before it is put at its path, in nanoseconds.
+const PREPARED_NS: i64 = 60_000_000_000;
 
-/// At most this many files that stood at a path unseen are read; more would mean that names mislead us.
-const UNSEEN_MAX: usize = 256;
-
-/// A file beside the path, with a name that rotation gives.
-#[derive(Debug, Clone)]
-struct Sibling {
-    path: PathBuf,
-    is_compressed: bool,
-    /// Its stat, if it is a regular file.
-    stat: Option<Stat>,
-}
-
-/// What there is beside the path.
-#[derive(Default)]
-struct Surroundings {
-    siblings: Vec<Sibling>,
-    /// The path's directory and those below it.
-    listings: Vec<(PathBuf, Arc<Listing>)>,
-    /// Whether files were looked at that have other names.
-    used_all_names: Cell<bool>,
-}
-
-impl Surroundings {
-    /// Whether a search among these and one among `now` find the same.
-    fn are_still(&self, now: &Surroundings) -> bool {
-        let is_same = |(before, now): (&Sibling, &Sibling)| {
-            before.path == now.path && before.identity() == now.identity()
-        };
-        let mut listings = self.listings.iter().zip(&now.listings);
-        self.siblings.len() == now.siblings.len()
-            && self.siblings.iter().zip(&now.siblings).all(is_same)
-            && (!self.used_all_names.get()
-                || self.listings.len() == now.listings.len()
-                    && listings.all(|(a, b)| a.0 == b.0 && a.1.has_same_files(&b.1)))
-    }
-}
-
-impl Sibling {
-    fn identity(&self) -> Option<Identity> {
-        self.stat.as_ref().map(Identity::from)
-    }
-}
-
-/// Which names may belong to the former files of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NameSet {
-    /// Those that rotation makes of its own.
-    Rotated,
-    /// Those as well that rotation makes of a name from which its own was made: `app.log.1` becomes `app.log.2.gz`.
-    Related,
-}
-
-/// A file of a path, found under another name.
-pub struct FoundFile {
-    /// The open file.
-    pub file: Arc<dyn FileHandle>,
-    /// Its stat when it was opened.
-    pub stat: Stat,
-    /// Whether it is compressed.
-    pub is_compressed: bool,
-    /// What an archive may hold that is known already, as far as its first bytes tell.
-    pub known: Vec<ContentMark>,
-}
-
-impl FoundFile {
+/// A file that stood at the path unseen.
+pub struct UnseenFile {
     /// Which file it is.
-    #[must_use]
-    pub fn identity(&self) -> Identity {
-        Identity::from(&self.stat)
+    pub identity: Identity,
+    /// When it was last written, in nanoseconds since the epoch.
+    pub modified_ns: i64,
+    /// The open file. `None` if there are so many that it was closed again.
+    pub file: Option<FoundFile>,
+}
+
+impl UnseenFile {
+    fn of(found: FoundFile, is_kept: bool) -> UnseenFile {
+        let (identity, modified_ns) = (found.identity(), found.stat.modified_ns);
+        let is_kept = is_kept || !found.known.is_empty();
+        UnseenFile { identity, modified_ns, file: is_kept.then_some(found) }
     }
 }
 
-impl FoundFile {
-    /// The same, as it is now.
-    fn again(&self) -> Option<FoundFile> {
-        let (file, is_compressed) = (Arc::clone(&self.file), self.is_compressed);
-        Some(FoundFile { stat: file.stat().ok()?, file, is_compressed, known: Vec::new() })
-    }
+/// Whether there is evidence that a file with a name such as `app-1.log` stood at the path `app.log` before, and is not a
+/// log of its own: writing sets both stamps, renaming and compressing only one of them; and it is older than what took its
+/// place.
+fn was_renamed(sibling: &Sibling, stat: &Stat, now: Option<&FileCheckpoint>) -> bool {
+    let is_older = now.is_none_or(|now| stat.born_ns <= now.identity.born_ns);
+    let name = sibling.path.file_name().map(names::text).unwrap_or_default();
+    stat.changed_ns > stat.modified_ns
+        && if sibling.is_compressed { names::has_date(&name) } else { is_older }
 }
 
 /// What became of a file.
@@ -123,43 +68,26 @@ pub enum SearchResult {
     Lost,
 }
 
-/// Why a file or directory could not be looked into.
-#[derive(Debug)]
-pub struct SearchObstacle {
-    /// For people.
-    pub text: String,
-    /// Whether it was for want of a descriptor.
-    pub is_starved: bool,
-}
-
-/// Looks for the former files of one path.
-pub struct RotationSearch<'a> {
-    /// Where to look.
-    pub filesystem: &'a dyn Filesystem,
-    /// What is known of directories.
-    pub listings: &'a DirectoryListings,
-    /// Who reads which file.
-    pub claims: &'a Ownership,
-    /// For whom.
-    pub owner: PathId,
-    /// The path that the files stood at.
-    pub path: &'a Path,
-    /// Archives that were found to hold something else.
-    pub refuted: &'a [Identity],
-    /// What time it is, on the clock that stamps files, in nanoseconds since the epoch.
-    pub now_ns: i64,
-    /// Whether an archive was refused that may hold what is searched for.
-    pub refused: Cell<bool>,
-    /// What was in the way, if anything was.
-    pub obstacle: RefCell<Option<SearchObstacle>>,
-}
-
 impl RotationSearch<'_> {
     /// Looks for the file that `place` remembers: by its inode, or else for a copy by its contents. `is_gone` says that
     /// the inode itself does not hold the contents any longer.
     #[must_use]
     pub fn locate(&self, place: &FileCheckpoint, is_gone: bool) -> SearchResult {
         self.while_still(NameSet::Related, |around| self.locate_among(around, place, is_gone))
+    }
+
+    /// The stat of a former file under the name that rotation gave it.
+    ///
+    /// # Errors
+    /// What stood in the way of an answer.
+    pub fn stat_of(&self, identity: Identity) -> Result<Option<Stat>, SearchObstacle> {
+        let stat = self.while_still(NameSet::Related, |around| {
+            around.siblings.iter().find(|sibling| sibling.identity() == Some(identity)).and_then(|it| it.stat)
+        });
+        match self.obstacle.take().filter(|_| stat.is_none()) {
+            Some(obstacle) => Err(obstacle),
+            None => Ok(stat),
+        }
     }
 
     fn locate_among(&self, around: &Surroundings, place: &FileCheckpoint, is_gone: bool) -> SearchResult {
@@ -173,7 +101,7 @@ impl RotationSearch<'_> {
             };
         }
         let mut copies: Vec<FoundFile> =
-            complete(&around.siblings).filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
+            around.complete().filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
         // The first of equal ones is the oldest. What this path reads already is hardly the copy of another file.
         let is_own = |copy: &FoundFile| self.claims.is_read_by(copy.identity(), self.owner);
         copies.sort_by_key(|copy| (is_own(copy), copy.stat.modified_ns, copy.stat.born_ns));
@@ -187,17 +115,20 @@ impl RotationSearch<'_> {
     /// The files that stood at the path after the one that `last` remembers, unseen, oldest first. `known` gives the
     /// ends of files of this path that are open or were read, `now` is what was read of the one that stands at the path. Nothing that was
     /// last written before `since_ns` is among them.
-    #[must_use]
+    ///
+    /// # Errors
+    /// What stood in the way of an answer.
     pub fn unseen(
         &self,
         last: &FileCheckpoint,
         known: &dyn Fn() -> Vec<FileCheckpoint>,
         now: Option<&FileCheckpoint>,
         since_ns: i64,
-    ) -> Vec<FoundFile> {
+    ) -> Result<Vec<UnseenFile>, SearchObstacle> {
         let Some(horizon) = self.horizon(last).map(|horizon| horizon.max(since_ns)) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
+        let prepared_ns = if last.identity == Identity::UNKNOWN { 0 } else { PREPARED_NS };
         let is_unseen = |stat: &Stat| {
             let identity = Identity::from(stat);
             let is_known = now.is_some_and(|now| identity == now.identity)
@@ -209,38 +140,66 @@ impl RotationSearch<'_> {
             });
             !is_known && stat.modified_ns >= horizon && (stat.size > 0 || may_grow)
         };
+        let may_be_former = |sibling: &Sibling| {
+            sibling.stat.as_ref().is_some_and(|stat| {
+                is_unseen(stat)
+                    && if sibling.keeps_name {
+                        stat.born_ns == 0 || stat.born_ns >= horizon - prepared_ns
+                    } else {
+                        (stat.born_ns == 0 || stat.born_ns >= horizon) && was_renamed(sibling, stat, now)
+                    }
+            })
+        };
         let mut unseen = self.while_still(NameSet::Rotated, |around| {
-            let unseen =
-                complete(&around.siblings).filter(|sibling| sibling.stat.as_ref().is_some_and(is_unseen));
-            let opened = unseen.filter_map(|sibling| self.open(sibling));
-            let if_new = |found: FoundFile| {
-                // First this: if the file at the path was truncated already, its copy is complete when it is compared.
-                if self.is_copy_of_current(&found) {
-                    return None;
-                }
-                let found = found.again()?;
-                // What was read just now may have been copied and truncated just now.
-                let is_late = |now: &&FileCheckpoint| found.stat.modified_ns >= now.modified_ns;
-                let late = now.filter(is_late);
-                // Only now: whatever was copied or compressed was written before.
-                let known = known();
-                if found.is_compressed {
-                    let ends = known.iter().filter(|place| is_read(place)).map(|place| (place, true));
-                    let marks = ends.chain(late.map(|now| (now, false)));
-                    let known = marks.filter(|(place, _)| holds(&found, place));
-                    let known =
-                        known.map(|(place, is_end)| ContentMark { mark: place.mark, is_end }).collect();
-                    return Some(FoundFile { known, ..found });
-                }
-                let is_known = known.iter().any(|place| is_equal(&found, place));
-                let is_new = !is_known && !late.is_some_and(|now| holds(&found, now));
-                is_new.then_some(found)
-            };
-            opened.filter_map(if_new).take(UNSEEN_MAX).collect::<Vec<FoundFile>>()
+            let opened = around.complete().filter(|s| may_be_former(s)).filter_map(|s| self.open(s));
+            let if_new = |found: FoundFile| self.if_new(found, known, now);
+            let unseen = opened.filter_map(if_new).enumerate();
+            unseen.map(|(n, found)| UnseenFile::of(found, n < UNSEEN_OPEN_MAX)).collect::<Vec<UnseenFile>>()
         });
-        unseen.sort_by_key(|found| (found.stat.modified_ns, found.stat.born_ns));
-        unseen.dedup_by_key(|found| found.identity());
-        unseen
+        if let Some(obstacle) = self.obstacle.take() {
+            return Err(obstacle);
+        }
+        unseen.sort_by_key(|found| (found.modified_ns, found.identity.born_ns));
+        unseen.dedup_by_key(|found| found.identity);
+        Ok(unseen)
+    }
+
+    /// The file, unless it holds what is known; for an archive, with what it may hold of that.
+    fn if_new(
+        &self,
+        found: FoundFile,
+        known: &dyn Fn() -> Vec<FileCheckpoint>,
+        now: Option<&FileCheckpoint>,
+    ) -> Option<FoundFile> {
+        // First this: if the file at the path was truncated already, its copy is complete when it is compared.
+        if self.is_copy_of_current(&found) {
+            return None;
+        }
+        let found = found.again()?;
+        // What was read just now may have been copied and truncated just now.
+        let late = now.filter(|now| found.stat.modified_ns >= now.modified_ns);
+        // Only now: whatever was copied or compressed was written before.
+        let known = known();
+        if found.is_compressed {
+            let ends = known.iter().filter(|place| is_read(place)).map(|place| (place, true));
+            let marks = ends.chain(late.map(|now| (now, false)));
+            let marks = marks.filter(|(place, _)| holds(&found, place));
+            let mut known: Vec<ContentMark> =
+                marks.map(|(place, is_end)| ContentMark { mark: place.mark, is_end }).collect();
+            known.extend(self.read_before(&found));
+            return Some(FoundFile { known, ..found });
+        }
+        let is_known = known.iter().any(|place| is_equal(&found, place));
+        let is_new = !is_known && !late.is_some_and(|now| holds(&found, now));
+        is_new.then_some(found)
+    }
+
+    /// Ends of files that no one reads any longer, of those with the head of this archive.
+    fn read_before(&self, found: &FoundFile) -> Vec<ContentMark> {
+        let Ok(head) = first_bytes(&found.file) else { return Vec::new() };
+        let is_head = |mark: &ReadPosition| mark.head.len > 0 && mark.head.matches(&head);
+        let marks = self.claims.positions(is_head).into_iter();
+        marks.map(|mark| ContentMark { mark, is_end: true }).collect()
     }
 
     /// Whether a compressed file bears the stamp of the file that `place` remembers, so that it holds what was seen then:
@@ -291,8 +250,8 @@ impl RotationSearch<'_> {
             let identity_of =
                 |name: &OsStr| self.filesystem.stat(&dir.join(name)).ok().as_ref().map(Identity::from);
             let path = dir.join(listing.by_identity(identity, identity_of)?);
-            let is_compressed = path.file_name()?.to_str().and_then(uncompressed).is_some();
-            Some(Sibling { path, is_compressed, stat: None })
+            let is_compressed = names::uncompressed(&names::text(path.file_name()?)).is_some();
+            Some(Sibling { path, is_compressed, keeps_name: false, stat: None })
         })
     }
 
@@ -301,7 +260,9 @@ impl RotationSearch<'_> {
         let horizon = self.horizon(place).unwrap_or(i64::MIN);
         let stat = sibling.stat.as_ref().filter(|stat| stat.modified_ns >= horizon)?;
         let identity = Identity::from(stat);
-        if identity == place.identity || self.refuted.contains(&identity) {
+        let is_older = stat.born_ns != 0 && stat.born_ns < place.identity.born_ns;
+        if identity == place.identity || self.refuted.contains(&identity) || (is_older && !sibling.keeps_name)
+        {
             return None;
         }
         self.open(sibling).filter(|found| self.is_held(found, place))
@@ -333,7 +294,7 @@ impl RotationSearch<'_> {
                 let is_starved = matches!(error, OpenError::TooManyOpen);
                 let path = sibling.path.display();
                 let text = format!("cannot open {path}, which may be its former file: {error}");
-                self.obstacle.replace(Some(SearchObstacle { text, is_starved }));
+                self.obstacle.replace(Some(SearchObstacle { text, is_starved, is_unrest: false }));
                 None
             }
         }
@@ -347,132 +308,4 @@ impl RotationSearch<'_> {
                 .open(self.path)
                 .is_ok_and(|(current, stat)| is_copy((&*found.file, &found.stat), (&*current, &stat)))
     }
-
-    /// Searches among the siblings until they stayed as they are for the whole of a search: while rotation moves them, one
-    /// may be seen twice or not at all.
-    fn while_still<T>(&self, names: NameSet, search: impl Fn(&Surroundings) -> T) -> T {
-        let mut around = self.look_around(names);
-        let mut rounds = 0;
-        loop {
-            self.obstacle.replace(None);
-            let found = search(&around);
-            let now = self.look_around(names);
-            rounds += 1;
-            if around.are_still(&now) || rounds == ROUNDS_MAX {
-                return found;
-            }
-            around = now;
-        }
-    }
-
-    /// Files in the path's directory and in those below it: `olddir` is often one of them.
-    fn look_around(&self, names: NameSet) -> Surroundings {
-        let mut around = Surroundings::default();
-        let (Some(dir), Some(name)) =
-            (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
-        else {
-            return around;
-        };
-        let mut bases = vec![name.to_owned()];
-        if names == NameSet::Related {
-            bases.extend(names::bases(name));
-        }
-        let Some(own) = self.list(dir, &bases, &mut around) else { return around };
-        for below in own.directories.iter().take(SUBDIRECTORIES_MAX) {
-            self.list(&dir.join(below), &bases, &mut around);
-        }
-        around.siblings.sort_by(|a, b| a.path.cmp(&b.path));
-        around
-    }
-
-    fn list(&self, dir: &Path, bases: &[String], around: &mut Surroundings) -> Option<Arc<Listing>> {
-        let is_own = self.path.parent() == Some(dir);
-        let listing = match self.listings.list(self.filesystem, dir, self.now_ns) {
-            Ok(listing) => listing,
-            Err(error) => {
-                let error = classify(error, dir);
-                let is_starved = matches!(error, OpenError::TooManyOpen);
-                // A directory below that is closed to us is no place for the logs that we read.
-                if is_starved || (is_own && !matches!(error, OpenError::Missing)) {
-                    let text =
-                        format!("cannot list {}, where its former file may be: {error}", dir.display());
-                    self.obstacle.replace(Some(SearchObstacle { text, is_starved }));
-                }
-                return None;
-            }
-        };
-        for name in listing.rotated(bases) {
-            if name == bases[0] && is_own {
-                continue;
-            }
-            let path = dir.join(name);
-            let stat = self.filesystem.stat(&path).ok().filter(Stat::is_regular);
-            around.siblings.push(Sibling { path, is_compressed: uncompressed(name).is_some(), stat });
-        }
-        around.listings.push((dir.to_owned(), Arc::clone(&listing)));
-        Some(listing)
-    }
-}
-
-/// Whether `file` looks like a copy of `original`, complete or not: it is no longer, and begins with the same bytes.
-#[must_use]
-pub fn is_copy(file: (&dyn FileHandle, &Stat), original: (&dyn FileHandle, &Stat)) -> bool {
-    let (mut a, mut b) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
-    match (file.0.read_at(&mut a, 0), original.0.read_at(&mut b, 0)) {
-        (Ok(len), Ok(original_len)) => {
-            len > 0 && len <= original_len && file.1.size <= original.1.size && a[..len] == b[..len]
-        }
-        _ => false,
-    }
-}
-
-/// Files without those that a compressor is still at work on: their source is there as well.
-fn complete(siblings: &[Sibling]) -> impl Iterator<Item = &Sibling> {
-    let has_source = |sibling: &Sibling| siblings.iter().any(|other| is_source(other, sibling));
-    siblings.iter().filter(move |sibling| !sibling.is_compressed || !has_source(sibling))
-}
-
-/// Whether `plain` is what `compressed` is being made from. A compressor stamps its work with the time of now, and at last
-/// with that of its source; an older one was made from another file, which had this name before.
-fn is_source(plain: &Sibling, compressed: &Sibling) -> bool {
-    let modified = |sibling: &Sibling| sibling.stat.as_ref().map(|stat| stat.modified_ns);
-    if modified(compressed) < modified(plain) {
-        return false;
-    }
-    let name = |sibling: &Sibling| sibling.path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    let stem = name(compressed).and_then(|name| uncompressed(&name).map(str::to_owned));
-    plain.path.parent() == compressed.path.parent() && stem.is_some() && name(plain) == stem
-}
-
-/// Whether `found` holds what was judged of the file that `place` remembers. An archive may do so if it begins so; the rest shows
-/// when it is read.
-fn holds(found: &FoundFile, place: &FileCheckpoint) -> bool {
-    place.mark.head.len > 0
-        && if found.is_compressed {
-            begins_as(&found.file, &place.mark.head).unwrap_or(false)
-        } else {
-            holds_plain(found, place).unwrap_or(false)
-        }
-}
-
-/// Whether `place` remembers the end of a file of which everything was judged.
-fn is_read(place: &FileCheckpoint) -> bool {
-    place.mark.head.len > 0 && place.mark.cursor.offset == place.size
-}
-
-/// Whether `found`, which is not compressed, holds the same as a file of which `place` remembers the end, and nothing more.
-fn is_equal(found: &FoundFile, place: &FileCheckpoint) -> bool {
-    is_read(place) && found.stat.size == place.size && holds_plain(found, place).unwrap_or(false)
-}
-
-fn holds_plain(found: &FoundFile, place: &FileCheckpoint) -> io::Result<bool> {
-    let mark = &place.mark;
-    let mut head = vec![0; mark.head.len];
-    let mut anchor = vec![0; mark.anchor.len()];
-    let got = found.file.read_at(&mut head, 0)?;
-    if found.stat.size < mark.cursor.offset || got < head.len() || Fingerprint::of(&head) != mark.head {
-        return Ok(false);
-    }
-    found.file.read_at(&mut anchor, mark.cursor.offset - mark.anchor.len() as u64)?;
-    Ok(anchor == mark.anchor.bytes())
 }

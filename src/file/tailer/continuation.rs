@@ -6,7 +6,8 @@ use std::io;
 use crate::file::change::{ChangeReason, ContentCheck};
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
-use crate::file::reader::{FileReader, STAMP_LAG_NS, SamePrefix};
+use crate::file::prefix::{SamePrefix, distinct_lines, same_prefix};
+use crate::file::reader::{FileReader, STAMP_LAG_NS};
 use crate::file::rotation::search::SearchResult;
 use crate::file::turn::TailEvent;
 use crate::sys::open::Stat;
@@ -20,7 +21,7 @@ const DISTINCT_LINES: usize = 8;
 
 /// A file that is a part of its predecessor may be a copy that is being made, until it has not grown for this long, in
 /// nanoseconds.
-const COPYING_NS: i64 = 1_000_000_000;
+pub(super) const COPYING_NS: i64 = 1_000_000_000;
 
 /// How a file that is read for the first time relates to its predecessor.
 pub(super) enum Beginning {
@@ -41,7 +42,7 @@ impl Tailer {
         context: &mut TurnContext<'_>,
     ) -> io::Result<Beginning> {
         let begins_alike = |reading: &FileReader, former: &FileReader| {
-            reading.same_prefix(former, 1).is_ok_and(|prefix| prefix != SamePrefix::None)
+            same_prefix(reading.file(), former.file(), 1).is_ok_and(|prefix| prefix != SamePrefix::None)
         };
         if !self.former_at_path().is_some_and(|former| begins_alike(reading, former)) {
             return Ok(Beginning::Own);
@@ -51,12 +52,12 @@ impl Tailer {
             return Ok(Beginning::Incomplete);
         }
         let Some(former) = self.former_at_path() else { return Ok(Beginning::Own) };
-        let former_stat = former.stat_now()?;
+        let former_stat = former.file().stat()?;
         // Removing the last name of a file stamps it.
         let is_replaced = former_stat.links == 0 && stat.modified_ns < former_stat.changed_ns;
         let distinct = if is_replaced { 1 } else { DISTINCT_LINES };
         let (mark, size) = (former.mark(), former_stat.size);
-        match reading.same_prefix(former, distinct)? {
+        match same_prefix(reading.file(), former.file(), distinct)? {
             SamePrefix::Whole if stat.size >= mark.cursor.offset => {
                 reading.continue_from(mark);
                 self.announce(TailEvent::Rotated(ChangeReason::CopyAtPath), context);
@@ -101,8 +102,8 @@ impl Tailer {
         let holds_all = !is_unread
             && matches!(reading.look(context.time.wall_ns), Ok((_, ContentCheck::Same)))
             && (is_same_inode
-                || (reading.distinct_lines(DISTINCT_LINES) >= DISTINCT_LINES
-                    && !self.is_elsewhere(place, context)));
+                || (distinct_lines(reading.file(), reading.offset(), DISTINCT_LINES) >= DISTINCT_LINES
+                    && self.is_elsewhere(place, context) == Some(false)));
         let is_it = if is_unread { now.is_renumbered(&place.identity) } else { holds_all };
         if is_it {
             self.common.claims.renumber(place.identity, now, self.id);
@@ -115,8 +116,12 @@ impl Tailer {
         is_it
     }
 
-    /// Whether the file that `place` remembers has another name now.
-    fn is_elsewhere(&self, place: &FileCheckpoint, context: &TurnContext<'_>) -> bool {
-        !matches!(self.search(context.time).locate(place, false), SearchResult::Lost)
+    /// Whether the file that `place` remembers has another name now. `None` if that cannot be told.
+    pub(super) fn is_elsewhere(&self, place: &FileCheckpoint, context: &TurnContext<'_>) -> Option<bool> {
+        match self.search(context.time).locate(place, false) {
+            SearchResult::Lost => Some(false),
+            SearchResult::Obstructed(_) => None,
+            _ => Some(true),
+        }
     }
 }

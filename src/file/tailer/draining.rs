@@ -11,6 +11,8 @@ use crate::file::reader::FileReader;
 pub(super) enum RotatedFile {
     Plain(FileReader),
     Compressed(Archive),
+    /// Closed at its end to spare its descriptor. Opened when it grows.
+    Closed(FileCheckpoint),
 }
 
 /// A former file that is being read.
@@ -36,13 +38,15 @@ pub(super) struct MissingFile {
     pub(super) place: FileCheckpoint,
     /// Whether the file itself does not hold the contents any longer, only a copy can.
     pub(super) is_gone: bool,
+    /// How often it was searched for in vain because files were moved all the time.
+    pub(super) searches: u8,
     /// Archives that begin as it did, but hold something else.
     pub(super) refuted: ThinVec<Identity>,
 }
 
 impl MissingFile {
     pub(super) fn new(place: FileCheckpoint, is_gone: bool) -> MissingFile {
-        MissingFile { place, is_gone, refuted: ThinVec::new() }
+        MissingFile { place, is_gone, searches: 0, refuted: ThinVec::new() }
     }
 }
 
@@ -51,6 +55,7 @@ impl DrainingFile {
         match &self.former {
             RotatedFile::Plain(reading) => reading.place(),
             RotatedFile::Compressed(archive) => archive.place(),
+            RotatedFile::Closed(place) => *place,
         }
     }
 
@@ -64,7 +69,7 @@ impl DrainingFile {
 
     /// Whether the file was removed, so that it is gone once it is closed.
     pub(super) fn has_no_name(&self) -> bool {
-        let stat = self.reading().and_then(|reading| reading.stat_now().ok());
+        let stat = self.reading().and_then(|reading| reading.file().stat().ok());
         stat.is_some_and(|stat| stat.links == 0)
     }
 
@@ -78,6 +83,19 @@ impl DrainingFile {
         let is_found_anyway =
             matches!(&self.former, RotatedFile::Compressed(archive) if archive.may_be_of_current());
         (!is_found_anyway).then(|| self.place())
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.former, RotatedFile::Closed(_))
+    }
+
+    /// Closes the file if it was read to its end.
+    pub(super) fn close_at_end(&mut self) {
+        let place = self.place();
+        let is_at_end = place.mark.cursor.offset == place.size && !self.is_backlog;
+        if is_at_end && matches!(self.former, RotatedFile::Plain(_)) {
+            self.former = RotatedFile::Closed(place);
+        }
     }
 
     pub(super) fn release(&mut self) {

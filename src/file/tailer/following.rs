@@ -78,8 +78,16 @@ impl Tailer {
         match (&self.current, &there) {
             (CurrentFile::None, Some(stat)) => self.open(stat, context),
             (CurrentFile::None, None) => {
-                self.origin = FileOrigin::Appeared;
+                let was_seen = self.last.is_some();
                 self.trouble = None;
+                if let FileOrigin::CameMeanwhile { since_ns } = self.origin
+                    && !was_seen
+                {
+                    self.since_ns = since_ns;
+                    self.last = Some(Box::new(FileCheckpoint::unread(Identity::UNKNOWN, since_ns)));
+                    self.find_unseen_before_nothing(context);
+                }
+                self.origin = FileOrigin::Appeared;
                 if std::mem::take(&mut self.is_asked) {
                     self.find_unseen_before_nothing(context);
                 }

@@ -9,15 +9,17 @@ use crate::file::decompress::{Compression, MAGIC_BYTES};
 use crate::file::identity::Identity;
 use crate::file::ownership::Claim;
 use crate::file::reader::FileReader;
-use crate::file::rotation::names::uncompressed;
-use crate::file::rotation::search::is_copy;
+use crate::file::rotation::contents::is_copy;
+use crate::file::rotation::names::{text, uncompressed};
 use crate::file::settings::Start;
 use crate::file::turn::{FileOrigin, TailEvent};
 use crate::file::vfs::FileHandle;
 use crate::sys::open::{OpenError, Stat};
 
 use super::Tailer;
+use super::continuation::COPYING_NS;
 use super::parts::{CurrentFile, NextStep, TurnContext, Unopened};
+use super::rotated::keeps_name;
 
 /// What the path that a rotated name comes from has to do with the file.
 enum BaseVerdict {
@@ -182,7 +184,16 @@ impl Tailer {
             }
             // Copying may be about to begin.
             None if there.size == 0 => BaseVerdict::Wait,
-            None if self.is_copy_of(&path) => BaseVerdict::Copied,
+            None if self.is_copy_of(&path) => {
+                if keeps_name(&self.path, &path) {
+                    return BaseVerdict::Copied;
+                }
+                // `app-1.log` may be a log of its own that begins as `app.log` does.
+                let is_being_copied = context.time.wall_ns - there.modified_ns < COPYING_NS
+                    && self.origin != FileOrigin::Existing;
+                context.turn.more |= is_being_copied;
+                if is_being_copied { BaseVerdict::Wait } else { BaseVerdict::None }
+            }
             None => {
                 self.unopened().asked = Some((identity, base.begun));
                 self.common.claims.ask(&path);
@@ -208,7 +219,7 @@ impl Tailer {
     fn compression(&self, file: &dyn FileHandle) -> Option<&'static str> {
         let mut magic = [0; MAGIC_BYTES];
         let got = file.read_at(&mut magic, 0).unwrap_or(0);
-        let by_name = || self.path.file_name()?.to_str().and_then(uncompressed);
+        let by_name = || uncompressed(&text(self.path.file_name()?)).map(str::len);
         match Compression::of(&magic[..got]) {
             Some(compression) => Some(compression.name()),
             // A compressor begins with an empty file.
@@ -223,8 +234,7 @@ impl Tailer {
             self.find_unseen(&last, Some(new), context);
         } else if let FileOrigin::CameMeanwhile { since_ns } = self.origin {
             self.since_ns = since_ns;
-            let nobody = Identity { dev: 0, ino: 0, born_ns: 0 };
-            self.find_unseen(&FileCheckpoint::unread(nobody, since_ns), Some(new), context);
+            self.find_unseen(&FileCheckpoint::unread(Identity::UNKNOWN, since_ns), Some(new), context);
         }
     }
 

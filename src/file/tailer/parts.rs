@@ -26,6 +26,8 @@ pub(super) struct TurnContext<'a> {
     pub(super) time: TurnTime,
     pub(super) turn: Turn,
     pub(super) scope: TurnScope,
+    /// Whether the path and its former files were looked at.
+    pub(super) is_complete: bool,
 }
 
 /// What is known of a file that is not read yet.

@@ -3,6 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::file::archive::{Archive, ArchiveProgress};
 use crate::file::change::AtPath;
@@ -10,18 +12,25 @@ use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::reader::FileReader;
-use crate::file::rotation::search::{FoundFile, RotationSearch, SearchResult};
-use crate::file::turn::{MissReason, MissedBytes, TailEvent, TurnTime};
+use crate::file::rotation::search::{FoundFile, RotationSearch, SearchObstacle, SearchResult, UnseenFile};
+use crate::file::turn::{MissReason, MissedBytes, TailEvent, TurnScope, TurnTime};
+use crate::sys::open::Stat;
 
 use super::Tailer;
 use super::draining::{DrainingFile, MissingFile, RotatedFile};
-use super::parts::{NextStep, TurnContext};
+use super::parts::{CurrentFile, NextStep, TurnContext};
 
 /// At most this many former files of a path are read on. The oldest is given up first.
 const DRAINING_MAX: usize = 64;
 
 /// At most this many files are remembered after they were read to their end.
 const ENDED_MAX: usize = 16;
+
+/// At most this many former files that are read for the first time are open at the same time.
+const BACKLOG_MAX: usize = 32;
+
+/// So often a search is repeated because files were moved all the time.
+const UNREST_MAX: u8 = 20;
 
 /// A file that had not changed for this long before it was truncated, in nanoseconds, was read to its end before, if the
 /// daemon took its turn at once.
@@ -34,6 +43,14 @@ enum FormerStep {
     Waiting,
     /// It is known what an archive holds.
     Identified(ArchiveProgress),
+}
+
+/// What became of a former file that was closed.
+enum ClosedFile {
+    Unchanged,
+    Grew(Box<FileReader>),
+    /// It is at its path no longer.
+    Gone,
 }
 
 impl Tailer {
@@ -49,7 +66,7 @@ impl Tailer {
         let at = self.draining.iter().position(is_it)?;
         match self.draining.remove(at).former {
             RotatedFile::Plain(reading) => Some(reading),
-            RotatedFile::Compressed(_) => None,
+            RotatedFile::Compressed(_) | RotatedFile::Closed(_) => None,
         }
     }
 
@@ -88,7 +105,11 @@ impl Tailer {
     /// Searches for every former file that is out of sight.
     pub(super) fn find_lost(&mut self, context: &mut TurnContext<'_>) {
         while !self.lost.is_empty() {
-            let lost = self.lost.remove(0);
+            if self.draining.iter().filter(|draining| draining.is_backlog).count() >= BACKLOG_MAX {
+                context.turn.is_obstructed = true;
+                return;
+            }
+            let mut lost = self.lost.remove(0);
             let search = RotationSearch { refuted: &lost.refuted, ..self.search(context.time) };
             let result = search.locate(&lost.place, lost.is_gone);
             let is_refused = search.refused.get();
@@ -101,14 +122,14 @@ impl Tailer {
                     self.read_from_beginning(found, context);
                 }
                 SearchResult::ReadElsewhere => {}
-                SearchResult::Obstructed(obstacle) => {
+                SearchResult::Obstructed(obstacle) if !obstacle.is_unrest || lost.searches < UNREST_MAX => {
                     // The next look searches again.
+                    lost.searches = lost.searches.saturating_add(1);
                     self.lost.insert(0, lost);
-                    context.turn.starved |= obstacle.is_starved;
-                    self.in_trouble(obstacle.text, context);
+                    self.is_obstructed(obstacle, context);
                     return;
                 }
-                SearchResult::Lost => {
+                SearchResult::Lost | SearchResult::Obstructed(_) => {
                     self.give_up(&lost, context);
                     let reason = match lost.is_gone {
                         _ if is_refused => MissReason::Refused,
@@ -120,7 +141,14 @@ impl Tailer {
                     // Nothing is known of a file of which nothing was seen: it is among those that no one saw.
                     let is_unseen = lost.place.mark.head.len == 0
                         && (self.search(context.time).is_archived(&lost.place)
-                            || !self.unseen(&lost.place, None, context.time).is_empty());
+                            || !self
+                                .unseen(&lost.place, None, context.time)
+                                .is_ok_and(|unseen| unseen.is_empty()));
+                    if is_unseen && lost.place.size == 0 {
+                        let place = FileCheckpoint::unread(Identity::UNKNOWN, lost.place.modified_ns);
+                        self.unsearched.get_or_insert_with(|| Box::new(place));
+                        context.turn.is_obstructed = true;
+                    }
                     self.miss(&lost.place, was_read || is_unseen, reason, context);
                 }
             }
@@ -131,6 +159,9 @@ impl Tailer {
     fn read_on(&mut self, found: FoundFile, lost: MissingFile, context: &mut TurnContext<'_>) {
         let (place, identity) = (lost.place, found.identity());
         self.draining.retain(|draining| !draining.is_doubtful() || draining.place().identity != identity);
+        if place.mark == ReadPosition::default() && place.size == 0 {
+            return self.read_from_beginning(found, context);
+        }
         let is_copy = identity != place.identity && !identity.is_renumbered(&place.identity);
         if is_copy {
             self.common.claims.reserve(identity, self.id);
@@ -158,7 +189,8 @@ impl Tailer {
         }
     }
 
-    /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there.
+    /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there, and
+    /// queues them to be read.
     pub(super) fn find_unseen(
         &mut self,
         last: &FileCheckpoint,
@@ -166,29 +198,72 @@ impl Tailer {
         context: &mut TurnContext<'_>,
     ) {
         // A name that looks rotated has its history told by the path that it comes from.
-        if self.common.claims.base_of(&self.path).is_some() {
+        if self.common.claims.base_of(&self.path).is_some_and(|(base, _)| keeps_name(&self.path, &base)) {
             return;
         }
-        for found in self.unseen(last, now, context.time) {
-            let identity = found.identity();
+        let found = match self.unseen(last, now, context.time) {
+            Ok(found) => found,
+            Err(obstacle) => {
+                self.unsearched = Some(Box::new(*last));
+                return self.is_obstructed(obstacle, context);
+            }
+        };
+        for UnseenFile { identity, modified_ns, file } in found {
             if self.common.claims.knows(identity) {
                 continue;
             }
-            if !found.known.is_empty() {
-                self.identify(found, context.time);
-                continue;
-            }
+            let file = match file {
+                Some(found) if !found.known.is_empty() => {
+                    self.identify(found, context.time);
+                    continue;
+                }
+                file => file,
+            };
             if !self.common.claims.reserve(identity, self.id) {
                 continue;
             }
-            self.read_from_beginning(found, context);
+            let place = FileCheckpoint::unread(identity, modified_ns);
             if now.is_none() {
-                self.last = self.draining.last().map(|draining| Box::new(draining.place()));
+                self.last = Some(Box::new(place));
+            }
+            match file {
+                Some(found) => self.read_from_beginning(found, context),
+                None => self.lose(place, false),
+            }
+        }
+        self.find_lost(context);
+    }
+
+    /// Repeats a search for unseen files that something stood in the way of.
+    pub(super) fn search_again(&mut self, context: &mut TurnContext<'_>) {
+        let Some(last) = self.unsearched.take() else { return };
+        match std::mem::replace(&mut self.current, CurrentFile::None) {
+            CurrentFile::Open(reading) => {
+                self.find_unseen(&last, Some(&reading), context);
+                self.current = CurrentFile::Open(reading);
+            }
+            other => {
+                self.current = other;
+                self.find_unseen(&last, None, context);
             }
         }
     }
 
-    fn unseen(&self, last: &FileCheckpoint, now: Option<&FileReader>, time: TurnTime) -> Vec<FoundFile> {
+    /// Reports what stands in the way of a search, which is repeated soon.
+    fn is_obstructed(&mut self, obstacle: SearchObstacle, context: &mut TurnContext<'_>) {
+        context.turn.starved |= obstacle.is_starved;
+        context.turn.is_obstructed |= obstacle.is_starved || obstacle.is_unrest;
+        if !obstacle.is_unrest {
+            self.in_trouble(obstacle.text, context);
+        }
+    }
+
+    fn unseen(
+        &self,
+        last: &FileCheckpoint,
+        now: Option<&FileReader>,
+        time: TurnTime,
+    ) -> Result<Vec<UnseenFile>, SearchObstacle> {
         let known = || {
             let open = self.draining.iter().filter_map(DrainingFile::reading).chain(now);
             open.filter_map(FileReader::end_now).chain(self.ended.iter().copied()).collect()
@@ -225,6 +300,13 @@ impl Tailer {
                 break;
             }
             let mut draining = self.draining.remove(0);
+            if let RotatedFile::Closed(place) = draining.former {
+                match self.look_at_closed(&place, context) {
+                    ClosedFile::Unchanged => {}
+                    ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
+                    ClosedFile::Gone => continue,
+                }
+            }
             let offset = draining.place().mark.cursor.offset;
             let outcome = self.follow_former(&mut draining.former, context);
             if draining.place().mark.cursor.offset == offset {
@@ -234,7 +316,10 @@ impl Tailer {
             }
             let waited_ms = context.time.monotonic_ms.saturating_sub(draining.grew_ms);
             let is_compressed = matches!(draining.former, RotatedFile::Compressed(_));
-            let is_over = waited_ms >= self.common.settings.rotated_grace_ms;
+            let is_last = context.scope == TurnScope::Last
+                && !is_compressed
+                && self.is_elsewhere(&draining.place(), context) == Some(false);
+            let is_over = waited_ms >= self.common.settings.rotated_grace_ms || is_last;
             let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::OutOfMemory;
             let is_ended = draining.is_ended || is_compressed || is_over || surplus > 0;
             match outcome {
@@ -265,6 +350,41 @@ impl Tailer {
         }
     }
 
+    /// Looks at a former file that was closed.
+    fn look_at_closed(&mut self, place: &FileCheckpoint, context: &mut TurnContext<'_>) -> ClosedFile {
+        let stamps = |stat: &Stat| (stat.size, stat.modified_ns);
+        match self.search(context.time).stat_of(place.identity) {
+            Ok(Some(stat)) if stamps(&stat) == (place.size, place.modified_ns) => {
+                return ClosedFile::Unchanged;
+            }
+            Err(obstacle) => {
+                self.is_obstructed(obstacle, context);
+                return ClosedFile::Unchanged;
+            }
+            Ok(None) if context.time.wall_ns - place.modified_ns > QUIET_NS => {
+                context.turn.released.push((place.identity, place.mark));
+                return ClosedFile::Gone;
+            }
+            Ok(_) => {}
+        }
+        match self.search(context.time).locate(place, false) {
+            SearchResult::Found(found) if found.identity() == place.identity => {
+                let mut reading =
+                    FileReader::resume(found.file, &found.stat, &self.common.settings, place.mark);
+                reading.remember(place);
+                ClosedFile::Grew(Box::new(reading))
+            }
+            SearchResult::Obstructed(obstacle) => {
+                self.is_obstructed(obstacle, context);
+                ClosedFile::Unchanged
+            }
+            _ => {
+                self.lose(*place, false);
+                ClosedFile::Gone
+            }
+        }
+    }
+
     fn follow_former(
         &mut self,
         former: &mut RotatedFile,
@@ -281,6 +401,7 @@ impl Tailer {
             {
                 Ok(FormerStep::Waiting)
             }
+            RotatedFile::Closed(_) => Ok(FormerStep::Next(NextStep::Settled)),
             RotatedFile::Compressed(archive) => {
                 let progress = archive.read(&mut context.counter, &mut context.turn.tally)?;
                 context.turn.more |= progress == ArchiveProgress::More;
@@ -436,4 +557,10 @@ impl Tailer {
             obstacle: RefCell::new(None),
         }
     }
+}
+
+/// Whether rotation kept the whole name of `base` in that of `path`, as in `app.log.1`.
+pub(super) fn keeps_name(path: &Path, base: &Path) -> bool {
+    let names = path.file_name().zip(base.file_name());
+    names.is_some_and(|(name, base)| name.as_bytes().starts_with(base.as_bytes()))
 }
