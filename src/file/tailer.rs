@@ -7,6 +7,7 @@
 mod continuation;
 mod draining;
 mod following;
+mod missing;
 mod opening;
 mod parts;
 mod rotated;

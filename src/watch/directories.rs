@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::units::PathId;
 use crate::watch::directory_id::DirectoryId;
 use crate::watch::discovery::{DEPTH_MAX, Visitor};
-use crate::watch::incidents::{IncidentKey, Incidents};
+use crate::watch::incidents::{IncidentKey, Incidents, mended, refused};
 use crate::watch::inotify::{EventListener, Inbox, Nap, Routes};
 use crate::watch::links::{hops, links_above};
 use crate::watch::spec::IsRemote;
@@ -407,40 +407,4 @@ impl Visitor for DirectoryWatches {
         );
         self.tell(IncidentKey::Depth(pattern.to_owned()), Incident::Unlisted(text));
     }
-}
-
-/// Why a directory gets no watch, and how to fix it.
-fn refused(dir: &Path, error: notify::Error) -> (IncidentKey, String) {
-    let at = dir.display();
-    match error.kind {
-        // One text for all directories: they will be many.
-        ErrorKind::MaxFilesWatch => (
-            IncidentKey::WatchLimit,
-            "the kernel's watches are used up; raise fs.inotify.max_user_watches (sysctl); directories without a watch are polled".to_owned(),
-        ),
-        ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => (
-            IncidentKey::Unwatched(dir.to_owned()),
-            format!("cannot watch {at}: {error}; the user that runs spiketail needs r on it; it is polled"),
-        ),
-        ErrorKind::Io(error) => {
-            (IncidentKey::Unwatched(dir.to_owned()), format!("cannot watch {at}: {error}; it is polled"))
-        }
-        _ => (IncidentKey::Unwatched(dir.to_owned()), format!("cannot watch {at}: {error}; it is polled")),
-    }
-}
-
-/// What to say when a trouble has ended. Nothing if it went with its directory.
-fn mended(concern: &IncidentKey) -> Option<String> {
-    Some(match concern {
-        IncidentKey::Instance => {
-            "the kernel gave an inotify instance; directories are watched instead of polled".to_owned()
-        }
-        IncidentKey::WatchLimit => {
-            "the kernel's watches suffice; no directory is polled for want of one".to_owned()
-        }
-        IncidentKey::Unwatched(dir) if dir.is_dir() => format!("{} is watched", dir.display()),
-        IncidentKey::Unlisted(dir) if dir.is_dir() => format!("{} can be listed", dir.display()),
-        IncidentKey::Depth(pattern) => format!("{pattern}: no directory is too deep any longer"),
-        IncidentKey::Unwatched(_) | IncidentKey::Unlisted(_) => return None,
-    })
 }

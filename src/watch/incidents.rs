@@ -1,7 +1,9 @@
-//! What is wrong with watching, told once while it lasts, and again if it comes back. Pure.
+//! What is wrong with watching, reported once while it lasts, and again if it comes back.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use notify::ErrorKind;
 
 /// What a trouble is about: the same concern is the same trouble, however it is worded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +50,42 @@ impl Incidents {
         self.told.retain(|concern| self.met.contains(concern));
         ended
     }
+}
+
+/// Why a directory gets no watch, and how to fix it.
+pub(super) fn refused(dir: &Path, error: notify::Error) -> (IncidentKey, String) {
+    let at = dir.display();
+    match error.kind {
+        // One text for all directories: they will be many.
+        ErrorKind::MaxFilesWatch => (
+            IncidentKey::WatchLimit,
+            "the kernel's watches are used up; raise fs.inotify.max_user_watches (sysctl); directories without a watch are polled".to_owned(),
+        ),
+        ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => (
+            IncidentKey::Unwatched(dir.to_owned()),
+            format!("cannot watch {at}: {error}; the user that runs spiketail needs r on it; it is polled"),
+        ),
+        ErrorKind::Io(error) => {
+            (IncidentKey::Unwatched(dir.to_owned()), format!("cannot watch {at}: {error}; it is polled"))
+        }
+        _ => (IncidentKey::Unwatched(dir.to_owned()), format!("cannot watch {at}: {error}; it is polled")),
+    }
+}
+
+/// What to say when a trouble has ended. Nothing if it went with its directory.
+pub(super) fn mended(concern: &IncidentKey) -> Option<String> {
+    Some(match concern {
+        IncidentKey::Instance => {
+            "the kernel gave an inotify instance; directories are watched instead of polled".to_owned()
+        }
+        IncidentKey::WatchLimit => {
+            "the kernel's watches suffice; no directory is polled for want of one".to_owned()
+        }
+        IncidentKey::Unwatched(dir) if dir.is_dir() => format!("{} is watched", dir.display()),
+        IncidentKey::Unlisted(dir) if dir.is_dir() => format!("{} can be listed", dir.display()),
+        IncidentKey::Depth(pattern) => format!("{pattern}: no directory is too deep any longer"),
+        IncidentKey::Unwatched(_) | IncidentKey::Unlisted(_) => return None,
+    })
 }
 
 #[cfg(test)]

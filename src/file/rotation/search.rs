@@ -152,7 +152,7 @@ impl RotationSearch<'_> {
         };
         let mut unseen = self.while_still(NameSet::Rotated, |around| {
             let opened = around.complete().filter(|s| may_be_former(s)).filter_map(|s| self.open(s));
-            let if_new = |found: FoundFile| self.if_new(found, known, now);
+            let if_new = |found: FoundFile| self.if_new(&found, known, now);
             let unseen = opened.filter_map(if_new).enumerate();
             unseen.map(|(n, found)| UnseenFile::of(found, n < UNSEEN_OPEN_MAX)).collect::<Vec<UnseenFile>>()
         });
@@ -167,12 +167,12 @@ impl RotationSearch<'_> {
     /// The file, unless it holds what is known; for an archive, with what it may hold of that.
     fn if_new(
         &self,
-        found: FoundFile,
+        found: &FoundFile,
         known: &dyn Fn() -> Vec<FileCheckpoint>,
         now: Option<&FileCheckpoint>,
     ) -> Option<FoundFile> {
         // First this: if the file at the path was truncated already, its copy is complete when it is compared.
-        if self.is_copy_of_current(&found) {
+        if self.is_copy_of_current(found) {
             return None;
         }
         let found = found.again()?;

@@ -18,8 +18,8 @@ use crate::sys::open::{OpenError, Stat};
 
 use super::Tailer;
 use super::continuation::COPYING_NS;
+use super::missing::keeps_name;
 use super::parts::{CurrentFile, NextStep, TurnContext, Unopened};
-use super::rotated::keeps_name;
 
 /// What the path that a rotated name comes from has to do with the file.
 enum BaseVerdict {

@@ -1,0 +1,220 @@
+//! The search for former files that are out of sight, and for those that stood at the path unseen.
+
+use std::cell::{Cell, RefCell};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::file::archive::Archive;
+use crate::file::checkpoint::FileCheckpoint;
+use crate::file::identity::Identity;
+use crate::file::ownership::ReadPosition;
+use crate::file::reader::FileReader;
+use crate::file::rotation::search::{FoundFile, RotationSearch, SearchObstacle, SearchResult, UnseenFile};
+use crate::file::turn::{MissReason, TurnTime};
+
+use super::Tailer;
+use super::draining::{DrainingFile, MissingFile, RotatedFile};
+use super::parts::{CurrentFile, TurnContext};
+use super::rotated::QUIET_NS;
+
+/// At most this many former files that are read for the first time are open at the same time.
+const BACKLOG_MAX: usize = 32;
+
+/// So often a search is repeated because files were moved all the time.
+const UNREST_MAX: u8 = 20;
+
+impl Tailer {
+    /// Searches for every former file that is out of sight.
+    pub(super) fn find_lost(&mut self, context: &mut TurnContext<'_>) {
+        while !self.lost.is_empty() {
+            if self.draining.iter().filter(|draining| draining.is_backlog).count() >= BACKLOG_MAX {
+                context.turn.is_obstructed = true;
+                return;
+            }
+            let mut lost = self.lost.remove(0);
+            let search = RotationSearch { refuted: &lost.refuted, ..self.search(context.time) };
+            let result = search.locate(&lost.place, lost.is_gone);
+            let is_refused = search.refused.get();
+            match result {
+                SearchResult::Found(found) => self.read_on(found, lost, context),
+                SearchResult::Rewritten(found) => {
+                    // A copy may have what was in it; what is in it now came later.
+                    self.lost.insert(0, MissingFile { is_gone: true, ..lost });
+                    self.find_lost(context);
+                    self.read_from_beginning(found, context);
+                }
+                SearchResult::ReadElsewhere => {}
+                SearchResult::Obstructed(obstacle) if !obstacle.is_unrest || lost.searches < UNREST_MAX => {
+                    // The next look searches again.
+                    lost.searches = lost.searches.saturating_add(1);
+                    self.lost.insert(0, lost);
+                    self.is_obstructed(obstacle, context);
+                    return;
+                }
+                SearchResult::Lost | SearchResult::Obstructed(_) => {
+                    self.give_up(&lost, context);
+                    let reason = match lost.is_gone {
+                        _ if is_refused => MissReason::Refused,
+                        true => MissReason::NoCopy,
+                        false => MissReason::NotFound,
+                    };
+                    let is_quiet = context.time.wall_ns - lost.place.modified_ns > QUIET_NS;
+                    let was_read = context.time.is_prompt && is_quiet;
+                    // Nothing is known of a file of which nothing was seen: it is among those that no one saw.
+                    let is_unseen = lost.place.mark.head.len == 0
+                        && (self.search(context.time).is_archived(&lost.place)
+                            || !self
+                                .unseen(&lost.place, None, context.time)
+                                .is_ok_and(|unseen| unseen.is_empty()));
+                    if is_unseen && lost.place.size == 0 {
+                        let place = FileCheckpoint::unread(Identity::UNKNOWN, lost.place.modified_ns);
+                        self.unsearched.get_or_insert_with(|| Box::new(place));
+                        context.turn.is_obstructed = true;
+                    }
+                    self.miss(&lost.place, was_read || is_unseen, reason, context);
+                }
+            }
+        }
+    }
+
+    /// Reads the tail of a file that was found.
+    fn read_on(&mut self, found: FoundFile, lost: MissingFile, context: &mut TurnContext<'_>) {
+        let (place, identity) = (lost.place, found.identity());
+        self.draining.retain(|draining| !draining.is_doubtful() || draining.place().identity != identity);
+        if place.mark == ReadPosition::default() && place.size == 0 {
+            return self.read_from_beginning(found, context);
+        }
+        let is_copy = identity != place.identity && !identity.is_renumbered(&place.identity);
+        if is_copy {
+            self.common.claims.reserve(identity, self.id);
+            self.give_up(&lost, context);
+        }
+        let former = if found.is_compressed {
+            Archive::resume(found.file, &found.stat, place.mark)
+                .map(|archive| archive.map(RotatedFile::Compressed))
+        } else {
+            let mut reading = FileReader::resume(found.file, &found.stat, &self.common.settings, place.mark);
+            if !is_copy {
+                reading.remember(&place);
+            }
+            Ok(Some(RotatedFile::Plain(reading)))
+        };
+        match former {
+            Ok(Some(former)) => {
+                self.push(former, context.time, true, is_copy, place.size);
+                if let Some(draining) = self.draining.last_mut() {
+                    draining.sought = found.is_compressed.then(|| Box::new(lost));
+                }
+            }
+            Ok(None) => self.miss(&place, false, MissReason::NotFound, context),
+            Err(error) => self.cannot_read(&place, &error, context),
+        }
+    }
+
+    /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there, and
+    /// queues them to be read.
+    pub(super) fn find_unseen(
+        &mut self,
+        last: &FileCheckpoint,
+        now: Option<&FileReader>,
+        context: &mut TurnContext<'_>,
+    ) {
+        // A name that looks rotated has its history told by the path that it comes from.
+        if self.common.claims.base_of(&self.path).is_some_and(|(base, _)| keeps_name(&self.path, &base)) {
+            return;
+        }
+        let found = match self.unseen(last, now, context.time) {
+            Ok(found) => found,
+            Err(obstacle) => {
+                self.unsearched = Some(Box::new(*last));
+                return self.is_obstructed(obstacle, context);
+            }
+        };
+        for UnseenFile { identity, modified_ns, file } in found {
+            if self.common.claims.knows(identity) {
+                continue;
+            }
+            let file = match file {
+                Some(found) if !found.known.is_empty() => {
+                    self.identify(found, context.time);
+                    continue;
+                }
+                file => file,
+            };
+            if !self.common.claims.reserve(identity, self.id) {
+                continue;
+            }
+            let place = FileCheckpoint::unread(identity, modified_ns);
+            if now.is_none() {
+                self.last = Some(Box::new(place));
+            }
+            match file {
+                Some(found) => self.read_from_beginning(found, context),
+                None => self.lose(place, false),
+            }
+        }
+        self.find_lost(context);
+    }
+
+    /// Repeats a search for unseen files that something stood in the way of.
+    pub(super) fn search_again(&mut self, context: &mut TurnContext<'_>) {
+        let Some(last) = self.unsearched.take() else { return };
+        match std::mem::replace(&mut self.current, CurrentFile::None) {
+            CurrentFile::Open(reading) => {
+                self.find_unseen(&last, Some(&reading), context);
+                self.current = CurrentFile::Open(reading);
+            }
+            other => {
+                self.current = other;
+                self.find_unseen(&last, None, context);
+            }
+        }
+    }
+
+    /// Reports what stands in the way of a search, which is repeated soon.
+    pub(super) fn is_obstructed(&mut self, obstacle: SearchObstacle, context: &mut TurnContext<'_>) {
+        context.turn.starved |= obstacle.is_starved;
+        context.turn.is_obstructed |= obstacle.is_starved || obstacle.is_unrest;
+        if !obstacle.is_unrest {
+            self.in_trouble(obstacle.text, context);
+        }
+    }
+
+    fn unseen(
+        &self,
+        last: &FileCheckpoint,
+        now: Option<&FileReader>,
+        time: TurnTime,
+    ) -> Result<Vec<UnseenFile>, SearchObstacle> {
+        let known = || {
+            let open = self.draining.iter().filter_map(DrainingFile::reading).chain(now);
+            open.filter_map(FileReader::end_now).chain(self.ended.iter().copied()).collect()
+        };
+        // What was read of it before it was truncated tells nothing of what is in it now.
+        let judged = now.map(FileReader::place).map(|now| {
+            let is_other = now.mark != last.mark;
+            FileCheckpoint { mark: if is_other { now.mark } else { ReadPosition::default() }, ..now }
+        });
+        self.search(time).unseen(last, &known, judged.as_ref(), self.since_ns)
+    }
+
+    pub(super) fn search(&self, time: TurnTime) -> RotationSearch<'_> {
+        RotationSearch {
+            filesystem: &*self.common.filesystem,
+            listings: &self.common.listings,
+            claims: &self.common.claims,
+            owner: self.id,
+            refuted: &[],
+            refused: Cell::new(false),
+            path: &self.path,
+            now_ns: time.wall_ns,
+            obstacle: RefCell::new(None),
+        }
+    }
+}
+
+/// Whether rotation kept the whole name of `base` in that of `path`, as in `app.log.1`.
+pub(super) fn keeps_name(path: &Path, base: &Path) -> bool {
+    let names = path.file_name().zip(base.file_name());
+    names.is_some_and(|(name, base)| name.as_bytes().starts_with(base.as_bytes()))
+}
