@@ -221,6 +221,17 @@ mod tests {
 
     const A: Option<u64> = Some(1);
 
+    /// The kernel merges equal events only, so those of one file that differ are no reason to wait for more.
+    #[test]
+    fn events_of_one_file_are_about_the_same_only_if_they_are_of_one_kind() {
+        let event = |kind| notify::Event::new(kind).add_path("/logs/app.log".into());
+        let write = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+        let create = EventKind::Create(notify::event::CreateKind::File);
+        assert_eq!(what(&event(write)), what(&event(write)));
+        assert_ne!(what(&event(write)), what(&event(create)));
+        assert!(is_write(&event(write)) && !is_write(&event(create)));
+    }
+
     /// How many naps `events` events take that come `gap` apart, about the first of `files`, then the next, and so on, when
     /// each nap swallows those that fall into it.
     fn naps(events: u32, gap: Duration, files: u64) -> u32 {
