@@ -3,6 +3,7 @@
 //! Each takes less than 300 bytes: a program that gives every file a new name must not make the daemon grow.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -15,6 +16,9 @@ pub(super) const GONE_MAX: usize = 4_096;
 
 /// A path at which nothing has been for this long is forgotten, in milliseconds.
 pub(super) const FORGET_AFTER_MS: i64 = 24 * 3600 * 1000;
+
+/// So many bytes may be unused before the others move together.
+const UNUSED_BYTES_MAX: usize = 64 << 10;
 
 /// What the forgotten paths of a watch had.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +40,10 @@ pub struct ForgottenTotals {
 /// See the [module](self).
 #[derive(Default)]
 pub(super) struct GoneFiles {
-    records: HashMap<u64, Box<[u8]>>,
+    /// Where in `bytes` each record is. One buffer holds them all: scattered among what was freed, each would keep a page.
+    records: HashMap<u64, Range<usize>>,
+    bytes: Vec<u8>,
+    unused_bytes: usize,
     /// In the order in which they went, in seconds. A path that came back meanwhile is not in `records`.
     order: VecDeque<(u32, u64)>,
     names: Names,
@@ -49,11 +56,17 @@ impl GoneFiles {
         let at_s = seconds(now);
         let Some(bytes) = encode(record, at_s, &mut self.names) else { return false };
         let key = key(&record.id);
-        self.records.insert(key, bytes);
+        self.remove(key);
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(&bytes);
+        self.records.insert(key, from..self.bytes.len());
         self.order.push_back((at_s, key));
         if self.order.len() > 2 * self.records.len() + 1_024 {
-            let records = &self.records;
-            self.order.retain(|(at_s, key)| records.get(key).is_some_and(|bytes| since(bytes) == *at_s));
+            let (records, bytes) = (&self.records, &self.bytes);
+            let is_current = |at_s: u32, key: &u64| {
+                records.get(key).is_some_and(|range| since(&bytes[range.clone()]) == at_s)
+            };
+            self.order.retain(|(at_s, key)| is_current(*at_s, key));
         }
         true
     }
@@ -61,13 +74,31 @@ impl GoneFiles {
     /// Takes out what is remembered of a path.
     pub(super) fn take(&mut self, id: &WatchedPath) -> Option<FileRecord> {
         let key = key(id);
-        let record = decode(self.records.get(&key)?, &self.names).filter(|record| record.id == *id)?;
-        self.records.remove(&key);
+        let record = decode(self.get(key)?, &self.names).filter(|record| record.id == *id)?;
+        self.remove(key);
         Some(record)
     }
 
+    fn get(&self, key: u64) -> Option<&[u8]> {
+        self.bytes.get(self.records.get(&key)?.clone())
+    }
+
+    fn remove(&mut self, key: u64) {
+        let Some(range) = self.records.remove(&key) else { return };
+        self.unused_bytes += range.len();
+        if self.unused_bytes > UNUSED_BYTES_MAX && 2 * self.unused_bytes > self.bytes.len() {
+            let mut bytes = Vec::with_capacity(self.bytes.len() - self.unused_bytes);
+            for range in self.records.values_mut() {
+                let from = bytes.len();
+                bytes.extend_from_slice(&self.bytes[range.clone()]);
+                *range = from..bytes.len();
+            }
+            (self.bytes, self.unused_bytes) = (bytes, 0);
+        }
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = FileRecord> {
-        self.records.values().filter_map(|bytes| decode(bytes, &self.names))
+        self.records.values().filter_map(|range| decode(self.bytes.get(range.clone())?, &self.names))
     }
 
     /// Forgets the paths that have been gone for too long or are too many. Returns which.
@@ -79,9 +110,9 @@ impl GoneFiles {
                 break;
             }
             self.order.pop_front();
-            if self.records.get(&key).is_some_and(|bytes| since(bytes) == at_s)
-                && let Some(record) = self.records.remove(&key).and_then(|bytes| decode(&bytes, &self.names))
-            {
+            let bytes = self.get(key).filter(|bytes| since(bytes) == at_s);
+            if let Some(record) = bytes.and_then(|bytes| decode(bytes, &self.names)) {
+                self.remove(key);
                 self.add_forgotten(&record);
                 forgotten.push(record.id);
             }
@@ -195,8 +226,7 @@ mod tests {
             }
             std::mem::forget(gone);
         });
-        // Each allocation has a header.
-        let bytes = measured.bytes_current / GONE_MAX as i64 + 16;
+        let bytes = measured.bytes_current / GONE_MAX as i64;
         assert!(bytes < 300, "{bytes} bytes");
         let mut gone = GoneFiles::default();
         for n in 0..GONE_MAX + 10 {
@@ -218,5 +248,6 @@ mod tests {
             gone.take(&record(1).id);
         }
         assert!(gone.order.len() < 2_000, "{}", gone.order.len());
+        assert!(gone.bytes.len() < 2 * UNUSED_BYTES_MAX, "{}", gone.bytes.len());
     }
 }
