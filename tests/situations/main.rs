@@ -7,4 +7,6 @@ mod common;
 
 mod copies;
 mod filesystems;
+mod names;
 mod nuls;
+mod unseen;

@@ -1,0 +1,129 @@
+//! Files that stood at the path without the daemon's seeing them there.
+
+use std::fs;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::common::{Daemon, FileCheckpoint, append, lines};
+
+#[test]
+fn a_log_that_is_rotated_before_the_first_look_is_counted() {
+    for (is_stopped, is_copied, after) in
+        [(true, false, 10), (true, false, 0), (true, true, 10), (false, false, 10)]
+    {
+        let place = FileCheckpoint::new();
+        let log = place.log("app.log");
+        let mut daemon = place.resume("app.log");
+        if is_stopped {
+            daemon.signal(Signal::STOP);
+        }
+        append(&log, lines(0..100));
+        if is_copied {
+            fs::copy(&log, place.log("app.log.1")).unwrap();
+            fs::File::create(&log).unwrap();
+        } else {
+            fs::rename(&log, place.log("app.log.1")).unwrap();
+        }
+        if after > 0 {
+            append(&log, lines(100..100 + after));
+        }
+        daemon.signal(Signal::CONT);
+        daemon.wait_status_sum(100 + after);
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_log_that_came_and_went_while_the_daemon_was_down_is_counted() {
+    for after in [10, 0] {
+        let place = FileCheckpoint::new();
+        let log = place.log("app.log");
+        place.resume("app.log").stop();
+        append(&log, lines(0..100));
+        fs::rename(&log, place.log("app.log.1")).unwrap();
+        if after > 0 {
+            append(&log, lines(100..100 + after));
+        }
+        let mut daemon = place.resume("app.log");
+        daemon.wait_status_sum(100 + after);
+        daemon.stop();
+    }
+}
+
+#[test]
+fn no_number_of_generations_is_too_large() {
+    let place = FileCheckpoint::new();
+    let log = place.log("app.log");
+    append(&log, "");
+    let mut daemon = place.resume("app.log");
+    append(&log, lines(0..3));
+    daemon.wait_sum(3);
+    daemon.stop();
+    let mut total = 3;
+    for generation in 0..300 {
+        fs::rename(&log, place.log(&format!("app.log-{}", 20_260_000 + generation))).unwrap();
+        append(&log, lines(total..total + 3));
+        total += 3;
+    }
+    let mut daemon = place.resume("app.log");
+    daemon.wait_status_sum(total);
+    daemon.stop();
+}
+
+#[test]
+fn a_generation_that_is_compressed_late_is_not_counted_again() {
+    let place = FileCheckpoint::new();
+    let log = place.log("app.log");
+    append(&log, "");
+    let mut daemon = place.resume_with("app.log", "rotated_grace = \"100ms\"");
+    let mut total = 0;
+    for generation in 1..=25 {
+        append(&log, lines(total..total + 10));
+        total += 10;
+        daemon.wait_sum(total);
+        fs::rename(&log, place.log(&format!("app.log.{generation}"))).unwrap();
+        append(&log, "");
+    }
+    append(&log, lines(total..total + 2));
+    total += 2;
+    daemon.wait_sum(total);
+    daemon.stop();
+    // Without the stamps of its source.
+    let first = place.log("app.log.1");
+    assert!(Command::new("gzip").arg("-n").arg(&first).status().unwrap().success());
+    fs::File::options()
+        .append(true)
+        .open(first.with_extension("1.gz"))
+        .unwrap()
+        .set_modified(std::time::SystemTime::now())
+        .unwrap();
+    fs::rename(&log, place.log("app.log.26")).unwrap();
+    append(&log, lines(total..total + 1));
+    total += 1;
+    let mut daemon = place.resume("app.log");
+    daemon.wait_status_sum(total);
+    daemon.stop();
+}
+
+/// With too few descriptors for all the files that rotation left open, each is read when there is one.
+#[test]
+fn a_rotation_without_descriptors_loses_nothing() {
+    let place = FileCheckpoint::new();
+    let logs: Vec<_> = (0..300).map(|n| place.log(&format!("a{n}.log"))).collect();
+    logs.iter().for_each(|log| append(log, ""));
+    let inner = place.resuming(&place.state(), "*.log", "");
+    let mut command = Command::new("prlimit");
+    command.arg("--nofile=64:64").arg(inner.get_program()).args(inner.get_args());
+    let mut daemon = Daemon::spawn(command);
+    logs.iter().for_each(|log| append(log, lines(0..5)));
+    daemon.wait_sum(1_500);
+    for log in &logs {
+        append(log, lines(5..6));
+        fs::rename(log, log.with_extension("log.1")).unwrap();
+        append(log, lines(6..7));
+    }
+    daemon.wait_sum(2_100);
+    let events = daemon.stop_with_sum(2_100);
+    assert!(!events.iter().any(|event| event["event"] == "missed"));
+}
