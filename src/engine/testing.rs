@@ -43,6 +43,11 @@ impl TestEngine {
         added.unwrap_or_else(|| unreachable!("the watch was just looked up"))
     }
 
+    /// Adds a path at which nothing is at the start, if the watch was kept before.
+    pub fn expect(&self, watch: &str, path: &Path) -> Option<PathId> {
+        self.handle.expect(watch, &Arc::from(path))
+    }
+
     /// Adds the remembered paths that were not found, if they are still `wanted`.
     pub fn adopt(&mut self, wanted: impl Fn(&str, &Path) -> bool) {
         self.handle.adopt(|id: &WatchedPath| wanted(&id.watch, &id.path));

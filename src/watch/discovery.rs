@@ -233,10 +233,14 @@ impl Discovery {
         if listed.is_empty() {
             return Ok(());
         }
-        for entry in std::fs::read_dir(dir)?.flatten() {
-            let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+        let entries = std::fs::read_dir(dir)?.flatten();
+        let mut entries: Vec<_> =
+            entries.filter_map(|entry| Some((entry.file_name(), entry.file_type().ok()?))).collect();
+        // A log comes before what it was rotated to, which asks it.
+        entries.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+        for (name, kind) in entries {
             for interest in &listed {
-                self.visit(&entry.path(), &name, kind, *interest, visitor);
+                self.visit(&dir.join(&name), &name, kind, *interest, visitor);
             }
         }
         Ok(())

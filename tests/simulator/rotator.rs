@@ -140,7 +140,10 @@ impl Dependencies {
     }
 
     pub(super) fn rotated(&self) -> Vec<PathBuf> {
-        let is_rotated = |path: &&PathBuf| path.as_path() != Path::new(LOG) && !path.ends_with("app.log.lnk");
+        let is_rotated = |path: &&PathBuf| {
+            path.to_string_lossy().contains("/app.log.") || path.to_string_lossy().contains("/app.log-")
+        };
+        let is_rotated = |path: &&PathBuf| is_rotated(path) && !path.ends_with("app.log.lnk");
         self.disk.names.keys().filter(is_rotated).cloned().collect()
     }
 

@@ -100,8 +100,11 @@ pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>
         rng,
         alone: Rng::with_seed(!seed),
     };
-    // The path is known before anything happens.
+    // The watch is known before anything happens, and the path in most worlds.
     let actions = std::mem::take(&mut life.world().actions);
+    if Rng::with_seed(seed.rotate_left(32)).u8(..4) == 0 {
+        life.world().begin_without_log();
+    }
     life.start(scanners);
     life.settle();
     life.commit(Failure::Never);
@@ -142,6 +145,11 @@ impl Life {
         self.engine = Some(engine.with_scanners(scanners.take().unwrap_or_default()));
         self.keys.clear();
         self.discover(FileOrigin::Existing);
+        if !self.keys.contains_key(Path::new(LOG))
+            && let Some(key) = self.engine().expect("logs", Path::new(LOG))
+        {
+            self.keys.insert(PathBuf::from(LOG), key);
+        }
         let is_glob = self.is_glob;
         self.engine().adopt(|_, path| is_watched(is_glob, path));
     }
@@ -168,7 +176,8 @@ impl Life {
     }
 
     fn find(&mut self, path: &Path, origin: FileOrigin) {
-        if is_watched(self.is_glob, path) && self.world().disk.names.contains_key(path) {
+        let is_there = origin == FileOrigin::Appeared || self.world().disk.names.contains_key(path);
+        if is_watched(self.is_glob, path) && is_there {
             let key = self.engine().add(0, path, origin);
             self.keys.insert(path.to_owned(), key);
         }
@@ -188,9 +197,10 @@ impl Life {
                 self.commit(failure);
             }
             96..98 => {
-                // Events get lost.
-                let mut world = self.world();
-                world.events.clear();
+                // Events get lost. Of a path that is not known yet, the listing that follows then finds the log before its copies.
+                if self.keys.contains_key(Path::new(LOG)) {
+                    self.world().events.clear();
+                }
             }
             _ => {
                 let mut world = self.world();
@@ -211,6 +221,9 @@ impl Life {
             }
             let at = self.rng.usize(..count);
             let mut world = self.world();
+            // The kernel reports in order: what the log is rotated to comes after the log.
+            let log = world.events.iter().position(|path| path == Path::new(LOG));
+            let at = log.filter(|_| !self.keys.contains_key(Path::new(LOG))).unwrap_or(at);
             // Nothing is prompt here: the engine must not rely on it.
             world.pass(150 * MS);
             world.events.swap_remove(at)

@@ -126,6 +126,9 @@ impl Dependencies {
     /// Does one thing.
     pub fn act(&mut self) {
         self.actions = self.actions.saturating_sub(1);
+        if self.disk.inodes[self.writer].links == 0 && self.lines == 0 {
+            return self.reopen();
+        }
         let now = self.now();
         self.clock.store(now + self.rng.i64(0..8) * MS, Ordering::Relaxed);
         match self.rng.u32(..100) {
@@ -142,6 +145,7 @@ impl Dependencies {
             90..92 => self.move_away(),
             92..93 => self.remove_oldest(),
             93..94 => self.hard_link(),
+            95..97 => self.write_beside(),
             94..95 => self.cut_partial(),
             _ => self.wait(),
         }
@@ -161,6 +165,23 @@ impl Dependencies {
             self.reopen();
         }
         self.account();
+    }
+
+    /// As if nothing had been at the path yet.
+    pub fn begin_without_log(&mut self) {
+        self.disk.unlink(Path::new(LOG), self.now());
+        self.leave(self.writer);
+        self.events.clear();
+    }
+
+    /// A log of another program, which is not watched, and whose name only looks rotated.
+    fn write_beside(&mut self) {
+        let name = ["/logs/app-1.log", "/logs/app.1.log", "/logs/old/app-2.log"][self.rng.usize(..3)];
+        let now = self.now();
+        let id = self.disk.names.get(Path::new(name)).copied();
+        let id = id.unwrap_or_else(|| self.disk.create(Path::new(name), now));
+        self.disk.change(id, now, |content| content.extend_from_slice(b"another ERROR\n"));
+        self.say(|| format!("append to {name}"));
     }
 
     pub fn is_copying(&self) -> bool {

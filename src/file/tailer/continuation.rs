@@ -53,11 +53,8 @@ impl Tailer {
         }
         let Some(former) = self.former_at_path() else { return Ok(Beginning::Own) };
         let former_stat = former.file().stat()?;
-        // Removing the last name of a file stamps it.
-        let is_replaced = former_stat.links == 0 && stat.modified_ns < former_stat.changed_ns;
-        let distinct = if is_replaced { 1 } else { DISTINCT_LINES };
         let (mark, size) = (former.mark(), former_stat.size);
-        match same_prefix(reading.file(), former.file(), distinct)? {
+        match same_prefix(reading.file(), former.file(), DISTINCT_LINES)? {
             SamePrefix::Whole if stat.size >= mark.cursor.offset => {
                 reading.continue_from(mark);
                 self.announce(TailEvent::Rotated(ChangeReason::CopyAtPath), context);
@@ -70,6 +67,7 @@ impl Tailer {
                 context.turn.more = true;
                 Ok(Beginning::Incomplete)
             }
+            // Removing the last name of a file stamps it.
             SamePrefix::Part
                 if former_stat.links == 0 && stat.modified_ns < former_stat.changed_ns + STAMP_LAG_NS =>
             {
