@@ -16,6 +16,8 @@ pub fn is_copy(file: (&dyn FileHandle, &Stat), original: (&dyn FileHandle, &Stat
     file.1.size > 0
         && file.1.size <= original.1.size
         && same_prefix(file.0, original.0, 0).is_ok_and(|prefix| prefix == SamePrefix::Whole)
+        // It may have been truncated meanwhile.
+        && original.0.stat().is_ok_and(|now| now.size >= file.1.size)
 }
 
 /// Whether `found` holds what was judged of the file that `place` remembers. An archive may do so if it begins so; the rest shows
