@@ -261,6 +261,10 @@ impl Life {
     }
 
     fn sweep(&mut self) {
+        // What the kernel reported is heard before a sweep.
+        if self.world().events.iter().any(|path| path == Path::new(LOG)) {
+            self.find(Path::new(LOG), FileOrigin::Appeared);
+        }
         self.discover(FileOrigin::Appeared);
         self.engine().sweep();
     }
