@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use common::server::{Reply, Server};
-use common::{Daemon, FileCheckpoint, append, free_port, get, lines, until};
+use common::{Daemon, TestFolder, append, free_port, get, lines, until};
 use serde_json::Value;
 
 /// An Alertmanager that may be down for a while.
@@ -82,7 +82,7 @@ fn fingerprints(alerts: &[Value]) -> BTreeSet<String> {
     alerts.iter().map(|alert| alert["fingerprint"].as_str().unwrap().to_owned()).collect()
 }
 
-fn daemon(place: &FileCheckpoint, managers: &[&Manager]) -> Daemon {
+fn daemon(place: &TestFolder, managers: &[&Manager]) -> Daemon {
     let urls: Vec<_> = managers.iter().map(|manager| format!("http://{}", manager.address())).collect();
     let config = format!(
         "[rule.errors]\nany = [\"ERROR\"]\n\
@@ -96,7 +96,7 @@ fn daemon(place: &FileCheckpoint, managers: &[&Manager]) -> Daemon {
 #[test]
 #[ignore = "needs Alertmanager"]
 fn alerts_are_shown_and_resolve_whoever_dies() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let told = Server::start(|_| Reply::status(200));
     let mut a = Manager::start(place.beside("a"), &told);
     let b = Manager::start(place.beside("b"), &Server::start(|_| Reply::status(200)));

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{Daemon, FileCheckpoint, append, lines};
+use common::{Daemon, TestFolder, append, lines};
 use spiketail::engine::dependencies::Dependencies;
 use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
@@ -36,7 +36,7 @@ fn peak_kb(daemon: &Daemon) -> u64 {
 }
 
 /// A daemon that continues after `archive`, which holds two lines more than was read, took the place of each file.
-fn continue_with_archives(place: &FileCheckpoint, files: usize, archive: &[u8]) -> Daemon {
+fn continue_with_archives(place: &TestFolder, files: usize, archive: &[u8]) -> Daemon {
     let log = |n: usize| place.log(&format!("{n}.log"));
     let mut daemon = place.resume_with("*.log", "start = \"beginning\"");
     (0..files).for_each(|n| append(&log(n), lines(0..3)));
@@ -53,7 +53,7 @@ fn continue_with_archives(place: &FileCheckpoint, files: usize, archive: &[u8]) 
 #[test]
 fn few_decoders_are_in_memory_at_once() {
     const FILES: usize = 8;
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let archive = zstd_long(lines(0..5).as_ref(), 160 << 20, 27);
     let mut daemon = continue_with_archives(&place, FILES, &archive);
     daemon.wait_status_sum(6 * FILES as u64);
@@ -65,7 +65,7 @@ fn few_decoders_are_in_memory_at_once() {
 
 #[test]
 fn an_archive_that_would_take_too_much_memory_is_refused_and_reported() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let archive = zstd_long(lines(0..5).as_ref(), 0, 30);
     let mut daemon = continue_with_archives(&place, 1, &archive);
     let missed = daemon.wait_event("missed");

@@ -49,17 +49,17 @@ fn count(over: u64) -> AlertSpec {
     }
 }
 
-struct FileCheckpoint {
+struct TestFolder {
     folder: TempDir,
     clock: Arc<AtomicI64>,
     state: TempDir,
     alert: AlertSpec,
 }
 
-impl FileCheckpoint {
-    fn new(alert: AlertSpec) -> FileCheckpoint {
+impl TestFolder {
+    fn new(alert: AlertSpec) -> TestFolder {
         let clock = Arc::new(AtomicI64::new(BEGIN * 1_000_000));
-        FileCheckpoint { folder: TempDir::new().unwrap(), clock, state: TempDir::new().unwrap(), alert }
+        TestFolder { folder: TempDir::new().unwrap(), clock, state: TempDir::new().unwrap(), alert }
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -123,7 +123,7 @@ impl FileCheckpoint {
 }
 
 struct Daemon<'a> {
-    place: &'a FileCheckpoint,
+    place: &'a TestFolder,
     engine: TestEngine,
 }
 
@@ -162,7 +162,7 @@ fn every(step: i64, from: i64, to: i64) -> impl Iterator<Item = i64> {
     (from..to).step_by(usize::try_from(step).unwrap())
 }
 
-fn jump(place: &FileCheckpoint, at: i64) {
+fn jump(place: &TestFolder, at: i64) {
     place.clock.store((BEGIN + at) * 1_000_000, Ordering::Relaxed);
 }
 
@@ -173,7 +173,7 @@ fn a_burst_during_downtime_alerts_once_for_its_time() {
         ..count(0)
     };
     for alert in [count(50), AlertSpec { scope: Scope::Path, ..count(50) }, spike] {
-        let place = FileCheckpoint::new(alert);
+        let place = TestFolder::new(alert);
         place.append("app.log", [], BEGIN);
         let mut daemon = place.start();
         place.append("app.log", stamped([10]), BEGIN + 10);
@@ -201,7 +201,7 @@ fn a_burst_during_downtime_alerts_once_for_its_time() {
 #[test]
 fn files_of_one_watch_are_put_together_by_time() {
     for names in [["a.log", "b.log"], ["b.log", "a.log"]] {
-        let place = FileCheckpoint::new(count(50));
+        let place = TestFolder::new(count(50));
         names.iter().for_each(|name| place.append(name, [], BEGIN));
         drop(place.start());
         let [first, second] = names;
@@ -220,7 +220,7 @@ fn files_of_one_watch_are_put_together_by_time() {
 
 #[test]
 fn what_goes_on_until_now_fires_now() {
-    let place = FileCheckpoint::new(count(50));
+    let place = TestFolder::new(count(50));
     place.append("app.log", [], BEGIN);
     drop(place.start());
     let to = 2 * HOUR;
@@ -238,7 +238,7 @@ fn what_goes_on_until_now_fires_now() {
 #[test]
 fn lines_without_a_stamp_were_written_at_one_pace_while_nobody_looked() {
     for (lines, alerts) in [(2_000, 0), (20_000, 2)] {
-        let place = FileCheckpoint::new(count(50));
+        let place = TestFolder::new(count(50));
         place.append("app.log", [], BEGIN);
         let mut daemon = place.start();
         place.append("app.log", ["ERROR".to_owned()], BEGIN);
@@ -257,7 +257,7 @@ fn lines_without_a_stamp_were_written_at_one_pace_while_nobody_looked() {
 
 #[test]
 fn old_lines_that_turn_up_beside_new_ones_alert_apart_from_them() {
-    let place = FileCheckpoint::new(count(50));
+    let place = TestFolder::new(count(50));
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     daemon.go_to(3 * HOUR);
@@ -275,7 +275,7 @@ fn old_lines_that_turn_up_beside_new_ones_alert_apart_from_them() {
 #[test]
 fn what_is_usual_is_known_after_a_restart() {
     let settings = SpikeSettings { learn_ms: 10 * MINUTE, ..SpikeSettings::default() };
-    let place = FileCheckpoint::new(AlertSpec { condition: Condition::Spike(settings), ..count(0) });
+    let place = TestFolder::new(AlertSpec { condition: Condition::Spike(settings), ..count(0) });
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     for at in every(SECOND, 0, HOUR) {
@@ -301,8 +301,7 @@ fn what_is_usual_is_known_after_a_restart() {
 
 #[test]
 fn silence_and_the_first_line_ever_are_told_across_restarts() {
-    let place =
-        FileCheckpoint::new(AlertSpec { condition: Condition::Silence { window_ms: HOUR }, ..count(0) });
+    let place = TestFolder::new(AlertSpec { condition: Condition::Silence { window_ms: HOUR }, ..count(0) });
     place.append("app.log", [], BEGIN);
     drop(place.start());
     jump(&place, 30 * MINUTE);
@@ -314,7 +313,7 @@ fn silence_and_the_first_line_ever_are_told_across_restarts() {
     daemon.go_to(63 * MINUTE);
     assert_eq!(place.told()[1..], [("resolved".to_owned(), HOUR, 62 * MINUTE, 0, false)]);
 
-    let place = FileCheckpoint::new(AlertSpec { condition: Condition::New { quiet_ms: None }, ..count(0) });
+    let place = TestFolder::new(AlertSpec { condition: Condition::New { quiet_ms: None }, ..count(0) });
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     daemon.go_to(MINUTE);
@@ -332,7 +331,7 @@ fn silence_and_the_first_line_ever_are_told_across_restarts() {
 
 #[test]
 fn old_lines_do_not_end_an_alert_that_fires_now() {
-    let place = FileCheckpoint::new(count(50));
+    let place = TestFolder::new(count(50));
     place.append("app.log", [], BEGIN);
     let mut daemon = place.start();
     let now = 3 * HOUR;

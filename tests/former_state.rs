@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use common::{Daemon, FileCheckpoint, append};
+use common::{Daemon, TestFolder, append};
 use rusqlite::{Connection, params};
 
 /// What the log held when the former version was stopped: every fourth line matches.
@@ -35,7 +35,7 @@ fn restore(folder: &Path, log: &Path) {
 
 #[test]
 fn counts_continue_and_an_alert_that_is_no_longer_defined_is_resolved() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, former_lines());
     restore(&place.state(), &log);

@@ -9,10 +9,10 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use common::{Daemon, FileCheckpoint, append, lines};
+use common::{Daemon, TestFolder, append, lines};
 use serde_json::Value;
 
-fn start(place: &FileCheckpoint, more: &str) -> (Daemon, String) {
+fn start(place: &TestFolder, more: &str) -> (Daemon, String) {
     let mut daemon = place.resume_with("*.log", &format!("{more}\n[http]\nlisten = \"127.0.0.1:0\""));
     let address = daemon.address();
     (daemon, address)
@@ -30,7 +30,7 @@ fn value(metrics: &str, series: &str) -> Option<f64> {
 
 #[test]
 fn figures_begin_at_nought_and_go_on_after_a_restart() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let (daemon, address) = start(&place, "[alert.spike]\nover = 3\n");
@@ -68,7 +68,7 @@ fn figures_begin_at_nought_and_go_on_after_a_restart() {
 
 #[test]
 fn hostile_names_stay_within_their_label() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (mut daemon, address) = start(&place, "");
     let log = place.log("a\"} 1\nspiketail_x 2 \\.log");
     append(&log, lines(0..2));
@@ -81,7 +81,7 @@ fn hostile_names_stay_within_their_label() {
 
 #[test]
 fn too_many_paths_share_a_label_and_nothing_is_lost() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (mut daemon, address) = start(&place, "");
     (0..2_010).for_each(|n| append(&place.log(&format!("{n}.log")), lines(0..1)));
     daemon.wait_status_sum(2_010);
@@ -99,7 +99,7 @@ fn too_many_paths_share_a_label_and_nothing_is_lost() {
 /// Files that were removed long before do not keep a label from one that is there, and what they had still counts.
 #[test]
 fn removed_files_give_their_labels_to_present_ones() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (mut daemon, address) = start(&place, "");
     let log = |n: usize| place.log(&format!("{n}.log"));
     (0..2_010).for_each(|n| append(&log(n), lines(0..1)));
@@ -123,7 +123,7 @@ fn removed_files_give_their_labels_to_present_ones() {
 
 #[test]
 fn clients_that_misbehave_are_endured() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (daemon, address) = start(&place, "");
     let mut idle: Vec<TcpStream> = (0..1_000).filter_map(|_| TcpStream::connect(&address).ok()).collect();
     idle.iter_mut().take(50).for_each(|stream| drop(stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ")));
@@ -156,7 +156,7 @@ fn ask_only(mut stream: impl Write, path: &str) {
 
 #[test]
 fn clients_that_do_not_read_share_a_few_answers() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (mut daemon, address) = start(&place, "");
     let name = |n: usize| place.log(&format!("{n:04}{}.log", "x".repeat(200)));
     (0..3_000).for_each(|n| append(&name(n), lines(0..1)));
@@ -188,7 +188,7 @@ fn clients_that_do_not_read_share_a_few_answers() {
 
 #[test]
 fn clients_with_half_a_request_or_that_do_not_read_keep_no_one_out() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let (mut daemon, address) = start(&place, "");
     let socket = place.state().join("status.sock");

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{FileCheckpoint, append, lines};
+use common::{TestFolder, append, lines};
 
 const DIRS: usize = 20;
 const FILES: usize = 2_000;
@@ -19,7 +19,7 @@ const RSS_KB_MAX: u64 = 40_000;
 
 #[test]
 fn quiet_files_cost_a_watch_per_directory_and_little_memory() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for n in 0..DIRS {
         fs::create_dir(place.log(&format!("service-{n}"))).unwrap();
     }

@@ -8,7 +8,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::{Daemon, FileCheckpoint, append, lines, until};
+use common::{Daemon, TestFolder, append, lines, until};
 use serde_json::Value;
 use spiketail::output::journald::message_id;
 
@@ -80,7 +80,7 @@ impl Drop for Journal {
 #[ignore = "needs systemd-journald and root"]
 fn the_journal_finds_everything_by_its_fields() {
     let mut journal = Journal::start();
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app \"1\".log");
     append(&log, "");
     let config = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 3\nseverity = \"critical\"\n\

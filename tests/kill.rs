@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use common::{Daemon, FileCheckpoint, appender, last_totals, lines, pause};
+use common::{Daemon, TestFolder, appender, last_totals, lines, pause};
 use fastrand::Rng;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -156,7 +156,7 @@ impl Log {
     }
 
     /// Writes all events into files of the place, and gives the last of each run.
-    fn left_in(&self, place: &FileCheckpoint) -> String {
+    fn left_in(&self, place: &TestFolder) -> String {
         let mut text = self.story.clone();
         for (n, events) in self.runs.iter().enumerate() {
             let all: String = events.iter().map(|event| format!("{event}\n")).collect();
@@ -224,7 +224,7 @@ fn every_line_counts_once(mode: Mode, pattern: &str) {
     let seed = seed();
     eprintln!("SPIKETAIL_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
-    let place = FileCheckpoint::kept_on_failure();
+    let place = TestFolder::kept_on_failure();
     let path = place.log("app.log");
     let written = Arc::new(AtomicU64::new(0));
     let writer = Writer {

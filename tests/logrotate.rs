@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{FileCheckpoint, LIMIT, append, appender, lines, pause};
+use common::{LIMIT, TestFolder, append, appender, lines, pause};
 
 const ROTATIONS: usize = 5;
 
@@ -74,7 +74,7 @@ const CASE: Case<'_> = Case {
     between: Duration::from_millis(50),
 };
 
-fn logrotate(place: &FileCheckpoint, directives: &str, forced: bool) {
+fn logrotate(place: &TestFolder, directives: &str, forced: bool) {
     let conf = place.beside("logrotate.conf");
     let text = format!("{} {{\nrotate 20\nmissingok\n{directives}\n}}\n", place.log("app.log").display());
     fs::write(&conf, text).unwrap();
@@ -98,7 +98,7 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 fn every_line_counts_once(case: &Case<'_>) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     fs::create_dir(place.log("old")).unwrap();
     append(&log, "");

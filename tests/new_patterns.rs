@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FileCheckpoint, append};
+use common::{TestFolder, append};
 use serde_json::Value;
 
 const NEW: &str = "[rule.errors]\nany = [\"ERROR\"]\n[alert.new]\nwhen = \"new\"\nlearn = \"0s\"\n\
@@ -20,7 +20,7 @@ fn whys(events: &[Value]) -> Vec<String> {
 
 #[test]
 fn each_new_pattern_is_told_of_once_also_across_a_kill() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "begin\n");
     let mut daemon = place.resume_with("app.log", NEW);
@@ -49,7 +49,7 @@ fn each_new_pattern_is_told_of_once_also_across_a_kill() {
 
 #[test]
 fn too_many_new_patterns_are_told_of_together() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "begin\n");
     let mut daemon = place.resume_with("app.log", &NEW.replace("learn", "new_max = 3\nlearn"));
@@ -67,7 +67,7 @@ fn too_many_new_patterns_are_told_of_together() {
 
 #[test]
 fn a_watch_learns_which_patterns_there_are() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "begin\n");
     let mut daemon = place.resume_with("app.log", &NEW.replace("0s", "1h"));
@@ -79,7 +79,7 @@ fn a_watch_learns_which_patterns_there_are() {
 
 #[test]
 fn a_count_by_pattern_says_which_pattern_is_too_frequent() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "begin\n");
     let config = "[rule.errors]\nany = [\"ERROR\"]\n[alert.many]\nover = 10\nby = \"pattern\"\n[output.json]\ntype = \"json\"\n\
@@ -115,7 +115,7 @@ fn a_count_by_pattern_says_which_pattern_is_too_frequent() {
 
 #[test]
 fn masks_of_the_configuration_hide_more() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "begin\n");
     let config = format!("{NEW}[pattern]\nmask = 'tenant-\\w+'\n");

@@ -7,11 +7,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use common::{Daemon, FileCheckpoint, append, lines};
+use common::{Daemon, TestFolder, append, lines};
 use rustix::process::Signal;
 
 /// A configuration whose output and state lie below the watched glob.
-fn config(place: &FileCheckpoint, more: &str) -> std::path::PathBuf {
+fn config(place: &TestFolder, more: &str) -> std::path::PathBuf {
     let logs = place.log("");
     place.config(&format!(
         "[watch.logs]\npaths = [\"{logs}*\"]\nstart = \"beginning\"\n[rule.errors]\nany = [\"ERROR\", \"errors\"]\n\
@@ -22,7 +22,7 @@ fn config(place: &FileCheckpoint, more: &str) -> std::path::PathBuf {
 
 #[test]
 fn outputs_and_state_below_a_watched_glob_are_not_counted() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (log, own) = (place.log("app.log"), place.log("own.log"));
     append(&log, "");
     append(&own, "ERROR from an earlier run\n");
@@ -51,7 +51,7 @@ fn outputs_and_state_below_a_watched_glob_are_not_counted() {
 
 #[test]
 fn check_names_the_output_that_a_watch_means() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let config = config(&place, "");
     let output =

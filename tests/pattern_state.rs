@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use common::{FileCheckpoint, append};
+use common::{TestFolder, append};
 use fastrand::Rng;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -59,7 +59,7 @@ fn patterns_add_up_and_keep_their_ids_however_often_the_daemon_is_killed() {
     let seed = std::env::var("SPIKETAIL_SEED").map_or_else(|_| fastrand::u64(..), |s| s.parse().unwrap());
     println!("SPIKETAIL_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "2026-11-26T09:00:00Z INFO begin\n");
     let (mut written, mut matching) = (0, 0);

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::{Daemon, FileCheckpoint, append, free_port, get, lines, until};
+use common::{Daemon, TestFolder, append, free_port, get, lines, until};
 use serde_json::Value;
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/prometheus/spiketail.rules.yml");
@@ -66,7 +66,7 @@ fn wait_value(address: &str, expr: &str, value: f64) {
     });
 }
 
-fn daemon(place: &FileCheckpoint, port: u16) -> Daemon {
+fn daemon(place: &TestFolder, port: u16) -> Daemon {
     let config =
         format!("[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 3\n[http]\nlisten = \"{port}\"\n");
     place.resume_with("*.log", &config)
@@ -75,7 +75,7 @@ fn daemon(place: &FileCheckpoint, port: u16) -> Daemon {
 #[test]
 #[ignore = "needs Prometheus"]
 fn prometheus_answers_with_the_right_counts_also_after_a_kill() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let port = free_port();
     let log = place.log("app \"1\".log");
     append(&log, "");
@@ -134,7 +134,7 @@ fn every_query_of_the_dashboard_works(address: &str) {
 #[test]
 #[ignore = "needs Prometheus"]
 fn the_rules_that_we_ship_are_right() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let cases = format!(
         r#"
 rule_files: [{RULES:?}]

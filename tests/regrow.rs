@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{FileCheckpoint, append};
+use common::{TestFolder, append};
 use spiketail::file::disk::Disk;
 use spiketail::file::settings::{FileSettings, ReadMethod};
 use spiketail::file::tailer::{FileOrigin, Tailer, TurnOptions, TurnTime, WatchContext};
@@ -98,7 +98,7 @@ impl Follower {
 }
 
 fn every_new_line_counts(beginning: Beginning, reader: ReadMethod, window_bytes: usize) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut follower = Follower::new(log.clone(), reader, window_bytes);
@@ -139,7 +139,7 @@ fn a_regrown_file_with_another_head_counts_whole() {
 #[test]
 fn a_file_that_grows_in_pieces_between_truncations_counts_whole() {
     for (reader, beginning) in READERS.into_iter().zip([Beginning::Same, Beginning::Own]) {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         append(&log, "");
         let mut follower = Follower::new(log.clone(), reader, 4096);
@@ -162,7 +162,7 @@ fn a_file_that_grows_in_pieces_between_truncations_counts_whole() {
 }
 
 fn the_daemon_counts_every_new_line(beginning: Beginning) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::server::{Reply, Server};
-use common::{FileCheckpoint, append, lines};
+use common::{TestFolder, append, lines};
 use rustix::process::Signal;
 use serde_json::Value;
 
 /// A configuration with one alert, one receiver at `url`, an output on standard output and one in a file.
-fn config(place: &FileCheckpoint, log: &str, rule: &str, url: &str, output: &Path, more: &str) {
+fn config(place: &TestFolder, log: &str, rule: &str, url: &str, output: &Path, more: &str) {
     let (paths, output) = (place.log(log), output.to_str().unwrap());
     place.config(&format!(
         "[watch.logs]\npaths = [{paths:?}]\n[rule.errors]\nany = \"{rule}\"\n\
@@ -34,7 +34,7 @@ fn whatever_refuses_a_reload_everything_stays_as_it_was() {
     let up = Arc::clone(&is_up);
     let old = Server::start(move |_| Reply::status(if up.load(Ordering::Relaxed) { 200 } else { 503 }));
     let new = Server::start(|_| Reply::status(200));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (a, b) = (place.log("a.log"), place.log("b.log"));
     let (old_output, new_output) = (place.beside("old.json"), place.beside("new.json"));
     append(&a, "");

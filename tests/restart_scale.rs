@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use common::{Daemon, FileCheckpoint, append, lines};
+use common::{Daemon, TestFolder, append, lines};
 
 const DIRS: usize = 100;
 const FILES: usize = 10_000;
@@ -22,7 +22,7 @@ fn bytes_read(daemon: &Daemon) -> u64 {
     io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
 }
 
-fn start(place: &FileCheckpoint, what: &str) -> Daemon {
+fn start(place: &TestFolder, what: &str) -> Daemon {
     let begun = Instant::now();
     let daemon = place.resume_with("*/*.log", PREAD);
     println!("{what}: started after {:?}, {} bytes read", begun.elapsed(), bytes_read(&daemon));
@@ -31,7 +31,7 @@ fn start(place: &FileCheckpoint, what: &str) -> Daemon {
 
 #[test]
 fn ten_thousand_unchanged_files_are_not_read_again() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for n in 0..DIRS {
         fs::create_dir(place.log(&format!("service-{n}"))).unwrap();
     }

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use common::server::{Reply, Server};
-use common::{Daemon, FileCheckpoint, append};
+use common::{Daemon, TestFolder, append};
 use serde_json::Value;
 
 const FILES: usize = 300;
@@ -32,7 +32,7 @@ fn sum_is(total: u64) -> impl Fn(&[Value]) -> bool {
 }
 
 struct Scene {
-    place: FileCheckpoint,
+    place: TestFolder,
     servers: Vec<Server>,
     journal: UnixDatagram,
     daemon: Daemon,
@@ -45,7 +45,7 @@ const WEBHOOKS: [&str; 3] = [
 ];
 
 fn begin() -> Scene {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for n in 0..FILES {
         append(&place.log(&format!("app-{n}.log")), "begin\n");
     }
@@ -70,7 +70,7 @@ fn begin() -> Scene {
 }
 
 /// Writes the burst to three files at once: stamps are of now, so that no file says when the alert is to fire.
-fn burst(place: &FileCheckpoint) {
+fn burst(place: &TestFolder) {
     let texts: Vec<String> = (0..3)
         .map(|file| {
             let mut text: String = (0..BURST).map(|n| known(file * BURST + n).split_off(20)).collect();
@@ -133,7 +133,7 @@ fn the_page_says_which_error_it_is_and_where() {
 
 #[test]
 fn an_alert_that_is_over_says_how_much_there_was() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "begin\n");
     let config = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 5\nwindow = \"1s\"\nkeep_firing_for = \"0s\"\n\
                   [output.json]\ntype = \"json\"\n";
@@ -149,7 +149,7 @@ fn an_alert_that_is_over_says_how_much_there_was() {
 
 #[test]
 fn a_report_that_is_held_survives_a_kill() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "begin\n");
     let config = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 5\nwindow = \"10m\"\n[output.json]\ntype = \"json\"\n";
     for run in 0..5 {

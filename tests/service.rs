@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Daemon, FileCheckpoint, append, lines, until};
+use common::{Daemon, TestFolder, append, lines, until};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ impl Manager {
 
 #[test]
 fn systemd_is_told_when_it_is_ready_reloads_lives_and_stops() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), lines(0..5));
     let path = place.beside("notify");
     let mut manager = Manager::listen(&path);
@@ -79,7 +79,7 @@ fn spiketail(args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn status_tells_what_fires_how_files_stand_and_what_outputs_said() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let more = "[alert.spike]\nover = 3\n[output.pager]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n\
@@ -127,7 +127,7 @@ fn status_tells_what_fires_how_files_stand_and_what_outputs_said() {
 
 #[test]
 fn explain_says_by_what_a_path_is_watched_or_why_not() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, lines(0..3));
     append(&place.log("app.log.1"), lines(0..3));
@@ -165,7 +165,7 @@ fn every_shell_gets_completions_and_every_command_a_page() {
         let (code, said) = spiketail(&["completions", shell]);
         assert!(code == Some(0) && said.contains("test-alert"), "{shell}");
     }
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let folder = place.beside("man");
     assert_eq!(spiketail(&["man", folder.to_str().unwrap()]).0, Some(0));
     for page in ["spiketail", "spiketail-run", "spiketail-status", "spiketail-explain", "spiketail-replay"] {

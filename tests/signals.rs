@@ -6,11 +6,11 @@ mod common;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Daemon, FileCheckpoint, append, lines, news, pause, sum};
+use common::{Daemon, TestFolder, append, lines, news, pause, sum};
 use rustix::process::Signal;
 
 fn ends_in_good_order(signal: Signal) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let daemon = place.watch("app.log");
@@ -34,7 +34,7 @@ fn sigint_counts_the_last_lines_and_ends() {
 
 #[test]
 fn sigterm_ends_it_within_two_seconds_while_writers_go_on() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let daemon = place.watch("*.log");
     let done = AtomicBool::new(false);
     let ended = std::thread::scope(|scope| {
@@ -59,7 +59,7 @@ fn sigterm_ends_it_within_two_seconds_while_writers_go_on() {
     assert!(sum(&ended.events) > 0);
 }
 
-fn config(place: &FileCheckpoint, rule: &str, paths: &[&str]) {
+fn config(place: &TestFolder, rule: &str, paths: &[&str]) {
     let paths: Vec<_> = paths.iter().map(|path| place.log(path)).collect();
     place.config(&format!("[watch.logs]\npaths = {paths:?}\n[rule.errors]\n{rule}\n"));
 }
@@ -67,7 +67,7 @@ fn config(place: &FileCheckpoint, rule: &str, paths: &[&str]) {
 /// Reloads again and again while lines are written and the configuration changes.
 #[test]
 fn a_reload_loses_no_line_and_counts_none_twice() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (a, b) = (place.log("a.log"), place.log("b.txt"));
     append(&a, "");
     config(&place, "any = \"ERROR\"", &["a.log"]);
@@ -112,7 +112,7 @@ fn a_reload_loses_no_line_and_counts_none_twice() {
 
 #[test]
 fn a_reload_goes_over_to_other_rules_and_files() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (a, b) = (place.log("a.log"), place.log("b.log"));
     append(&a, "");
     append(&b, lines(0..9));
@@ -133,7 +133,7 @@ fn a_reload_goes_over_to_other_rules_and_files() {
 
 #[test]
 fn a_path_that_a_reload_takes_from_its_watch_counts_no_longer() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (a, b) = (place.log("a.log"), place.log("b.log"));
     append(&a, "");
     append(&b, "");
@@ -153,7 +153,7 @@ fn a_path_that_a_reload_takes_from_its_watch_counts_no_longer() {
 
 #[test]
 fn a_wrong_configuration_is_refused_and_the_old_one_stays() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("a.log");
     append(&log, "");
     config(&place, "any = \"ERROR\"", &["a.log"]);
@@ -182,7 +182,7 @@ fn a_wrong_configuration_is_refused_and_the_old_one_stays() {
 
 #[test]
 fn sigusr1_gives_a_status_for_every_file() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for name in ["a.log", "b.log", "c.log"] {
         append(&place.log(name), "");
     }
@@ -209,7 +209,7 @@ fn sigusr1_gives_a_status_for_every_file() {
 
 #[test]
 fn a_closed_standard_output_ends_it() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("a.log");
     append(&log, "");
     let mut daemon = place.watch("a.log");

@@ -7,10 +7,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
-use common::{FileCheckpoint, append};
+use common::{TestFolder, append};
 
 /// Exit status, standard output and standard error of `spiketail run` with `args`, which is not reported to stop.
-fn run(place: &FileCheckpoint, args: &[&str]) -> (Option<i32>, String, String) {
+fn run(place: &TestFolder, args: &[&str]) -> (Option<i32>, String, String) {
     let notify = place.beside("notify");
     let _ = std::fs::remove_file(&notify);
     let manager = UnixDatagram::bind(&notify).unwrap();
@@ -26,7 +26,7 @@ fn run(place: &FileCheckpoint, args: &[&str]) -> (Option<i32>, String, String) {
 /// Asserts that a start with `config` ends with `code` and one sentence that has `reason`, and commits nothing.
 #[track_caller]
 fn refuses(config: &str, code: i32, reason: &str) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let text = config.replace("LOGS", place.log("").to_str().unwrap());
     let (config, state) = (place.config(&text), place.state());
@@ -69,7 +69,7 @@ fn rules_that_are_too_large_together_are_a_sentence_and_status_2() {
 #[test]
 fn a_bad_glob_is_a_sentence_and_status_2() {
     refuses("[watch.logs]\npaths = [\"LOGS/{a/b}.log\"]\n", 2, "bad glob");
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for bad in ["/x/{a", "/x/{a/b}"] {
         let (status, stdout, stderr) = run(&place, &["--no-state", bad]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");

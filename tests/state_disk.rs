@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{Daemon, FileCheckpoint, LIMIT, append, lines, pause};
+use common::{Daemon, LIMIT, TestFolder, append, lines, pause};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -59,7 +59,7 @@ impl Drop for Mount {
 
 /// A daemon with its state on `mount`, and the lines that were written for it.
 struct Scene<'a> {
-    place: FileCheckpoint,
+    place: TestFolder,
     folder: PathBuf,
     mount: &'a Mount,
     written: u64,
@@ -67,7 +67,7 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn new(mount: &Mount) -> Scene<'_> {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         append(&place.log("app.log"), "");
         Scene { place, folder: mount.path("state"), mount, written: 0 }
     }

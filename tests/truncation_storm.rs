@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{FileCheckpoint, append, appender};
+use common::{TestFolder, append, appender};
 use spiketail::file::disk::Disk;
 use spiketail::file::settings::{FileSettings, ReadMethod};
 use spiketail::file::tailer::{FileOrigin, TailEvent, Tailer, TurnOptions, TurnTime, WatchContext};
@@ -208,7 +208,7 @@ fn check_samples(samples: &[Sample], lines: &[Written], cut: Cut) {
 }
 
 fn storm(cut: Cut, trust: Trust) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     let mut writer = Writer::new(&log);
     let mut follower = Follower::new(&log, ReadMethod::Mmap);

@@ -11,14 +11,16 @@ impl Way {
     /// The command that follows `glob`, and the port at which its counter is polled, if it is. Its files are in `own`.
     pub(crate) fn command(self, glob: &str, logs: &Path, own: &Path) -> (Command, Option<u16>) {
         match self {
-            Way::Spiketail => (spiketail(glob, own, "100ms"), None),
-            Way::SpiketailAtOnce => (spiketail(glob, own, "0s"), None),
+            Way::Spiketail => (spiketail(glob, own, "100ms", None), None),
+            Way::SpiketailAtOnce => (spiketail(glob, own, "0s", None), None),
+            Way::SpiketailWithState => (spiketail(glob, own, "100ms", Some(&own.join("state"))), None),
             Way::TailGrep => (tail_grep(glob, logs), None),
             Way::Mtail => {
                 let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
                 (mtail(glob, own, port), Some(port))
             }
             Way::Rsyslog => (rsyslog(glob, own), None),
+            Way::SyslogNg => (syslog_ng(glob, own), None),
             Way::FluentBit => (fluent_bit(glob), None),
             Way::Vector => (vector(glob, own), None),
         }
@@ -37,20 +39,28 @@ fn command(program: &str, args: &[&str]) -> Command {
     command
 }
 
-fn spiketail(glob: &str, own: &Path, interval: &str) -> Command {
+fn spiketail(glob: &str, own: &Path, interval: &str, state: Option<&Path>) -> Command {
     let config = format!(
         "[engine]\nreport_interval = {interval:?}\n[watch.logs]\npaths = [{glob:?}]\n[output.stdout]\ntype = \"json\"\n"
     );
     let config = write(own, "spiketail.toml", config);
-    let mut command = command(env!("CARGO_BIN_EXE_spiketail"), &["run", "--no-state", "-c"]);
-    command.arg(config);
+    let mut command = command(env!("CARGO_BIN_EXE_spiketail"), &["run"]);
+    match state {
+        Some(folder) => command.arg("--state").arg(folder),
+        None => command.arg("--no-state"),
+    };
+    command.arg("-c").arg(config);
     command
 }
 
 fn tail_grep(glob: &str, logs: &Path) -> Command {
     // It takes names, not patterns.
+    let is_pattern = glob.contains('*') && !glob.contains("*/*");
+    let all = ["app.log", "app-1.log", "app.1.log"];
+    let known = if logs.join("app.log").exists() { &all[..1] } else { &all };
+    let name = |name: &&str| logs.join(name).display().to_string();
     let names =
-        if glob.contains("*/*") { glob.to_owned() } else { logs.join("app.log").display().to_string() };
+        if is_pattern { known.iter().map(name).collect::<Vec<_>>().join(" ") } else { glob.to_owned() };
     command("sh", &["-c", &format!("tail -q -n0 -F {names} | grep --line-buffered ERROR")])
 }
 
@@ -79,6 +89,23 @@ fn rsyslog(glob: &str, own: &Path) -> Command {
     let config = write(own, "rsyslog.conf", config);
     let mut command = command("rsyslogd", &["-n", "-f"]);
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").arg(config).arg("-i").arg(own.join("pid"));
+    command
+}
+
+fn syslog_ng(glob: &str, own: &Path) -> Command {
+    let glob = Path::new(glob);
+    let (folder, name) = (glob.parent().unwrap().display(), glob.file_name().unwrap().to_str().unwrap());
+    let config = format!(
+        "@version: current\noptions {{ flush-lines(1); stats-freq(0); }};\n\
+         source logs {{ wildcard-file(base-dir(\"{folder}\") filename-pattern(\"{name}\") follow-freq(0.2) flags(no-parse)); }};\n\
+         filter errors {{ match(\"ERROR\" value(\"MESSAGE\")); }};\n\
+         destination out {{ file(\"/dev/stdout\" template(\"${{MESSAGE}}\\n\")); }};\n\
+         log {{ source(logs); filter(errors); destination(out); }};\n"
+    );
+    let config = write(own, "syslog-ng.conf", config);
+    let mut command = command("syslog-ng", &["-F", "--no-caps", "-f"]);
+    command.arg(config).arg("-R").arg(own.join("persist")).arg("-p").arg(own.join("pid"));
+    command.arg("-c").arg(own.join("control"));
     command
 }
 

@@ -13,13 +13,17 @@ use crate::process::Running;
 
 /// A program that follows logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each bench uses some of them")]
 pub(crate) enum Way {
     Spiketail,
     /// With a count event after every turn that finds something.
     SpiketailAtOnce,
+    /// With its state in a folder, so that it goes on after a restart.
+    SpiketailWithState,
     TailGrep,
     Mtail,
     Rsyslog,
+    SyslogNg,
     FluentBit,
     Vector,
 }
@@ -48,9 +52,11 @@ impl Way {
         match self {
             Way::Spiketail => "spiketail",
             Way::SpiketailAtOnce => "spiketail, interval 0s",
+            Way::SpiketailWithState => "spiketail",
             Way::TailGrep => "tail -F | grep",
             Way::Mtail => "mtail",
             Way::Rsyslog => "rsyslog imfile",
+            Way::SyslogNg => "syslog-ng",
             Way::FluentBit => "Fluent Bit in_tail",
             Way::Vector => "Vector file source",
         }
@@ -59,17 +65,18 @@ impl Way {
     /// The program that must be on the PATH.
     pub(crate) fn program(self) -> &'static str {
         match self {
-            Way::Spiketail | Way::SpiketailAtOnce => "spiketail",
+            Way::Spiketail | Way::SpiketailAtOnce | Way::SpiketailWithState => "spiketail",
             Way::TailGrep => "tail",
             Way::Mtail => "mtail",
             Way::Rsyslog => "rsyslogd",
+            Way::SyslogNg => "syslog-ng",
             Way::FluentBit => "fluent-bit",
             Way::Vector => "vector",
         }
     }
 
     fn is_ours(self) -> bool {
-        matches!(self, Way::Spiketail | Way::SpiketailAtOnce)
+        matches!(self, Way::Spiketail | Way::SpiketailAtOnce | Way::SpiketailWithState)
     }
 
     pub(crate) fn is_here(self) -> bool {
@@ -82,7 +89,12 @@ impl Way {
     /// Starts it over all `*.log` below `logs`, two levels deep if `is_deep`, with its own files in `own`.
     pub(crate) fn start(self, logs: &Path, is_deep: bool, own: &Path) -> Follower {
         let glob = logs.join(if is_deep { "*/*.log" } else { "*.log" }).to_str().unwrap().to_owned();
-        let (mut command, port) = self.command(&glob, logs, own);
+        self.start_over(&glob, logs, own)
+    }
+
+    /// Starts it over the files that `glob` means.
+    pub(crate) fn start_over(self, glob: &str, logs: &Path, own: &Path) -> Follower {
+        let (mut command, port) = self.command(glob, logs, own);
         let mut command = Running(
             command
                 .process_group(0)

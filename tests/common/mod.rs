@@ -24,23 +24,23 @@ use tempfile::TempDir;
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder for logs and a configuration beside it.
-pub struct FileCheckpoint {
+pub struct TestFolder {
     dir: TempDir,
     /// Sweeps are so rare that they cannot hide a lost hint, unless a test is about them.
     pub sweep_interval: &'static str,
     is_kept_on_failure: bool,
 }
 
-impl FileCheckpoint {
-    pub fn new() -> FileCheckpoint {
+impl TestFolder {
+    pub fn new() -> TestFolder {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("logs")).unwrap();
-        FileCheckpoint { dir, sweep_interval: "1h", is_kept_on_failure: false }
+        TestFolder { dir, sweep_interval: "1h", is_kept_on_failure: false }
     }
 
     /// A place that stays, and whose path is printed, if its test fails.
-    pub fn kept_on_failure() -> FileCheckpoint {
-        let mut place = FileCheckpoint::new();
+    pub fn kept_on_failure() -> TestFolder {
+        let mut place = TestFolder::new();
         place.is_kept_on_failure = true;
         place
     }
@@ -111,7 +111,7 @@ impl FileCheckpoint {
     }
 }
 
-impl Drop for FileCheckpoint {
+impl Drop for TestFolder {
     fn drop(&mut self) {
         if self.is_kept_on_failure && std::thread::panicking() {
             self.dir.disable_cleanup(true);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Daemon, FileCheckpoint, append, lines, pause};
+use crate::common::{Daemon, TestFolder, append, lines, pause};
 
 const ALERT: &str = r#"
 [rule.errors]
@@ -30,7 +30,7 @@ fn wait_alert(daemon: &mut Daemon, state: &str, skip: usize) -> Value {
 
 #[test]
 fn an_alert_fires_with_samples_and_resolves() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch_with("app.log", ALERT);
@@ -64,7 +64,7 @@ fn an_alert_fires_with_samples_and_resolves() {
 
 #[test]
 fn an_alert_by_path_fires_for_the_path_that_is_too_much() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (a, b) = (place.log("a.log"), place.log("b.log"));
     let mut daemon = place.watch_with("*.log", &format!("{ALERT}by = \"path\"\n"));
     append(&a, lines(0..4));
@@ -82,7 +82,7 @@ fn an_alert_by_path_fires_for_the_path_that_is_too_much() {
 
 #[test]
 fn the_command_line_alone_makes_an_alert() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let args = [log.to_str().unwrap(), "--alert-over", "5/10s"];
@@ -98,7 +98,7 @@ fn the_command_line_alone_makes_an_alert() {
 
 #[test]
 fn counts_are_reported_no_more_often_than_the_interval() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = Daemon::run([&log]);

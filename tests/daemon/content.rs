@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::common::{Daemon, FileCheckpoint, append, appender, lines, news};
+use crate::common::{Daemon, TestFolder, append, appender, lines, news};
 
 #[test]
 fn a_file_that_is_there_is_read_from_its_end_or_from_its_start() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, lines(0..5));
     let mut daemon = place.watch("app.log");
@@ -22,7 +22,7 @@ fn a_file_that_is_there_is_read_from_its_end_or_from_its_start() {
 
 #[test]
 fn a_line_that_comes_in_pieces_counts_once_it_is_whole() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     let mut writer = appender(&log);
     let mut daemon = place.watch("app.log");
@@ -38,7 +38,7 @@ fn a_line_that_comes_in_pieces_counts_once_it_is_whole() {
 
 #[test]
 fn lines_that_end_with_cr_lf_count() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let rule = "[rule.end]\nregex = ['ERROR$']";
@@ -50,7 +50,7 @@ fn lines_that_end_with_cr_lf_count() {
 
 #[test]
 fn a_line_above_the_bound_counts_once_and_is_skipped_to_its_end() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch_with("app.log", "line_bytes_max = \"1KiB\"\nwindow_bytes = \"4KiB\"");
@@ -73,7 +73,7 @@ fn a_line_above_the_bound_counts_once_and_is_skipped_to_its_end() {
 
 #[test]
 fn bytes_that_are_not_utf_8_do_no_harm() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -84,7 +84,7 @@ fn bytes_that_are_not_utf_8_do_no_harm() {
 
 #[test]
 fn an_empty_file_counts_nothing_and_what_comes_then_counts() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -99,7 +99,7 @@ fn an_empty_file_counts_nothing_and_what_comes_then_counts() {
 
 #[test]
 fn a_flood_of_single_writes_is_counted_exactly() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     let mut writer = appender(&log);
     let mut daemon = place.watch("app.log");
@@ -112,7 +112,7 @@ fn a_flood_of_single_writes_is_counted_exactly() {
 
 #[test]
 fn floods_from_several_writers_are_counted_exactly() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut daemon = place.watch("*.log");
     std::thread::scope(|scope| {
         for writer in 0..4 {

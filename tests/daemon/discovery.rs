@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::common::{Daemon, FileCheckpoint, append, lines};
+use crate::common::{Daemon, TestFolder, append, lines};
 
 fn appear_and_count(pattern: &str, names: &[&str]) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut daemon = place.watch(pattern);
     for (n, name) in (1u64..).zip(names) {
         let log = place.log(name);
@@ -37,7 +37,7 @@ fn new_directories_are_found_at_any_depth() {
 
 #[test]
 fn a_directory_means_the_logs_in_it() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("old.log"), "");
     let mut daemon = Daemon::run([place.log("")]);
     append(&place.log("old.log"), lines(0..2));
@@ -48,7 +48,7 @@ fn a_directory_means_the_logs_in_it() {
 
 #[test]
 fn a_directory_that_is_moved_to_its_place_is_found() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut daemon = place.watch("*/x.log");
     fs::create_dir(place.beside("new")).unwrap();
     append(&place.beside("new/x.log"), lines(0..4));
@@ -62,7 +62,7 @@ fn a_directory_that_is_moved_to_its_place_is_found() {
 #[test]
 fn a_directory_that_is_removed_and_made_again_counts_on() {
     for pattern in ["app/x.log", "*/x.log", "**/x.log"] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app/x.log");
         fs::create_dir(place.log("app")).unwrap();
         append(&log, "");
@@ -90,7 +90,7 @@ fn a_directory_that_is_removed_and_made_again_counts_on() {
 
 #[test]
 fn a_hundred_files_at_once_are_found() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut daemon = place.watch("*/*.log");
     for dir in 0..10 {
         fs::create_dir(place.log(&format!("{dir}"))).unwrap();

@@ -5,11 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::common::{FileCheckpoint, append, lines};
+use crate::common::{TestFolder, append, lines};
 
 #[test]
 fn a_renamed_file_that_the_glob_matches_is_not_counted_twice() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log*");
@@ -27,7 +27,7 @@ fn a_renamed_file_that_the_glob_matches_is_not_counted_twice() {
 
 #[test]
 fn a_renamed_file_is_not_counted_twice_after_its_grace() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch_with("app.log*", "rotated_grace = \"0s\"");
@@ -44,7 +44,7 @@ fn a_renamed_file_is_not_counted_twice_after_its_grace() {
 
 #[test]
 fn a_hard_link_is_not_counted_twice() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("a.log");
     append(&log, "");
     let mut daemon = place.watch("*.log");
@@ -62,7 +62,7 @@ fn a_hard_link_is_not_counted_twice() {
 
 #[test]
 fn hard_links_from_the_start_are_not_counted_twice() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("a.log"), lines(0..3));
     fs::hard_link(place.log("a.log"), place.log("b.log")).unwrap();
     symlink(place.log("a.log"), place.log("c.log")).unwrap();
@@ -81,7 +81,7 @@ fn switch(link: &Path, target: &Path) {
 
 #[test]
 fn a_symbolic_link_is_followed_also_when_it_is_switched() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     fs::create_dir(place.beside("targets")).unwrap();
     let target = |n: u64| place.beside(&format!("targets/{n}.txt"));
     let log = place.log("app.log");
@@ -106,7 +106,7 @@ fn a_symbolic_link_is_followed_also_when_it_is_switched() {
 
 #[test]
 fn a_chain_of_links_is_followed() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for dir in ["pods", "pods/web", "docker", "docker/id"] {
         fs::create_dir(place.beside(dir)).unwrap();
     }
@@ -137,7 +137,7 @@ fn a_chain_of_links_is_followed() {
 
 #[test]
 fn a_directory_behind_a_switched_link_is_followed() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for release in ["1", "2"] {
         fs::create_dir(place.beside(release)).unwrap();
         append(&place.beside(&format!("{release}/app.log")), "");

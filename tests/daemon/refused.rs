@@ -7,11 +7,11 @@ use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::common::{Daemon, FileCheckpoint, append, appender, lines, news, pause};
+use crate::common::{Daemon, TestFolder, append, appender, lines, news, pause};
 
 #[test]
 fn a_fifo_is_refused_and_a_file_in_its_place_counts() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     mknodat(CWD, &log, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     let mut daemon = place.watch("app.log");
@@ -27,7 +27,7 @@ fn a_fifo_is_refused_and_a_file_in_its_place_counts() {
 
 #[test]
 fn a_directory_in_the_place_of_a_file_is_no_end() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -44,7 +44,7 @@ fn a_directory_in_the_place_of_a_file_is_no_end() {
 }
 
 /// The daemon as a user whom permissions bind. `None` where that cannot be obtained.
-fn unprivileged(place: &FileCheckpoint, path: &str) -> Option<Daemon> {
+fn unprivileged(place: &TestFolder, path: &str) -> Option<Daemon> {
     if !rustix::process::getuid().is_root() {
         return Some(Daemon::run([place.log(path)]));
     }
@@ -71,7 +71,7 @@ fn unprivileged(place: &FileCheckpoint, path: &str) -> Option<Daemon> {
 
 #[test]
 fn a_file_without_permission_is_named_and_read_once_it_may_be() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, lines(0..2));
     fs::set_permissions(&log, Permissions::from_mode(0o000)).unwrap();
@@ -94,7 +94,7 @@ fn a_file_without_permission_is_named_and_read_once_it_may_be() {
 
 #[test]
 fn what_is_written_while_a_file_may_not_be_read_counts_later() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, lines(0..2));
     fs::set_permissions(&log, Permissions::from_mode(0o000)).unwrap();
@@ -114,7 +114,7 @@ fn what_is_written_while_a_file_may_not_be_read_counts_later() {
 
 #[test]
 fn a_directory_without_permission_is_named() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     fs::create_dir(place.log("closed")).unwrap();
     append(&place.log("closed/app.log"), lines(0..2));
     fs::set_permissions(place.log("closed"), Permissions::from_mode(0o000)).unwrap();
@@ -132,7 +132,7 @@ fn a_directory_without_permission_is_named() {
 
 #[test]
 fn whatever_a_local_user_puts_there_the_daemon_goes_on() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (log, other) = (place.log("app.log"), place.log("other.log"));
     let sparse = place.beside("sparse");
     fs::File::create(&sparse).unwrap().set_len(1 << 40).unwrap();

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use crate::common::{FileCheckpoint, append, appender, lines, news, pause};
+use crate::common::{TestFolder, append, appender, lines, news, pause};
 
 #[test]
 fn a_renamed_file_and_its_successor_count() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, lines(0..5));
     let mut daemon = place.watch("app.log");
@@ -25,7 +25,7 @@ fn a_renamed_file_and_its_successor_count() {
 
 #[test]
 fn a_copy_and_a_truncation_count_nothing_twice() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -45,7 +45,7 @@ fn a_copy_and_a_truncation_count_nothing_twice() {
 
 #[test]
 fn a_truncated_file_is_read_from_its_first_byte() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -63,7 +63,7 @@ fn a_truncated_file_is_read_from_its_first_byte() {
 
 #[test]
 fn a_file_that_another_is_renamed_over_counts_with_its_successor() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -78,7 +78,7 @@ fn a_file_that_another_is_renamed_over_counts_with_its_successor() {
 
 #[test]
 fn a_file_that_is_deleted_and_created_anew_counts_on() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -98,7 +98,7 @@ fn a_file_that_is_deleted_and_created_anew_counts_on() {
 
 #[test]
 fn a_file_that_goes_and_comes_back_is_not_read_again() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -123,7 +123,7 @@ fn a_file_that_goes_and_comes_back_is_not_read_again() {
 
 #[test]
 fn the_last_line_counts_without_a_line_feed_once_its_file_was_rotated() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch_with("app.log", "rotated_grace = \"200ms\"");
@@ -137,7 +137,7 @@ fn the_last_line_counts_without_a_line_feed_once_its_file_was_rotated() {
 
 #[test]
 fn a_writer_that_goes_on_after_the_rename_is_read_on() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     let mut old = appender(&log);
     let mut daemon = place.watch("app.log");
@@ -156,7 +156,7 @@ fn a_writer_that_goes_on_after_the_rename_is_read_on() {
 }
 
 fn rotate_quickly(pattern: &str) {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch(pattern);
@@ -183,7 +183,7 @@ fn several_rotations_a_second_lose_nothing_below_a_glob() {
 
 #[test]
 fn rotations_without_a_pause_lose_nothing() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -198,7 +198,7 @@ fn rotations_without_a_pause_lose_nothing() {
 
 #[test]
 fn a_hole_that_a_writer_leaves_after_a_truncation_is_no_line() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     let writer = OpenOptions::new().write(true).create_new(true).open(&log).unwrap();
     let mut daemon = place.watch("app.log");

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::common::server::{Reply, Request, Server};
-use crate::common::{Daemon, FileCheckpoint, append, lines};
+use crate::common::{Daemon, TestFolder, append, lines};
 
 /// An alert that fires for longer than the test lasts.
 fn config(server: &Server) -> String {
@@ -15,7 +15,7 @@ fn config(server: &Server) -> String {
     )
 }
 
-fn start(place: &FileCheckpoint, server: &Server) -> Daemon {
+fn start(place: &TestFolder, server: &Server) -> Daemon {
     place.resume_with("app.log", &config(server))
 }
 
@@ -34,7 +34,7 @@ fn time(alert: &Value, key: &str) -> Timestamp {
 #[test]
 fn what_is_firing_is_sent_again_with_a_later_end_also_after_a_restart() {
     let server = Server::start(|_| Reply::status(200));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let daemon = start(&place, &server);
     append(&place.log("app.log"), lines(0..3));
@@ -57,7 +57,7 @@ fn what_is_firing_is_sent_again_with_a_later_end_also_after_a_restart() {
 #[test]
 fn what_is_sent_again_has_the_present_numbers() {
     let server = Server::start(|_| Reply::status(200));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let mut daemon = start(&place, &server);
     append(&place.log("app.log"), lines(0..3));

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use crate::common::server::{Reply, Server};
-use crate::common::{FileCheckpoint, append};
+use crate::common::{TestFolder, append};
 
 const HOSTILE: &[u8] =
     b"ERROR \x1b[31m \"quoted\" \\ ' <!channel> @everyone {{ title }} {% raw %} ``` &amp; severity=\"info\" \xff\xfe \r end\n";
 
 fn deliver(output: &str) -> (Vec<u8>, String) {
     let server = Server::start(|_| Reply::status(200));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let config = format!(
         "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 0\n[output.x]\nurl = \"{}\"\ngroup_wait = \"0s\"\n{output}\n",
@@ -77,7 +77,7 @@ template = '''{"text": {{ title }}, "lines": {{ alerts[0].annotations.samples }}
 
 #[test]
 fn a_program_gets_the_alert_and_is_killed_if_it_hangs() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let out = place.beside("out");
     std::fs::create_dir(&out).unwrap();

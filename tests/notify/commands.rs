@@ -3,11 +3,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::common::{FileCheckpoint, append, lines, until};
+use crate::common::{TestFolder, append, lines, until};
 
 /// Runs `script` as a daemon does for an alert, and gives how often it was started once the alert waits no longer.
 fn starts(script: &str) -> usize {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let out = place.beside("out");
     std::fs::create_dir(&out).unwrap();
@@ -52,7 +52,7 @@ fn a_program_that_ends_well_is_started_once_whatever_it_does_with_its_pipes() {
 }
 
 /// What `spiketail test-alert` says of a program.
-fn said_of(place: &FileCheckpoint, command: &[&str], timeout: &str) -> String {
+fn said_of(place: &TestFolder, command: &[&str], timeout: &str) -> String {
     let config = place.config(&format!(
         "[watch.logs]\npaths = [\"/nowhere\"]\n{}",
         output(command).replace("\"20s\"", &format!("{timeout:?}"))
@@ -62,13 +62,13 @@ fn said_of(place: &FileCheckpoint, command: &[&str], timeout: &str) -> String {
     String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
 }
 
-fn said_of_script(place: &FileCheckpoint, script: &str) -> String {
+fn said_of_script(place: &TestFolder, script: &str) -> String {
     said_of(place, &["/bin/sh", "-c", script, place.beside("").to_str().unwrap()], "20s")
 }
 
 #[test]
 fn what_is_left_in_the_background_may_write_after_the_program_has_ended() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     // Without a reader, the first echo would kill the shell that writes it.
     let script = "(until [ -e \"$0\"/go ]; do sleep 0.05; done; echo late >&2; touch \"$0\"/wrote) & exit 0";
@@ -88,7 +88,7 @@ fn what_is_left_in_the_background_may_write_after_the_program_has_ended() {
 
 #[test]
 fn how_a_program_failed_is_told() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let said = said_of_script(&place, "kill -TERM $$");
     assert!(said.contains("page: firing NOT taken: it was killed by signal: 15 (SIGTERM)"), "{said}");
     let said = said_of_script(&place, "echo >&2; echo out of paper >&2; exit 7");
@@ -102,7 +102,7 @@ fn how_a_program_failed_is_told() {
 
 #[test]
 fn a_program_that_cannot_be_run_is_told_with_the_way_to_fix_it() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let [plain, orphan] = ["plain", "orphan"].map(|name| place.beside(name));
     std::fs::write(&plain, "#!/bin/sh\n").unwrap();
     std::fs::write(&orphan, "#!/no/such/interpreter\n").unwrap();
@@ -122,7 +122,7 @@ fn a_program_that_cannot_be_run_is_told_with_the_way_to_fix_it() {
 
 #[test]
 fn all_that_a_program_started_is_killed_with_it_after_the_timeout() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let folder = place.beside("");
     let script = "sleep 45 & echo $! >> \"$0\"/pids; echo $$ >> \"$0\"/pids; wait";
     let said = said_of(&place, &["/bin/sh", "-c", script, folder.to_str().unwrap()], "500ms");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::server::{Reply, Server};
-use crate::common::{FileCheckpoint, append, lines};
+use crate::common::{TestFolder, append, lines};
 
 fn config(server: &Server) -> String {
     format!(
@@ -28,7 +28,7 @@ fn a_receiver_that_misbehaves_is_endured() {
     ];
     for (number, reply) in replies.into_iter().enumerate() {
         let server = Server::start(move |_| reply.clone());
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut daemon = place.resume_with("*.log", &config(&server));
         append(&place.log("first.log"), lines(0..3));
         server.wait(1);

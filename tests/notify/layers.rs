@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::common::server::{Reply, Server};
-use crate::common::{Daemon, FileCheckpoint, append, get, until};
+use crate::common::{Daemon, TestFolder, append, get, until};
 
 const NAME: &str = "a\"} 1\nspiketail_x 2 {{ title }} \u{1b}[31m \u{61c}\u{200b}\u{e0020} <!channel>.log";
 const SHOWN_NAME: &str =
@@ -95,12 +95,12 @@ struct Sent {
     servers: Vec<Server>,
     journal: UnixDatagram,
     daemon: Daemon,
-    place: FileCheckpoint,
+    place: TestFolder,
 }
 
 /// A daemon with every output that there is, after it has read `line`.
 fn send(line: &[u8]) -> Sent {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let servers: Vec<_> = WEBHOOKS.iter().map(|_| Server::start(|_| Reply::status(200))).collect();
     let mut config = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 0\nby = \"path\"\n\
                       [http]\nlisten = \"0\"\n[output.json]\ntype = \"json\"\n[output.journal]\ntype = \"journald\"\n"

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::common::server::{Reply, Request, Server};
-use crate::common::{Daemon, FileCheckpoint, append, lines, until};
+use crate::common::{Daemon, TestFolder, append, lines, until};
 
 /// An alert that fires at the second line and resolves soon.
 const ALERT: &str = "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 1\nwindow = \"1s\"\nkeep_firing_for = \"0s\"\ncooldown = \"0s\"\n";
@@ -29,7 +29,7 @@ fn statuses(requests: &[Request]) -> Vec<String> {
     requests.iter().map(|request| json(request)["status"].as_str().unwrap().to_owned()).collect()
 }
 
-fn fire(daemon: &mut Daemon, place: &FileCheckpoint, n: usize) {
+fn fire(daemon: &mut Daemon, place: &TestFolder, n: usize) {
     append(&place.log("app.log"), lines(0..3));
     daemon.wait_for("firing", |events| states(events, "firing") >= n);
 }
@@ -74,7 +74,7 @@ fn wait_waiting(daemon: &mut Daemon, n: u64) {
 }
 
 /// Waits until `sql`, which counts rows of the state, says `n`.
-fn wait_rows(place: &FileCheckpoint, sql: &str, n: i64) {
+fn wait_rows(place: &TestFolder, sql: &str, n: i64) {
     until(&format!("{n} by {sql}"), || {
         let state = Connection::open(place.state().join("state.db")).unwrap();
         state.query_row(sql, [], |row| row.get::<_, i64>(0)).ok().filter(|rows| *rows == n)
@@ -85,7 +85,7 @@ fn wait_rows(place: &FileCheckpoint, sql: &str, n: i64) {
 fn an_alert_is_told_when_it_fires_and_when_it_resolves() {
     for keeps_state in [true, false] {
         let server = Server::start(|_| Reply::status(200));
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         append(&place.log("app.log"), "");
         let config = webhook(&server, "");
         let mut daemon = if keeps_state {
@@ -119,7 +119,7 @@ fn what_fails_is_tried_again_later_and_later_and_recovers() {
         2 => Reply::Status(429, "retry-after: 2\r\n".into(), Vec::new()),
         _ => Reply::status(200),
     });
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let mut daemon = place.resume_with("app.log", &webhook(&server, "").replace("\"1s\"", "\"1m\""));
     fire(&mut daemon, &place, 1);
@@ -140,7 +140,7 @@ fn what_fails_is_tried_again_later_and_later_and_recovers() {
 #[test]
 fn what_is_refused_for_good_is_told_and_does_not_hold_up_the_next() {
     let server = Server::start(|n| Reply::status(if n == 0 { 400 } else { 200 }));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let mut daemon = place.resume_with("app.log", &webhook(&server, ""));
     fire(&mut daemon, &place, 1);
@@ -153,7 +153,7 @@ fn what_is_refused_for_good_is_told_and_does_not_hold_up_the_next() {
 #[test]
 fn what_came_to_nothing_while_nobody_listened_is_told_once() {
     let gate = Gate::closed();
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let mut daemon = place.resume_with("app.log", &webhook(&gate.server, ""));
     for n in 1..=3 {
@@ -175,7 +175,7 @@ fn what_came_to_nothing_while_nobody_listened_is_told_once() {
 #[test]
 fn what_was_not_delivered_before_a_kill_is_after_it() {
     let gate = Gate::closed();
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let config = webhook(&gate.server, "").replace("\"1s\"", "\"1m\"");
     let mut daemon = place.resume_with("app.log", &config);
@@ -201,7 +201,7 @@ fn what_was_not_delivered_before_a_kill_is_after_it() {
 #[test]
 fn what_is_no_longer_defined_after_a_restart_is_over() {
     let server = Server::start(|_| Reply::status(200));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let config = webhook(&server, "").replace("\"1s\"", "\"1m\"");
     let mut daemon = place.resume_with("app.log", &config);
@@ -223,8 +223,8 @@ fn what_is_no_longer_defined_after_a_restart_is_over() {
 }
 
 /// Alerts by path of `files` files, each with lines enough to fire, that begin to wait for a closed gate. `output` is the receiver.
-fn storm(gate: &Gate, files: usize, alerts: usize, output: &str) -> (FileCheckpoint, Daemon) {
-    let place = FileCheckpoint::new();
+fn storm(gate: &Gate, files: usize, alerts: usize, output: &str) -> (TestFolder, Daemon) {
+    let place = TestFolder::new();
     (0..files).for_each(|n| append(&place.log(&format!("{n}.log")), lines(0..3)));
     let mut config = "start = \"beginning\"\n[rule.errors]\nany = [\"ERROR\"]\n".to_owned();
     for n in 0..alerts {
@@ -237,7 +237,7 @@ fn storm(gate: &Gate, files: usize, alerts: usize, output: &str) -> (FileCheckpo
 }
 
 /// Fingerprints of the alerts that the state says were delivered.
-fn delivered(place: &FileCheckpoint) -> BTreeSet<String> {
+fn delivered(place: &TestFolder) -> BTreeSet<String> {
     let state = Connection::open(place.state().join("state.db")).unwrap();
     let mut rows = state.prepare("SELECT fingerprint FROM outbox WHERE delivered_ms IS NOT NULL").unwrap();
     rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
@@ -288,7 +288,7 @@ fn a_storm_is_one_message_for_people_that_says_what_it_leaves_out() {
 
 #[test]
 fn what_is_too_large_for_a_receiver_is_sent_in_smaller_messages() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let server = Server::start_judging(|body| {
         let message: Value = serde_json::from_slice(body).unwrap();
         let alerts = message["alerts"].as_array().unwrap().len();

@@ -3,10 +3,10 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 
-use crate::common::FileCheckpoint;
+use crate::common::TestFolder;
 use crate::common::server::{Reply, Server};
 
-fn test_alert(place: &FileCheckpoint, outputs: &str, output: Option<&str>) -> (Option<i32>, String, String) {
+fn test_alert(place: &TestFolder, outputs: &str, output: Option<&str>) -> (Option<i32>, String, String) {
     let config = place.config(&format!("[watch.logs]\npaths = [\"/nowhere\"]\n{outputs}"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
     command.arg("test-alert").args(output).arg("-c").arg(config);
@@ -18,7 +18,7 @@ fn test_alert(place: &FileCheckpoint, outputs: &str, output: Option<&str>) -> (O
 
 #[test]
 fn each_output_gets_a_marked_alert_and_its_answer_is_shown() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let journal = UnixDatagram::bind(place.beside("journal")).unwrap();
     let [good, bad] = [200, 404].map(|status| Server::start(move |_| Reply::status(status)));
     let written = place.beside("events.json");
@@ -56,7 +56,7 @@ fn each_output_gets_a_marked_alert_and_its_answer_is_shown() {
 
 #[test]
 fn one_output_alone_can_be_tried_and_one_that_is_not_there_is_refused() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let server = Server::start(|_| Reply::status(200));
     let outputs = format!(
         "[output.a]\ntype = \"webhook\"\nurl = \"{}\"\n[output.b]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:1\"\n",

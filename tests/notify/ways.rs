@@ -9,10 +9,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::common::FileCheckpoint;
+use crate::common::TestFolder;
 use crate::common::server::{Reply, Server};
 
-fn test_alert(place: &FileCheckpoint, output: &str, env: &[(&str, &str)]) -> String {
+fn test_alert(place: &TestFolder, output: &str, env: &[(&str, &str)]) -> String {
     let config = place.config(&format!(
         "[watch.logs]\npaths = [\"/nowhere\"]\n[output.pager]\ntype = \"webhook\"\n{output}"
     ));
@@ -67,7 +67,7 @@ fn tls_server() -> (u16, String) {
 #[test]
 fn an_authority_of_ones_own_is_trusted_only_if_it_is_named() {
     let (port, authority) = tls_server();
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let file = place.beside("ca.pem");
     std::fs::write(&file, authority).unwrap();
     let url = format!("url = \"https://localhost:{port}/\"\n");
@@ -83,7 +83,7 @@ fn an_authority_of_ones_own_is_trusted_only_if_it_is_named() {
 #[test]
 fn proxies_are_taken_from_the_environment() {
     let proxy = Server::start(|_| Reply::status(200));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let said = test_alert(&place, "url = \"http://hooks.invalid/x\"\n", &[("HTTP_PROXY", &proxy.url())]);
     assert!(said.contains("pager: firing taken: 200 OK"), "{said}");
     assert_eq!(proxy.wait(1)[0].line, "POST http://hooks.invalid/x HTTP/1.1");
@@ -96,7 +96,7 @@ fn proxies_are_taken_from_the_environment() {
 #[test]
 fn secrets_come_from_credentials_or_files_and_are_never_shown() {
     let server = Server::start(|n| Reply::status(if n == 0 { 200 } else { 403 }));
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     std::fs::create_dir(place.beside("credentials")).unwrap();
     std::fs::write(place.beside("credentials/pager-url"), format!("{}/hush-1\n", server.url())).unwrap();
     std::fs::write(place.beside("token"), "Bearer hush-2\n").unwrap();

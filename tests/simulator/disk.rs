@@ -14,7 +14,7 @@ use spiketail::file::vfs::{FileHandle, Filesystem};
 use spiketail::file::vfs::{Source, WindowState};
 use spiketail::sys::open::{OpenError, Stat};
 
-use crate::world::Dependencies;
+use crate::world::World;
 
 /// Stamps are as coarse as the kernel's tick, in nanoseconds.
 const TICK_NS: i64 = 4_000_000;
@@ -152,10 +152,10 @@ fn stamp(now_ns: i64) -> i64 {
 }
 
 /// The filesystem as the program under test sees it.
-pub struct Seen(pub Arc<Mutex<Dependencies>>);
+pub struct Seen(pub Arc<Mutex<World>>);
 
 struct Open {
-    world: Arc<Mutex<Dependencies>>,
+    world: Arc<Mutex<World>>,
     id: usize,
 }
 
@@ -163,7 +163,7 @@ struct Bytes {
     file: Arc<Open>,
 }
 
-fn step(world: &Mutex<Dependencies>) -> io::Result<std::sync::MutexGuard<'_, Dependencies>> {
+fn step(world: &Mutex<World>) -> io::Result<std::sync::MutexGuard<'_, World>> {
     let mut world = world.lock().unwrap();
     world.step();
     if world.has_crashed { Err(io::Error::other("the machine is off")) } else { Ok(world) }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::world::{Dependencies, LOG, Naming, Underway};
+use crate::world::{LOG, Naming, Underway, World};
 
-impl Dependencies {
+impl World {
     pub(super) fn rotate(&mut self) {
         if self.is_copying() || !self.disk.names.contains_key(Path::new(LOG)) {
             return;

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use spiketail::engine::RulePatterns;
 use spiketail::engine::Scanners;
 use spiketail::engine::clock::EngineClock;
-use spiketail::engine::dependencies::Dependencies as AppContext;
+use spiketail::engine::dependencies::Dependencies;
 use spiketail::engine::plan::CompiledPlan;
 use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
 use spiketail::engine::testing::TestEngine;
@@ -21,7 +21,7 @@ use spiketail::units::PathId;
 use crate::disk::Seen;
 use crate::oracle::Expected;
 use crate::store::{Failure, Store};
-use crate::world::{Dependencies, LOG};
+use crate::world::{LOG, World};
 
 const MS: i64 = 1_000_000;
 
@@ -67,7 +67,7 @@ static PLAN: LazyLock<Arc<CompiledPlan>> = LazyLock::new(|| {
 });
 
 struct Life {
-    world: Arc<Mutex<Dependencies>>,
+    world: Arc<Mutex<World>>,
     engine: Option<TestEngine>,
     keys: HashMap<PathBuf, PathId>,
     state: Arc<Mutex<StoredState>>,
@@ -83,7 +83,7 @@ struct Life {
 pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>) -> Result<(), Fault> {
     let mut rng = Rng::with_seed(seed);
     let state = Arc::new(Mutex::new(StoredState::default()));
-    let world = Dependencies::new(rng.fork(), Arc::clone(&state), trace);
+    let world = World::new(rng.fork(), Arc::clone(&state), trace);
     let is_glob = rng.bool();
     world.say(|| {
         let (naming, crashes, haste) = (world.naming, world.crashes, world.haste);
@@ -121,7 +121,7 @@ pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>
 }
 
 impl Life {
-    fn world(&self) -> MutexGuard<'_, Dependencies> {
+    fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }
 
@@ -130,7 +130,7 @@ impl Life {
     }
 
     fn start(&mut self, scanners: &mut Option<Scanners>) {
-        let world = AppContext {
+        let world = Dependencies {
             filesystem: Arc::new(Seen(Arc::clone(&self.world))),
             clock: EngineClock::manual(Arc::clone(&self.world().clock)),
             store: Some(Box::new(Store {

@@ -42,7 +42,7 @@ pub enum Underway {
     Compressed(PathBuf),
 }
 
-pub struct Dependencies {
+pub struct World {
     pub disk: Disk,
     pub oracle: Oracle,
     pub rng: Rng,
@@ -69,9 +69,9 @@ pub struct Dependencies {
     pub lines: u32,
 }
 
-impl Dependencies {
-    pub fn new(mut rng: Rng, store: Arc<Mutex<StoredState>>, trace: bool) -> Dependencies {
-        let mut world = Dependencies {
+impl World {
+    pub fn new(mut rng: Rng, store: Arc<Mutex<StoredState>>, trace: bool) -> World {
+        let mut world = World {
             disk: Disk::default(),
             oracle: Oracle::default(),
             clock: Arc::new(AtomicI64::new(1_795_000_000_000 * MS)),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{FileCheckpoint, append, lines, news};
+use crate::common::{TestFolder, append, lines, news};
 
 /// Lets a copy of `log` take its place, in one of the usual ways.
 fn replace(way: &str, log: &Path) {
@@ -32,7 +32,7 @@ fn replace(way: &str, log: &Path) {
 fn a_copy_that_takes_the_place_of_its_original_counts_only_what_is_new() {
     for way in ["mv and cp", "rsync", "sed"] {
         for is_running in [true, false] {
-            let place = FileCheckpoint::new();
+            let place = TestFolder::new();
             let log = place.log("app.log");
             append(&log, "");
             let mut daemon = place.resume("app.log");
@@ -63,7 +63,7 @@ fn a_copy_that_takes_the_place_of_its_original_counts_only_what_is_new() {
 /// Two generations may begin alike by chance, if that is short.
 #[test]
 fn short_generations_with_the_same_lines_count_each() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");
@@ -79,7 +79,7 @@ fn short_generations_with_the_same_lines_count_each() {
 
 #[test]
 fn an_edit_of_lines_that_were_counted_is_reported() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.watch("app.log");

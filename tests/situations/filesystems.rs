@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{FileCheckpoint, append, lines, news};
+use crate::common::{TestFolder, append, lines, news};
 
 fn run(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().unwrap();
@@ -48,7 +48,7 @@ impl Drop for Loop {
 #[ignore = "needs root: mounts"]
 fn a_log_in_the_lower_layer_of_an_overlay_is_exact() {
     for (lower, appended) in [(10, vec![300]), (10, vec![15, 15]), (400, vec![300, 5]), (0, vec![5])] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let dir = |name: &str| {
             let path = place.beside(name);
             fs::create_dir(&path).unwrap();
@@ -78,7 +78,7 @@ fn a_log_in_the_lower_layer_of_an_overlay_is_exact() {
 #[ignore = "needs root: mounts"]
 fn a_filesystem_with_another_device_number_is_resumed() {
     for (kind, megabytes) in [("ext4", 64), ("xfs", 320), ("btrfs", 128)] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let (image, spare) = (place.beside("image"), place.beside("spare"));
         fs::File::create(&image).unwrap().set_len(megabytes << 20).unwrap();
         fs::File::create(&spare).unwrap().set_len(1 << 20).unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::common::{FileCheckpoint, append, appender, lines, news, totals};
+use crate::common::{TestFolder, append, appender, lines, news, totals};
 
 /// Fills both the head that identifies a file and more.
 fn banner() -> String {
@@ -20,7 +20,7 @@ fn logs_that_begin_alike_count_each() {
         ["app.log", "app.1.log", "app.2.log"],
         ["app.log", "app.log.1", "app.log.2"],
     ] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         for (number, name) in (0..).zip(names) {
             append(&place.log(name), banner());
             append(&place.log(name), lines(number * 1_000..number * 1_000 + 1_000 - number * 100));
@@ -41,7 +41,7 @@ fn a_neighbour_with_a_writer_of_its_own_is_no_former_file() {
         ("app-20261126.log", "app.log"),
     ] {
         for is_first in [true, false] {
-            let place = FileCheckpoint::new();
+            let place = TestFolder::new();
             let (log, other) = (place.log("app.log"), place.log(neighbour));
             let count_other = u64::from(pattern == "*.log");
             let mut daemon = place.resume(pattern);
@@ -73,7 +73,7 @@ fn a_neighbour_with_a_writer_of_its_own_is_no_former_file() {
 
 #[test]
 fn names_that_are_no_text_are_told_apart_and_resumed() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let name = |byte: u8, end: &str| {
         let mut name = b"app".to_vec();
         name.push(byte);
@@ -100,7 +100,7 @@ fn names_that_are_no_text_are_told_apart_and_resumed() {
 
 #[test]
 fn the_target_of_a_link_may_be_rotated_while_the_daemon_is_down() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let folder = place.beside("pod");
     fs::create_dir(&folder).unwrap();
     let target = folder.join("0.log");
@@ -125,7 +125,7 @@ fn an_orderly_restart_after_a_removal_misses_nothing() {
     let remove = |log: &Path| fs::remove_file(log).unwrap();
     let move_away = |log: &Path| fs::rename(log, log.with_file_name("../elsewhere")).unwrap();
     for (what, change) in [("remove", &remove as &dyn Fn(&Path)), ("move", &move_away)] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         append(&log, "");
         let mut daemon = place.resume("app.log");

@@ -3,12 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 
-use crate::common::{FileCheckpoint, append, appender, news};
+use crate::common::{TestFolder, append, appender, news};
 
 #[test]
 fn a_preallocated_log_that_is_filled_in_place_is_exact() {
     for size in [500, 500_000, 3 << 20] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         std::fs::write(&log, vec![0; size]).unwrap();
         let mut daemon = place.watch("app.log");
@@ -31,7 +31,7 @@ fn a_preallocated_log_that_is_filled_in_place_is_exact() {
 #[test]
 fn a_run_of_nuls_ends_no_line_and_swallows_none() {
     for nuls in [1, 4096, 1 << 20, (1 << 20) + 1, 3 << 20] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         append(&log, "");
         let mut daemon = place.watch("app.log");
@@ -48,7 +48,7 @@ fn a_run_of_nuls_ends_no_line_and_swallows_none() {
 
 #[test]
 fn an_unfinished_line_before_a_huge_hole_costs_no_reading() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.resume("app.log");

@@ -5,14 +5,14 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::common::{Daemon, FileCheckpoint, append, lines};
+use crate::common::{Daemon, TestFolder, append, lines};
 
 #[test]
 fn a_log_that_is_rotated_before_the_first_look_is_counted() {
     for (is_stopped, is_copied, after) in
         [(true, false, 10), (true, false, 0), (true, true, 10), (false, false, 10)]
     {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         let mut daemon = place.resume("app.log");
         if is_stopped {
@@ -37,7 +37,7 @@ fn a_log_that_is_rotated_before_the_first_look_is_counted() {
 #[test]
 fn a_log_that_came_and_went_while_the_daemon_was_down_is_counted() {
     for after in [10, 0] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         place.resume("app.log").stop();
         append(&log, lines(0..100));
@@ -53,7 +53,7 @@ fn a_log_that_came_and_went_while_the_daemon_was_down_is_counted() {
 
 #[test]
 fn no_number_of_generations_is_too_large() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.resume("app.log");
@@ -73,7 +73,7 @@ fn no_number_of_generations_is_too_large() {
 
 #[test]
 fn a_generation_that_is_compressed_late_is_not_counted_again() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.resume_with("app.log", "rotated_grace = \"100ms\"");
@@ -109,7 +109,7 @@ fn a_generation_that_is_compressed_late_is_not_counted_again() {
 /// With too few descriptors for all the files that rotation left open, each is read when there is one.
 #[test]
 fn a_rotation_without_descriptors_loses_nothing() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let logs: Vec<_> = (0..300).map(|n| place.log(&format!("a{n}.log"))).collect();
     logs.iter().for_each(|log| append(log, ""));
     let inner = place.resuming(&place.state(), "*.log", "");

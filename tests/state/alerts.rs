@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::common::{Daemon, FileCheckpoint, append, lines, pause};
+use crate::common::{Daemon, TestFolder, append, lines, pause};
 use crate::{ENDS, End, Log, committed, each, wait_committed};
 
 /// The window is long enough for a restart on a slow machine.
@@ -35,7 +35,7 @@ const TRANSITIONS: &str = "SELECT count(*) FROM alert_history";
 fn an_alert_that_fires_is_not_said_again_and_resolves_after_the_restart() {
     each(["watch", "path"], |by| {
         let alert = format!("{ALERT}by = \"{by}\"\n");
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         let mut daemon = place.resume_with("app.log", &alert);
         log.write(12);
@@ -59,7 +59,7 @@ fn an_alert_that_fires_is_not_said_again_and_resolves_after_the_restart() {
 
 #[test]
 fn an_alert_whose_rate_fell_while_the_daemon_was_down_resolves() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let alert = ALERT.replace("4s", "1s");
     let mut log = Log::new(&place, "app.log");
     let mut daemon = place.resume_with("app.log", &alert);
@@ -83,7 +83,7 @@ fn an_alert_whose_rate_fell_while_the_daemon_was_down_resolves() {
 #[test]
 fn a_committed_alert_is_not_said_again_after_a_kill() {
     each(0..3, |_| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         let mut daemon = place.resume_with("app.log", ALERT);
         log.write(12);
@@ -104,7 +104,7 @@ fn a_committed_alert_is_not_said_again_after_a_kill() {
 #[test]
 fn an_alert_that_was_said_just_before_a_kill_fires_again_only_if_it_was_not_committed() {
     each(0..10, |_| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         let mut daemon = place.resume_with("app.log", ALERT);
         log.write(12);
@@ -124,7 +124,7 @@ fn an_alert_that_was_said_just_before_a_kill_fires_again_only_if_it_was_not_comm
 #[test]
 fn lines_from_before_the_restart_count_in_the_window() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         append(&log, "");
         let alert = ALERT.replace("4s", "1m");

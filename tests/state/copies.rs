@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::FileCheckpoint;
+use crate::common::TestFolder;
 use crate::rotated::compress;
 use crate::{ENDS, End, Log, counts, each, goes_on_exactly, missed, pairs, read_before};
 
@@ -13,7 +13,7 @@ const PATTERNS: [&str; 2] = ["app.log", "app.log*"];
 fn the_unread_rest_of_a_truncated_file_is_found_in_its_copy() {
     // Fewer and more bytes than were read before.
     each(pairs(pairs(ENDS, PATTERNS), [0, 5, 100]), |((end, pattern), after)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, *end);
         log.write(7);
         log.copy_and_truncate(&log.numbered(1));
@@ -25,7 +25,7 @@ fn the_unread_rest_of_a_truncated_file_is_found_in_its_copy() {
 #[test]
 fn several_copies_are_read_in_order() {
     each(pairs(pairs(ENDS, PATTERNS), [2, 3, 6]), |((end, pattern), copies)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, *end);
         for n in 0..*copies {
             log.write(7 + n);
@@ -40,7 +40,7 @@ fn several_copies_are_read_in_order() {
 #[test]
 fn a_compressed_copy_is_read() {
     each(pairs(PATTERNS, [5, 100]), |(pattern, after)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, End::Kill);
         log.write(7);
         log.copy_and_truncate(&log.numbered(2));
@@ -56,7 +56,7 @@ fn a_compressed_copy_is_read() {
 #[test]
 fn copies_of_what_was_read_count_nothing() {
     each(PATTERNS, |pattern| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, End::Sigterm);
         log.copy_and_truncate(&log.numbered(1));
         log.write(5);
@@ -67,7 +67,7 @@ fn copies_of_what_was_read_count_nothing() {
 #[test]
 fn copies_that_a_glob_means_are_never_counted_twice() {
     each([0, 5, 150], |pause| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         let mut daemon = place.resume("app.log*");
         for round in 0..8 {
@@ -91,7 +91,7 @@ fn copies_that_a_glob_means_are_never_counted_twice() {
 #[test]
 fn a_copy_that_is_not_followed_by_a_truncation_counts_nothing() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log*", *end);
         log.write(7);
         std::fs::copy(&log.path, log.numbered(1)).unwrap();

@@ -8,12 +8,12 @@ use std::process::Stdio;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::common::{FileCheckpoint, append, lines};
+use crate::common::{TestFolder, append, lines};
 use crate::{ENDS, End, Log, each, goes_on_exactly, pairs, read_before};
 
 #[test]
 fn a_second_daemon_is_refused_and_the_first_goes_on() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = Log::new(&place, "app.log");
     let mut daemon = place.resume("app.log");
     let mut second = place.resuming(&place.state(), "app.log", "");
@@ -32,7 +32,7 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
 
 /// Runs a daemon that must end by itself, and gives its exit status and what it said on standard error.
 #[track_caller]
-fn refused(place: &FileCheckpoint) -> (Option<i32>, String) {
+fn refused(place: &TestFolder) -> (Option<i32>, String) {
     let mut command = place.resuming(&place.state(), "app.log", "");
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = std::time::Instant::now();
@@ -59,7 +59,7 @@ fn what_stands_in_the_place_of_a_file_of_the_state_is_refused_and_left_alone() {
     ];
     let names = ["lock", "state.db", "state.db-wal", "state.db-shm", "state.db-journal"];
     each(pairs(names, kinds), |(name, (kind, put))| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         fs::create_dir(place.state()).unwrap();
         let (victim, at) = (place.beside("victim"), place.state().join(name));
         fs::write(&victim, "precious").unwrap();
@@ -80,7 +80,7 @@ fn what_stands_in_the_place_of_a_file_of_the_state_is_refused_and_left_alone() {
 
 #[test]
 fn the_folder_is_free_as_soon_as_its_daemon_is_killed() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     for _ in 0..5 {
         place.resume("app.log").kill();
     }
@@ -88,7 +88,7 @@ fn the_folder_is_free_as_soon_as_its_daemon_is_killed() {
 
 #[test]
 fn nobody_else_may_read_the_state() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let daemon = place.resume("app.log");
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(place.state()), 0o700);
@@ -99,7 +99,7 @@ fn nobody_else_may_read_the_state() {
 }
 
 /// Files in the folder that were not there before, besides those that belong to a running daemon.
-fn aside(place: &FileCheckpoint) -> Vec<String> {
+fn aside(place: &TestFolder) -> Vec<String> {
     let names =
         fs::read_dir(place.state()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let is_ours = |name: &String| {
@@ -114,7 +114,7 @@ fn warnings(events: &[Value]) -> Vec<&Value> {
 
 /// Starts a daemon over a database that is of no use, and asserts that it is kept, reported, and replaced.
 #[track_caller]
-fn sets_aside(place: &FileCheckpoint, log: &mut Log, says: &str) {
+fn sets_aside(place: &TestFolder, log: &mut Log, says: &str) {
     let useless = fs::read(place.state().join("state.db")).unwrap();
     let mut daemon = place.resume("app.log");
     let names = aside(place);
@@ -137,7 +137,7 @@ fn sets_aside(place: &FileCheckpoint, log: &mut Log, says: &str) {
 fn a_corrupt_database_is_set_aside() {
     let garbage = [vec![0xa5; 40_000], b"SQLite format 3\0 and then something else".to_vec(), vec![0; 4_096]];
     each(garbage, |garbage| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log", End::Sigterm);
         fs::write(place.state().join("state.db"), garbage).unwrap();
         sets_aside(&place, &mut log, "");
@@ -146,7 +146,7 @@ fn a_corrupt_database_is_set_aside() {
 
 #[test]
 fn a_database_with_damaged_pages_is_set_aside() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     let path = place.state().join("state.db");
     let mut bytes = fs::read(&path).unwrap();
@@ -158,7 +158,7 @@ fn a_database_with_damaged_pages_is_set_aside() {
 
 #[test]
 fn a_database_of_a_newer_version_is_set_aside() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     let database = Connection::open(place.state().join("state.db")).unwrap();
     database.pragma_update(None, "user_version", 9_999).unwrap();
@@ -168,7 +168,7 @@ fn a_database_of_a_newer_version_is_set_aside() {
 
 #[test]
 fn an_empty_database_is_begun() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     fs::write(place.state().join("state.db"), "").unwrap();
     log.written = 0;
@@ -182,7 +182,7 @@ fn an_empty_database_is_begun() {
 #[test]
 fn a_database_that_is_removed_under_the_daemon_is_written_again() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log", End::Sigterm);
         let mut daemon = place.resume("app.log");
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
@@ -200,7 +200,7 @@ fn a_database_that_is_removed_under_the_daemon_is_written_again() {
 
 #[test]
 fn the_state_can_be_read_while_the_daemon_runs() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let mut daemon = place.resume("app.log");

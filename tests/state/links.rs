@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::common::FileCheckpoint;
+use crate::common::TestFolder;
 use crate::{ENDS, Log, each, goes_on_exactly, pairs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum When {
 fn counts_once(link: fn(&Path, &Path), name: &str) {
     let whens = [When::BeforeTheStart, When::WhileItRuns, When::WhileItIsDown];
     each(pairs(whens, ENDS), |(when, end)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         let other = place.log(name);
         let link_if = |now: When| {
@@ -69,7 +69,7 @@ fn a_symbolic_link_counts_once() {
 #[test]
 fn a_name_that_goes_away_leaves_the_other_with_the_rest() {
     each(pairs(ENDS, ["app.log", "b.log"]), |(end, gone)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         hard_link(&log.path, &place.log("b.log"));
         let mut daemon = place.resume("*.log");

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::common::FileCheckpoint;
+use crate::common::TestFolder;
 use crate::{ENDS, End, each, goes_on, goes_on_exactly, pairs, read_and_committed_before, read_before};
 
 #[track_caller]
@@ -21,7 +21,7 @@ fn assert_said(missed: &[Value]) {
 fn a_truncation_without_a_copy_is_said() {
     // Fewer and more bytes than were read before.
     each(pairs(ENDS, [0, 5, 100]), |(end, after)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_and_committed_before(&place, "app.log", *end);
         log.write(7);
         log.truncate();
@@ -33,7 +33,7 @@ fn a_truncation_without_a_copy_is_said() {
 #[test]
 fn a_rotated_file_that_was_removed_is_said() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_and_committed_before(&place, "app.log", *end);
         log.write(7);
         log.rename_to(&log.numbered(1));
@@ -46,7 +46,7 @@ fn a_rotated_file_that_was_removed_is_said() {
 #[test]
 fn a_generation_that_was_removed_is_said_and_later_ones_are_read() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_and_committed_before(&place, "app.log", *end);
         log.write(7);
         log.rename_to(&log.numbered(2));
@@ -61,7 +61,7 @@ fn a_generation_that_was_removed_is_said_and_later_ones_are_read() {
 #[test]
 fn a_copy_that_was_removed_is_said_and_later_ones_are_read() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_and_committed_before(&place, "app.log", *end);
         log.write(7);
         log.copy_and_truncate(&log.numbered(2));
@@ -76,7 +76,7 @@ fn a_copy_that_was_removed_is_said_and_later_ones_are_read() {
 #[test]
 fn a_file_that_was_removed_is_said() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_and_committed_before(&place, "app.log", *end);
         log.write(7);
         fs::remove_file(&log.path).unwrap();
@@ -91,7 +91,7 @@ fn a_file_that_was_removed_is_said() {
 
 #[test]
 fn what_was_lost_before_it_was_committed_is_said() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     // Whether the lines that were read are committed, is a matter of luck.
     let mut log = read_before(&place, "app.log", End::Kill);
     log.write(7);
@@ -106,7 +106,7 @@ fn what_was_lost_before_it_was_committed_is_said() {
 
 #[test]
 fn an_old_file_with_the_name_of_a_copy_is_not_taken_for_one() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     log.write(7);
     let mut other = crate::Log::new(&place, "other");

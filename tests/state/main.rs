@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{panicking, scope};
 use std::time::{Duration, Instant};
 
-use common::{Daemon, FileCheckpoint, LIMIT, append, lines, pause};
+use common::{Daemon, LIMIT, TestFolder, append, lines, pause};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -82,7 +82,7 @@ struct Log {
 }
 
 impl Log {
-    fn new(place: &FileCheckpoint, name: &str) -> Log {
+    fn new(place: &TestFolder, name: &str) -> Log {
         let path = place.log(name);
         append(&path, "");
         Log { path, written: 0 }
@@ -128,7 +128,7 @@ impl Log {
 
 /// Runs a daemon that reads some lines of a new log, and ends it so.
 #[track_caller]
-fn read_before(place: &FileCheckpoint, pattern: &str, end: End) -> Log {
+fn read_before(place: &TestFolder, pattern: &str, end: End) -> Log {
     let mut log = Log::new(place, "app.log");
     let mut daemon = place.resume(pattern);
     log.write(10);
@@ -139,7 +139,7 @@ fn read_before(place: &FileCheckpoint, pattern: &str, end: End) -> Log {
 
 /// The same, and what was read is committed even if the end comes without a warning.
 #[track_caller]
-fn read_and_committed_before(place: &FileCheckpoint, pattern: &str, end: End) -> Log {
+fn read_and_committed_before(place: &TestFolder, pattern: &str, end: End) -> Log {
     let mut log = Log::new(place, "app.log");
     let mut daemon = place.resume(pattern);
     log.write(10);
@@ -150,7 +150,7 @@ fn read_and_committed_before(place: &FileCheckpoint, pattern: &str, end: End) ->
 }
 
 /// What `query` gives of the state.
-fn committed(place: &FileCheckpoint, query: &str) -> i64 {
+fn committed(place: &TestFolder, query: &str) -> i64 {
     let path = place.state().join("state.db");
     let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     database.query_row(query, [], |row| row.get::<_, Option<i64>>(0)).unwrap().unwrap_or(0)
@@ -158,7 +158,7 @@ fn committed(place: &FileCheckpoint, query: &str) -> i64 {
 
 /// Waits until `query` gives `wanted`.
 #[track_caller]
-fn wait_committed(place: &FileCheckpoint, what: &str, query: &str, wanted: i64) {
+fn wait_committed(place: &TestFolder, what: &str, query: &str, wanted: i64) {
     let begun = Instant::now();
     while committed(place, query) != wanted {
         assert!(begun.elapsed() < LIMIT, "{what} is not committed");
@@ -168,7 +168,7 @@ fn wait_committed(place: &FileCheckpoint, what: &str, query: &str, wanted: i64) 
 
 /// Starts daemons after whatever happened, and asserts that every line was counted once, and nothing missed.
 #[track_caller]
-fn goes_on_exactly(place: &FileCheckpoint, pattern: &str, log: &mut Log) {
+fn goes_on_exactly(place: &TestFolder, pattern: &str, log: &mut Log) {
     let missed = goes_on(place, pattern, log, 0);
     assert!(missed.is_empty(), "{missed:?}");
 }
@@ -176,7 +176,7 @@ fn goes_on_exactly(place: &FileCheckpoint, pattern: &str, log: &mut Log) {
 /// Starts daemons after whatever happened. Asserts that all but `lost` lines were counted once, and gives the events
 /// of missed bytes, which come once.
 #[track_caller]
-fn goes_on(place: &FileCheckpoint, pattern: &str, log: &mut Log, lost: u64) -> Vec<Value> {
+fn goes_on(place: &TestFolder, pattern: &str, log: &mut Log, lost: u64) -> Vec<Value> {
     let mut daemon = place.resume(pattern);
     daemon.wait_status_sum(log.written - lost);
     log.write(3);

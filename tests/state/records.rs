@@ -1,6 +1,6 @@
 //! A record counts once, whatever befalls the daemon in the midst of it.
 
-use crate::common::{FileCheckpoint, append};
+use crate::common::{TestFolder, append};
 use crate::{ENDS, each};
 
 const CONFIG: &str = "record_start = '^\\d'\n[rule.errors]\nany = [\"ERROR\", \"Caused by\"]\n";
@@ -8,7 +8,7 @@ const CONFIG: &str = "record_start = '^\\d'\n[rule.errors]\nany = [\"ERROR\", \"
 #[test]
 fn a_record_goes_on_after_a_restart() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         append(&log, "");
         let mut daemon = place.resume_with("app.log", CONFIG);

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::common::{Daemon, FileCheckpoint, append, last_totals, lines, totals};
+use crate::common::{Daemon, TestFolder, append, last_totals, lines, totals};
 use crate::{ENDS, End, Log, counts, goes_on_exactly, missed, read_before, wait_committed};
 
 #[test]
 fn lines_from_before_during_and_after_a_restart_count_once() {
     for end in ENDS {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log", end);
         log.write(7);
         let mut daemon = place.resume("app.log");
@@ -29,7 +29,7 @@ fn lines_from_before_during_and_after_a_restart_count_once() {
 
 #[test]
 fn sigterm_commits_the_last_lines() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = Log::new(&place, "app.log");
     let daemon = place.resume("app.log");
     log.write(1_000);
@@ -40,7 +40,7 @@ fn sigterm_commits_the_last_lines() {
 
 #[test]
 fn a_kill_right_after_the_first_start_loses_nothing() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = Log::new(&place, "app.log");
     append(&log.path, lines(1_000..1_005));
     let daemon = place.resume("app.log");
@@ -54,7 +54,7 @@ fn a_kill_right_after_the_first_start_loses_nothing() {
 
 #[test]
 fn a_kill_right_after_the_first_start_loses_no_file_that_came_then() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     place.resume("*.log").kill();
     let mut log = Log::new(&place, "app.log");
     log.write(7);
@@ -63,7 +63,7 @@ fn a_kill_right_after_the_first_start_loses_no_file_that_came_then() {
 
 #[test]
 fn a_kill_right_after_a_reload_loses_nothing() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = Log::new(&place, "app.log");
     let mut daemon = place.resume("other.log");
     daemon.listen(Duration::from_millis(1_500));
@@ -80,7 +80,7 @@ fn a_kill_right_after_a_reload_loses_nothing() {
 #[test]
 fn a_line_that_ends_after_the_restart_counts_once() {
     for end in ENDS {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log", end);
         append(&log.path, "half an ERR");
         let daemon = place.resume("app.log");
@@ -94,7 +94,7 @@ fn a_line_that_ends_after_the_restart_counts_once() {
 #[test]
 fn start_decides_for_files_without_a_record() {
     for (start, first) in [("end", 0), ("beginning", 8)] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         append(&log, lines(0..8));
         let more = format!("start = \"{start}\"");
@@ -110,7 +110,7 @@ fn start_decides_for_files_without_a_record() {
 
 #[test]
 fn a_file_that_is_older_than_the_watch_but_new_to_it_starts_as_configured() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = Log::new(&place, "app.log");
     append(&place.log("other.log"), lines(0..9));
     place.resume("app.log").stop();
@@ -127,7 +127,7 @@ fn a_file_that_is_older_than_the_watch_but_new_to_it_starts_as_configured() {
 fn a_file_that_came_while_the_daemon_was_down_is_read_from_its_beginning() {
     for end in ENDS {
         for pattern in ["*.log", "app.log"] {
-            let place = FileCheckpoint::new();
+            let place = TestFolder::new();
             // The folder is empty at first.
             let daemon = place.resume(pattern);
             end.end(daemon);
@@ -140,7 +140,7 @@ fn a_file_that_came_while_the_daemon_was_down_is_read_from_its_beginning() {
 
 #[test]
 fn a_file_that_is_removed_and_made_anew_while_the_daemon_is_down_counts_on() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = read_before(&place, "app.log", End::Sigterm);
     fs::remove_file(&log.path).unwrap();
     log.write(4);
@@ -152,7 +152,7 @@ fn a_file_that_is_removed_and_made_anew_while_the_daemon_is_down_counts_on() {
 #[test]
 fn a_path_without_a_file_goes_on_from_its_total_when_one_comes() {
     for end in ENDS {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log", End::Sigterm);
         // Nobody can tell whether someone wrote on to a file that is removed: it is given up before the daemon ends.
         let more = "rotated_grace = \"0s\"";
@@ -177,7 +177,7 @@ fn a_path_without_a_file_goes_on_from_its_total_when_one_comes() {
 
 #[test]
 fn many_restarts_without_a_change_count_nothing() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = read_before(&place, "*.log", End::Sigterm);
     for round in 0..6 {
         let daemon = place.resume("*.log");
@@ -191,7 +191,7 @@ fn many_restarts_without_a_change_count_nothing() {
 fn a_rule_that_is_added_begins_at_zero_while_others_go_on() {
     const ONE: &str = "[rule.errors]\nany = \"ERROR\"";
     const TWO: &str = "[rule.errors]\nany = \"ERROR\"\n[rule.odd]\nregex = 'line \\d*[13579] '";
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     let of = |daemon: &Daemon, rule: &str| {
@@ -216,7 +216,7 @@ fn a_rule_that_is_added_begins_at_zero_while_others_go_on() {
 
 #[test]
 fn without_state_nothing_is_kept() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("app.log");
     append(&log, "");
     for _ in 0..2 {
@@ -235,7 +235,7 @@ fn without_state_nothing_is_kept() {
 #[test]
 fn the_environment_says_where_the_state_is() {
     for (variable, below) in [("STATE_DIRECTORY", ""), ("XDG_STATE_HOME", "spiketail")] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("app.log");
         append(&log, "");
         for total in [3, 8] {
@@ -253,7 +253,7 @@ fn the_environment_says_where_the_state_is() {
 
 #[test]
 fn the_folder_is_made_with_those_above_it() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let folder = place.state().join("a/b");
     let daemon = Daemon::spawn(place.resuming(&folder, "app.log", ""));
     assert!(folder.join("state.db").is_file());

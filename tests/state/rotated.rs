@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::common::{FileCheckpoint, append, appender, lines};
+use crate::common::{TestFolder, append, appender, lines};
 use crate::compress::COMPRESSORS;
 use crate::{ENDS, End, Log, each, goes_on_exactly, missed, pairs, read_before};
 
@@ -25,7 +25,7 @@ pub(crate) fn compress(path: &Path, end: &str) {
 #[test]
 fn a_chain_of_renamed_files_is_read_to_its_end() {
     each(pairs(pairs(ENDS, PATTERNS), 1..=3), |((end, pattern), generations)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, *end);
         log.write(7);
         for n in 0..*generations {
@@ -40,7 +40,7 @@ fn a_chain_of_renamed_files_is_read_to_its_end() {
 #[test]
 fn a_renamed_file_without_a_successor_is_read_to_its_end() {
     each(ENDS, |end| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log", *end);
         log.write(7);
         fs::rename(&log.path, log.numbered(1)).unwrap();
@@ -56,7 +56,7 @@ fn a_renamed_file_without_a_successor_is_read_to_its_end() {
 #[test]
 fn a_writer_that_stays_in_a_renamed_file_is_read_on() {
     each(pairs(ENDS, PATTERNS), |(end, pattern)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, *end);
         let mut old = appender(&log.path);
         log.write(7);
@@ -96,7 +96,7 @@ fn the_names_that_rotation_gives_are_known() {
         "old/app.log-20261122",
     ];
     each(pairs(names, ["", "gz"]), |(name, end)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         fs::create_dir(place.log("old")).unwrap();
         let mut log = read_before(&place, "app.log", End::Sigterm);
         log.write(7);
@@ -113,7 +113,7 @@ fn the_names_that_rotation_gives_are_known() {
 fn dated_files_are_read_in_order_and_once_though_the_pattern_means_them() {
     let dates = ["app-20261120.log", "app-20261121.log", "app-20261122.log"];
     each(["app.log", "*.log"], |pattern| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, End::Sigterm);
         log.write(7);
         for date in dates {
@@ -128,7 +128,7 @@ fn dated_files_are_read_in_order_and_once_though_the_pattern_means_them() {
 fn a_compressed_file_is_read_from_where_reading_stopped() {
     let compressors = COMPRESSORS.map(|(end, _)| end);
     each(pairs(pairs(ENDS, PATTERNS), compressors), |((end, pattern), compressor)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, pattern, *end);
         log.write(70);
         log.rename_to(&log.numbered(1));
@@ -142,7 +142,7 @@ fn a_compressed_file_is_read_from_where_reading_stopped() {
 fn a_compressed_file_that_nobody_saw_is_read_whole() {
     let compressors = COMPRESSORS.map(|(end, _)| end);
     each(pairs(compressors, [false, true]), |(compressor, is_delayed)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = read_before(&place, "app.log", End::Kill);
         log.write(7);
         log.rename_to(&log.numbered(2));
@@ -160,7 +160,7 @@ fn a_compressed_file_that_nobody_saw_is_read_whole() {
 #[test]
 fn a_file_that_was_rotated_while_the_daemon_ran_and_compressed_while_it_was_down_counts_once() {
     each(pairs(ENDS, PATTERNS), |(end, pattern)| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         let mut daemon = place.resume(pattern);
         log.write(10);
@@ -178,7 +178,7 @@ fn a_file_that_was_rotated_while_the_daemon_ran_and_compressed_while_it_was_down
 #[test]
 fn a_file_that_was_read_long_ago_is_not_read_again_when_it_is_compressed_with_a_new_stamp() {
     each([false, true], |is_down| {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let mut log = Log::new(&place, "app.log");
         // It is given up at once, as others are after half a minute.
         let start = || place.resume_with("app.log", "rotated_grace = \"0s\"");
@@ -215,7 +215,7 @@ fn a_file_that_was_read_long_ago_is_not_read_again_when_it_is_compressed_with_a_
 
 #[test]
 fn old_files_from_before_the_first_start_are_nobodys() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut log = Log::new(&place, "app.log");
     append(&log.numbered(1), lines(500..600));
     append(&log.numbered(2), lines(400..500));
@@ -240,7 +240,7 @@ fn old_files_from_before_the_first_start_are_nobodys() {
 
 #[test]
 fn files_side_by_side_keep_their_own_histories() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let mut logs = ["a.log", "b.log", "a.b.log"].map(|name| Log::new(&place, name));
     let mut daemon = place.resume("*.log");
     logs.iter_mut().for_each(|log| log.write(10));

@@ -4,24 +4,24 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use crate::common::{FileCheckpoint, append, appender, lines};
+use crate::common::{TestFolder, append, appender, lines};
 use crate::wait_watched;
 
 /// Where the directory above is watched, nothing may depend on a sweep. Elsewhere the kernel says nothing: it tells of a
 /// directory's removal once no one holds a file in it, and never of what happens further up.
-fn place(pattern: &str) -> FileCheckpoint {
-    let mut place = FileCheckpoint::new();
+fn place(pattern: &str) -> TestFolder {
+    let mut place = TestFolder::new();
     if pattern.starts_with("app") {
         place.sweep_interval = "1s";
     }
     place
 }
 
-fn rounds(place: &FileCheckpoint) -> u64 {
+fn rounds(place: &TestFolder) -> u64 {
     if place.sweep_interval == "1s" { 2 } else { 10 }
 }
 
-fn go_and_come_back(pattern: &str, replace: impl Fn(&FileCheckpoint, &Path, u64)) {
+fn go_and_come_back(pattern: &str, replace: impl Fn(&TestFolder, &Path, u64)) {
     let place = place(pattern);
     let (dir, log) = (place.log("app"), place.log("app/x.log"));
     fs::create_dir(&dir).unwrap();
@@ -48,18 +48,18 @@ fn go_and_come_back(pattern: &str, replace: impl Fn(&FileCheckpoint, &Path, u64)
     daemon.stop_with_sum(total + 1);
 }
 
-fn remove_and_make(_: &FileCheckpoint, dir: &Path, _: u64) {
+fn remove_and_make(_: &TestFolder, dir: &Path, _: u64) {
     fs::remove_dir_all(dir).unwrap();
     fs::create_dir(dir).unwrap();
 }
 
-fn rename_and_make(place: &FileCheckpoint, dir: &Path, round: u64) {
+fn rename_and_make(place: &TestFolder, dir: &Path, round: u64) {
     fs::rename(dir, place.beside(&format!("old-{round}"))).unwrap();
     fs::create_dir(dir).unwrap();
 }
 
 /// Two renames: the new directory is complete when it appears.
-fn rename_another_there(place: &FileCheckpoint, dir: &Path, round: u64) {
+fn rename_another_there(place: &TestFolder, dir: &Path, round: u64) {
     fs::create_dir(place.beside("new")).unwrap();
     append(&place.beside("new/x.log"), "");
     fs::rename(dir, place.beside(&format!("old-{round}"))).unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::common::{Daemon, FileCheckpoint, append, lines};
+use crate::common::{Daemon, TestFolder, append, lines};
 use crate::{assert_idle, config, is_watched, reasons, wait_watched, watched};
 
 /// Sets the limit `$0` to `$1`, then becomes the rest.
@@ -36,7 +36,7 @@ fn set(daemon: &Daemon, limit: &str, value: u32) {
 
 const DIRS: u64 = 6;
 
-fn dirs(place: &FileCheckpoint) -> Vec<String> {
+fn dirs(place: &TestFolder) -> Vec<String> {
     let names: Vec<String> = (0..DIRS).map(|n| format!("dir-{n}")).collect();
     for name in &names {
         fs::create_dir(place.log(name)).unwrap();
@@ -45,7 +45,7 @@ fn dirs(place: &FileCheckpoint) -> Vec<String> {
     names
 }
 
-fn append_to_all(place: &FileCheckpoint, dirs: &[String], file: &str) {
+fn append_to_all(place: &TestFolder, dirs: &[String], file: &str) {
     for dir in dirs {
         append(&place.log(&format!("{dir}/{file}")), lines(0..2));
     }
@@ -53,7 +53,7 @@ fn append_to_all(place: &FileCheckpoint, dirs: &[String], file: &str) {
 
 #[test]
 fn without_enough_watches_it_polls_until_there_are() {
-    let mut place = FileCheckpoint::new();
+    let mut place = TestFolder::new();
     place.sweep_interval = "1s";
     let names = dirs(&place);
     let config = config(&place, &["*/*.log"], "");
@@ -94,7 +94,7 @@ fn without_enough_watches_it_polls_until_there_are() {
 
 #[test]
 fn without_an_instance_it_polls_until_there_is_one() {
-    let mut place = FileCheckpoint::new();
+    let mut place = TestFolder::new();
     place.sweep_interval = "1s";
     let names = dirs(&place);
     let config = config(&place, &["**/*.log"], "");
@@ -125,7 +125,7 @@ fn without_an_instance_it_polls_until_there_is_one() {
 /// The target's directory is not of interest itself: only the link leads there.
 #[test]
 fn the_directory_of_a_links_target_gets_its_watch_once_there_are_enough() {
-    let mut place = FileCheckpoint::new();
+    let mut place = TestFolder::new();
     place.sweep_interval = "1s";
     fs::create_dir(place.beside("target")).unwrap();
     append(&place.beside("target/x.log"), "");

@@ -23,7 +23,7 @@ use common::{Daemon, LIMIT, pause};
 use serde_json::Value;
 
 /// A configuration with one watch for `paths`.
-fn config(place: &common::FileCheckpoint, paths: &[&str], more: &str) -> PathBuf {
+fn config(place: &common::TestFolder, paths: &[&str], more: &str) -> PathBuf {
     let paths: Vec<_> = paths.iter().map(|path| place.log(path)).collect();
     place.config(&format!("[watch.logs]\npaths = {paths:?}\n{more}\n"))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{FileCheckpoint, append, appender, lines, news};
+use crate::common::{TestFolder, append, appender, lines, news};
 use crate::{assert_idle, is_watched, wait_until, wait_watched};
 
 /// A filesystem in memory, unmounted when dropped.
@@ -35,7 +35,7 @@ impl Drop for Mount {
 #[ignore = "needs root: mounts"]
 fn a_mount_that_vanishes_and_comes_anew() {
     for pattern in ["app/x.log", "app/*.log", "**/x.log"] {
-        let mut place = FileCheckpoint::new();
+        let mut place = TestFolder::new();
         place.sweep_interval = "1s";
         let (dir, log) = (place.log("app"), place.log("app/x.log"));
         fs::create_dir(&dir).unwrap();
@@ -71,7 +71,7 @@ fn a_mount_that_vanishes_and_comes_anew() {
 #[test]
 #[ignore = "needs root: mounts"]
 fn a_mount_that_is_replaced_between_two_sweeps_is_watched() {
-    let mut place = FileCheckpoint::new();
+    let mut place = TestFolder::new();
     place.sweep_interval = "1s";
     let dir = place.log("app");
     fs::create_dir(&dir).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::common::{FileCheckpoint, append, lines, pause, sum};
+use crate::common::{TestFolder, append, lines, pause, sum};
 use crate::reasons;
 
 const QUEUE: &str = "/proc/sys/fs/inotify/max_queued_events";
@@ -42,7 +42,7 @@ fn create_anew(log: &Path) {
 #[test]
 fn a_storm_that_the_queue_does_not_hold_is_counted_to_the_line() {
     let lock = QUEUE_IS_MINE.lock();
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let queue: usize = fs::read_to_string(QUEUE).unwrap().trim().parse().unwrap();
     if queue > 40_000 {
         eprintln!("skipped: the queue holds {queue} events");
@@ -78,7 +78,7 @@ fn a_storm_that_the_queue_does_not_hold_is_counted_to_the_line() {
 #[test]
 #[ignore = "needs root: sets fs.inotify.max_queued_events for a moment"]
 fn a_queue_of_sixteen_events_is_enough() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let logs: Vec<PathBuf> = (0..40).map(|n| place.log(&format!("{n}.log"))).collect();
     logs.iter().for_each(|log| append(log, ""));
     let mut daemon = {

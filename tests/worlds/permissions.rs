@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{Daemon, FileCheckpoint, append, appender, lines, news};
+use crate::common::{Daemon, TestFolder, append, appender, lines, news};
 use crate::{assert_idle, config, reasons};
 
 fn chmod(path: &Path, mode: u32) {
@@ -15,7 +15,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 /// The daemon as a user whom permissions bind. `None` where that cannot be obtained.
-fn unprivileged(place: &FileCheckpoint, paths: &[&str]) -> Option<Daemon> {
+fn unprivileged(place: &TestFolder, paths: &[&str]) -> Option<Daemon> {
     let config = config(place, paths, "");
     if !rustix::process::getuid().is_root() {
         return Some(Daemon::run(["-c".as_ref(), config.as_os_str()]));
@@ -45,7 +45,7 @@ fn write_through(writer: &mut File, bytes: &[u8]) {
 
 #[test]
 fn a_directory_that_may_be_listed_again_is_told_of_once() {
-    let mut place = FileCheckpoint::new();
+    let mut place = TestFolder::new();
     place.sweep_interval = "1s";
     let dir = place.log("closed");
     fs::create_dir(&dir).unwrap();
@@ -82,7 +82,7 @@ fn a_directory_that_may_be_listed_again_is_told_of_once() {
 
 #[test]
 fn a_file_that_is_named_outright_is_read_in_a_directory_that_cannot_be_listed() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let dir = place.log("private");
     fs::create_dir(&dir).unwrap();
     append(&dir.join("x.log"), "");
@@ -100,7 +100,7 @@ fn a_file_that_is_named_outright_is_read_in_a_directory_that_cannot_be_listed() 
 
 #[test]
 fn an_open_file_is_read_on_when_permission_is_taken_and_its_rotation_is_found_later() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let dir = place.log("app");
     let log = dir.join("x.log");
     fs::create_dir(&dir).unwrap();
@@ -136,7 +136,7 @@ fn an_open_file_is_read_on_when_permission_is_taken_and_its_rotation_is_found_la
 
 #[test]
 fn a_successor_without_permission_is_read_once_it_has_it() {
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let log = place.log("x.log");
     append(&log, "");
     let Some(mut daemon) = unprivileged(&place, &["*.log"]) else { return };

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::common::{FileCheckpoint, append, lines};
+use crate::common::{TestFolder, append, lines};
 use crate::{cpu, memory_kb};
 
 const SIZE: u64 = 20_000_000_000;
@@ -24,7 +24,7 @@ fn make_sparse(log: &Path) -> u64 {
 #[test]
 fn twenty_gigabytes_of_hole_cost_next_to_nothing() {
     for reader in ["mmap", "pread"] {
-        let place = FileCheckpoint::new();
+        let place = TestFolder::new();
         let log = place.log("x.log");
         let total = make_sparse(&log);
         let more = format!("start = \"beginning\"\nreader = \"{reader}\"");

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::common::{FileCheckpoint, append, lines, pause, totals};
+use crate::common::{TestFolder, append, lines, pause, totals};
 
 fn rotate_while_stopped(stop: Duration, pattern: &str) {
     const ROTATIONS: u64 = 20;
-    let place = FileCheckpoint::new();
+    let place = TestFolder::new();
     let (log, other) = (place.log("app.log"), place.log("other.log"));
     append(&log, "");
     append(&other, "");
