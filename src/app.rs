@@ -1,5 +1,6 @@
 //! The composition root: builds everything from settings, starts it in order, stops it in reverse.
 
+mod absent;
 mod endpoint;
 mod hints;
 mod own_files;
@@ -119,6 +120,7 @@ impl App {
         let sink = Arc::new(WatchSink::new(engine.handle(), None, own, Arc::clone(&overflows)));
         let watching = watch(prepared.discovery.clone(), &settings, &sink);
         adopt(&prepared.discovery, &engine, &sink);
+        absent::expect(&prepared.discovery, &engine, &sink);
         if !engine.look_at_all(FIRST_LOOK_LIMIT) {
             tracing::warn!("still looking at the files that existed at the start");
         }

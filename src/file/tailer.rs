@@ -94,7 +94,7 @@ impl Tailer {
             unsearched: None,
             last: None,
             ended: ThinVec::new(),
-            since_ns: 0,
+            since_ns: if let FileOrigin::CameMeanwhile { since_ns } = origin { since_ns } else { 0 },
             unopened: None,
             is_asked: false,
             generation: 0,
@@ -125,7 +125,12 @@ impl Tailer {
         self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;
         self.generation = record.generation;
-        self.origin = FileOrigin::Appeared;
+        // Before the first file was opened, those that stood there unseen were not searched for.
+        let is_begun = record.generation > 0 || record.current.is_some() || record.last.is_some();
+        self.origin = match is_begun || record.since_ns == 0 {
+            true => FileOrigin::Appeared,
+            false => FileOrigin::CameMeanwhile { since_ns: record.since_ns },
+        };
         self.recorded = hash(record);
         self
     }

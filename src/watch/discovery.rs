@@ -97,6 +97,17 @@ impl Discovery {
         means.any(|in_directory| !self.exclusions[watch].leave_out(path, in_directory))
     }
 
+    /// The names of the watches.
+    pub fn watches(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// The directories below which the patterns find files, as far as their names are fixed.
+    #[must_use]
+    pub fn base_directories(&self) -> HashSet<PathBuf> {
+        self.patterns.iter().map(|pattern| deepest(pattern).0).collect()
+    }
+
     /// Forgets when directories were listed, so that the next pass lists them all.
     pub(super) fn distrust(&mut self) {
         self.directories.values_mut().for_each(|dir| dir.listed = None);

@@ -13,6 +13,7 @@ use crate::file::archive::{ContentMark, begins_as, first_bytes};
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
+use crate::file::reader::STAMP_LAG_NS;
 use crate::file::rotation::names;
 use crate::sys::open::{OpenError, Stat};
 
@@ -46,12 +47,17 @@ impl UnseenFile {
 
 /// Whether there is evidence that a file with a name such as `app-1.log` stood at the path `app.log` before, and is not a
 /// log of its own: writing sets both stamps, renaming and compressing only one of them; and it is older than what took its
-/// place.
+/// place. With a date in its name it suffices that it was not written to since that took its place.
 fn was_renamed(sibling: &Sibling, stat: &Stat, now: Option<&FileCheckpoint>) -> bool {
-    let is_older = now.is_none_or(|now| stat.born_ns <= now.identity.born_ns);
     let name = sibling.path.file_name().map(names::text).unwrap_or_default();
-    stat.changed_ns > stat.modified_ns
-        && if sibling.is_compressed { names::has_date(&name) } else { is_older }
+    let is_dated = names::has_date(&name);
+    let is_stamped = stat.changed_ns > stat.modified_ns;
+    if sibling.is_compressed {
+        return is_dated && is_stamped;
+    }
+    let is_older = now.is_none_or(|now| stat.born_ns <= now.identity.born_ns);
+    let is_left = now.is_some_and(|now| stat.modified_ns <= now.identity.born_ns);
+    is_older && (is_stamped || (is_dated && is_left))
 }
 
 /// What became of a file.
@@ -128,7 +134,10 @@ impl RotationSearch<'_> {
         let Some(horizon) = self.horizon(last).map(|horizon| horizon.max(since_ns)) else {
             return Ok(Vec::new());
         };
-        let prepared_ns = if last.identity == Identity::UNKNOWN { 0 } else { PREPARED_NS };
+        // Where nothing stood before, the horizon is of another clock than the stamps, which run behind it.
+        let is_first = last.identity == Identity::UNKNOWN;
+        let prepared_ns = if is_first { 0 } else { PREPARED_NS };
+        let horizon = if is_first { horizon - STAMP_LAG_NS } else { horizon };
         let is_unseen = |stat: &Stat| {
             let identity = Identity::from(stat);
             let is_known = now.is_some_and(|now| identity == now.identity)

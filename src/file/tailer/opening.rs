@@ -44,7 +44,13 @@ impl Tailer {
         if !self.common.claims.knows(identity) {
             match self.ask_base(there, context) {
                 BaseVerdict::None => {}
-                BaseVerdict::Wait => return NextStep::Settled,
+                BaseVerdict::Wait => {
+                    if self.origin == FileOrigin::Existing {
+                        // What is written while it waits came after the start.
+                        self.unopened().refused_size.get_or_insert(there.size);
+                    }
+                    return NextStep::Settled;
+                }
                 BaseVerdict::Copied => {
                     self.unopened().copied = Some(identity);
                     return NextStep::Settled;
@@ -183,7 +189,17 @@ impl Tailer {
                 BaseVerdict::Wait
             }
             // Copying may be about to begin.
-            None if there.size == 0 => BaseVerdict::Wait,
+            None if there.size == 0 => {
+                let is_own = !keeps_name(&self.path, &path);
+                if is_own && self.origin == FileOrigin::Existing {
+                    return BaseVerdict::None;
+                }
+                if is_own && context.time.wall_ns - there.modified_ns >= COPYING_NS {
+                    return BaseVerdict::None;
+                }
+                context.turn.is_obstructed |= is_own;
+                BaseVerdict::Wait
+            }
             None if self.is_copy_of(&path) => {
                 if keeps_name(&self.path, &path) {
                     return BaseVerdict::Copied;
