@@ -131,6 +131,8 @@ impl Tailer {
             true => FileOrigin::Appeared,
             false => FileOrigin::CameMeanwhile { since_ns: record.since_ns },
         };
+        // If nothing is there again, something may have been meanwhile.
+        self.is_asked = record.current.is_none();
         self.recorded = hash(record);
         self
     }
