@@ -73,7 +73,13 @@ impl Tailer {
                 self.announce(TailEvent::Opened, context);
                 NextStep::LookAgain
             }
-            Ok(None) => NextStep::Settled,
+            Ok(None) => {
+                // Another name of the file is read; those that stood here before have only this one.
+                if let Some(last) = self.last.take() {
+                    self.find_unseen(&last, None, context);
+                }
+                NextStep::Settled
+            }
             Err(OpenError::Missing) => NextStep::LookAgain,
             Err(error) => {
                 if matches!(error, OpenError::NotRegular(_)) {
