@@ -119,8 +119,8 @@ impl App {
         let own = OwnFiles::new(&settings, state_folder.as_deref());
         let sink = Arc::new(WatchSink::new(engine.handle(), None, own, Arc::clone(&overflows)));
         let watching = watch(prepared.discovery.clone(), &settings, &sink);
-        adopt(&prepared.discovery, &engine, &sink);
         absent::expect(&prepared.discovery, &engine, &sink);
+        adopt(&prepared.discovery, &engine, &sink);
         if !engine.look_at_all(FIRST_LOOK_LIMIT) {
             tracing::warn!("still looking at the files that existed at the start");
         }

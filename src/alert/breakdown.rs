@@ -13,7 +13,7 @@ use crate::event::{AlertEvent, AlertPath, AlertPattern};
 use crate::pattern::{News, Pattern, PatternId};
 use crate::units::WallTime;
 
-/// Patterns that are told apart within one alert; the lines of further ones count as `other`.
+/// Patterns that are counted separately within one alert; the lines of further ones count as `other`.
 const PATTERNS_MAX: usize = 64;
 /// The same for paths.
 const PATHS_MAX: usize = 32;

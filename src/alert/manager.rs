@@ -111,7 +111,7 @@ pub struct AlertManager {
     settling: Option<EngineTime>,
     /// Whether a report waits for more of the same.
     holds: bool,
-    /// How many new patterns were told of alone, by alert and watch, in which minute.
+    /// How many new patterns were reported one by one, by alert and watch, in which minute.
     told: HashMap<(AlertSpecId, WatchId), (i64, u32)>,
     /// When lines were set aside first and last, if any still are.
     aside: Option<(EngineTime, EngineTime)>,

@@ -73,10 +73,6 @@ impl HintSink for WatchSink {
         Some(key)
     }
 
-    fn expected(&self, watch: &str, path: &Arc<Path>) -> Option<PathId> {
-        if self.own.contain(path, false) { None } else { self.hints.expect(watch, path) }
-    }
-
     fn heard(&self, files: &[PathId], is_alone: bool) {
         self.hints.heard(files, is_alone);
     }

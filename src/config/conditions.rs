@@ -29,7 +29,7 @@ const KINDS: [(&str, ConditionKind); 6] = [
 /// Keys that not every condition has.
 const KEYS: [&str; 7] = ["over", "window", "at_least", "learn", "adopt", "for", "new_max"];
 
-/// So many new patterns are told of alone within a minute, if nothing else is said.
+/// So many new patterns are reported one by one within a minute, if nothing else is said.
 const NEW_MAX: u32 = 5;
 
 /// A month, in milliseconds: no alert looks back further.

@@ -46,7 +46,7 @@ pub enum Condition {
     NewPattern {
         /// For how long a watch is looked at before its patterns are known, in milliseconds.
         learn_ms: Millis,
-        /// At most so many are told of alone within a minute; further ones together.
+        /// At most so many are reported one by one within a minute; further ones together.
         per_minute_max: u32,
     },
     /// A line matched, the first one ever or the first after a long time.

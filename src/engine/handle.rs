@@ -46,11 +46,16 @@ impl EngineHandle {
         Some(id)
     }
 
+    /// Whether a daemon before this one had the paths of the watch.
+    #[must_use]
+    pub fn was_kept(&self, watch: &str) -> bool {
+        let watch = self.0.files.lock().watch_named(watch);
+        watch.is_some_and(|watch| self.0.came_meanwhile(&watch) != FileOrigin::Existing)
+    }
+
     /// Adds a path at which nothing is at the start, if the watch was kept before: files may have stood there since then.
     pub fn expect(&self, watch: &str, path: &Arc<Path>) -> Option<PathId> {
-        let known = self.0.files.lock().watch_named(watch)?;
-        let is_kept = self.0.came_meanwhile(&known) != FileOrigin::Existing;
-        if is_kept { self.add(watch, path, FileOrigin::Existing) } else { None }
+        if self.was_kept(watch) { self.add(watch, path, FileOrigin::Existing) } else { None }
     }
 
     /// Adds the paths that are remembered but were not found, if they are still `wanted`: their files were rotated away or removed

@@ -14,7 +14,7 @@ pub(super) struct LineCounter<'a> {
     pub(super) budget: u64,
     /// How many bytes were judged.
     pub(super) judged: u64,
-    /// If matching lines are told apart by their patterns.
+    /// If matching lines are grouped by pattern.
     pub(super) signatures: Option<TurnSignatures>,
 }
 

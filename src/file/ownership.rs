@@ -101,11 +101,8 @@ impl Ownership {
 
     /// Says that the file that `owner` reads as `before` has the numbers `now`.
     pub fn renumber(&self, before: Identity, now: Identity, owner: PathId) {
-        let mut table = self.table();
-        if table.owned.get(&before) == Some(&owner) {
-            table.owned.remove(&before);
-        }
-        table.owned.entry(now).or_insert(owner);
+        self.disown(before, owner);
+        self.table().owned.entry(now).or_insert(owner);
     }
 
     /// Whether anyone reads the file or has read it.

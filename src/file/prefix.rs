@@ -5,6 +5,7 @@ use std::io;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::file::identity::HEAD_BYTES;
 use crate::file::vfs::FileHandle;
 
 /// How much is compared at once, in bytes.
@@ -59,6 +60,15 @@ pub(super) fn same_prefix(
         at = if next < end || at >= last { next } else { last };
     }
     Ok(if lines.len() >= distinct { SamePrefix::Whole } else { SamePrefix::None })
+}
+
+/// Whether the first bytes of both files are the same, or their first line is: only then a comparison of more is worth while.
+pub(super) fn begins_alike(file: &dyn FileHandle, other: &dyn FileHandle) -> bool {
+    let (mut a, mut b) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
+    let (Ok(a_len), Ok(b_len)) = (file.read_at(&mut a, 0), other.read_at(&mut b, 0)) else { return false };
+    let both = a_len.min(b_len);
+    let same = a.iter().zip(&b).take(both).take_while(|(a, b)| a == b).count();
+    same == both || a[..same].contains(&b'\n')
 }
 
 /// How many different lines `file` begins with, up to `enough` of them, in its first `to` bytes.

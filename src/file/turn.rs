@@ -120,7 +120,7 @@ pub struct TurnOptions {
     pub time: Arc<TimeSettings>,
     /// Whether all lines are counted, and not only those that match.
     pub counts_lines: bool,
-    /// How matching lines are told apart by their patterns, if they are.
+    /// How matching lines are grouped by pattern, if they are.
     pub patterns: Option<Arc<PatternSettings>>,
     /// What it may do.
     pub scope: TurnScope,
@@ -156,7 +156,7 @@ pub struct Turn {
     pub more: bool,
     /// Scans that were thrown away because the file changed under them.
     pub torn: u64,
-    /// Whether former files of the path are still being read.
+    /// Whether a look is due soon without a hint: former files of the path are still being read, or something is in the way.
     pub draining: bool,
     /// The number of the tail that reads the file at this path, if that is another one.
     pub read_by: Option<PathId>,

@@ -325,31 +325,12 @@ impl DirectoryWatches {
     }
 
     /// `path` with its directory, one of interest, resolved.
-    fn straight(&self, path: &Path) -> Option<PathBuf> {
-        Some(self.resolved.get(path.parent()?)?.join(path.file_name()?))
-    }
-}
-
-impl DirectoryWatches {
-    /// Takes up a path at which nothing is at the start.
-    pub(super) fn expect(&mut self, watch: usize, path: &Path) {
-        let shared = Arc::from(path);
-        if let Some(key) = self.sink.expected(&self.names[watch], &shared)
-            && self.position(watch, path).is_none()
-        {
-            self.take(watch, &shared, key, false);
-        }
-    }
-
     fn position(&self, watch: usize, path: &Path) -> Option<usize> {
         self.files.get(path)?.iter().position(|file| file.watch == watch)
     }
 
-    fn take(&mut self, watch: usize, path: &Arc<Path>, key: PathId, linked: bool) {
-        let files = self.files.entry(Arc::clone(path)).or_default();
-        files.push(FoundPath { watch, key, names: SmallVec::new() });
-        let at = files.len() - 1;
-        self.route(path, at, linked);
+    fn straight(&self, path: &Path) -> Option<PathBuf> {
+        Some(self.resolved.get(path.parent()?)?.join(path.file_name()?))
     }
 }
 
@@ -381,17 +362,16 @@ impl Visitor for DirectoryWatches {
             return self.route(path, at, linked);
         }
         let shared = Arc::from(path);
-        if let Some(key) = self.sink.found(&self.names[watch], &shared, self.existing) {
-            self.take(watch, &shared, key, linked);
-        }
+        let Some(key) = self.sink.found(&self.names[watch], &shared, self.existing) else { return };
+        let files = self.files.entry(shared).or_default();
+        files.push(FoundPath { watch, key, names: SmallVec::new() });
+        let at = files.len() - 1;
+        self.route(path, at, linked);
     }
 
     fn vanished(&mut self, watch: usize, path: &Path) {
         if self.position(watch, path).is_none() {
-            let shared = Arc::from(path);
-            if let Some(key) = self.sink.found(&self.names[watch], &shared, false) {
-                self.take(watch, &shared, key, false);
-            }
+            self.found(watch, path, false);
         }
     }
 

@@ -147,10 +147,9 @@ impl Discovery {
         self.list_entered(visitor);
     }
 
-    /// Plain paths at which nothing is, each with the number of its watch.
-    pub(super) fn missing(&self) -> impl Iterator<Item = (usize, &str)> {
-        let missing = self.patterns.iter().filter(|p| p.is_plain && !Path::new(&p.text).exists());
-        missing.map(|pattern| (pattern.watch, pattern.text.as_str()))
+    /// Plain paths at which nothing is.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().filter(|p| p.is_plain && !Path::new(&p.text).exists()).map(|p| p.text.as_str())
     }
 
     /// Something was at `path` that is gone already.

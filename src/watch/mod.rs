@@ -26,9 +26,6 @@ pub trait HintSink: Send + Sync {
     /// known from now on; asked again for the same file, the same id. `None` if the file is not wanted.
     fn found(&self, watch: &str, path: &Arc<Path>, existing: bool) -> Option<PathId>;
 
-    /// Nothing is at a path that the watch of this name names outright, at the start. Returns as [`HintSink::found`] does.
-    fn expected(&self, watch: &str, path: &Arc<Path>) -> Option<PathId>;
-
     /// The kernel told just now that these files changed, and whether it had nothing else to tell.
     fn heard(&self, files: &[PathId], is_alone: bool);
 

@@ -42,7 +42,7 @@ pub fn survey(specs: &[WatchSpec]) -> Result<Survey, PathPatternError> {
     let mut surveyor = Surveyor { survey: Survey { watches, ..Survey::default() }, exclusions };
     let _ = discovery.pass(&mut surveyor);
     let mut survey = surveyor.survey;
-    survey.missing = discovery.missing().map(|(_, path)| path.to_owned()).collect();
+    survey.missing = discovery.missing().map(str::to_owned).collect();
     for findings in &mut survey.watches {
         findings.found.sort();
         findings.found.dedup();

@@ -108,10 +108,10 @@ impl Sweeper {
         }
         self.state.end_pass();
         if existing {
-            for (watch, path) in self.discovery.missing() {
-                let text = format!("{path} does not exist yet; waiting for it");
-                self.state.sink.trouble(Incident::Waiting(text));
-                self.state.expect(watch, Path::new(path));
+            for path in self.discovery.missing() {
+                self.state
+                    .sink
+                    .trouble(Incident::Waiting(format!("{path} does not exist yet; waiting for it")));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Alerts by pattern: a series for each pattern that has lines, or, for new patterns, for each that never was seen before.
 //!
-//! A release may bring a hundred new messages at once. So many are told of alone within a minute, and the others together, by a series
+//! A release may bring a hundred new messages at once. So many are reported one by one within a minute, and the others together, by a series
 //! without a pattern.
 
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl AlertManager {
         }
     }
 
-    /// Whether enough patterns were told of alone in the minute of `at_ms`.
+    /// Whether enough patterns were reported one by one in the minute of `at_ms`.
     fn is_too_many(&mut self, key: AlertKey, at_ms: i64, per_minute_max: u32) -> bool {
         let minute = at_ms.div_euclid(MINUTE_MS);
         let told = self.told.entry((key.alert, key.watch)).or_insert((minute, 0));

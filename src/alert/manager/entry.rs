@@ -228,7 +228,7 @@ impl AlertEntry {
             event.pattern = Some(pattern.to_string());
             event.fingerprint = of_pattern(&event.fingerprint, pattern);
         } else if matches!(self.spec.condition, Condition::NewPattern { .. }) && event.is_firing() {
-            event.why = "more new patterns than are told of alone".to_owned();
+            event.why = "more new patterns than are reported one by one".to_owned();
         }
         match event.state {
             AlertState::Firing => {

@@ -128,8 +128,8 @@ impl FileReader {
         let (offset, counted) = (self.offset(), self.place.mark.cursor.counted);
         let bytes = to - offset;
         if bytes > 0 {
-            let missed = MissedBytes { bytes, from: offset, reason: MissReason::BadBlocks };
-            self.skipped.get_or_insert_with(|| Box::new(MissedBytes { bytes: 0, ..missed })).bytes += bytes;
+            let none = MissedBytes { bytes: 0, from: offset, reason: MissReason::BadBlocks };
+            self.skipped.get_or_insert_with(|| Box::new(none)).bytes += bytes;
             self.place.mark.cursor = LineCursor { inside_long_line: true, counted, ..LineCursor::at(to) };
         }
         self.place.mark.anchor = Anchor::default();

@@ -53,6 +53,12 @@ pub fn bases(name: &str) -> Vec<String> {
     bases
 }
 
+/// Whether rotation kept the whole name `base` in `name`, as in `app.log.1`, other than in `app-1.log`.
+#[must_use]
+pub fn keeps_name(name: &str, base: &str) -> bool {
+    name.starts_with(base)
+}
+
 /// Whether a date is a part of `name`, with or without separators.
 #[must_use]
 pub fn has_date(name: &str) -> bool {

@@ -237,7 +237,7 @@ impl RotationSearch<'_> {
             around.siblings.push(Sibling {
                 path,
                 is_compressed: names::uncompressed(&text).is_some(),
-                keeps_name: text.starts_with(&bases[0]),
+                keeps_name: names::keeps_name(&text, &bases[0]),
                 stat,
             });
         }

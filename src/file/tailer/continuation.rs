@@ -6,7 +6,7 @@ use std::io;
 use crate::file::change::{ChangeReason, ContentCheck};
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
-use crate::file::prefix::{SamePrefix, distinct_lines, same_prefix};
+use crate::file::prefix::{SamePrefix, begins_alike, distinct_lines, same_prefix};
 use crate::file::reader::{FileReader, STAMP_LAG_NS};
 use crate::file::rotation::search::SearchResult;
 use crate::file::turn::TailEvent;
@@ -23,35 +23,24 @@ const DISTINCT_LINES: usize = 8;
 /// nanoseconds.
 pub(super) const COPYING_NS: i64 = 1_000_000_000;
 
-/// How a file that is read for the first time relates to its predecessor.
-pub(super) enum Beginning {
-    /// It has contents of its own.
-    Own,
-    /// It continues its predecessor: the offset is where that ended.
-    Continued,
-    /// It may be a copy that is not complete: nothing is read yet.
-    Incomplete,
-}
-
 impl Tailer {
-    /// Compares a file of which nothing was read yet with the one that stood at the path before, after that was read to its end.
+    /// Compares a file of which nothing was read yet with the one that stood at the path before, after that was read to its end. If
+    /// it continues that one, the offset is where that ended. Returns whether it may be a copy that is not complete, so that
+    /// nothing is read yet.
     pub(super) fn compare_with_former(
         &mut self,
         reading: &mut FileReader,
         stat: &Stat,
         context: &mut TurnContext<'_>,
-    ) -> io::Result<Beginning> {
-        let begins_alike = |reading: &FileReader, former: &FileReader| {
-            same_prefix(reading.file(), former.file(), 1).is_ok_and(|prefix| prefix != SamePrefix::None)
-        };
-        if !self.former_at_path().is_some_and(|former| begins_alike(reading, former)) {
-            return Ok(Beginning::Own);
+    ) -> io::Result<bool> {
+        if !self.former_at_path().is_some_and(|former| begins_alike(reading.file(), former.file())) {
+            return Ok(false);
         }
         self.drain(context);
         if context.turn.more {
-            return Ok(Beginning::Incomplete);
+            return Ok(true);
         }
-        let Some(former) = self.former_at_path() else { return Ok(Beginning::Own) };
+        let Some(former) = self.former_at_path() else { return Ok(false) };
         let former_stat = former.file().stat()?;
         let (mark, size) = (former.mark(), former_stat.size);
         match same_prefix(reading.file(), former.file(), DISTINCT_LINES)? {
@@ -61,20 +50,20 @@ impl Tailer {
                 if let Some(former) = self.draining.last_mut() {
                     former.copied_bytes = size;
                 }
-                Ok(Beginning::Continued)
+                Ok(false)
             }
             SamePrefix::Whole if context.time.wall_ns - stat.modified_ns < COPYING_NS => {
                 context.turn.more = true;
-                Ok(Beginning::Incomplete)
+                Ok(true)
             }
             // Removing the last name of a file stamps it.
             SamePrefix::Part
                 if former_stat.links == 0 && stat.modified_ns < former_stat.changed_ns + STAMP_LAG_NS =>
             {
                 self.announce(TailEvent::Rewritten(ChangeReason::EditedCopyAtPath), context);
-                Ok(Beginning::Own)
+                Ok(false)
             }
-            _ => Ok(Beginning::Own),
+            _ => Ok(false),
         }
     }
 

@@ -10,7 +10,6 @@ use crate::file::turn::{Declined, FileOrigin, TailEvent, TurnScope};
 use crate::sys::open::{OpenError, Stat, classify as classify_error};
 
 use super::Tailer;
-use super::continuation::Beginning;
 use super::parts::{CurrentFile, NextStep, TurnContext};
 
 /// A file whose contents last changed this long ago, in nanoseconds, can be trusted to show any new change in its stat:
@@ -173,11 +172,9 @@ impl Tailer {
         if context.scope == TurnScope::Growth && change != FileChange::Grew {
             return Ok((change, NextStep::Settled));
         }
-        if was_blank && stat.size > 0 && reading.offset() == 0 {
-            let beginning = self.compare_with_former(reading, &stat, context)?;
-            if let Beginning::Incomplete = beginning {
-                return Ok((change, NextStep::Settled));
-            }
+        let is_first = was_blank && stat.size > 0 && reading.offset() == 0;
+        if is_first && self.compare_with_former(reading, &stat, context)? {
+            return Ok((change, NextStep::Settled));
         }
         let next = match change {
             FileChange::Unchanged | FileChange::Grew => {

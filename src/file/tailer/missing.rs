@@ -1,7 +1,6 @@
 //! The search for former files that are out of sight, and for those that stood at the path unseen.
 
 use std::cell::{Cell, RefCell};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::file::archive::Archive;
@@ -9,6 +8,7 @@ use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::reader::FileReader;
+use crate::file::rotation::names::{keeps_name, text};
 use crate::file::rotation::search::{FoundFile, RotationSearch, SearchObstacle, SearchResult, UnseenFile};
 use crate::file::turn::{MissReason, TurnTime};
 
@@ -120,7 +120,7 @@ impl Tailer {
         context: &mut TurnContext<'_>,
     ) {
         // A name that looks rotated has its history told by the path that it comes from.
-        if self.common.claims.base_of(&self.path).is_some_and(|(base, _)| keeps_name(&self.path, &base)) {
+        if self.common.claims.base_of(&self.path).is_some_and(|(base, _)| self.keeps_name_of(&base)) {
             return;
         }
         let found = match self.unseen(last, now, context.time) {
@@ -198,6 +198,12 @@ impl Tailer {
         self.search(time).unseen(last, &known, judged.as_ref(), self.since_ns)
     }
 
+    /// Whether the name begins with the whole one of `base`.
+    pub(super) fn keeps_name_of(&self, base: &Path) -> bool {
+        let names = self.path.file_name().zip(base.file_name());
+        names.is_some_and(|(name, base)| keeps_name(&text(name), &text(base)))
+    }
+
     pub(super) fn search(&self, time: TurnTime) -> RotationSearch<'_> {
         RotationSearch {
             filesystem: &*self.common.filesystem,
@@ -211,10 +217,4 @@ impl Tailer {
             obstacle: RefCell::new(None),
         }
     }
-}
-
-/// Whether rotation kept the whole name of `base` in that of `path`, as in `app.log.1`.
-pub(super) fn keeps_name(path: &Path, base: &Path) -> bool {
-    let names = path.file_name().zip(base.file_name());
-    names.is_some_and(|(name, base)| name.as_bytes().starts_with(base.as_bytes()))
 }

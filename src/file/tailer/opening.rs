@@ -18,7 +18,6 @@ use crate::sys::open::{OpenError, Stat};
 
 use super::Tailer;
 use super::continuation::COPYING_NS;
-use super::missing::keeps_name;
 use super::parts::{CurrentFile, NextStep, TurnContext, Unopened};
 
 /// What the path that a rotated name comes from has to do with the file.
@@ -196,7 +195,7 @@ impl Tailer {
             }
             // Copying may be about to begin.
             None if there.size == 0 => {
-                let is_own = !keeps_name(&self.path, &path);
+                let is_own = !self.keeps_name_of(&path);
                 if is_own && self.origin == FileOrigin::Existing {
                     return BaseVerdict::None;
                 }
@@ -207,7 +206,7 @@ impl Tailer {
                 BaseVerdict::Wait
             }
             None if self.is_copy_of(&path) => {
-                if keeps_name(&self.path, &path) {
+                if self.keeps_name_of(&path) {
                     return BaseVerdict::Copied;
                 }
                 // `app-1.log` may be a log of its own that begins as `app.log` does.
