@@ -34,7 +34,7 @@ use crate::units::PathId;
 
 use draining::{DrainingFile, MissingFile};
 pub use parts::WatchContext;
-use parts::{CurrentFile, NextStep, TurnContext, Unopened};
+use parts::{AbsentSearch, CurrentFile, NextStep, TurnContext, Unopened};
 
 /// How often a turn looks again after the file changed under it, before it lets others have their turn.
 const LOOKS_MAX: usize = 16;
@@ -60,6 +60,8 @@ pub struct Tailer {
     since_ns: i64,
     /// What is known of the file at the path before it is read.
     unopened: Option<Box<Unopened>>,
+    /// Set while nothing is at the path, after files were.
+    absent: Option<Box<AbsentSearch>>,
     /// Whether a rotated name waits to hear whether its file is one that stood here unseen.
     is_asked: bool,
     generation: u64,
@@ -96,6 +98,7 @@ impl Tailer {
             ended: ThinVec::new(),
             since_ns: if let FileOrigin::CameMeanwhile { since_ns } = origin { since_ns } else { 0 },
             unopened: None,
+            absent: None,
             is_asked: false,
             generation: 0,
             trouble: None,
@@ -320,7 +323,8 @@ impl Tailer {
     /// What a turn ends with.
     fn end_turn(&mut self, context: TurnContext<'_>) -> Turn {
         let TurnContext { mut turn, counter, is_complete, .. } = context;
-        turn.draining = !self.draining.is_empty() || turn.is_obstructed || turn.starved;
+        let is_search_due = self.absent.as_ref().is_some_and(|search| search.restless_looks > 0);
+        turn.draining = !self.draining.is_empty() || turn.is_obstructed || turn.starved || is_search_due;
         turn.bytes = counter.judged;
         self.stamps = counter.clock.into_stamps();
         turn.first_lines = counter.signatures.map(|signatures| signatures.first_lines).unwrap_or_default();
@@ -331,7 +335,7 @@ impl Tailer {
             Some(self.record())
         };
         // Whoever asks waits until everything was looked at.
-        if is_complete && !turn.is_obstructed {
+        if is_complete && !turn.is_obstructed && !is_search_due {
             self.common.claims.turn_ends(&self.path);
         }
         turn

@@ -52,6 +52,23 @@ fn a_log_that_came_and_went_while_the_daemon_was_down_is_counted() {
 }
 
 #[test]
+fn a_log_that_came_and_went_between_two_looks_is_counted_although_nothing_follows() {
+    let place = TestFolder::new();
+    let log = place.log("app.log");
+    append(&log, "");
+    let mut daemon = place.resume("app.log");
+    append(&log, lines(0..3));
+    daemon.wait_sum(3);
+    daemon.signal(Signal::STOP);
+    fs::rename(&log, place.log("app.log.1")).unwrap();
+    append(&log, lines(3..10));
+    fs::rename(&log, place.log("app.log.2")).unwrap();
+    daemon.signal(Signal::CONT);
+    daemon.wait_status_sum(10);
+    daemon.stop();
+}
+
+#[test]
 fn no_number_of_generations_is_too_large() {
     let place = TestFolder::new();
     let log = place.log("app.log");

@@ -29,21 +29,23 @@ const COARSE_LAG_NS: i64 = 2_100_000_000;
 
 /// What shows whether a directory has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct DirectoryState {
+pub struct DirectoryState {
     identity: Identity,
     modified_ns: i64,
     changed_ns: i64,
 }
 
 impl DirectoryState {
-    fn of(filesystem: &dyn Filesystem, dir: &Path) -> Option<DirectoryState> {
+    /// The present state of `dir`; `None` if it cannot be examined.
+    pub fn of(filesystem: &dyn Filesystem, dir: &Path) -> Option<DirectoryState> {
         let stat: Stat = filesystem.stat(dir).ok()?;
         let (modified_ns, changed_ns) = (stat.modified_ns, stat.changed_ns);
         Some(DirectoryState { identity: Identity::from(&stat), modified_ns, changed_ns })
     }
 
     /// Whether any change from `now_ns` on gets another stamp.
-    fn is_settled(&self, now_ns: i64) -> bool {
+    #[must_use]
+    pub fn is_settled(&self, now_ns: i64) -> bool {
         [self.modified_ns, self.changed_ns].into_iter().all(|stamp_ns| {
             let is_coarse = stamp_ns % 1_000_000_000 == 0;
             now_ns - stamp_ns > if is_coarse { COARSE_LAG_NS } else { STAMP_LAG_NS }

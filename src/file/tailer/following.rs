@@ -89,6 +89,8 @@ impl Tailer {
                 self.origin = FileOrigin::Appeared;
                 if std::mem::take(&mut self.is_asked) {
                     self.find_unseen_before_nothing(context);
+                } else {
+                    self.find_unseen_while_absent(context);
                 }
                 NextStep::Settled
             }

@@ -8,13 +8,14 @@ use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::reader::FileReader;
+use crate::file::rotation::listing::DirectoryState;
 use crate::file::rotation::names::{keeps_name, text};
 use crate::file::rotation::search::{FoundFile, RotationSearch, SearchObstacle, SearchResult, UnseenFile};
 use crate::file::turn::{MissReason, TurnTime};
 
 use super::Tailer;
 use super::draining::{DrainingFile, MissingFile, RotatedFile};
-use super::parts::{CurrentFile, TurnContext};
+use super::parts::{AbsentSearch, CurrentFile, TurnContext};
 use super::rotated::QUIET_NS;
 
 /// At most this many former files that are read for the first time are open at the same time.
@@ -154,6 +155,29 @@ impl Tailer {
             }
         }
         self.find_lost(context);
+    }
+
+    /// Searches for files that stood at the path between two looks, although nothing is there now: once after each change of
+    /// its directory, when that is at rest, so that one listing serves all files that were moved together.
+    pub(super) fn find_unseen_while_absent(&mut self, context: &mut TurnContext<'_>) {
+        if self.last.is_none() {
+            return;
+        }
+        let filesystem = &*self.common.filesystem;
+        let target = filesystem.link_target(&self.path);
+        let dir = target.as_deref().unwrap_or(&self.path).parent();
+        let state = dir.and_then(|dir| DirectoryState::of(filesystem, dir));
+        let search = self.absent.get_or_insert_default();
+        if search.searched == Some(state) {
+            return;
+        }
+        search.restless_looks += 1;
+        let is_at_rest = state.is_some_and(|state| state.is_settled(context.time.wall_ns));
+        if !is_at_rest && search.restless_looks < UNREST_MAX {
+            return;
+        }
+        **search = AbsentSearch { searched: Some(state), restless_looks: 0 };
+        self.find_unseen_before_nothing(context);
     }
 
     /// Repeats a search for unseen files that something stood in the way of.

@@ -66,7 +66,7 @@ impl Tailer {
                 self.find_unseen_before(&reading, context);
                 self.current = CurrentFile::Open(reading);
                 self.origin = FileOrigin::Appeared;
-                self.unopened = None;
+                (self.unopened, self.absent) = (None, None);
                 self.generation += 1;
                 self.well_again(context);
                 self.announce(TailEvent::Opened, context);

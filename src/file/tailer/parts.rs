@@ -7,7 +7,7 @@ use crate::file::identity::Identity;
 use crate::file::line_counter::LineCounter;
 use crate::file::ownership::Ownership;
 use crate::file::reader::FileReader;
-use crate::file::rotation::listing::DirectoryListings;
+use crate::file::rotation::listing::{DirectoryListings, DirectoryState};
 use crate::file::settings::FileSettings;
 use crate::file::turn::{Turn, TurnScope, TurnTime};
 use crate::file::vfs::Filesystem;
@@ -40,6 +40,15 @@ pub(super) struct Unopened {
     pub(super) copied: Option<Identity>,
     /// Size of a file that was there at the start, in bytes, when it was first found unreadable: its end is there.
     pub(super) refused_size: Option<u64>,
+}
+
+/// How far files that stood at the path unseen were searched for since nothing is there.
+#[derive(Default)]
+pub(super) struct AbsentSearch {
+    /// What the directory was at the last search, if there was one.
+    pub(super) searched: Option<Option<DirectoryState>>,
+    /// How many looks found it changing since.
+    pub(super) restless_looks: u8,
 }
 
 /// What the tails of one watch have in common.
