@@ -36,6 +36,8 @@ pub const MARKS_MAX: usize = 16_384;
 struct OwnershipTable {
     owned: HashMap<Identity, PathId>,
     marks: LruCache<Identity, ReadPosition>,
+    /// How far files were read that were owned when they were last at the path of their owner.
+    out_of_sight: LruCache<Identity, ReadPosition>,
     paths: HashMap<Arc<Path>, BasePath>,
 }
 
@@ -59,8 +61,9 @@ pub struct Ownership(Mutex<OwnershipTable>);
 impl Default for Ownership {
     fn default() -> Ownership {
         // The cache takes its memory as it fills.
+        let new = || LruCache::unbounded();
         let (owned, paths) = (HashMap::new(), HashMap::new());
-        Ownership(Mutex::new(OwnershipTable { owned, marks: LruCache::unbounded(), paths }))
+        Ownership(Mutex::new(OwnershipTable { owned, marks: new(), out_of_sight: new(), paths }))
     }
 }
 
@@ -112,10 +115,22 @@ impl Ownership {
         table.owned.contains_key(&identity) || table.marks.contains(&identity)
     }
 
-    /// How far files were read that no one reads any longer, of those that `is_wanted`.
+    /// How far files were read that no one reads any longer, or that may be compressed by now, of those that `is_wanted`.
     #[must_use]
     pub fn positions(&self, is_wanted: impl Fn(&ReadPosition) -> bool) -> Vec<ReadPosition> {
-        self.table().marks.iter().map(|(_, mark)| *mark).filter(is_wanted).collect()
+        let table = self.table();
+        let positions = table.marks.iter().chain(&table.out_of_sight).map(|(_, mark)| *mark);
+        positions.filter(is_wanted).collect()
+    }
+
+    /// Says that a file with a rotated name, which was read so far under that, may be gone from there: another path may come
+    /// upon what it was compressed to.
+    pub fn note_out_of_sight(&self, identity: Identity, mark: ReadPosition) {
+        let mut table = self.table();
+        table.out_of_sight.put(identity, mark);
+        if table.out_of_sight.len() > MARKS_MAX {
+            table.out_of_sight.pop_lru();
+        }
     }
 
     /// Whether `owner` reads the file.

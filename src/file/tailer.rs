@@ -124,6 +124,7 @@ impl Tailer {
             .map(|place| MissingFile::new(*place, is_gone(place)))
             .collect();
         self.current = current.filter(is_ours).map_or(CurrentFile::None, |place| CurrentFile::Parked(*place));
+        record.former.iter().chain(current).for_each(|place| self.note_out_of_sight(place));
         self.last.clone_from(&record.last);
         self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;

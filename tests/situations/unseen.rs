@@ -68,6 +68,27 @@ fn a_log_that_came_and_went_between_two_looks_is_counted_although_nothing_follow
     daemon.stop();
 }
 
+/// `app.log.1` was read under its own name, since nothing was at `app.log` then.
+#[test]
+fn what_was_read_under_a_rotated_name_is_not_counted_again_when_it_is_compressed() {
+    // Two paths search at the same time; either may be first.
+    for _ in 0..6 {
+        let place = TestFolder::new();
+        let (log, rotated) = (place.log("app.log"), place.log("app.log.1"));
+        append(&rotated, lines(0..14));
+        let mut daemon = place.resume_with("app.log*", "start = \"beginning\"");
+        daemon.wait_status_sum(14);
+        daemon.kill();
+        append(&log, lines(14..20));
+        Command::new("gzip").arg(&rotated).status().unwrap();
+        let mut daemon = place.resume_with("app.log*", "start = \"beginning\"");
+        daemon.wait_status_sum(20);
+        append(&log, lines(20..21));
+        daemon.wait_status_sum(21);
+        daemon.stop();
+    }
+}
+
 #[test]
 fn no_number_of_generations_is_too_large() {
     let place = TestFolder::new();

@@ -9,6 +9,7 @@ use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::reader::FileReader;
+use crate::file::rotation::names::{bases, keeps_name, text};
 use crate::file::rotation::search::{FoundFile, SearchResult};
 use crate::file::turn::{MissReason, MissedBytes, TailEvent, TurnScope, TurnTime};
 use crate::sys::open::Stat;
@@ -47,8 +48,18 @@ enum ClosedFile {
 impl Tailer {
     /// Reads on in a file that no longer stands at the path.
     pub(super) fn retire(&mut self, reading: FileReader, time: TurnTime) {
-        self.last = Some(Box::new(reading.place()));
+        let place = reading.place();
+        self.note_out_of_sight(&place);
+        self.last = Some(Box::new(place));
         self.push(RotatedFile::Plain(reading), time, false, false, 0);
+    }
+
+    /// If the name looks rotated: lets the path that it comes from know what was read under it.
+    pub(super) fn note_out_of_sight(&self, place: &FileCheckpoint) {
+        let name = self.path.file_name().map(text).unwrap_or_default();
+        if place.mark.cursor.offset > 0 && bases(&name).iter().any(|base| keeps_name(&name, base)) {
+            self.common.claims.note_out_of_sight(place.identity, place.mark);
+        }
     }
 
     /// Takes back a former file that stands at the path again.
@@ -71,6 +82,7 @@ impl Tailer {
     }
 
     pub(super) fn lose(&mut self, place: FileCheckpoint, is_gone: bool) {
+        self.note_out_of_sight(&place);
         self.lost.push(MissingFile::new(place, is_gone));
     }
 
