@@ -126,11 +126,7 @@ impl Ownership {
     /// Says that a file with a rotated name, which was read so far under that, may be gone from there: another path may come
     /// upon what it was compressed to.
     pub fn note_out_of_sight(&self, identity: Identity, mark: ReadPosition) {
-        let mut table = self.table();
-        table.out_of_sight.put(identity, mark);
-        if table.out_of_sight.len() > MARKS_MAX {
-            table.out_of_sight.pop_lru();
-        }
+        remember(&mut self.table().out_of_sight, identity, mark);
     }
 
     /// Whether `owner` reads the file.
@@ -149,10 +145,7 @@ impl Ownership {
     pub fn release(&self, identity: Identity, mark: ReadPosition) {
         let mut table = self.table();
         table.owned.remove(&identity);
-        table.marks.put(identity, mark);
-        if table.marks.len() > MARKS_MAX {
-            table.marks.pop_lru();
-        }
+        remember(&mut table.marks, identity, mark);
     }
 
     /// Releases `identity`, of which `owner` has read nothing.
@@ -232,6 +225,14 @@ impl Ownership {
 
     fn table(&self) -> MutexGuard<'_, OwnershipTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds a mark; the oldest is forgotten beyond [`MARKS_MAX`].
+fn remember(marks: &mut LruCache<Identity, ReadPosition>, identity: Identity, mark: ReadPosition) {
+    marks.put(identity, mark);
+    if marks.len() > MARKS_MAX {
+        marks.pop_lru();
     }
 }
 

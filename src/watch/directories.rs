@@ -324,11 +324,12 @@ impl DirectoryWatches {
         }
     }
 
-    /// `path` with its directory, one of interest, resolved.
+    /// Where the entry of `watch` stands among those of `path`.
     fn position(&self, watch: usize, path: &Path) -> Option<usize> {
         self.files.get(path)?.iter().position(|file| file.watch == watch)
     }
 
+    /// `path` with its directory, one of interest, resolved.
     fn straight(&self, path: &Path) -> Option<PathBuf> {
         Some(self.resolved.get(path.parent()?)?.join(path.file_name()?))
     }

@@ -1,11 +1,22 @@
 //! Files that stood at the path without the daemon's seeing them there.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::Signal;
 
 use crate::common::{Daemon, TestFolder, append, lines};
+
+/// A log of which three lines were counted, and the daemon that follows it.
+fn followed(place: &TestFolder) -> (PathBuf, Daemon) {
+    let log = place.log("app.log");
+    append(&log, "");
+    let mut daemon = place.resume("app.log");
+    append(&log, lines(0..3));
+    daemon.wait_sum(3);
+    (log, daemon)
+}
 
 #[test]
 fn a_log_that_is_rotated_before_the_first_look_is_counted() {
@@ -54,11 +65,7 @@ fn a_log_that_came_and_went_while_the_daemon_was_down_is_counted() {
 #[test]
 fn a_log_that_came_and_went_between_two_looks_is_counted_although_nothing_follows() {
     let place = TestFolder::new();
-    let log = place.log("app.log");
-    append(&log, "");
-    let mut daemon = place.resume("app.log");
-    append(&log, lines(0..3));
-    daemon.wait_sum(3);
+    let (log, mut daemon) = followed(&place);
     daemon.signal(Signal::STOP);
     fs::rename(&log, place.log("app.log.1")).unwrap();
     append(&log, lines(3..10));
@@ -92,11 +99,7 @@ fn what_was_read_under_a_rotated_name_is_not_counted_again_when_it_is_compressed
 #[test]
 fn no_number_of_generations_is_too_large() {
     let place = TestFolder::new();
-    let log = place.log("app.log");
-    append(&log, "");
-    let mut daemon = place.resume("app.log");
-    append(&log, lines(0..3));
-    daemon.wait_sum(3);
+    let (log, daemon) = followed(&place);
     daemon.stop();
     let mut total = 3;
     for generation in 0..300 {
