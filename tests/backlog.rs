@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use spiketail::alert::{AlertSpec, Scope};
+use spiketail::alert::{AlertNotes, AlertSpec, Scope};
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
 use spiketail::engine::clock::EngineClock;
@@ -46,6 +46,7 @@ fn count(over: u64) -> AlertSpec {
         keep_firing_for_ms: MINUTE,
         cooldown_ms: 0,
         samples_max: 2,
+        notes: AlertNotes::default(),
     }
 }
 

@@ -120,3 +120,39 @@ fn what_is_wrong_with_the_configuration_comes_first() {
     );
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn it_says_who_is_told_of_each_alert() {
+    let folder = TempDir::new().unwrap();
+    let config = r#"[watch.app]
+paths = ["*.log"]
+[watch.db]
+paths = ["*.db"]
+[rule.errors]
+any = ["ERROR"]
+[alert.page]
+over = 9
+[alert.quiet]
+over = 1
+severity = "info"
+outputs = []
+[output.pager]
+type = "webhook"
+url = "http://localhost"
+severity = "critical"
+[output.dba]
+type = "command"
+command = ["mail", "dba"]
+watches = ["db"]
+"#;
+    let output = check(folder.path(), config, &[]);
+    let shown = text(&output.stdout, folder.path());
+    let told: Vec<_> = shown.lines().filter(|line| line.starts_with("  goes to")).collect();
+    assert_eq!(
+        told,
+        [
+            "  goes to pager, dba (db only)",
+            "  goes to no output that answers; only those that are written to have it"
+        ]
+    );
+}

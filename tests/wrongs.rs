@@ -3,7 +3,7 @@
 
 use spiketail::alert::instance::{AlertChange, AlertInstance};
 use spiketail::alert::lifecycle::Transition;
-use spiketail::alert::{AlertSpec, Scope};
+use spiketail::alert::{AlertNotes, AlertSpec, Scope};
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
 use spiketail::event::Severity;
@@ -25,6 +25,7 @@ fn spec(condition: Condition) -> AlertSpec {
         keep_firing_for_ms: MINUTE,
         cooldown_ms: MINUTE,
         samples_max: 1,
+        notes: AlertNotes::default(),
     }
 }
 

@@ -66,6 +66,7 @@ fn least(at_least: u64, window_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::AlertNotes;
     use crate::detect::spike::SpikeSettings;
     use crate::event::Severity;
 
@@ -81,6 +82,7 @@ mod tests {
             keep_firing_for_ms: 60_000,
             cooldown_ms: 60_000,
             samples_max: 1,
+            notes: AlertNotes::default(),
         }
     }
 

@@ -81,6 +81,10 @@ impl AlertChange {
             late: false,
             fingerprint: fingerprint(&spec.name, watch, &spec.rule, bytes),
             samples: samples.iter().cloned().collect(),
+            outputs: spec.notes.outputs.clone(),
+            labels: spec.notes.labels.clone(),
+            annotations: spec.notes.annotations.clone(),
+            runbook: spec.notes.runbook.clone(),
             ..AlertEvent::default()
         }
     }

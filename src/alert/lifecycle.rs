@@ -136,7 +136,7 @@ impl Lifecycle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Scope;
+    use crate::alert::{AlertNotes, Scope};
     use crate::detect::condition::Condition;
     use crate::event::Severity;
 
@@ -152,6 +152,7 @@ mod tests {
             keep_firing_for_ms,
             cooldown_ms,
             samples_max: 1,
+            notes: AlertNotes::default(),
         }
     }
 

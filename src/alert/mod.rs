@@ -9,6 +9,8 @@ pub mod lifecycle;
 pub mod manager;
 mod reorder;
 
+use std::collections::BTreeMap;
+
 use crate::detect::Millis;
 use crate::detect::condition::Condition;
 use crate::event::Severity;
@@ -47,4 +49,19 @@ pub struct AlertSpec {
     pub cooldown_ms: Millis,
     /// How many of the newest matching lines it carries.
     pub samples_max: usize,
+    /// What it carries besides.
+    pub notes: AlertNotes,
+}
+
+/// What goes with an alert wherever it goes, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlertNotes {
+    /// The outputs that it goes to; all that take it if it names none.
+    pub outputs: Option<Vec<String>>,
+    /// Labels, by which outputs select it.
+    pub labels: BTreeMap<String, String>,
+    /// Texts.
+    pub annotations: BTreeMap<String, String>,
+    /// Where it is written what to do.
+    pub runbook: Option<String>,
 }

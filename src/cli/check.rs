@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::alert::AlertSpec;
 use crate::app::Prepared;
 use crate::app::output_files;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
 use crate::engine::settings::WatchPlan;
+use crate::event::AlertEvent;
 use crate::fmt::display_path;
+use crate::notify::settings::DeliverySpec;
 use crate::sys::open::open_regular;
 use crate::watch::discovery::Discovery;
 use crate::watch::survey::{Findings, survey};
@@ -83,8 +86,38 @@ fn report(settings: &Settings, path: &Path, listed_max: usize) -> Result<String,
     }
     for alert in &plan.alerts {
         lines.push(format!("[alert.{}] {}: {}", alert.name, alert.severity, alert.describe()));
+        lines.extend(recipients(alert, &settings.deliveries));
     }
     Ok(lines.join("\n") + "\n")
+}
+
+/// Who is told of an alert, if there is anybody at all.
+fn recipients(alert: &AlertSpec, deliveries: &[DeliverySpec]) -> Option<String> {
+    let event = |watch: &String| AlertEvent {
+        alert: alert.name.clone(),
+        watch: watch.clone(),
+        severity: alert.severity,
+        outputs: alert.notes.outputs.clone(),
+        labels: alert.notes.labels.clone(),
+        ..AlertEvent::default()
+    };
+    let told = deliveries.iter().filter_map(|output| {
+        let watches: Vec<_> =
+            alert.watches.iter().filter(|watch| output.route.takes(&event(watch))).cloned().collect();
+        match watches.len() {
+            0 => None,
+            all if all == alert.watches.len() => Some(output.name.clone()),
+            _ => Some(format!("{} ({} only)", output.name, watches.join(", "))),
+        }
+    });
+    let told: Vec<_> = told.collect();
+    if deliveries.is_empty() {
+        return None;
+    }
+    Some(match told.is_empty() {
+        true => "  goes to no output that answers; only those that are written to have it".to_owned(),
+        false => format!("  goes to {}", told.join(", ")),
+    })
 }
 
 /// Outputs that a watch means: the daemon must not count what it writes itself.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::conditions;
 use super::engine::to_usize;
 use super::error::ErrorReport;
+use super::routes::{NamedOutput, read_notes};
 use super::schema::Kind;
 use super::table::{Table, Text};
 use super::values::{DAY_MS, MINUTE_MS};
@@ -32,6 +33,8 @@ pub(super) struct AlertTable<'t> {
     pub(super) has_rule: bool,
     /// The watches it names, or nothing for all that use the rule.
     pub(super) watches: Option<Vec<Text<'t>>>,
+    /// The outputs it names.
+    pub(super) outputs: Vec<NamedOutput>,
 }
 
 /// Reads every alert.
@@ -56,6 +59,7 @@ fn read_alert<'t>(table: &Table<'t>, report: &mut ErrorReport<'_>) -> AlertTable
             "can be \"pattern\" only with `when` \"count\", \"spike\" or \"new\" without `window`",
         );
     }
+    let (notes, outputs) = read_notes(table, report);
     let spec = AlertSpec {
         name: table.name().to_owned(),
         rule: String::new(),
@@ -67,6 +71,7 @@ fn read_alert<'t>(table: &Table<'t>, report: &mut ErrorReport<'_>) -> AlertTable
         keep_firing_for_ms: table.duration_ms(report, "keep_firing_for", 0..=DAY_MS, MINUTE_MS),
         cooldown_ms: table.duration_ms(report, "cooldown", 0..=DAY_MS, MINUTE_MS),
         samples_max: table.integer(report, "samples", 0..=50).map_or(DEFAULT_SAMPLES, to_usize),
+        notes,
     };
     AlertTable {
         spec,
@@ -74,6 +79,7 @@ fn read_alert<'t>(table: &Table<'t>, report: &mut ErrorReport<'_>) -> AlertTable
         span: table.span(),
         rule: table.text(report, "rule"),
         has_rule: table.has("rule"),
+        outputs,
         watches: table.filled_list(report, "watches", "leave the key out for all watches that use the rule"),
     }
 }

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::{ErrorReport, quoted};
+use super::routes::read_labels;
 use super::table::Table;
 use super::values::check_url;
 use super::watches::absolute;
 use crate::notify::receivers::{PRESETS, template};
+use crate::notify::route::Route;
 use crate::notify::settings::{Body, DeliverySpec, HttpSpec, Receiver, Secret};
 
 /// What kind of receiver an output is.
@@ -24,12 +26,18 @@ const WEBHOOK_KEYS: [&str; 4] = ["method", "content_type", "preset", "template"]
 const METHODS: [(&str, &str); 3] = [("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")];
 
 impl ReceiverKind {
+    /// Whether `labels` are those that an alert must have; else all alerts get them.
+    pub(super) fn selects_labels(self) -> bool {
+        self != ReceiverKind::Alertmanager
+    }
+
     pub(super) fn has(self, key: &str) -> bool {
-        let is_common = matches!(key, "type" | "group_wait" | "timeout");
+        let is_common =
+            matches!(key, "type" | "group_wait" | "timeout" | "severity" | "alerts" | "watches" | "labels");
         let is_own = match self {
             ReceiverKind::Webhook => HTTP_KEYS.contains(&key) || WEBHOOK_KEYS.contains(&key),
             ReceiverKind::Alertmanager => {
-                HTTP_KEYS.contains(&key) || matches!(key, "urls" | "labels" | "resend_interval")
+                HTTP_KEYS.contains(&key) || matches!(key, "urls" | "resend_interval")
             }
             ReceiverKind::Command => key == "command",
         };
@@ -37,17 +45,18 @@ impl ReceiverKind {
     }
 }
 
-/// Reads an output of `kind`: for several Alertmanagers one for each. Relative paths are resolved against `folder`.
+/// Reads an output of `kind` that takes what `route` says: for several Alertmanagers one for each. Relative paths are resolved against `folder`.
 pub(super) fn read(
     kind: ReceiverKind,
     table: &Table<'_>,
+    route: &Route,
     folder: &Path,
     report: &mut ErrorReport<'_>,
 ) -> Vec<DeliverySpec> {
     let group_wait = duration(table, report, "group_wait", 0..=600_000, 1_000);
     let default_timeout = if kind == ReceiverKind::Command { 30_000 } else { 10_000 };
     let timeout = duration(table, report, "timeout", 100..=600_000, default_timeout);
-    let spec = |name: String, receiver| DeliverySpec { name, receiver, group_wait };
+    let spec = |name: String, receiver| DeliverySpec { name, receiver, group_wait, route: route.clone() };
     let name = table.name().to_owned();
     match kind {
         ReceiverKind::Command => {
@@ -71,7 +80,7 @@ pub(super) fn read(
             vec![spec(name, receiver)]
         }
         ReceiverKind::Alertmanager => {
-            let labels = table.map(report, "labels");
+            let labels = read_labels(table, report);
             let resend = duration(table, report, "resend_interval", 1_000..=3_600_000, 60_000);
             let urls = urls(table, folder, report);
             let several = urls.len() > 1;

@@ -61,6 +61,10 @@ fn what_is_commented_out_is_the_default() {
         "# no_match = ",
         "# mask = ",
         "# new_max = ",
+        "# outputs = ",
+        "# labels = ",
+        "# annotations = ",
+        "# runbook = ",
     ];
     let uncommented: Vec<&str> = DOCUMENTED
         .lines()
@@ -79,7 +83,7 @@ fn its_examples_are_right_too() {
         .lines()
         .map(|line| if key_of(line).is_some() { line.trim_start_matches("# ") } else { line })
         .map(|line| if line.starts_with("when = ") { "when = \"spike\"" } else { line })
-        .filter(|line| !line.starts_with("new_max = "))
+        .filter(|line| !line.starts_with("new_max = ") && !line.starts_with("outputs = "))
         .collect();
     let settings = parse(&uncommented.join("\n"), Path::new(ORIGIN)).unwrap();
     assert_eq!(settings.plan.watches[0].rules[0].regex, ["level=(error|fatal)", r"\bsegfault\b"]);
@@ -96,5 +100,5 @@ fn every_example_is_a_working_configuration() {
         names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
     }
     names.sort();
-    assert_eq!(names, ["command", "journald", "prometheus-alertmanager", "slack"]);
+    assert_eq!(names, ["command", "journald", "prometheus-alertmanager", "routing", "slack"]);
 }

@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::values::{DAY_MS, MINUTE_MS, parse_duration_ms, show_duration};
 use super::watches::{check_exclude, check_path, default_exclude};
 use super::{outputs, parse_with, source};
-use crate::alert::{AlertSpec, Scope};
+use crate::alert::{AlertNotes, AlertSpec, Scope};
 use crate::detect::Millis;
 use crate::detect::condition::Condition;
 use crate::engine::settings::{Plan, WatchPlan};
@@ -169,6 +169,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         keep_firing_for_ms: MINUTE_MS,
         cooldown_ms: MINUTE_MS,
         samples_max: DEFAULT_SAMPLES,
+        notes: AlertNotes::default(),
     };
     let file = FileSettings::default();
     let watch = WatchPlan {

@@ -14,7 +14,9 @@ mod engine;
 mod error;
 pub mod flags;
 mod link;
+mod link_outputs;
 mod outputs;
+mod routes;
 mod rules;
 mod samples;
 mod schema;
@@ -117,6 +119,7 @@ fn parse_with(
     if let Some(find) = further {
         link::add_watch(&mut parts.watches, find, &mut report);
     }
+    link_outputs::link(&parts.outputs, &parts.alerts, &parts.watches, &mut report);
     let plan = link::link(&parts.watches, &parts.rules, &parts.alerts, &mut report);
     report.finish()?;
     Ok(Settings {
@@ -124,8 +127,8 @@ fn parse_with(
         timing: parts.basics.timing,
         plan,
         finds: parts.watches.into_iter().map(|watch| watch.find).collect(),
-        outputs: parts.outputs,
-        deliveries: parts.deliveries,
+        outputs: parts.outputs.written,
+        deliveries: parts.outputs.delivered,
         listen: parts.basics.listen,
         external_url: parts.basics.external_url,
         log: parts.basics.log,
@@ -138,20 +141,17 @@ struct Parts<'t> {
     rules: Vec<rules::Rule>,
     watches: Vec<Watch<'t>>,
     alerts: Vec<alerts::AlertTable<'t>>,
-    outputs: Vec<crate::output::OutputSpec>,
-    deliveries: Vec<crate::notify::settings::DeliverySpec>,
+    outputs: outputs::Outputs<'t>,
 }
 
 impl<'t> Parts<'t> {
     fn read(tables: &[Table<'t>], folder: &Path, report: &mut ErrorReport<'_>) -> Self {
-        let (outputs, deliveries) = outputs::read(tables, folder, report);
         Parts {
             basics: engine::read(tables, report),
             rules: rules::read(tables, report),
             watches: watches::read(tables, folder, report),
             alerts: alerts::read(tables, report),
-            outputs,
-            deliveries,
+            outputs: outputs::read(tables, folder, report),
         }
     }
 }

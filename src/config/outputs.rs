@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::deliveries;
 use super::error::{ErrorReport, quoted};
+use super::routes::{self, NamedByOutput};
 use super::schema::Kind as TableKind;
 use super::table::Table;
 use super::watches::absolute;
@@ -33,6 +34,18 @@ const STREAM_KEYS: [&str; 4] = ["type", "path", "color", "events"];
 const COLORS: [(&str, Color); 3] =
     [("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
 
+/// Every output.
+pub(super) struct Outputs<'t> {
+    /// Those that are written to, never none of them.
+    pub(super) written: Vec<OutputSpec>,
+    /// Those that answer.
+    pub(super) delivered: Vec<DeliverySpec>,
+    /// The names of those that answer, right or wrong.
+    pub(super) delivering: Vec<&'t str>,
+    /// What they name.
+    pub(super) named: Vec<NamedByOutput<'t>>,
+}
+
 /// The output that exists where none is defined.
 pub(super) fn default_output() -> OutputSpec {
     OutputSpec {
@@ -44,15 +57,10 @@ pub(super) fn default_output() -> OutputSpec {
     }
 }
 
-/// Reads every output: those that are written to, never none of them, and those that answer. Relative paths are resolved
-/// against `folder`.
-pub(super) fn read(
-    tables: &[Table<'_>],
-    folder: &Path,
-    report: &mut ErrorReport<'_>,
-) -> (Vec<OutputSpec>, Vec<DeliverySpec>) {
+/// Reads every output. Relative paths are resolved against `folder`.
+pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorReport<'_>) -> Outputs<'t> {
     let mut outputs: Vec<OutputSpec> = Vec::new();
-    let mut delivered = Vec::new();
+    let (mut delivered, mut delivering, mut named) = (Vec::new(), Vec::new(), Vec::new());
     for table in tables.iter().filter(|table| table.kind() == TableKind::Output) {
         let kind = table.choice(report, "type", &TYPES, Type::Stream(Format::Auto));
         let is_meant = |key: &str| match kind {
@@ -73,7 +81,9 @@ pub(super) fn read(
                 kinds: read_events(table, report),
             }),
             Type::Delivery(kind) => {
-                delivered.extend(deliveries::read(kind, table, folder, report));
+                let route = routes::read_route(table, kind.selects_labels(), &mut named, report);
+                delivered.extend(deliveries::read(kind, table, &route, folder, report));
+                delivering.push(table.name());
                 continue;
             }
         };
@@ -86,7 +96,7 @@ pub(super) fn read(
     if outputs.is_empty() {
         outputs.push(default_output());
     }
-    (outputs, delivered)
+    Outputs { written: outputs, delivered, delivering, named }
 }
 
 /// Two outputs with one destination would tell everything twice, and tear each other's lines.

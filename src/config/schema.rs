@@ -4,6 +4,55 @@
 /// The keys within `time` of a watch.
 pub(super) const TIME_KEYS: &[&str] = &["format", "zone"];
 
+/// The keys of an alert.
+const ALERT_KEYS: &[&str] = &[
+    "rule",
+    "watches",
+    "by",
+    "when",
+    "over",
+    "window",
+    "at_least",
+    "learn",
+    "adopt",
+    "new_max",
+    "for",
+    "keep_firing_for",
+    "cooldown",
+    "severity",
+    "samples",
+    "outputs",
+    "labels",
+    "annotations",
+    "runbook",
+];
+
+/// The keys of an output.
+const OUTPUT_KEYS: &[&str] = &[
+    "type",
+    "path",
+    "color",
+    "events",
+    "url",
+    "url_file",
+    "urls",
+    "headers",
+    "header_files",
+    "ca_file",
+    "timeout",
+    "method",
+    "content_type",
+    "preset",
+    "template",
+    "labels",
+    "resend_interval",
+    "command",
+    "group_wait",
+    "severity",
+    "alerts",
+    "watches",
+];
+
 /// A kind of table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -77,44 +126,8 @@ impl Kind {
             Kind::Rule => {
                 &["any", "regex", "not", "ignore_case", "word", "level", "record_start", "match", "no_match"]
             }
-            Kind::Alert => &[
-                "rule",
-                "watches",
-                "by",
-                "when",
-                "over",
-                "window",
-                "at_least",
-                "learn",
-                "adopt",
-                "new_max",
-                "for",
-                "keep_firing_for",
-                "cooldown",
-                "severity",
-                "samples",
-            ],
-            Kind::Output => &[
-                "type",
-                "path",
-                "color",
-                "events",
-                "url",
-                "url_file",
-                "urls",
-                "headers",
-                "header_files",
-                "ca_file",
-                "timeout",
-                "method",
-                "content_type",
-                "preset",
-                "template",
-                "labels",
-                "resend_interval",
-                "command",
-                "group_wait",
-            ],
+            Kind::Alert => ALERT_KEYS,
+            Kind::Output => OUTPUT_KEYS,
         }
     }
 }

@@ -43,9 +43,10 @@ impl Committer {
             (counters.take_batch(shared.clock.now()), current)
         };
         if let Some(dispatcher) = &self.dispatcher {
-            (newer.outputs, newer.delivered) = (dispatcher.outputs(), dispatcher.delivered());
+            newer.outputs = newer.transitions.iter().map(|new| dispatcher.outputs(&new.event)).collect();
+            newer.delivered = dispatcher.delivered();
         }
-        let transitions = newer.transitions.clone();
+        let (transitions, outputs) = (newer.transitions.clone(), newer.outputs.clone());
         let current = current.unwrap_or_default();
         let batch = match self.unwritten.take() {
             Some(batch) => batch.followed_by(newer),
@@ -60,7 +61,7 @@ impl Committer {
         *lock(&shared.metrics.state_error) = outcome.as_ref().err().map(ToString::to_string);
         if let Some(dispatcher) = &self.dispatcher {
             // Whoever can be reported is reported, even if there is no room to remember it.
-            dispatcher.take(&transitions);
+            dispatcher.take(&transitions, &outputs);
             dispatcher.refresh(current);
         }
         tell_notices(&mut *self.store);

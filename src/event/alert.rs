@@ -1,5 +1,6 @@
 //! An alert that fired or resolved, as everything after the alert manager has it: the outputs, the outbox, its database, messages.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tracing::Level;
@@ -131,6 +132,18 @@ event! {
         /// When it resolved: for how long its condition held or it was kept firing, in seconds.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub duration_s: Option<u64>,
+        /// The outputs that it goes to, if it names some.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub outputs: Option<Vec<String>>,
+        /// Its labels, as configured.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        pub labels: BTreeMap<String, String>,
+        /// What is told with it, as configured.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        pub annotations: BTreeMap<String, String>,
+        /// Where it is written what to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub runbook: Option<String>,
     }
 }
 

@@ -3,6 +3,7 @@
 //! `tracing` wants the names of all fields at each call site, so [`event!`](crate::event) lists them once: it declares the
 //! struct and how it is emitted. The way back is generic: [`Fields`] collects what was recorded, and serde puts it into the struct.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
@@ -153,6 +154,14 @@ impl<T: serde::Serialize> EventField for Vec<T> {
     }
 }
 
+/// Neither has it tables of names.
+impl EventField for BTreeMap<String, String> {
+    type Value<'a> = String;
+    fn value(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// The fields of an event that was emitted.
 #[derive(Default)]
 pub(super) struct Fields(Vec<(&'static str, FieldValue)>);
@@ -236,9 +245,19 @@ impl<'de> Deserializer<'de> for FieldValue {
         }
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            FieldValue::Text(text) => {
+                let table: serde_json::Value = serde_json::from_str(&text).map_err(Error::custom)?;
+                table.deserialize_map(visitor).map_err(Error::custom)
+            }
+            other => other.deserialize_any(visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct tuple tuple_struct map struct identifier ignored_any
+        newtype_struct tuple tuple_struct struct identifier ignored_any
     }
 }
 

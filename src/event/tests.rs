@@ -67,6 +67,10 @@ prop_compose! {
             alert, state, severity, watch, rule, path, condition, count, window_s, threshold, expected, lines, why,
             since, at, late, fingerprint, samples,
             pattern: parts.first().map(|(text, ..)| text.clone()),
+            outputs: late.then(|| parts.iter().map(|(text, ..)| text.clone()).collect()),
+            labels: parts.iter().map(|(text, ..)| (text.clone(), text.clone())).collect(),
+            annotations: parts.iter().take(1).map(|(text, ..)| (text.clone(), text.clone())).collect(),
+            runbook: parts.first().and_then(|(.., seen)| seen.clone()),
             host: parts.first().map(|(text, ..)| text.clone()).unwrap_or_default(),
             top_paths: parts.iter().map(|(text, n, ..)| AlertPath { path: text.clone(), count: *n }).collect(),
             patterns: parts.into_iter().map(|(text, count, share, first_seen)| AlertPattern {

@@ -65,6 +65,7 @@ impl WebhookAlert {
         more_labels: &BTreeMap<String, String>,
     ) -> WebhookAlert {
         let mut labels = more_labels.clone();
+        labels.extend(event.labels.clone());
         let path = event.path.as_deref().map(display_path);
         let own = [
             ("alertname", Some(event.alert.clone())),
@@ -91,14 +92,13 @@ impl WebhookAlert {
             ("peak", event.peak.map(|peak| peak.to_string())),
             ("duration", event.duration_s.map(|seconds| format!("{seconds}s"))),
             ("late", late),
+            ("runbook_url", event.runbook.clone()),
         ];
+        let own = annotations.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         WebhookAlert {
             status: event.state,
             labels,
-            annotations: annotations
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-                .collect(),
+            annotations: event.annotations.clone().into_iter().chain(own).collect(),
             starts_at: event.since.clone(),
             ends_at: if event.is_firing() { NEVER.to_owned() } else { event.at.clone() },
             generator_url: if origin.url.is_empty() {
@@ -183,6 +183,13 @@ impl Notification {
             if all.len() == 1 {
                 lines.extend(alert.annotations.get("samples").cloned());
             }
+        }
+        // They are the same for all alerts of one name.
+        if status == AlertState::Firing
+            && let Some(event) = group.transitions.first().map(|first| &first.event)
+        {
+            lines.extend(event.annotations.iter().map(|(name, text)| format!("{name}: {text}")));
+            lines.extend(event.runbook.iter().map(|runbook| format!("runbook: {runbook}")));
         }
         Notification {
             version: "4",

@@ -9,6 +9,7 @@ mod http;
 mod message;
 pub mod queue;
 pub mod receivers;
+pub mod route;
 mod secret;
 pub mod settings;
 mod task;
@@ -23,6 +24,7 @@ use crate::event::AlertEvent;
 use crate::notify::message::MessageOrigin;
 use crate::notify::queue::NotificationQueue;
 use crate::notify::receivers::Notifier;
+use crate::notify::route::Route;
 use crate::notify::settings::DeliverySpec;
 use crate::notify::task::DeliveryTask;
 use crate::store::TransitionRecord;
@@ -41,6 +43,7 @@ pub struct PreparedDelivery {
 
 struct PreparedReceiver {
     output: String,
+    route: Route,
     group_wait: Duration,
     notifier: Notifier,
 }
@@ -56,6 +59,7 @@ impl PreparedDelivery {
             let notifier = Notifier::new(spec, &origin);
             Ok(PreparedReceiver {
                 output: spec.name.clone(),
+                route: spec.route.clone(),
                 group_wait: spec.group_wait,
                 notifier: notifier.map_err(|why| format!("the output {}: {why}", spec.name))?,
             })
@@ -97,8 +101,9 @@ impl Delivery {
     pub fn commit(&mut self, prepared: PreparedDelivery) {
         let PreparedDelivery { receivers } = prepared;
         self.tasks.drain(..).for_each(|task| task.abort());
-        self.queue.replace(receivers.iter().map(|receiver| receiver.output.clone()));
-        let start = |PreparedReceiver { output, group_wait, notifier }| {
+        self.queue
+            .replace(receivers.iter().map(|receiver| (receiver.output.clone(), receiver.route.clone())));
+        let start = |PreparedReceiver { output, group_wait, notifier, .. }| {
             let task = DeliveryTask { output, group_wait, queue: Arc::clone(&self.queue), notifier };
             self.runtime.spawn(task.run())
         };

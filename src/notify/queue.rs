@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::event::{AlertEvent, HealthEvent, HealthKind};
+use crate::notify::route::Route;
 use crate::store::{Delivered, DeliveryOutcome, Dispatcher, TransitionRecord};
 
 /// At most this many transitions wait for an output; the oldest are dropped first.
@@ -19,6 +20,8 @@ const WAITING_MAX: usize = 10_000;
 /// What waits for one output: of each alert only the latest transition. A receiver that was away need not be sent all of them.
 #[derive(Default)]
 struct OutputQueue {
+    /// Which alerts the output takes.
+    route: Route,
     /// In the order in which the alerts began to wait.
     waiting: BTreeMap<u64, Arc<TransitionRecord>>,
     /// Where in `waiting` an alert is, by fingerprint.
@@ -75,19 +78,20 @@ pub(super) struct NotificationGroup {
 }
 
 impl NotificationQueue {
-    /// Has a queue for each of `outputs` from now on. What waits for others is dropped. A new one gets what is firing.
-    pub fn replace(&self, outputs: impl IntoIterator<Item = String>) {
+    /// Has a queue for each of `outputs` from now on. What waits for others is dropped. An output that takes an alert that is firing
+    /// and that it was not told of gets it.
+    pub fn replace(&self, outputs: impl IntoIterator<Item = (String, Route)>) {
         let mut state = self.lock();
         let mut old = std::mem::take(&mut state.queues);
-        for output in outputs {
-            let queue = old.remove(&output).unwrap_or_else(|| {
-                let mut queue = OutputQueue::default();
-                for firing in state.firing.values() {
+        for (output, route) in outputs {
+            let mut queue = old.remove(&output).unwrap_or_default();
+            queue.route = route;
+            for firing in state.firing.values() {
+                if queue.route.takes(&firing.event) && !queue.knows(&firing.event) {
                     // It was in no outbox for this output, so that nothing is to be noted of what there is no room for.
                     drop(queue.put(Arc::clone(firing), &self.given_up));
                 }
-                queue
-            });
+            }
             state.queues.insert(output, queue);
         }
     }
@@ -185,6 +189,16 @@ impl NotificationQueue {
 }
 
 impl OutputQueue {
+    /// Whether the output is to be told of `event`: it takes it, or was told that it fired, when it was to be told that.
+    fn wants(&self, event: &AlertEvent) -> bool {
+        self.route.takes(event) || (!event.is_firing() && self.knows(event))
+    }
+
+    /// Whether the output was told that the alert fires, or will be.
+    fn knows(&self, event: &AlertEvent) -> bool {
+        self.firing.contains_key(&event.fingerprint) || self.places.contains_key(&event.fingerprint)
+    }
+
     /// Has `transition` wait. Returns one that is not to be sent any more: a newer one waits in its place, or too many wait.
     fn put(&mut self, transition: Arc<TransitionRecord>, given_up: &Notify) -> Option<Arc<TransitionRecord>> {
         self.notify.notify_one();
@@ -216,8 +230,10 @@ impl OutputQueue {
 }
 
 impl Dispatcher for NotificationQueue {
-    fn outputs(&self) -> Vec<String> {
-        self.lock().queues.keys().cloned().collect()
+    fn outputs(&self, event: &AlertEvent) -> Vec<String> {
+        let state = self.lock();
+        let wanting = state.queues.iter().filter(|(_, queue)| queue.wants(event));
+        wanting.map(|(output, _)| output.clone()).collect()
     }
 
     fn restore(&self, pending: Vec<(String, TransitionRecord)>, firing: Vec<TransitionRecord>) {
@@ -232,7 +248,7 @@ impl Dispatcher for NotificationQueue {
         for transition in firing {
             let transition = Arc::new(transition);
             for queue in queues.values_mut() {
-                if !queue.places.contains_key(&transition.event.fingerprint) {
+                if queue.route.takes(&transition.event) && !queue.knows(&transition.event) {
                     queue.firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
                 }
             }
@@ -240,17 +256,18 @@ impl Dispatcher for NotificationQueue {
         }
     }
 
-    fn take(&self, transitions: &[TransitionRecord]) {
+    fn take(&self, transitions: &[TransitionRecord], outputs: &[Vec<String>]) {
         let mut state = self.lock();
         let QueuesState { queues, firing, delivered, .. } = &mut *state;
-        for transition in transitions {
+        for (transition, outputs) in transitions.iter().zip(outputs) {
             let transition = Arc::new(transition.clone());
             if transition.event.is_firing() {
                 firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
             } else {
                 firing.remove(&transition.event.fingerprint);
             }
-            for (output, queue) in &mut *queues {
+            for output in outputs {
+                let Some(queue) = queues.get_mut(output) else { continue };
                 let displaced = queue.put(Arc::clone(&transition), &self.given_up);
                 delivered
                     .extend(displaced.map(|displaced| ended(output, &displaced, DeliveryOutcome::Abandoned)));
@@ -304,8 +321,17 @@ mod tests {
 
     fn queue() -> NotificationQueue {
         let queue = NotificationQueue::default();
-        queue.replace(["pager".to_owned()]);
+        queue.replace([output("pager", Route::default())]);
         queue
+    }
+
+    fn output(name: &str, route: Route) -> (String, Route) {
+        (name.to_owned(), Route { output: name.to_owned(), ..route })
+    }
+
+    fn take(queue: &NotificationQueue, transitions: &[TransitionRecord]) {
+        let outputs: Vec<_> = transitions.iter().map(|new| queue.outputs(&new.event)).collect();
+        queue.take(transitions, &outputs);
     }
 
     fn delivered(queue: &NotificationQueue) -> Vec<(String, i64)> {
@@ -315,7 +341,7 @@ mod tests {
     #[test]
     fn an_alert_waits_as_its_latest_transition_in_its_old_place() {
         let queue = queue();
-        queue.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
+        take(&queue, &[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
         let message = queue.next("pager", 100).unwrap();
         assert_eq!(
             message.transitions,
@@ -330,9 +356,9 @@ mod tests {
     #[test]
     fn what_changes_while_it_is_sent_is_sent_again() {
         let queue = queue();
-        queue.take(&[transition("a", Firing, 1)]);
+        take(&queue, &[transition("a", Firing, 1)]);
         let sent = queue.next("pager", 100).unwrap();
-        queue.take(&[transition("a", Resolved, 2)]);
+        take(&queue, &[transition("a", Resolved, 2)]);
         queue.done("pager", &sent, DeliveryOutcome::Accepted);
         assert_eq!(queue.next("pager", 100).unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
     }
@@ -345,7 +371,7 @@ mod tests {
     fn too_many_push_out_the_oldest_which_are_not_delivered() {
         let queue = queue();
         let all: Vec<_> = (0..WAITING_MAX + 2).map(|n| transition(&n.to_string(), Firing, 1)).collect();
-        queue.take(&all);
+        take(&queue, &all);
         assert_eq!(queue.reports()[0].waiting, WAITING_MAX);
         let abandoned = ["0", "1"].map(|name| (name.to_owned(), DeliveryOutcome::Abandoned));
         assert_eq!(outcomes(&queue), abandoned);
@@ -358,7 +384,7 @@ mod tests {
     fn only_what_was_in_a_group_is_delivered_and_the_rest_follows() {
         let queue = queue();
         let all: Vec<_> = (0..250).map(|n| transition(&format!("{n:03}"), Firing, 1)).collect();
-        queue.take(&all);
+        take(&queue, &all);
         let mut taken = Vec::new();
         for (size, following) in [(100, 150), (100, 50), (50, 0)] {
             let group = queue.next("pager", 100).unwrap();
@@ -378,8 +404,27 @@ mod tests {
     #[test]
     fn an_output_that_is_added_gets_what_is_firing() {
         let queue = queue();
-        queue.take(&[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
-        queue.replace(["pager".to_owned(), "other".to_owned()]);
+        take(&queue, &[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
+        queue.replace([output("pager", Route::default()), output("other", Route::default())]);
         assert_eq!(queue.next("other", 100).unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
+    }
+
+    #[test]
+    fn an_output_that_no_longer_takes_an_alert_is_told_its_end_and_one_that_does_now_its_beginning() {
+        let queue = queue();
+        take(&queue, &[transition("a", Firing, 1)]);
+        let sent = queue.next("pager", 100).unwrap();
+        queue.done("pager", &sent, DeliveryOutcome::Accepted);
+        let none = Route { alerts: vec!["other".to_owned()], ..Route::default() };
+        let some = Route { alerts: vec!["spike".to_owned()], ..Route::default() };
+        queue.replace([output("pager", none.clone()), output("mail", none.clone())]);
+        assert_eq!(queue.next("mail", 100), None);
+        queue.replace([output("pager", none.clone()), output("mail", some)]);
+        assert_eq!(queue.next("mail", 100).unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
+        assert_eq!(queue.next("pager", 100), None, "it was told already");
+        take(&queue, &[transition("a", Resolved, 2), transition("b", Firing, 3)]);
+        let resolved = [Arc::new(transition("a", Resolved, 2))];
+        assert_eq!(queue.next("pager", 100).unwrap().transitions, resolved);
+        assert_eq!(queue.next("mail", 100).unwrap().transitions.len(), 2);
     }
 }

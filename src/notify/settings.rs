@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::notify::receivers::body::Preset;
+use crate::notify::route::Route;
 
 /// Something that is secret, or where it is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -87,4 +88,6 @@ pub struct DeliverySpec {
     pub receiver: Receiver,
     /// How long alerts of one name are collected into one message.
     pub group_wait: Duration,
+    /// Which alerts it takes.
+    pub route: Route,
 }

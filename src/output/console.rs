@@ -93,6 +93,9 @@ impl Console {
             text.push_str(&printable(line));
             text.push('\n');
         }
+        if let Some(runbook) = &event.runbook {
+            text.push_str(&format!("{INDENT}runbook: {}\n", printable(runbook)));
+        }
         text
     }
 

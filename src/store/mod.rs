@@ -70,14 +70,15 @@ pub trait CheckpointStore: Send {
 
 /// Carries alerts to outputs that answer, from the outbox. Never waits.
 pub trait Dispatcher: Send + Sync {
-    /// Names of the outputs.
-    fn outputs(&self) -> Vec<String>;
+    /// Names of the outputs that are to be told of `event`.
+    fn outputs(&self, event: &AlertEvent) -> Vec<String>;
 
     /// Takes up what was not delivered before the start, and which alerts were firing then.
     fn restore(&self, pending: Vec<(String, TransitionRecord)>, firing: Vec<TransitionRecord>);
 
     /// Takes what is in the outbox now, or will be once there is room for it.
-    fn take(&self, transitions: &[TransitionRecord]);
+    /// For each transition, `outputs` names those that are to be told of it.
+    fn take(&self, transitions: &[TransitionRecord], outputs: &[Vec<String>]);
 
     /// Takes the present numbers of alerts that are firing, for messages to come.
     fn refresh(&self, firing: Vec<AlertEvent>) {
@@ -252,8 +253,8 @@ pub struct Batch {
     pub minutes: Vec<MinuteCount>,
     /// Alerts that fired or resolved, in order: to be appended to the outbox.
     pub transitions: Vec<TransitionRecord>,
-    /// Names of the outputs that are to be reported of `transitions`.
-    pub outputs: Vec<String>,
+    /// For each of `transitions`, the names of the outputs that are to be told of it.
+    pub outputs: Vec<Vec<String>>,
     /// What outputs were reported, in `transitions` or before.
     pub delivered: Vec<Delivered>,
     /// Watches that are new or have other paths now.
@@ -266,7 +267,7 @@ impl Batch {
     /// Whether there is nothing to commit.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Batch { at_ms: self.at_ms, outputs: self.outputs.clone(), ..Batch::default() }
+        *self == Batch { at_ms: self.at_ms, ..Batch::default() }
     }
 
     /// This batch and then a `newer` one, as one.
@@ -288,7 +289,7 @@ impl Batch {
         self.ended_alerts.extend(newer.ended_alerts);
         self.minutes.extend(newer.minutes);
         self.transitions.extend(newer.transitions);
-        self.outputs = newer.outputs;
+        self.outputs.extend(newer.outputs);
         self.delivered.extend(newer.delivered);
         self.watches.extend(newer.watches);
         patterns::add(&mut self.patterns, newer.patterns);
@@ -302,6 +303,7 @@ impl Batch {
         }
         drop_oldest(&mut self.minutes, UNWRITTEN_MAX);
         drop_oldest(&mut self.transitions, UNWRITTEN_MAX);
+        drop_oldest(&mut self.outputs, UNWRITTEN_MAX);
         drop_oldest(&mut self.delivered, UNWRITTEN_MAX);
         drop_oldest(&mut self.marks, UNWRITTEN_MAX);
         self

@@ -18,7 +18,7 @@ use super::sqlite::SqliteStore;
 use super::*;
 use crate::alert::instance::AlertInstance;
 use crate::alert::manager::AlertParts;
-use crate::alert::{AlertSpec, Scope};
+use crate::alert::{AlertNotes, AlertSpec, Scope};
 use crate::detect::condition::Condition;
 use crate::event::{AlertEvent, AlertState, Severity};
 use crate::file::checkpoint::FileCheckpoint;
@@ -91,6 +91,7 @@ fn alert(name: &str, path: Option<&[u8]>, n: u64) -> SavedAlert {
         keep_firing_for_ms: 0,
         cooldown_ms: 0,
         samples_max: 1,
+        notes: AlertNotes::default(),
     };
     let mut alarm = AlertInstance::new(&spec, None);
     alarm.add(&spec, 1_000, n.min(1 << 60), 0, &mut |_| {});
@@ -128,7 +129,7 @@ fn full() -> Batch {
         ended_alerts: Vec::new(),
         minutes: vec![minute(9, b"/a", 3), minute(10, b"/\xff", 1)],
         transitions: vec![transition(1), transition(2)],
-        outputs: vec!["pager".into()],
+        outputs: vec![vec!["pager".into()]; 2],
         delivered: Vec::new(),
         watches: vec![WatchRecord { watch: "w".into(), paths: "/a\n/b".into(), since_ns: 5 }],
         patterns: vec![patterns("v", &[(1, 2)], true), patterns("w", &[(3, 1), (u64::MAX, 9)], true)],
@@ -191,7 +192,8 @@ fn an_error_in_the_middle_leaves_nothing_of_the_batch() {
         BEGIN SELECT RAISE(ABORT, 'no'); END";
     Connection::open(dir.path().join("state.db")).unwrap().execute_batch(trigger).unwrap();
     let files = vec![file(b"/a", 50), file(b"/c", 1)];
-    let batch = Batch { files, transitions: vec![transition(3)], ..full() };
+    let (transitions, outputs) = (vec![transition(3)], vec![vec!["pager".into()]]);
+    let batch = Batch { files, transitions, outputs, ..full() };
     assert!(matches!(store.commit(&batch), Err(StoreError::Unusable { .. })));
     assert!(store.trouble().is_some());
     assert_eq!(store.load().unwrap(), before);
@@ -411,7 +413,7 @@ fn a_store_in_memory_keeps_only_what_is_needed() {
                 files: vec![file(b"/a", 5)],
                 minutes,
                 transitions: vec![transition(n)],
-                outputs: vec!["pager".into()],
+                outputs: vec![vec!["pager".into()]],
                 delivered: vec![delivered],
                 ..Batch::default()
             })
@@ -422,7 +424,7 @@ fn a_store_in_memory_keeps_only_what_is_needed() {
     (50..1_500).for_each(|n| commit(&mut store, n));
     assert_eq!(store.pages(), early);
     let waiting = (0..8_000).map(|n| transition(10_000 + n)).collect();
-    let outputs = vec!["pager".into()];
+    let outputs = vec![vec!["pager".into()]; 8_000];
     store.commit(&Batch { transitions: waiting, outputs, ..Batch::default() }).unwrap();
     assert_eq!(store.load().unwrap().pending.len(), 8_000);
 }
@@ -454,7 +456,10 @@ prop_compose! {
             ended_alerts: ended.iter().map(|(name, path)| alert(name, *path, 0).id).collect(),
             minutes: minutes.iter().map(|(n, path, matched)| minute(*n, path, *matched)).collect(),
             transitions: transitions.iter().map(|n| transition(*n)).collect(),
-            outputs: vec!["a".into(), "b".into()],
+            outputs: transitions.iter().map(|n| {
+                let outputs = [&["a", "b"][..], &["b"], &[]][*n as usize % 3];
+                outputs.iter().map(|output| (*output).to_owned()).collect()
+            }).collect(),
             delivered: delivered.iter().map(|(output, n)| Delivered {
                 output: (*output).to_owned(),
                 fingerprint: "f".into(),

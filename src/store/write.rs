@@ -29,9 +29,9 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
     for alert in &batch.alerts {
         put_alert(connection, alert, batch.at_ms)?;
     }
-    for transition in &batch.transitions {
+    for (n, transition) in batch.transitions.iter().enumerate() {
         if let Some(id) = put_transition(connection, transition)? {
-            await_delivery(connection, id, &batch.outputs)?;
+            await_delivery(connection, id, batch.outputs.get(n).map_or(&[], Vec::as_slice))?;
         }
     }
     for delivered in &batch.delivered {

@@ -343,3 +343,47 @@ fn all_problems_are_told_at_once_in_the_order_of_the_lines() {
         refusals(text).iter().map(|told| told.splitn(3, ':').take(2).collect::<Vec<_>>().join(":")).collect();
     assert_eq!(places, ["3:9", "4:10", "5:8", "6:8", "8:9", "9:7"]);
 }
+
+#[test]
+fn who_is_told_must_exist_and_labels_must_have_names_that_are_taken() {
+    let text = "[alert.a]
+over = 1
+outputs = [\"pagr\", \"file\"]
+labels = { team-a = \"x\", severity = \"x\", __x = \"y\", empty = \"\" }
+annotations = { summary = \"x\" }
+runbook = \" \"
+[output.pager]
+type = \"webhook\"
+url = \"http://h\"
+severity = [\"critical\", \"wanring\"]
+alerts = [\"b\"]
+watches = []
+[output.file]
+path = \"x\"
+alerts = [\"a\"]
+[output.am]
+type = \"alertmanager\"
+url = \"http://h\"
+labels = { 1a = \"x\" }
+";
+    let name = "is no name of a label; write letters, digits and `_`, no digit first";
+    assert_eq!(
+        after_minimal(text),
+        [
+            "5:12: [alert.a] names an output that does not exist: `pagr`; did you mean `pager`? (known: `pager`, `am`)".to_owned(),
+            "5:20: `outputs` in [alert.a] names `file`, which is written to and has every alert anyway; \
+             name outputs that answer, or write `outputs = []` for none of them".to_owned(),
+            "6:10: `labels` in [alert.a] holds `__x`, but names with `__` in front are Prometheus's own; write another one".to_owned(),
+            "6:10: `labels` in [alert.a] has an empty text for `empty`, which counts as none; write one, or take it out".to_owned(),
+            "6:10: `labels` in [alert.a] holds `severity`, which every alert has by itself; write another name".to_owned(),
+            format!("6:10: `labels` in [alert.a] holds `team-a`, which {name}"),
+            "7:15: `annotations` in [alert.a] holds `summary`, which every alert has by itself; write another name".to_owned(),
+            "8:11: `runbook` in [alert.a] is empty; write where it says what to do, or leave the key out".to_owned(),
+            "12:25: `severity` in [output.pager] cannot be `wanring`; did you mean `warning`? (known: `info`, `warning`, `critical`)".to_owned(),
+            "13:11: [output.pager] names an alert that does not exist: `b`; did you mean `a`? (known: `a`)".to_owned(),
+            "14:11: `watches` in [output.pager] is empty; leave the key out for all".to_owned(),
+            "17:10: `alerts` in [output.file] means nothing to an output of this type; take it out".to_owned(),
+            format!("21:10: `labels` in [output.am] holds `1a`, which {name}"),
+        ]
+    );
+}

@@ -10,5 +10,6 @@ mod commands;
 mod hostile;
 mod layers;
 mod outbox;
+mod routing;
 mod try_out;
 mod ways;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::alert::Severity;
+use crate::alert::{AlertNotes, Severity};
 use crate::detect::condition::Condition;
 use crate::event::AlertState;
 use crate::units::NameIds;
@@ -18,6 +18,7 @@ fn spec(scope: Scope) -> AlertSpec {
         keep_firing_for_ms: 0,
         cooldown_ms: 0,
         samples_max: 2,
+        notes: AlertNotes::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use crate::alert::{AlertSpec, Scope};
+use crate::alert::{AlertNotes, AlertSpec, Scope};
 use crate::cli::replay::report::Style;
 use crate::cli::selection::Selection;
 use crate::detect::condition::Condition;
@@ -83,5 +83,6 @@ pub(super) fn unusual(watch: &str) -> AlertSpec {
         keep_firing_for_ms: 60_000,
         cooldown_ms: 60_000,
         samples_max: 5,
+        notes: AlertNotes::default(),
     }
 }

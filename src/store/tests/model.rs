@@ -46,11 +46,11 @@ impl Model {
             sum.patterns.patterns.sort_by_key(|pattern| pattern.id);
             put(&mut state.patterns, sum, key);
         }
-        for transition in &batch.transitions {
+        for (n, transition) in batch.transitions.iter().enumerate() {
             let key = |t: &TransitionRecord| (t.event.fingerprint.clone(), t.at_ms, t.event.state);
             if !self.outbox.iter().any(|other| key(other) == key(transition)) {
                 self.outbox.push(transition.clone());
-                let pending = batch.outputs.iter().map(|output| (output.clone(), transition.clone()));
+                let pending = batch.outputs[n].iter().map(|output| (output.clone(), transition.clone()));
                 state.pending.extend(pending);
             }
         }
