@@ -73,6 +73,23 @@ fn a_burst_is_reported_with_its_time_and_the_output_is_the_same_each_time() {
     assert_eq!(json[4]["alerts"], 2);
 }
 
+#[test]
+fn the_usual_rate_after_a_pause_is_nothing_unusual() {
+    let folder = TempDir::new().unwrap();
+    let steady = |minutes: std::ops::Range<i64>| -> String {
+        minutes
+            .flat_map(|minute| (0..60).map(move |n| line(minute * 60_000 + n * 1_000, "ERROR as ever")))
+            .collect()
+    };
+    for pause in [45, 480, 62 * 60] {
+        let text = steady(0..180) + &steady(180 + pause..240 + pause);
+        std::fs::write(folder.path().join("app.log"), text).unwrap();
+        let unusual =
+            objects(folder.path(), &["app.log"]).into_iter().filter(|event| event["alert"] == "unusual");
+        assert_eq!(unusual.count(), 0, "{pause}");
+    }
+}
+
 fn compress(path: &Path, with: &str) {
     assert!(Command::new(with).arg(path).status().unwrap().success());
 }

@@ -6,6 +6,7 @@
 //! | part | what it is | from |
 //! |---|---|---|
 //! | `level` | events and buckets with a half-life of half an hour | discounted gamma–Poisson: Harvey and Fernandes 1989 |
+//! | `pause` | buckets that are not learned, as nothing was logged | cumulative sums: Page 1954 |
 //! | `rhythm` | quarters of an hour of the day as factors | Winters 1960 |
 //! | `dispersion` | how much more than Poisson windows vary, half-life a day | moments of a negative binomial: Hilbe |
 //! | `tail` | `-log10 p` of a count | negative binomial: Johnson, Kemp and Kotz |
@@ -37,6 +38,7 @@
 mod dispersion;
 mod fading;
 mod level;
+mod pause;
 pub mod rarity;
 mod rhythm;
 mod tail;
@@ -48,6 +50,7 @@ use serde::{Deserialize, Serialize};
 use self::dispersion::Dispersion;
 use self::fading::keep;
 use self::level::SlowLevel;
+use self::pause::{Pause, PauseBucket};
 use self::rarity::{Rarity, RaritySettings};
 use self::rhythm::Rhythm;
 use crate::detect::Millis;
@@ -58,8 +61,8 @@ const DAY_MS: Millis = 24 * HOUR_MS;
 const LEVEL_HALF_LIFE_MS: Millis = HOUR_MS / 2;
 /// Half-life of dispersion and daily mean.
 const DAY_HALF_LIFE_MS: Millis = DAY_MS;
-/// The longest gap without events that is learned; after it, the level is zero anyway.
-const GAP_MS_MAX: Millis = 14 * DAY_MS;
+/// The longest gap without events that is gone through: a pause, and the time after which the level is zero.
+const GAP_MS_MAX: Millis = 28 * DAY_MS;
 /// The most buckets of a window.
 const WINDOW_BUCKETS_MAX: Millis = 60;
 /// The least number of expected events that a ratio is taken of.
@@ -146,6 +149,8 @@ pub struct Baseline {
     rhythm: Rhythm,
     dispersion: Dispersion,
     rarity: Rarity,
+    #[serde(default)]
+    pause: Pause,
     /// The counts of the buckets of a window, oldest first.
     recent: VecDeque<u64>,
     /// Buckets seen.
@@ -164,6 +169,7 @@ impl Baseline {
             rhythm: Rhythm::new(),
             dispersion: Dispersion::new(),
             rarity: Rarity::default(),
+            pause: Pause::default(),
             recent: VecDeque::new(),
             seen: 0,
             held: 0,
@@ -261,6 +267,10 @@ impl Baseline {
     fn learn(&mut self, start_ms: Millis, count: u64, verdict: &Verdict, n: f64) {
         let bucket_ms = self.settings.bucket_ms;
         let count = count as f64;
+        if self.is_pause(start_ms, count, n) {
+            self.held = self.held.saturating_sub(n as u32);
+            return;
+        }
         let day = keep(bucket_ms, DAY_HALF_LIFE_MS);
         if self.held > 0 {
             // The spike's own last bucket may just have set it.
@@ -282,6 +292,16 @@ impl Baseline {
         self.rhythm.learn(start_ms, count, day, n);
         self.rarity.learn(count, bucket_ms, &RaritySettings::default(), n);
         self.seen = self.seen.saturating_add(n as u64);
+    }
+
+    /// Whether `n` buckets of `count` belong to a pause, in which nothing is learned.
+    fn is_pause(&mut self, start_ms: Millis, count: f64, n: f64) -> bool {
+        let level = self.pause.level_before(&self.level);
+        let expected = level.missed(self.rhythm.at(start_ms), FALL_MAX);
+        let buckets = self.settings.window_buckets() as f64;
+        let unlikely = tail::unlikeliness_of_none(expected * buckets, self.dispersion.get()) / buckets;
+        let bucket = PauseBucket { count, expected, unlikely, bucket_ms: self.settings.bucket_ms };
+        self.pause.is_pause(&bucket, &mut self.level, n)
     }
 }
 

@@ -7,6 +7,9 @@ use super::fading::faded;
 /// The prior: half an event, Jeffreys' prior for a Poisson rate.
 const PRIOR_EVENTS: f64 = 0.5;
 
+/// Of fewer events nothing is missed.
+const MISSED_EVENTS_MIN: f64 = 20.0;
+
 /// Events and buckets, both forgotten by the same factor a bucket.
 ///
 /// This is the gamma–Poisson model with a discount (A. Harvey and C. Fernandes, "Time Series Models for Count or Qualitative
@@ -36,6 +39,11 @@ impl SlowLevel {
     /// Raises the level by `factor`, from `floor` per bucket at least.
     pub(super) fn raise(&mut self, factor: f64, floor: f64) {
         self.events = self.events.max(floor * self.buckets) * factor;
+    }
+
+    /// The expected count of a bucket as [`SlowLevel::expected`], or 0 if too few events were learned to miss any.
+    pub(super) fn missed(&self, rhythm: f64, fall_max: f64) -> f64 {
+        if self.events < MISSED_EVENTS_MIN { 0.0 } else { self.expected(rhythm, fall_max) }
     }
 
     /// The expected count of a bucket with the factor `rhythm`, which can lower it to `fall_max` times the level: a

@@ -29,6 +29,12 @@ pub(super) fn unlikeliness(count: u64, mean: f64, dispersion: f64) -> f64 {
     (-ln_tail / std::f64::consts::LN_10).clamp(0.0, UNLIKELY_MAX)
 }
 
+/// `-ln P(X = 0)` for the same distribution.
+pub(super) fn unlikeliness_of_none(mean: f64, dispersion: f64) -> f64 {
+    let dispersion = dispersion.max(1.0 / SIZE_MAX);
+    (dispersion * mean).ln_1p() / dispersion
+}
+
 /// `P(X ≥ k) / P(X = k)`, or a bound above it.
 fn ratios(k: f64, size: f64, q: f64) -> f64 {
     let (mut sum, mut term, mut ratio) = (1.0, 1.0, q);

@@ -100,6 +100,46 @@ fn chance_and_the_time_of_day_are_no_spikes() {
     }
 }
 
+/// The log stops, or nearly so, or the daemon does.
+#[test]
+fn the_usual_rate_after_a_pause_is_no_spike() {
+    for (seed, (mean, pause)) in [
+        (0.5, 45 * 60),
+        (0.5, 8 * HOUR),
+        (0.5, 62 * HOUR),
+        (3.0, 62 * HOUR),
+        (20.0, 45 * 60),
+        (20.0, 62 * HOUR),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for kept in [None, Some(0.0), Some(0.02)] {
+            let mut watched = Watched::new();
+            let mut rng = fastrand::Rng::with_seed(seed as u64);
+            let (stop, end) = (DAY, DAY + pause);
+            watched.go(0, stop, |_| poisson(&mut rng, mean));
+            if let Some(share) = kept {
+                watched.go(stop, end, |_| poisson(&mut rng, mean * share));
+            }
+            watched.go(end, end + 6 * HOUR, |_| poisson(&mut rng, mean));
+            assert_eq!(watched.changes, [], "{mean} {pause} {kept:?}");
+            watched.go(end + 6 * HOUR, end + 7 * HOUR, |_| poisson(&mut rng, 4.0 * mean.min(7.0)));
+            assert_eq!(watched.changes.len(), usize::from(mean < 7.0), "{mean} {pause} {kept:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_usually_silent_is_no_pause() {
+    let mut watched = Watched::new();
+    // A batch of 300 lines each quarter of an hour.
+    let batch = |second: Millis| u64::from(second % 900 < 60) * 5;
+    watched.go(0, 2 * DAY, batch);
+    let seen = watched.spike.observe(2 * DAY * SECOND_MS);
+    assert!((5.0..60.0).contains(&seen.expected), "{seen:?}");
+}
+
 #[test]
 fn silence_of_years_is_closed_at_once() {
     let mut watched = Watched::new();
