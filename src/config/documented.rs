@@ -54,6 +54,7 @@ fn what_is_commented_out_is_the_default() {
         "# listen = ",
         "# external_url = ",
         "# adopt = ",
+        "# time.field = ",
         "# time.format = ",
         "# level = ",
         "# record_start = ",

@@ -2,7 +2,7 @@
 //! complete, and a test holds the documented configuration to them.
 
 /// The keys within `time` of a watch.
-pub(super) const TIME_KEYS: &[&str] = &["format", "zone"];
+pub(super) const TIME_KEYS: &[&str] = &["field", "format", "zone"];
 
 /// The keys of an alert.
 const ALERT_KEYS: &[&str] = &[

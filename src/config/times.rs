@@ -9,9 +9,17 @@ use crate::scan::timestamp::{self, TimeSettings};
 
 /// Reads how the lines of a watch tell their time.
 pub(super) fn read(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Arc<TimeSettings> {
-    let right = "write `time.format = \"…\"` or `time.zone = \"…\"`";
+    let right = "write `time.format = \"…\"`, `time.zone = \"…\"` or `time.field = \"…\"`";
     let Some(inner) = table.inner(report, "time", TIME_KEYS, right) else { return Arc::default() };
     let mut settings = TimeSettings::default();
+    if let Some(field) = inner.text(report, "field") {
+        match field.get_ref().trim() {
+            "" => {
+                inner.refuse(report, "field", "is empty; write the name of a member, such as \"event.time\"");
+            }
+            name => settings.field = Some(name.into()),
+        }
+    }
     if let Some(format) = inner.text(report, "format") {
         match format.get_ref().parse() {
             Ok(format) => settings.format = Some(format),

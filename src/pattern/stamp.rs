@@ -1,6 +1,7 @@
 //! Where a time stamp ends that begins at a place of a line. What time it is does not matter here.
 
 use crate::pattern::bytes::{BLANK, class_at};
+use crate::scan::names;
 
 /// How a stamp is written, as far as it says what may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,16 +76,8 @@ fn numeric(line: &[u8], start: usize) -> Option<(usize, StampKind)> {
 
 /// `[Dow ]Mon D[ YYYY] clock[ TZ][ YYYY]`.
 fn written(line: &[u8], start: usize, opened: bool) -> Option<(usize, StampKind)> {
-    let has_day = is_weekday(line, start);
-    let mut at = start;
-    if has_day {
-        at += 3 + usize::from(line.get(start + 3) == Some(&b','));
-        at = blanks(line, at)?;
-    }
-    if !is_month(line, at) {
-        return None;
-    }
-    at = blanks(line, at + 3)?;
+    let (at, has_day) = after_weekday(line, start);
+    let mut at = blanks(line, month(line, at)?)?;
     let day = digits(line, at, 3);
     if !(1..=2).contains(&day) {
         return None;
@@ -106,15 +99,8 @@ fn written(line: &[u8], start: usize, opened: bool) -> Option<(usize, StampKind)
 
 /// `[Dow] Mon D [H:MM:SS] [TZ] [YYYY]` within a message: where it ends.
 pub(super) fn written_date(line: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    if is_weekday(line, at) {
-        at += 3 + usize::from(line.get(at + 3) == Some(&b','));
-        at = blanks(line, at)?;
-    }
-    if !is_month(line, at) {
-        return None;
-    }
-    at = blanks(line, at + 3)?;
+    let (at, _) = after_weekday(line, start);
+    let at = blanks(line, month(line, at)?)?;
     let day = digits(line, at, 3);
     if !(1..=2).contains(&day) || line.get(at + day).is_some_and(u8::is_ascii_alphanumeric) {
         return None;
@@ -234,9 +220,8 @@ fn year_first(line: &[u8], start: usize) -> Option<usize> {
 fn day_first(line: &[u8], start: usize) -> Option<usize> {
     let first = start + digits(line, start, 3);
     let mark = *line.get(first).filter(|mark| matches!(mark, b'-' | b'/' | b'.'))?;
-    if is_month(line, first + 1) {
-        let year = first + 5;
-        return (line.get(first + 4) == Some(&mark) && digits(line, year, 5) == 4).then_some(year + 4);
+    if let Some(end) = self::month(line, first + 1) {
+        return (line.get(end) == Some(&mark) && digits(line, end + 1, 5) == 4).then_some(end + 5);
     }
     let month = digits(line, first + 1, 3);
     if !(1..=2).contains(&month) {
@@ -264,29 +249,17 @@ fn blanks(line: &[u8], at: usize) -> Option<usize> {
     (count > 0).then_some(at + count)
 }
 
-fn is_month(line: &[u8], at: usize) -> bool {
-    matches!(
-        line.get(at..at + 3),
-        Some(
-            b"Jan"
-                | b"Feb"
-                | b"Mar"
-                | b"Apr"
-                | b"May"
-                | b"Jun"
-                | b"Jul"
-                | b"Aug"
-                | b"Sep"
-                | b"Oct"
-                | b"Nov"
-                | b"Dec"
-        )
-    )
+/// Behind the name of a month at `at`, and the dot of an abbreviation.
+fn month(line: &[u8], at: usize) -> Option<usize> {
+    let end = at + names::month(line.get(at..)?)?.1;
+    Some(end + usize::from(line.get(end) == Some(&b'.')))
 }
 
-fn is_weekday(line: &[u8], at: usize) -> bool {
-    matches!(line.get(at..at + 3), Some(b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun"))
-        && matches!(line.get(at + 3), Some(b' ' | b','))
+/// Behind the name of a weekday at `at`, its dot or comma, and the blanks that must follow; `at` if there is none.
+fn after_weekday(line: &[u8], at: usize) -> (usize, bool) {
+    let end = names::weekday(line.get(at..).unwrap_or_default()).map(|length| at + length);
+    let behind = |end: usize| blanks(line, end + usize::from(matches!(line.get(end), Some(b',' | b'.'))));
+    end.and_then(behind).map_or((at, false), |end| (end, true))
 }
 
 #[cfg(test)]
@@ -311,6 +284,9 @@ mod tests {
             ("I0614 15:16:01.000000 7 x", " 7 x"),
             ("10:5:3.25 x", " x"),
             ("[10.30 16:49:06] chrome", " chrome"),
+            ("22-nov.-2026 10:00:00.123 GRAVE", " GRAVE"),
+            ("Dez 22 10:00:00 host", " host"),
+            ("November 22, 2026 10:00:00 x", " x"),
         ] {
             let end = stamp(line.as_bytes(), 0).map(|(end, _)| &line[end..]);
             assert_eq!(end, Some(rest), "{line}");

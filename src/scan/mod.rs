@@ -15,6 +15,7 @@ pub(crate) mod json;
 pub mod level;
 pub mod line;
 mod literals;
+pub(crate) mod names;
 pub mod pattern;
 pub mod records;
 pub mod rules;

@@ -16,7 +16,10 @@ mod cursor;
 mod epoch;
 mod find;
 mod format;
+mod members;
+mod place;
 mod shape;
+mod zones;
 
 use std::sync::Arc;
 
@@ -25,8 +28,9 @@ use jiff::tz::TimeZone;
 pub use crate::scan::timestamp::format::{FormatError, TimeFormat, zone};
 
 use crate::scan::timestamp::calendar::{Near, StampReading, Zone};
-use crate::scan::timestamp::find::{Doubt, Found, StampPlace};
+use crate::scan::timestamp::find::Doubt;
 use crate::scan::timestamp::format::FormatKind;
+use crate::scan::timestamp::place::{Found, StampPlace};
 use crate::scan::timestamp::shape::Shape;
 
 /// What is known of a file's times beforehand.
@@ -34,6 +38,8 @@ use crate::scan::timestamp::shape::Shape;
 pub struct TimeSettings {
     /// The format, if it need not be found out.
     pub format: Option<TimeFormat>,
+    /// The member or pair that alone holds the time; dots lead into nested objects.
+    pub field: Option<Box<str>>,
     /// The zone of stamps that name none.
     pub zone: TimeZone,
     /// A stamp that is further ahead of its arrival than this is not believed, in milliseconds.
@@ -47,6 +53,7 @@ impl Default for TimeSettings {
     fn default() -> TimeSettings {
         TimeSettings {
             format: None,
+            field: None,
             zone: TimeZone::system(),
             future_ms_max: 5 * 60_000,
             late_ms_min: 7 * 86_400_000,
@@ -175,6 +182,9 @@ impl Detector {
     fn stamp_of(&mut self, line: &[u8], near: Near) -> Option<i64> {
         let settings = Arc::clone(&self.settings);
         let kind = settings.format.as_ref().map(|format| &format.0);
+        if let Some(field) = &settings.field {
+            return members::named(line, field, kind).and_then(|reading| self.instant(reading, near));
+        }
         if let Some(found) = self.found
             && let Some(reading) = find::at(line, found, kind)
             && let Some(at_ms) = self.instant(reading, near)
@@ -200,7 +210,7 @@ impl Detector {
             _ => usize::MAX,
         };
         let mut choose = |shape: Shape, start: usize| self.nearest(line, shape, start, near);
-        let (found, _) = find::anywhere(line, kind, words_max, &mut choose)?;
+        let found = find::anywhere(line, kind, words_max, &mut choose)?;
         let at_ms = self.instant(find::at(line, found, kind)?, near)?;
         if self.found != Some(found) {
             (self.found, self.fits) = (Some(found), 0);

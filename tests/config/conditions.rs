@@ -98,14 +98,16 @@ fn what_means_nothing_to_a_condition_is_refused() {
 
 #[test]
 fn how_the_time_of_lines_is_read() {
-    let text = "[watch.a]\npaths = ['/a']\ntime.format = '%d.%m.%Y %H:%M:%S'\ntime.zone = 'Europe/Berlin'\n";
+    let text = "[watch.a]\npaths = ['/a']\ntime.format = '%d.%m.%Y %H:%M:%S'\ntime.zone = 'Europe/Berlin'\ntime.field = 'a.time'\n";
     let settings = parse(text).unwrap();
     let time = &settings.plan.watches[0].time;
     assert_eq!(time.zone.iana_name(), Some("Europe/Berlin"));
+    assert_eq!(time.field.as_deref(), Some("a.time"));
     assert_eq!(time.format, Some("%d.%m.%Y %H:%M:%S".parse().unwrap()));
     for (rest, start) in [
         ("zone = 'Mars'", "`zone` in [watch.a.time] cannot be: `Mars` is no time zone; use \"local\""),
         ("format = '%Y'", "`format` in [watch.a.time] cannot be: the time format `%Y` says no time of day"),
+        ("field = ' '", "`field` in [watch.a.time] is empty; write the name of a member"),
         ("form = '%Y'", "unknown key `form` in [watch.a.time]; did you mean `format`?"),
     ] {
         let error =

@@ -3,6 +3,7 @@
 use crate::scan::json;
 use crate::scan::level::name::Level;
 use crate::scan::level::{marks, translated, words};
+use crate::scan::names;
 
 /// How far into a line a word may be its level, in bytes.
 pub(super) const HEADER_BYTES_MAX: usize = 256;
@@ -326,38 +327,8 @@ fn is_time(text: &[u8]) -> bool {
         [b'-' | b'+', second, ..] => second.is_ascii_digit(),
         [b'-'] => true,
         [_, _] => matches!(text, b"AM" | b"PM" | b"am" | b"pm"),
-        [_, _, _] => matches!(
-            text,
-            b"Jan"
-                | b"Feb"
-                | b"Mar"
-                | b"Apr"
-                | b"May"
-                | b"Jun"
-                | b"Jul"
-                | b"Aug"
-                | b"Sep"
-                | b"Oct"
-                | b"Nov"
-                | b"Dec"
-                | b"Mon"
-                | b"Tue"
-                | b"Wed"
-                | b"Thu"
-                | b"Fri"
-                | b"Sat"
-                | b"Sun"
-                | b"UTC"
-                | b"GMT"
-                | b"CET"
-                | b"EST"
-                | b"EDT"
-                | b"CDT"
-                | b"CST"
-                | b"PST"
-                | b"PDT"
-        ),
-        _ => text == b"CEST",
+        b"UTC" | b"GMT" | b"CET" | b"CEST" | b"EST" | b"EDT" | b"CDT" | b"CST" | b"PST" | b"PDT" => true,
+        _ => names::is_in_time(text),
     }
 }
 

@@ -5,6 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::scan::timestamp::clock::TimeOfDay;
+use crate::scan::timestamp::zones::{StampZone, ZoneNames};
 
 const DAY_MS: i64 = 86_400_000;
 /// How far lines may be out of order in an hour that comes twice.
@@ -28,19 +29,19 @@ pub(super) struct Stamp {
     pub(super) day: u8,
     /// Since midnight; a leap second reaches into the next day.
     pub(super) ms: u32,
-    /// East of Greenwich, in seconds.
-    pub(super) offset_s: Option<i32>,
+    /// What it says of its zone.
+    pub(super) zone: StampZone,
 }
 
 impl Stamp {
     pub(super) fn new(year: Option<u32>, month: u32, day: u32, clock: TimeOfDay) -> Stamp {
         let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
         let year = year.map(|year| i16::try_from(year).unwrap_or(0));
-        Stamp { year, month: small(month), day: small(day), ms: clock.ms, offset_s: clock.offset_s }
+        Stamp { year, month: small(month), day: small(day), ms: clock.ms, zone: clock.zone }
     }
 
     pub(super) fn of_time(clock: TimeOfDay) -> Stamp {
-        Stamp { year: None, month: 0, day: 0, ms: clock.ms, offset_s: clock.offset_s }
+        Stamp { year: None, month: 0, day: 0, ms: clock.ms, zone: clock.zone }
     }
 
     /// Whether there is such a day. The 29th of February may be in a year that is left out.
@@ -105,18 +106,19 @@ pub(super) struct Zone {
     /// The local times, as if they were in UTC, for which `offset_ms` is right without doubt.
     known: (i64, i64),
     offset_ms: i64,
+    names: ZoneNames,
 }
 
 impl Zone {
     pub(super) fn new(zone: TimeZone) -> Zone {
-        Zone { zone, known: (0, 0), offset_ms: 0 }
+        Zone { zone, known: (0, 0), offset_ms: 0, names: ZoneNames::default() }
     }
 
     /// The instant of `stamp`. Of an hour that comes twice it is the one that fits better to `last_ms`, the stamp before, or
     /// to `near`.
     pub(super) fn resolve(&mut self, stamp: Stamp, near: Near, last_ms: Option<i64>) -> Option<i64> {
         if let Some(year) = stamp.year {
-            return self.instant(stamp.local_ms(year), stamp.offset_s, near, last_ms);
+            return self.instant(stamp.local_ms(year), stamp.zone, near, last_ms);
         }
         if stamp.month == 0 {
             let day = near.ms().div_euclid(DAY_MS);
@@ -145,23 +147,22 @@ impl Zone {
                 // No zone is further than 26 hours from another.
                 let mut not_ahead = local_ms.filter(|at| *at <= now + ahead_ms_max + 26 * DAY_MS / 24);
                 not_ahead.find_map(|at| {
-                    self.instant(at, stamp.offset_s, near, last_ms).filter(|at| *at <= now + ahead_ms_max)
+                    self.instant(at, stamp.zone, near, last_ms).filter(|at| *at <= now + ahead_ms_max)
                 })
             }
             Near::Around(around) => {
                 let closest = local_ms.min_by_key(|at| (at - self.offset_ms - around).abs())?;
-                self.instant(closest, stamp.offset_s, near, last_ms)
+                self.instant(closest, stamp.zone, near, last_ms)
             }
         }
     }
 
-    fn instant(
-        &mut self,
-        local_ms: i64,
-        offset_s: Option<i32>,
-        near: Near,
-        last_ms: Option<i64>,
-    ) -> Option<i64> {
+    fn instant(&mut self, local_ms: i64, said: StampZone, near: Near, last_ms: Option<i64>) -> Option<i64> {
+        let offset_s = match said {
+            StampZone::Unsaid => None,
+            StampZone::Offset(offset_s) => Some(offset_s),
+            StampZone::Name(name) => self.names.offset_s(&self.zone, name, local_ms),
+        };
         if let Some(offset_s) = offset_s {
             return Some(local_ms - i64::from(offset_s) * 1_000);
         }
@@ -215,7 +216,7 @@ mod tests {
     }
 
     fn stamp(year: Option<i16>, month: u8, day: u8, hour: u32, minute: u32) -> Stamp {
-        Stamp { year, month, day, ms: (hour * 60 + minute) * 60_000, offset_s: None }
+        Stamp { year, month, day, ms: (hour * 60 + minute) * 60_000, zone: StampZone::Unsaid }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Reads fixed layouts byte by byte.
 
+use crate::scan::names;
+
 /// A place in a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
@@ -30,6 +32,18 @@ impl<'a> Cursor<'a> {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
+    }
+
+    /// Takes `text` if it is next.
+    pub(super) fn take_text(&mut self, text: &[u8]) -> bool {
+        let is_next = self.rest().starts_with(text);
+        self.at += if is_next { text.len() } else { 0 };
+        is_next
+    }
+
+    /// Whether `byte` stands directly before this place.
+    pub(super) fn is_behind(&self, byte: u8) -> bool {
+        self.at.checked_sub(1).is_some_and(|before| self.bytes.get(before) == Some(&byte))
     }
 
     /// Takes one byte of `set` if one is next.
@@ -83,42 +97,18 @@ impl<'a> Cursor<'a> {
         Some(ms)
     }
 
-    /// Takes the English name of a month, in any case, whole or of three letters.
+    /// Takes the name of a month, whole or abbreviated, with a dot or not. See [`names`].
     pub(super) fn month(&mut self) -> Option<u32> {
-        const MONTHS: [&[u8]; 12] = [
-            b"january",
-            b"february",
-            b"march",
-            b"april",
-            b"may",
-            b"june",
-            b"july",
-            b"august",
-            b"september",
-            b"october",
-            b"november",
-            b"december",
-        ];
-        self.name(&MONTHS).map(|month| month as u32 + 1)
+        let (month, length) = names::month(self.rest())?;
+        self.at += length;
+        self.take(b'.');
+        Some(month)
     }
 
-    /// Takes the English name of a weekday, in any case, whole or of three letters.
-    pub(super) fn weekday(&mut self) -> Option<usize> {
-        const DAYS: [&[u8]; 7] =
-            [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
-        self.name(&DAYS)
-    }
-
-    fn name(&mut self, names: &[&[u8]]) -> Option<usize> {
-        let rest = self.rest();
-        let start = rest.get(..3)?;
-        let found = names.iter().position(|name| name[..3].eq_ignore_ascii_case(start))?;
-        let letters = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-        if letters != 3 && !names[found].eq_ignore_ascii_case(&rest[..letters]) {
-            return None;
-        }
-        self.at += letters;
-        Some(found)
+    /// Takes the name of a weekday, whole or abbreviated, if one is next.
+    pub(super) fn weekday(&mut self) -> Option<()> {
+        self.at += names::weekday(self.rest())?;
+        Some(())
     }
 
     /// Whether no letter or digit is next, so that what was taken is not part of something longer.

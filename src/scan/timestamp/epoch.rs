@@ -71,3 +71,19 @@ fn exponential(c: &mut Cursor<'_>) -> Option<i64> {
     let is_plausible = (SECONDS_MIN as f64..SECONDS_MAX as f64).contains(&seconds);
     is_plausible.then_some((seconds * 1_000.0) as i64)
 }
+
+/// What TAI64 labels add to seconds since 1970: 2^62, and the ten seconds that daemontools counts.
+const TAI64_OFFSET_S: u64 = (1 << 62) + 10;
+
+/// `@4000000037c219bf2ef02e94`: seconds and nanoseconds in hexadecimal digits, as multilog and svlogd write them.
+pub(super) fn tai64n(c: &mut Cursor<'_>) -> Option<i64> {
+    if !c.take(b'@') {
+        return None;
+    }
+    let number = |digits: &[u8]| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    let (seconds, nanoseconds) = (number(c.rest().get(..16)?)?, number(c.rest().get(16..24)?)?);
+    c.skip(24);
+    let seconds = i64::try_from(seconds.checked_sub(TAI64_OFFSET_S)?).ok()?;
+    let is_plausible = (0..=SECONDS_MAX).contains(&seconds) && nanoseconds < 1_000_000_000;
+    (is_plausible && c.is_at_end_of_word()).then_some(seconds * 1_000 + nanoseconds as i64 / 1_000_000)
+}

@@ -1,57 +1,20 @@
 //! Where in a line its stamp stands, and in which shape.
 
-use crate::scan::json::{Members, Value};
 use crate::scan::timestamp::calendar::StampReading;
 use crate::scan::timestamp::format;
 use crate::scan::timestamp::format::FormatKind;
+use crate::scan::timestamp::members;
+use crate::scan::timestamp::place::{Found, HEADER_BYTES_MAX, StampPlace, read_one};
 use crate::scan::timestamp::shape::{OF_DIGITS, OF_LETTERS, Shape};
 
-/// How far into a line a stamp may begin, in bytes.
-const HEADER_BYTES_MAX: usize = 256;
 /// In front of how many words it may stand.
 const WORDS_MAX: usize = 24;
+/// In front of how many parts of words it may stand.
+const PARTS_MAX: usize = 64;
+/// Stands for the number of a word where a time is looked for within words.
+const IN_PART: usize = usize::MAX;
 /// In front of how many words one may stand that could also be something else.
 const WEAK_WORDS_MAX: usize = 4;
-
-/// The members of JSON objects that hold times.
-const KEYS: [&[u8]; 20] = [
-    b"@timestamp",
-    b"timestamp",
-    b"time",
-    b"ts",
-    b"@t",
-    b"t",
-    b"date",
-    b"datetime",
-    b"asctime",
-    b"eventtime",
-    b"event_time",
-    b"timemillis",
-    b"timestamp_ms",
-    b"time_local",
-    b"time_iso8601",
-    b"__realtime_timestamp",
-    b"start_time",
-    b"instant",
-    b"created",
-    b"logtime",
-];
-
-/// Where a stamp stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StampPlace {
-    /// At the beginning of this word, counted from 0.
-    Word(u8),
-    /// In this member of a JSON object, by its number in `KEYS`.
-    Member(u8),
-}
-
-/// Where a stamp was found, and in which shape; `None` for one that a pattern describes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) place: StampPlace,
-    pub(super) shape: Option<Shape>,
-}
 
 /// Where a number stands that may be seconds since 1970 or not, and what it would be.
 pub(super) type Doubt = (u8, i64);
@@ -63,26 +26,12 @@ pub(super) fn at(line: &[u8], found: Found, kind: Option<&FormatKind>) -> Option
             let start = WordStarts::new(line).nth(usize::from(word))?;
             read_one(line, start, found.shape, kind)
         }
-        StampPlace::Member(key) => {
-            let key = KEYS[usize::from(key)];
-            let of_key = |(name, value): (&[u8], Value<'_>)| {
-                name.eq_ignore_ascii_case(key).then(|| member(value, found.shape, kind))?
-            };
-            Members::new(line).find_map(of_key).map(|(_, reading)| reading)
+        StampPlace::Part(part) => {
+            let start = PartStarts::new(line).nth(usize::from(part))?;
+            read_one(line, start, found.shape, kind)
         }
-    }
-}
-
-fn read_one(
-    line: &[u8],
-    start: usize,
-    shape: Option<Shape>,
-    kind: Option<&FormatKind>,
-) -> Option<StampReading> {
-    match (shape, kind) {
-        (Some(shape), _) => shape.read(line, start),
-        (None, Some(FormatKind::Strptime(pattern))) => format::read(pattern, line, start),
-        _ => None,
+        StampPlace::Member(key) => members::at(line, key, found.shape, kind),
+        StampPlace::TwoMembers => members::at_two(line, found.shape),
     }
 }
 
@@ -93,20 +42,42 @@ pub(super) fn anywhere(
     kind: Option<&FormatKind>,
     words_max: usize,
     choose: &mut dyn FnMut(Shape, usize) -> Shape,
-) -> Option<(Found, usize)> {
-    let trimmed = line.len() - line.trim_ascii_start().len();
-    if line[trimmed..].starts_with(b"{")
-        && let Some((key, shape)) = in_members(&line[trimmed..], kind)
-    {
-        return Some((Found { place: StampPlace::Member(key), shape }, 0));
+) -> Option<Found> {
+    let object = members::object(line).filter(|at| line[*at..].starts_with(b"{"));
+    let of_members = || members::best(&line[object?..], kind).map(|(found, _)| found);
+    let is_whole = object.is_some_and(|at| line[..at].trim_ascii().is_empty());
+    if is_whole && let Some(found) = of_members() {
+        return Some(found);
     }
-    for (word, start) in WordStarts::new(line).enumerate().take(words_max.min(WORDS_MAX)) {
-        if let Some(shape) = shape_at(line, word, start, kind) {
+    let mut of_words = |to: usize| {
+        let mut words = WordStarts::new(line).enumerate().take(words_max.min(WORDS_MAX));
+        words.find_map(|(word, start)| {
+            let shape = if start < to { shape_at(line, word, start, kind)? } else { return None };
             let shape = shape.map(|shape| if kind.is_none() { choose(shape, start) } else { shape });
-            return Some((Found { place: StampPlace::Word(word as u8), shape }, start));
+            Some(Found { place: StampPlace::Word(word as u8), shape })
+        })
+    };
+    if let Some(at) = object.filter(|_| !is_whole) {
+        // A time before the object is that of the line.
+        let found = of_words(at).or_else(of_members);
+        if found.is_some() {
+            return found;
         }
     }
-    None
+    of_words(usize::MAX).or_else(|| if words_max == usize::MAX { in_parts(line, kind, choose) } else { None })
+}
+
+/// Looks for a date with a time behind any mark.
+fn in_parts(
+    line: &[u8],
+    kind: Option<&FormatKind>,
+    choose: &mut dyn FnMut(Shape, usize) -> Shape,
+) -> Option<Found> {
+    PartStarts::new(line).enumerate().take(PARTS_MAX).find_map(|(part, start)| {
+        let shape = shape_at(line, IN_PART, start, kind)?;
+        let shape = shape.map(|shape| if kind.is_none() { choose(shape, start) } else { shape });
+        Some(Found { place: StampPlace::Part(part as u8), shape })
+    })
 }
 
 /// The shape that fits at `start`: none, one, or the pattern's.
@@ -131,9 +102,9 @@ fn may_stand(shape: Shape, line: &[u8], word: usize, start: usize) -> bool {
     match shape {
         Shape::Epoch(_) => word <= 1 || has_time_key(&line[..start]),
         Shape::TimeOfDay => word == 0,
-        Shape::ShortBasic | Shape::ShortYearMonthDay | Shape::MonthDay | Shape::Klog | Shape::Basic => {
-            word < WEAK_WORDS_MAX
-        }
+        Shape::ShortBasic | Shape::ShortYearMonthDay | Shape::MonthDay | Shape::Klog => word < WEAK_WORDS_MAX,
+        // `12:20261122:100000.123` is Zabbix's.
+        Shape::Basic => word < WEAK_WORDS_MAX || word == IN_PART,
         _ => true,
     }
 }
@@ -148,46 +119,10 @@ fn has_time_key(before: &[u8]) -> bool {
         .map_or(0, |at| at + 1);
     let key = &key[start..];
     match mark {
-        b'=' => KEYS.iter().any(|known| known.eq_ignore_ascii_case(key)),
+        b'=' => members::is_key(key),
         // The kernel's audit.
         b'(' => key == b"audit",
         _ => false,
-    }
-}
-
-fn in_members(json: &[u8], kind: Option<&FormatKind>) -> Option<(u8, Option<Shape>)> {
-    Members::new(json).find_map(|(name, value)| {
-        let key = KEYS.iter().position(|key| key.eq_ignore_ascii_case(name))?;
-        let shapes: Vec<Option<Shape>> = match kind {
-            Some(FormatKind::None) => return None,
-            Some(FormatKind::Strptime(_)) => vec![None],
-            Some(FormatKind::Shapes(shapes)) => shapes.iter().map(|shape| Some(*shape)).collect(),
-            None => OF_DIGITS.iter().chain(OF_LETTERS).map(|shape| Some(*shape)).collect(),
-        };
-        let (shape, _) = shapes.into_iter().find_map(|shape| member(value, shape, kind))?;
-        Some((key as u8, shape))
-    })
-}
-
-/// The time that a member holds: a text, a number, or what MongoDB and Log4j wrap it into.
-fn member(
-    value: Value<'_>,
-    shape: Option<Shape>,
-    kind: Option<&FormatKind>,
-) -> Option<(Option<Shape>, StampReading)> {
-    match value {
-        Value::Text(text) => read_one(text, 0, shape, kind).map(|reading| (shape, reading)),
-        Value::Other(number) => {
-            let is_number = kind.is_some() || matches!(shape, Some(Shape::Epoch(_)));
-            is_number.then(|| read_one(number, 0, shape, kind).map(|reading| (shape, reading)))?
-        }
-        Value::Object(object) => Members::new(object).find_map(|(name, value)| match (name, value) {
-            (b"$date" | b"epochSecond" | b"$numberLong", Value::Text(text) | Value::Other(text)) => {
-                read_one(text, 0, shape, kind).map(|reading| (shape, reading))
-            }
-            (b"$date", Value::Object(_)) => member(value, shape, kind),
-            _ => None,
-        }),
     }
 }
 
@@ -263,6 +198,42 @@ impl Iterator for WordStarts<'_> {
                 Some(before) => is_delimiter(before),
             };
             if is_start {
+                return Some(at);
+            }
+        }
+        None
+    }
+}
+
+/// The places in the header of a line at which a time may begin although they are within a word: digits enough for a date, or
+/// a capital letter, behind a mark.
+struct PartStarts<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+impl<'a> PartStarts<'a> {
+    fn new(line: &'a [u8]) -> PartStarts<'a> {
+        PartStarts { line: &line[..line.len().min(HEADER_BYTES_MAX + 64)], at: 1 }
+    }
+}
+
+impl Iterator for PartStarts<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let line = self.line;
+        while let Some(byte) = line.get(self.at).filter(|_| self.at <= HEADER_BYTES_MAX) {
+            let at = self.at;
+            self.at += 1;
+            let before = line[at - 1];
+            if before.is_ascii_alphanumeric() || is_delimiter(before) || before >= 0x80 {
+                continue;
+            }
+            let digits = line[at..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+            let is_day = (1..=2).contains(&digits)
+                && line.get(at + digits).is_some_and(|b| matches!(b, b'/' | b'-' | b'.' | b' '));
+            if digits == 4 || is_day || byte.is_ascii_uppercase() {
                 return Some(at);
             }
         }

@@ -3,11 +3,12 @@
 use std::str::FromStr;
 
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 
 use crate::scan::timestamp::calendar::{Stamp, StampReading};
 use crate::scan::timestamp::epoch::Unit;
 use crate::scan::timestamp::shape::Shape;
+use crate::scan::timestamp::zones::StampZone;
 
 /// How a file writes its times, where that is not to be found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +124,7 @@ fn broken_down(time: &BrokenDownTime) -> Option<StampReading> {
         month: part(date.map_or(time.month(), |date| Some(date.month()))).unwrap_or(0),
         day: part(date.map_or(time.day(), |date| Some(date.day()))).unwrap_or(0),
         ms: (hour * 3_600 + minute * 60 + second) * 1_000 + nanosecond / 1_000_000,
-        offset_s: time.offset().map(Offset::seconds),
+        zone: time.offset().map_or(StampZone::Unsaid, |offset| StampZone::Offset(offset.seconds())),
     };
     stamp.is_valid().then_some(StampReading::Civil(stamp))
 }

@@ -7,6 +7,7 @@ use crate::scan::timestamp::calendar::{Stamp, StampReading};
 use crate::scan::timestamp::clock;
 use crate::scan::timestamp::cursor::Cursor;
 use crate::scan::timestamp::epoch;
+use crate::scan::timestamp::zones::StampZone;
 
 /// The order of the parts of a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,9 +32,15 @@ pub(super) enum Shape {
     DayNameYear,
     /// `Nov 22 10:00:00`, `Nov 22 2026 10:00:00`, `Nov 22, 2026 10:00:00 AM`, `Sun Nov 22 10:00:00 2026`.
     NameDay,
-    /// `11-22 10:00:00`.
+    /// `11-22 10:00:00`, `11/22-10:00:00`.
     MonthDay,
-    /// `E1122 10:00:00.123456`.
+    /// `1122/100000.123456`, as Chromium writes it.
+    MonthDayBasic,
+    /// `10:00:00 22/11/2026`, `time="10:00:00.123-060" date="11-22-2026"`.
+    TimeDate,
+    /// `@4000000037c219bf2ef02e94`, as multilog and svlogd write it.
+    Tai64n,
+    /// `E1122 10:00:00.123456`, `E261122 10:00:00.123456`, `E20261122 10:00:00.123456`.
     Klog,
     /// Seconds, milliseconds, microseconds or nanoseconds since 1970.
     Epoch(Option<epoch::Unit>),
@@ -53,12 +60,14 @@ pub(super) const OF_DIGITS: &[Shape] = &[
     Shape::DayMonthYear,
     Shape::DayNameYear,
     Shape::MonthDay,
+    Shape::MonthDayBasic,
     Shape::Epoch(None),
+    Shape::TimeDate,
     Shape::TimeOfDay,
 ];
 
 /// The shapes that begin with a letter, in the order in which they are tried.
-pub(super) const OF_LETTERS: &[Shape] = &[Shape::NameDay, Shape::DayNameYear, Shape::Klog];
+pub(super) const OF_LETTERS: &[Shape] = &[Shape::NameDay, Shape::DayNameYear, Shape::Klog, Shape::Tai64n];
 
 impl Shape {
     /// The shapes that read the same bytes with their parts in another order, itself first.
@@ -85,6 +94,7 @@ impl Shape {
         let c = &mut cursor;
         let stamp = match self {
             Shape::Epoch(unit) => return epoch::read(c, unit).map(StampReading::At),
+            Shape::Tai64n => return epoch::tai64n(c).map(StampReading::At),
             Shape::YearMonthDay => year_month_day(c),
             Shape::Basic => basic(c),
             Shape::ShortBasic => short_basic(c),
@@ -96,6 +106,8 @@ impl Shape {
             Shape::DayNameYear => day_name_year(c),
             Shape::NameDay => name_day(c),
             Shape::MonthDay => month_day(c),
+            Shape::MonthDayBasic => month_day_basic(c),
+            Shape::TimeDate => time_date(c),
             Shape::Klog => klog(c),
             Shape::TimeOfDay => time_of_day(c),
         }?;
@@ -107,9 +119,12 @@ impl Shape {
 fn between(c: &mut Cursor<'_>) -> Option<()> {
     match c.peek()? {
         b'T' | b't' | b'_' | b'-' | b':' | b'/' => c.skip(1),
-        b' ' | b'\t' | b',' | b']' | b'|' => {
-            let marks = c.rest().iter().take(4).take_while(|b| b" \t,][|-".contains(b)).count();
+        b' ' | b'\t' | b',' | b']' | b'|' | b'"' | b';' => {
+            let marks = c.rest().iter().take(4).take_while(|b| b" \t,][|-\";".contains(b)).count();
             c.skip(marks);
+            c.take_text(b"time=");
+            c.take_text(b"at ");
+            c.take(b'"');
         }
         _ => return None,
     }
@@ -125,8 +140,8 @@ fn with_time(c: &mut Cursor<'_>, year: Option<u32>, month: u32, day: u32) -> Opt
 
 fn year_month_day(c: &mut Cursor<'_>) -> Option<Stamp> {
     let year = c.digits(4)?;
-    let separator = c.one_of(b"-/.")?;
-    let month = c.one_or_two().or_else(|| c.month())?;
+    let separator = c.one_of(b"-/.:")?;
+    let month = if separator == b':' { c.digits(2) } else { c.one_or_two().or_else(|| c.month()) }?;
     if !c.take(separator) {
         return None;
     }
@@ -194,13 +209,18 @@ fn weekday(c: &mut Cursor<'_>) {
 fn day_name_year(c: &mut Cursor<'_>) -> Option<Stamp> {
     weekday(c);
     let day = c.one_or_two()?;
-    let separator = c.one_of(b" -/.")?;
+    // `22Nov2026`, `22. November`, `22 de noviembre de 2026`.
+    let separator = c.one_of(b" -/.").unwrap_or(0);
+    c.spaces();
+    c.take_text(b"de ");
     let month = c.month()?;
     let mut ahead = *c;
-    let year = if ahead.take(separator) || ahead.one_of(b" -/").is_some() {
+    let is_apart = ahead.take(separator) || ahead.one_of(b" -/").is_some();
+    ahead.take_text(b"de ");
+    let year = if is_apart || separator == 0 {
         match ahead.count_digits() {
             4 => ahead.digits(4),
-            2 if separator != b' ' => ahead.digits(2).map(century),
+            2 if !matches!(separator, b' ' | b'.' | 0) => ahead.digits(2).map(century),
             _ => None,
         }
     } else {
@@ -246,17 +266,63 @@ fn name_day(c: &mut Cursor<'_>) -> Option<Stamp> {
 
 fn month_day(c: &mut Cursor<'_>) -> Option<Stamp> {
     let month = c.digits(2)?;
-    c.one_of(b"-./")?;
+    let separator = c.one_of(b"-./")?;
     let day = c.digits(2)?;
-    if !matches!(c.peek()?, b' ' | b'|' | b'T') {
+    let is_time_next =
+        matches!(c.peek()?, b' ' | b'|' | b'T') || (separator == b'/' && c.peek() == Some(b'-'));
+    if !is_time_next {
         return None;
     }
     with_time(c, None, month, day)
 }
 
+fn month_day_basic(c: &mut Cursor<'_>) -> Option<Stamp> {
+    let (month, day) = (c.digits(2)?, c.digits(2)?);
+    if !c.take(b'/') || c.count_digits() != 6 {
+        return None;
+    }
+    clock::read_basic(c).map(|time| Stamp::new(None, month, day, time))
+}
+
+fn time_date(c: &mut Cursor<'_>) -> Option<Stamp> {
+    let is_quoted = c.is_behind(b'"');
+    let time = clock::read(c).filter(|time| time.has_seconds)?;
+    let marks = c.rest().iter().take(4).take_while(|b| b" \t,\"|;-".contains(b)).count();
+    c.skip(marks);
+    if marks == 0 {
+        return None;
+    }
+    c.take_text(b"date=");
+    c.take(b'"');
+    let first =
+        c.digits(4).map_or_else(|| c.digits(2).map(|first| (first, false)), |year| Some((year, true)));
+    let (first, is_year) = first?;
+    let separator = c.one_of(b"-/.")?;
+    let second = c.digits(2)?;
+    if !c.take(separator) {
+        return None;
+    }
+    let (year, month, day) = match (is_year, separator) {
+        (true, _) => (first, second, c.digits(2)?),
+        (false, b'-') => (c.digits(4)?, first, second),
+        (false, _) if first > 12 || separator == b'.' => (c.digits(4)?, second, first),
+        (false, _) => (c.digits(4)?, first, second),
+    };
+    let mut stamp = Stamp::new(Some(year), month, day, time);
+    if let (StampZone::Offset(offset_s), true) = (stamp.zone, is_quoted) {
+        // Configuration Manager writes what is to be added to get UTC.
+        stamp.zone = StampZone::Offset(-offset_s);
+    }
+    Some(stamp)
+}
+
 fn klog(c: &mut Cursor<'_>) -> Option<Stamp> {
     c.one_of(b"IWEFD")?;
-    let year = if c.count_digits() == 8 { Some(c.digits(4)?) } else { None };
+    let year = match c.count_digits() {
+        8 => Some(c.digits(4)?),
+        6 => Some(century(c.digits(2)?)),
+        _ => None,
+    };
     let (month, day) = (c.digits(2)?, c.digits(2)?);
     if c.spaces() == 0 {
         return None;

@@ -116,12 +116,46 @@ fn a_format_may_be_set() {
 }
 
 #[test]
+fn a_field_may_be_set() {
+    let read = |field: &str, format: Option<&str>, line: &str| {
+        let format = format.map(|format| format.parse().unwrap());
+        let settings = TimeSettings { format, field: Some(field.into()), ..TimeSettings::default() };
+        Detector::new(Arc::new(settings)).read(line.as_bytes(), ms(ARRIVAL))
+    };
+    for (field, format, line) in [
+        ("done", None, r#"{"time":"2026-11-22T09:00:00Z","done":"2026-11-22T10:00:00Z"}"#),
+        ("a.b", None, r#"x {"time":"2026-11-22T09:00:00Z","a":{"b":1795341600}}"#),
+        ("a.b", None, r#"{"time":"2026-11-22T09:00:00Z","a.b":"1795341600000"}"#),
+        ("done", None, "time=2026-11-22T09:00:00Z undone=2026-11-22T08:00:00Z done=\"2026-11-22T10:00:00Z\""),
+        ("done", Some("%s"), "time=2026-11-22T09:00:00Z done=1795341600"),
+    ] {
+        assert_eq!(shown(read(field, format, line).at_ms), "2026-11-22T10:00:00Z", "{line}");
+    }
+    let without = read("done", None, "2026-11-22T09:00:00Z x");
+    assert_eq!(without.source, TimeOrigin::Arrived);
+}
+
+#[test]
+fn the_most_specific_member_is_read_also_if_it_is_missing_at_first() {
+    let mut detector = detector(None, "UTC");
+    let mut read = |line: &str| shown(detector.recall(line.as_bytes(), ms(ARRIVAL)).unwrap());
+    assert_eq!(read(r#"{"created":"2026-11-22T09:00:00Z"}"#), "2026-11-22T09:00:00Z");
+    let both = r#"{"created":"2026-11-22T09:00:00Z","time":"2026-11-22T10:00:00Z"}"#;
+    assert_eq!(read(both), "2026-11-22T10:00:00Z");
+    assert_eq!(read(both), "2026-11-22T10:00:00Z");
+}
+
+#[test]
 fn a_zone_may_be_set_and_a_stamp_knows_better() {
     for (zone, line) in [
         ("+02:00", "2026-11-22 12:00:00 x"),
         ("Europe/Berlin", "2026-11-22 11:00:00,000 x"),
         ("America/New_York", "Nov 22 05:00:00 host x"),
         ("America/New_York", "2026-11-22T10:00:00Z x"),
+        ("Asia/Shanghai", "2026-11-22 18:00:00 CST x"),
+        ("America/Chicago", "2026-11-22 04:00:00 CST x"),
+        ("Europe/Dublin", "2026-11-22 11:00:00 IST is said in winter, too"),
+        ("Asia/Manila", "2026-11-22 18:00:00 PST x"),
         ("Europe/Berlin", "10:00:00.000 is a time of day in UTC, 11:00 there"),
     ] {
         let read = detector(None, zone).read(line.as_bytes(), ms(ARRIVAL));
