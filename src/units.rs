@@ -83,6 +83,23 @@ impl Add<i64> for EngineTime {
     }
 }
 
+impl Add<i64> for WallTime {
+    type Output = WallTime;
+
+    fn add(self, ms: i64) -> WallTime {
+        WallTime(self.0.saturating_add(ms))
+    }
+}
+
+/// The time between two points, in milliseconds.
+impl Sub for WallTime {
+    type Output = i64;
+
+    fn sub(self, earlier: WallTime) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 /// The time between two points, in milliseconds.
 impl Sub for EngineTime {
     type Output = i64;

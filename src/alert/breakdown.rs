@@ -101,6 +101,13 @@ impl Breakdown {
         }
     }
 
+    /// Moves everything by `by_ms`: the clock was set.
+    pub(super) fn shift(&mut self, by_ms: Millis) {
+        self.patterns.iter_mut().for_each(|part| part.series.shift(by_ms));
+        self.paths.iter_mut().for_each(|part| part.series.shift(by_ms));
+        self.sampled_ms = self.sampled_ms.map(|at_ms| at_ms.saturating_add(by_ms));
+    }
+
     /// Takes the window that has ended by `at_ms` into what is usual.
     fn sample(&mut self, window_ms: Millis, at_ms: Millis, is_usual: bool) {
         let sampled_ms = *self.sampled_ms.get_or_insert(at_ms);

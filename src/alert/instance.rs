@@ -41,6 +41,13 @@ impl AlertChange {
         }
     }
 
+    /// Moves its times by `by_ms`: the clock was set.
+    pub(super) fn shift(&mut self, by_ms: Millis) {
+        let (Transition::Fired { since } | Transition::Resolved { since }) = &mut self.transition;
+        *since = since.saturating_add(by_ms);
+        self.at_ms = self.at_ms.saturating_add(by_ms);
+    }
+
     /// Why the alert of `spec` fired, in a few words.
     #[must_use]
     pub fn why(&self, spec: &AlertSpec) -> String {
@@ -114,19 +121,18 @@ impl AlertInstance {
         }
     }
 
-    /// Goes on from before under a definition that may have changed, at `now_ms`. An alert that is ahead of the time, as the
-    /// clock was set back meanwhile, restarts its counting.
+    /// Goes on from before under a definition that may have changed, at `now_ms`.
     #[must_use]
     pub fn resume(self, spec: &AlertSpec, now_ms: Millis) -> AlertInstance {
-        if self.judged_ms.is_some_and(|judged| judged > now_ms + AHEAD_MS_MAX) {
-            let gauge = self.gauge.rewound(&spec.condition, now_ms);
-            return AlertInstance {
-                gauge: gauge.resume(&spec.condition, now_ms),
-                judged_ms: Some(now_ms),
-                ..self
-            };
-        }
         AlertInstance { gauge: self.gauge.resume(&spec.condition, now_ms), ..self }
+    }
+
+    /// Moves every time by `by_ms`: the clock was set, which neither empties a window nor stretches it.
+    pub fn shift(&mut self, by_ms: Millis) {
+        self.gauge.shift(by_ms);
+        self.lifecycle.shift(by_ms);
+        self.backlog.shift(by_ms);
+        self.judged_ms = self.judged_ms.map(|judged| judged.saturating_add(by_ms));
     }
 
     /// Adds `matched` matching lines, of `lines` lines in all, that were written at `at_ms`, and reports the changes.
@@ -269,7 +275,5 @@ impl AlertInstance {
     }
 }
 
-/// An alert that is further ahead of the time than this was left by another clock, in milliseconds.
-const AHEAD_MS_MAX: Millis = 60_000;
 /// What comes no later than this is not late, however short the window, in milliseconds.
 const LATE_MS_MIN: Millis = 1_000;

@@ -90,6 +90,22 @@ impl Lifecycle {
         }
     }
 
+    /// Moves every time by `by_ms`: the clock was set.
+    pub fn shift(&mut self, by_ms: Millis) {
+        let shifted = |at: Millis| at.saturating_add(by_ms);
+        self.phase = match self.phase {
+            AlertPhase::Inactive => AlertPhase::Inactive,
+            AlertPhase::Pending { since } => AlertPhase::Pending { since: shifted(since) },
+            AlertPhase::Firing { since, released } => {
+                AlertPhase::Firing { since: shifted(since), released: released.map(shifted) }
+            }
+        };
+        // Without a cooldown there is nothing to move.
+        if self.quiet_until != Millis::MIN {
+            self.quiet_until = shifted(self.quiet_until);
+        }
+    }
+
     /// Whether time alone can change nothing.
     #[must_use]
     pub fn is_inactive(&self) -> bool {

@@ -3,6 +3,9 @@
 //!
 //! After a start, and as long as files are read that were written while no daemon ran, lines come in no order of time. They are
 //! set aside until everything is read (or [`SETTLE_MS_MAX`] has passed) and then evaluated by time.
+//!
+//! All times are those of the wall clock, as they are saved and shown. When that clock is set, [`AlertManager::follow_clock`] moves what
+//! is known along once.
 
 mod admission;
 mod by_pattern;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use crate::alert::breakdown::PatternLines;
 use crate::alert::{AlertSpec, Scope};
 use crate::pattern::PatternId;
-use crate::units::{AlertSpecId, ClockShift, EngineTime, PathId, WatchId};
+use crate::units::{AlertSpecId, PathId, WallTime, WatchId};
 
 use entry::AlertEntry;
 
@@ -42,15 +45,6 @@ impl WatchAlerts {
     }
 }
 
-/// What time it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// On the engine's time line.
-    pub engine: EngineTime,
-    /// How far the wall clock is ahead of it.
-    pub shift: ClockShift,
-}
-
 /// One series of one alert: over a watch, or over one path of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct AlertKey {
@@ -68,16 +62,16 @@ pub struct CountedPath<'a> {
     /// The path.
     pub path: &'a Path,
     /// Since when it has been watched.
-    pub since: EngineTime,
+    pub since: WallTime,
     /// Since when its watch has been.
-    pub watch_since: EngineTime,
+    pub watch_since: WallTime,
 }
 
 /// Lines of one rule: when they were written, how many matched, and how many there were in all.
 #[derive(Debug, Clone, Copy)]
 pub struct CountedLines<'a> {
     /// Times, matching lines, all lines; the last only where an alert needs them.
-    pub times: &'a [(EngineTime, u64, u64)],
+    pub times: &'a [(WallTime, u64, u64)],
     /// The newest of the matching lines, oldest first, escaped.
     pub samples: &'a [String],
     /// The patterns of the matching lines.
@@ -108,15 +102,15 @@ pub struct AlertManager {
     transitions: Vec<AlertTransition>,
     overflows: Vec<SeriesOverflow>,
     /// Until when all lines are set aside, while the first look at all files is not over.
-    settling: Option<EngineTime>,
+    settling: Option<WallTime>,
     /// Whether a report waits for more of the same.
     holds: bool,
     /// How many new patterns were reported one by one, by alert and watch, in which minute.
     told: HashMap<(AlertSpecId, WatchId), (i64, u32)>,
     /// When lines were set aside first and last, if any still are.
-    aside: Option<(EngineTime, EngineTime)>,
+    aside: Option<(WallTime, WallTime)>,
     /// When time alone may change something.
-    due: Option<EngineTime>,
+    due: Option<WallTime>,
 }
 
 impl AlertManager {
@@ -128,7 +122,7 @@ impl AlertManager {
 
     /// Sets all lines aside until [`AlertManager::all_is_read`], but no longer than [`SETTLE_MS_MAX`] from `now`.
     #[must_use]
-    pub fn settling_from(mut self, now: EngineTime) -> AlertManager {
+    pub fn settling_from(mut self, now: WallTime) -> AlertManager {
         self.settling = Some(now + SETTLE_MS_MAX);
         self.due = self.settling;
         self
@@ -136,7 +130,7 @@ impl AlertManager {
 
     /// When time alone may change something.
     #[must_use]
-    pub fn due(&self) -> Option<EngineTime> {
+    pub fn due(&self) -> Option<WallTime> {
         self.due
     }
 
@@ -184,14 +178,14 @@ impl AlertManager {
 
     /// The paths with series that say more than new ones would.
     #[must_use]
-    pub fn needed_paths(&self, now: EngineTime) -> HashSet<PathId> {
+    pub fn needed_paths(&self, now: WallTime) -> HashSet<PathId> {
         let needed = self.entries.iter().filter(|(_, entry)| !entry.instance.is_blank(now.0));
         needed.filter_map(|(key, _)| key.path).collect()
     }
 
     /// Creates the series that exist without any line: those over a whole watch learn what is usual from silence too. With `since`,
     /// they have been watched since then, else since the first line or tick.
-    pub fn add_watch_series(&mut self, since: Option<EngineTime>) {
+    pub fn add_watch_series(&mut self, since: Option<WallTime>) {
         for watch in &self.watches {
             for (alert, spec) in watch.all().filter(|(_, spec)| spec.scope == Scope::Watch) {
                 let key = AlertKey { alert: *alert, watch: watch.id, path: None, pattern: None };
@@ -202,11 +196,11 @@ impl AlertManager {
     }
 
     /// Creates the series of a path that report its silence: silence can be noticed only at a path that is known.
-    pub fn watch_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path, now: Now) {
+    pub fn watch_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path, now: WallTime) {
         let expects = |spec: &AlertSpec| spec.scope == Scope::Path && spec.condition.expects_lines();
         for (alert, spec) in watch.all().filter(|(_, spec)| expects(spec)) {
             let key = AlertKey { alert: *alert, watch: watch.id, path: Some(path), pattern: None };
-            if !self.entries.contains_key(&key) && self.make_room(key, spec, now.engine) {
+            if !self.entries.contains_key(&key) && self.make_room(key, spec, now) {
                 self.insert(key, AlertEntry::new(spec, watch, None, Some(at)));
             }
         }
@@ -219,7 +213,7 @@ impl AlertManager {
         definition: &(AlertSpecId, Arc<AlertSpec>),
         at: CountedPath<'_>,
         lines: CountedLines<'_>,
-        now: Now,
+        now: WallTime,
     ) {
         let (alert, spec) = definition;
         let key = AlertKey { alert: *alert, watch: watch.id, path: None, pattern: None };
@@ -229,7 +223,7 @@ impl AlertManager {
             Scope::Path => {
                 let key = AlertKey { path: Some(at.id), ..key };
                 if !self.entries.contains_key(&key) {
-                    if !self.make_room(key, spec, now.engine) {
+                    if !self.make_room(key, spec, now) {
                         return;
                     }
                     let first = lines.times.first().map_or(at.since, |(at, ..)| *at);
@@ -248,13 +242,13 @@ impl AlertManager {
         spec: &AlertSpec,
         at: CountedPath<'_>,
         lines: CountedLines<'_>,
-        now: Now,
+        now: WallTime,
     ) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
         entry.add_samples(lines.samples);
         entry.add_parts(at.path, lines.patterns);
         if let Some((_, last)) = &mut entry.held_at {
-            *last = now.engine;
+            *last = now;
         }
         let (mut changes, mut is_full) = (Vec::new(), false);
         for (at, matched, all) in lines.times.iter().copied() {
@@ -264,11 +258,11 @@ impl AlertManager {
             entry.instance.settle(spec, &mut |change| changes.push(change));
         }
         let due = if entry.instance.has_backlog() {
-            let first = self.aside.map_or(now.engine, |(first, _)| first);
-            self.aside = Some((first, now.engine));
-            Some(now.engine + QUIET_MS)
+            let first = self.aside.map_or(now, |(first, _)| first);
+            self.aside = Some((first, now));
+            Some(now + QUIET_MS)
         } else {
-            entry.instance.due_ms(spec).map(EngineTime)
+            entry.instance.due_ms(spec).map(WallTime)
         };
         self.is_due_at(due);
         self.changed.insert(key);
@@ -276,13 +270,13 @@ impl AlertManager {
     }
 
     /// Ends the settling: all files have been read once.
-    pub fn all_is_read(&mut self, now: Now) {
+    pub fn all_is_read(&mut self, now: WallTime) {
         if self.settling.take().is_some() {
             self.settle(now);
         }
     }
 
-    fn settle(&mut self, now: Now) {
+    fn settle(&mut self, now: WallTime) {
         self.aside = None;
         self.resolve_undefined(now);
         for key in self.keys() {
@@ -293,23 +287,23 @@ impl AlertManager {
                 self.changed.insert(key);
             }
             if entry.instance.judged_ms().is_none() {
-                entry.instance.advance(&entry.spec, now.engine.0, &mut |_| {});
+                entry.instance.advance(&entry.spec, now.0, &mut |_| {});
                 self.changed.insert(key);
             }
             self.record(key, &changes, now);
         }
-        self.due = Some(now.engine);
+        self.due = Some(now);
     }
 
     /// Advances to `now`. Series of which nothing is to be remembered are dropped.
-    pub fn tick(&mut self, now: Now) {
-        if self.settling.is_some_and(|until| now.engine >= until) {
+    pub fn tick(&mut self, now: WallTime) {
+        if self.settling.is_some_and(|until| now >= until) {
             self.all_is_read(now);
         }
-        if self.due.is_none_or(|due| due > now.engine) || self.settling.is_some() {
+        if self.due.is_none_or(|due| due > now) || self.settling.is_some() {
             return;
         }
-        let is_quiet = |(first, last)| now.engine - last >= QUIET_MS || now.engine - first >= SETTLE_MS_MAX;
+        let is_quiet = |(first, last)| now - last >= QUIET_MS || now - first >= SETTLE_MS_MAX;
         if self.aside.is_some_and(is_quiet) {
             self.settle(now);
         }
@@ -317,35 +311,50 @@ impl AlertManager {
         for key in self.keys() {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
             let mut changes = Vec::new();
-            if entry.instance.due_ms(&entry.spec).is_some_and(|due| due <= now.engine.0) {
-                entry.instance.advance(&entry.spec, now.engine.0, &mut |change| changes.push(change));
+            if entry.instance.due_ms(&entry.spec).is_some_and(|due| due <= now.0) {
+                let before = *entry.instance.lifecycle();
+                entry.instance.advance(&entry.spec, now.0, &mut |change| changes.push(change));
+                if *entry.instance.lifecycle() != before {
+                    self.changed.insert(key);
+                }
             }
-            let due = entry.instance.due_ms(&entry.spec).map(EngineTime);
+            let due = entry.instance.due_ms(&entry.spec).map(WallTime);
             self.is_due_at(due);
             self.record(key, &changes, now);
         }
         self.release_due(now);
-        self.drop_blank(now.engine);
-        self.report_refused(now.engine);
+        self.drop_blank(now);
+        self.report_refused(now);
     }
 
     /// Evaluates what was set aside and advances every series to `end`, whatever is due. For logs that have ended.
-    pub fn finish(&mut self, end: Now) {
+    pub fn finish(&mut self, end: WallTime) {
         for key in self.keys() {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
             let mut changes = Vec::new();
             entry.instance.settle(&entry.spec, &mut |change| changes.push(change));
-            entry.instance.advance(&entry.spec, end.engine.0, &mut |change| changes.push(change));
+            entry.instance.advance(&entry.spec, end.0, &mut |change| changes.push(change));
             self.record(key, &changes, end);
         }
         self.report_all_refused();
     }
 
-    fn is_due_at(&mut self, due: Option<EngineTime>) {
+    /// Follows the clock, which was set `by_ms` ahead: every time that is known moves along, so that nothing becomes older or younger.
+    pub fn follow_clock(&mut self, by_ms: i64) {
+        self.entries.values_mut().for_each(|entry| entry.shift(by_ms));
+        self.room.shift(by_ms);
+        let times = [&mut self.settling, &mut self.due];
+        times.into_iter().flatten().for_each(|at| *at = *at + by_ms);
+        self.aside = self.aside.map(|(first, last)| (first + by_ms, last + by_ms));
+        self.shift_told(by_ms);
+        self.change_all();
+    }
+
+    fn is_due_at(&mut self, due: Option<WallTime>) {
         self.due = self.due.into_iter().chain(due).min();
     }
 
-    fn drop_blank(&mut self, now: EngineTime) {
+    fn drop_blank(&mut self, now: WallTime) {
         let is_blank =
             |(key, entry): &(&AlertKey, &AlertEntry)| key.is_one_of_many() && entry.is_blank(now.0);
         let blank: Vec<AlertKey> = self.entries.iter().filter(is_blank).map(|(key, _)| *key).collect();
@@ -382,7 +391,7 @@ impl AlertManager {
 
 /// Merges matching lines and all lines by time: when, and how many of either.
 #[must_use]
-pub fn by_time(matched: &[(EngineTime, u64)], lines: &[(EngineTime, u64)]) -> Vec<(EngineTime, u64, u64)> {
+pub fn by_time(matched: &[(WallTime, u64)], lines: &[(WallTime, u64)]) -> Vec<(WallTime, u64, u64)> {
     let mut times: Vec<_> = lines.iter().map(|(at, n)| (*at, 0, *n)).collect();
     times.extend(matched.iter().map(|(at, n)| (*at, *n, 0)));
     if !lines.is_empty() {

@@ -31,6 +31,13 @@ impl ReorderBuffer {
         self.points.len() < POINTS_MAX
     }
 
+    /// Moves everything by `by_ms`: the clock was set.
+    pub(super) fn shift(&mut self, by_ms: Millis) {
+        let points = std::mem::take(&mut self.points);
+        self.points =
+            points.into_iter().map(|(at_ms, counts)| (at_ms.saturating_add(by_ms), counts)).collect();
+    }
+
     /// Whether nothing is in it.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {

@@ -11,7 +11,7 @@ use crate::serve::status::{
     Status, StatusAlert, StatusChange, StatusFile, StatusForgotten, StatusOutput, StatusPattern,
 };
 use crate::serve::systemd::SystemdStatus;
-use crate::units::{ClockShift, WallTime};
+use crate::units::WallTime;
 
 /// So many patterns of a rule are shown.
 const PATTERNS_MAX: usize = 20;
@@ -56,17 +56,13 @@ impl Endpoint {
         let now = Timestamp::now();
         let (mut files, forgotten) = self.view.files();
         files.sort_by(|a, b| (&a.watch, &a.path).cmp(&(&b.watch, &b.path)));
-        let (alerts, shift, wall) = (self.view.alerts(), self.view.shift(), self.view.wall());
+        let (alerts, wall) = (self.view.alerts(), self.view.wall());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_s: now.as_second() - self.started.as_second(),
             state_trouble: self.view.state_error().map(shown),
             output_dropped: self.dropped.get(),
-            alerts: alerts
-                .iter()
-                .filter(|alert| alert.state != "inactive")
-                .map(|alert| of_alert(alert, shift))
-                .collect(),
+            alerts: alerts.iter().filter(|alert| alert.state != "inactive").map(of_alert).collect(),
             outputs: self.notifications.reports().into_iter().map(of_output).collect(),
             files: files.into_iter().map(|file| of_file(file, wall)).collect(),
             forgotten: forgotten.into_iter().map(of_forgotten).collect(),
@@ -90,7 +86,7 @@ fn shown(text: impl AsRef<str>) -> String {
     printable(text.as_ref()).into_owned()
 }
 
-fn of_alert(alert: &AlertStatus, shift: ClockShift) -> StatusAlert {
+fn of_alert(alert: &AlertStatus) -> StatusAlert {
     StatusAlert {
         alert: alert.alert.clone(),
         watch: alert.watch.clone(),
@@ -98,7 +94,7 @@ fn of_alert(alert: &AlertStatus, shift: ClockShift) -> StatusAlert {
         pattern: alert.pattern.map(|pattern| pattern.to_string()),
         severity: alert.severity.as_str().to_owned(),
         state: alert.state.to_owned(),
-        since: alert.since.map(|since| since.to_wall(shift).to_string()),
+        since: alert.since.map(|since| since.to_string()),
         count: alert.count,
     }
 }

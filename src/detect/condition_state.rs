@@ -97,6 +97,20 @@ impl ConditionState {
         }
     }
 
+    /// Moves everything by `by_ms`: the clock was set.
+    pub fn shift(&mut self, by_ms: Millis) {
+        match self {
+            ConditionState::Window(series) => series.shift(by_ms),
+            ConditionState::Share { matched, lines } => {
+                matched.shift(by_ms);
+                lines.shift(by_ms);
+            }
+            ConditionState::Spike(spike) => spike.shift(by_ms),
+            ConditionState::Silence { last_ms } => *last_ms = last_ms.saturating_add(by_ms),
+            ConditionState::New { last_ms, .. } => *last_ms = last_ms.map(|last| last.saturating_add(by_ms)),
+        }
+    }
+
     /// Adds `matched` matching lines, of `lines` lines in all, that were written at `at_ms`, to what was evaluated up to
     /// `judged_ms`.
     pub fn add(&mut self, condition: &Condition, at_ms: Millis, judged_ms: Millis, matched: u64, lines: u64) {

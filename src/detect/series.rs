@@ -76,6 +76,14 @@ impl Series {
         self.sum == 0
     }
 
+    /// Moves all counts by `by_ms`, as exactly as buckets allow: the clock was set.
+    pub fn shift(&mut self, by_ms: Millis) {
+        let buckets = whole_buckets(by_ms, self.bucket_ms);
+        for (bucket, _) in &mut self.buckets {
+            *bucket = bucket.saturating_add(buckets);
+        }
+    }
+
     fn expire(&mut self, now: Millis) {
         let begin = now - self.window_ms;
         while let Some((bucket, count)) = self.buckets.front() {
@@ -86,6 +94,11 @@ impl Series {
             self.buckets.pop_front();
         }
     }
+}
+
+/// The number of buckets that is nearest to `ms`.
+pub(super) fn whole_buckets(ms: Millis, bucket_ms: Millis) -> Millis {
+    ms.saturating_add(bucket_ms / 2).div_euclid(bucket_ms)
 }
 
 #[cfg(test)]

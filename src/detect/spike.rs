@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
 use crate::detect::baseline::{Baseline, BaselineSettings, BaselineState};
-use crate::detect::series::Series;
+use crate::detect::series::{Series, whole_buckets};
 
 /// A clock that goes back further than this was reset; counts at such times are not merely late.
 const LATE_MS_MAX: Millis = 86_400_000;
@@ -153,6 +153,13 @@ impl Spike {
         let bucket = clamped(at_ms).div_euclid(self.settings.bucket_ms());
         let series = Series::new(self.settings.window_ms);
         Spike { series, bucket: Some(bucket), open: 0, baseline: self.baseline.clone(), ..*self }
+    }
+
+    /// Moves the window by `by_ms`: the clock was set. What is usual at which time of the day stays where it is.
+    pub fn shift(&mut self, by_ms: Millis) {
+        self.series.shift(by_ms);
+        let buckets = whole_buckets(by_ms, self.settings.bucket_ms());
+        self.bucket = self.bucket.map(|open| open.saturating_add(buckets));
     }
 
     /// Closes the buckets that ended before `now_ms`. Returns the clamped time.

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::alert::manager::Now;
 use crate::file::tailer::TurnTime;
 use crate::units::{ClockShift, EngineTime, WallTime};
 
@@ -25,8 +24,11 @@ const SHIFT_MS_MIN: i64 = 1_000;
 #[derive(Debug, Clone)]
 enum TimeSource {
     Real(Instant),
-    /// Nanoseconds since the epoch, as a test sets them.
-    Manual(Arc<AtomicI64>),
+    /// Nanoseconds on the monotonic clock and since the epoch, as a test sets them.
+    Manual {
+        now_ns: Arc<AtomicI64>,
+        wall_ns: Arc<AtomicI64>,
+    },
 }
 
 impl EngineClock {
@@ -43,19 +45,21 @@ impl EngineClock {
     /// A clock that shows what `now_ns` holds: nanoseconds since the epoch, which never go back.
     #[must_use]
     pub fn manual(now_ns: Arc<AtomicI64>) -> EngineClock {
-        EngineClock { begun_ms: 0, time: TimeSource::Manual(now_ns), shift_ms: Arc::default() }
+        EngineClock::stepped(Arc::clone(&now_ns), now_ns)
+    }
+
+    /// A clock that follows `now_ns` after it was started at the time that `wall_ns` holds: nanoseconds, of which the first never go
+    /// back.
+    #[must_use]
+    pub fn stepped(now_ns: Arc<AtomicI64>, wall_ns: Arc<AtomicI64>) -> EngineClock {
+        let begun_ms = (wall_ns.load(Ordering::Relaxed) - now_ns.load(Ordering::Relaxed)) / 1_000_000;
+        EngineClock { begun_ms, time: TimeSource::Manual { now_ns, wall_ns }, shift_ms: Arc::default() }
     }
 
     /// The time on the engine's time line.
     #[must_use]
     pub fn now(&self) -> EngineTime {
         EngineTime(self.begun_ms + self.elapsed_ms())
-    }
-
-    /// The time, and how the wall clock differs.
-    #[must_use]
-    pub fn read(&self) -> Now {
-        Now { engine: self.now(), shift: self.shift() }
     }
 
     /// The time by the wall clock.
@@ -69,7 +73,7 @@ impl EngineClock {
     pub fn wall_ns(&self) -> i64 {
         match &self.time {
             TimeSource::Real(_) => i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
-            TimeSource::Manual(now_ns) => now_ns.load(Ordering::Relaxed),
+            TimeSource::Manual { wall_ns, .. } => wall_ns.load(Ordering::Relaxed),
         }
     }
 
@@ -94,7 +98,7 @@ impl EngineClock {
     fn elapsed_ms(&self) -> i64 {
         match &self.time {
             TimeSource::Real(begun) => i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
-            TimeSource::Manual(now_ns) => now_ns.load(Ordering::Relaxed) / 1_000_000,
+            TimeSource::Manual { now_ns, .. } => now_ns.load(Ordering::Relaxed) / 1_000_000,
         }
     }
 }

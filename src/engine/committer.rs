@@ -40,7 +40,7 @@ impl Committer {
         let (mut newer, current) = {
             let mut counters = shared.counters();
             let current = self.dispatcher.is_some().then(|| counters.current_alerts());
-            (counters.take_batch(shared.clock.now()), current)
+            (counters.take_batch(), current)
         };
         if let Some(dispatcher) = &self.dispatcher {
             newer.outputs = newer.transitions.iter().map(|new| dispatcher.outputs(&new.event)).collect();
@@ -100,7 +100,7 @@ impl Committer {
         if now - self.pruned < PRUNE_INTERVAL_MS {
             return Ok(());
         }
-        self.store.prune(&shared.watched(), now.0)?;
+        self.store.prune(&shared.watched(), shared.clock.wall().0)?;
         self.pruned = now;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Counts per path and rule, and the alerts over them. Every event leaves the engine from here, in order.
 
+mod alert_clock;
 mod alerting;
 mod events;
 mod patterns;
@@ -10,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::alert::manager::{AlertManager, AlertStatus, CountedPath, Now, SavedAlert};
+use crate::alert::manager::{AlertManager, AlertStatus, CountedPath, SavedAlert};
 use crate::engine::activity::{Activity, PathActivity};
 use crate::engine::clock::EngineClock;
 use crate::engine::entry::{FileStatus, RemovedFile};
@@ -23,6 +24,7 @@ use crate::file::tailer::{Tailer, Turn};
 use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord, WatchedPath};
 use crate::units::{EngineTime, PathId, WallTime, WatchId};
 
+use alert_clock::AlertClock;
 use patterns::PatternCounters;
 pub use patterns::RulePatterns;
 use pending::PendingChanges;
@@ -49,6 +51,7 @@ pub(super) struct Counters {
     /// Paths with counts that were not reported yet.
     unreported: HashSet<PathId>,
     alerts: AlertManager,
+    alert_clock: AlertClock,
     patterns: PatternCounters,
     /// Since when each watch has had its paths.
     watched_since: HashMap<WatchId, EngineTime>,
@@ -69,8 +72,10 @@ impl Counters {
         is_kept: bool,
         clock: EngineClock,
     ) -> Counters {
+        let alert_clock = AlertClock::new(clock.clone());
         Counters {
-            alerts: AlertManager::new(plan.alerts()).settling_from(clock.now()),
+            alerts: AlertManager::new(plan.alerts()).settling_from(alert_clock.now()),
+            alert_clock,
             clock,
             report_interval_ms,
             paths: HashMap::new(),
@@ -86,10 +91,20 @@ impl Counters {
         }
     }
 
+    /// The time of the alerts, which follow the clock if it was set.
+    fn alert_time(&mut self) -> WallTime {
+        let by_ms = self.alert_clock.follow();
+        if by_ms != 0 {
+            self.alerts.follow_clock(by_ms);
+        }
+        self.alert_clock.now()
+    }
+
     /// Restores the alerts, and which of them were announced to be firing.
     pub(super) fn restore_alerts(&mut self, alerts: Vec<SavedAlert>, firing: Vec<TransitionRecord>) {
         let firing = firing.into_iter().map(|transition| transition.event).collect();
-        self.alerts.restore(alerts, firing, self.clock.read());
+        let now = self.alert_time();
+        self.alerts.restore(alerts, firing, now);
     }
 
     /// Restores the patterns of the watches of `plan`.
@@ -116,14 +131,16 @@ impl Counters {
             self.unreported.insert(id);
         }
         self.paths.insert(id, Box::new(counters));
-        self.alerts.restore_path(&watch.alerts, id, path, self.clock.read());
-        self.alerts.watch_path(&watch.alerts, id, path, self.clock.read());
+        let now = self.alert_time();
+        self.alerts.restore_path(&watch.alerts, id, path, now);
+        self.alerts.watch_path(&watch.alerts, id, path, now);
         !self.unreported.is_empty()
     }
 
     /// All files were looked at once.
     pub(super) fn all_is_read(&mut self) {
-        self.alerts.all_is_read(self.clock.read());
+        let now = self.alert_time();
+        self.alerts.all_is_read(now);
         self.emit_transitions();
     }
 
@@ -148,7 +165,8 @@ impl Counters {
     ) -> DueWork {
         self.emit_file_events(id, watch, tail, turn);
         if !self.paths.contains_key(&id) {
-            self.alerts.watch_path(&watch.alerts, id, tail.path(), self.clock.read());
+            let now_wall = self.alert_time();
+            self.alerts.watch_path(&watch.alerts, id, tail.path(), now_wall);
             self.paths.insert(id, Box::new(PathCounters::new(watch, tail.path(), now)));
         }
         let Some(counters) = self.paths.get_mut(&id) else { return DueWork::default() };
@@ -160,7 +178,8 @@ impl Counters {
             counter.unreported += n;
         }
         let watch_since = self.watched_since.get(&watch.id).copied().unwrap_or(counters.since);
-        let at = CountedPath { id, path: tail.path(), since: counters.since, watch_since };
+        let [since, watch_since] = [counters.since, watch_since].map(|at| self.alert_clock.to_wall(at));
+        let at = CountedPath { id, path: tail.path(), since, watch_since };
         let patterns = self.patterns.count(watch, turn);
         self.report(id, now);
         self.evaluate(watch, at, turn, &patterns);
@@ -180,7 +199,7 @@ impl Counters {
     fn due(&self, soon: Option<EngineTime>) -> DueWork {
         let commit = self.pending.is_kept() && (self.pending.has_changes() || self.alerts.has_changes());
         DueWork {
-            later: self.alerts.due().into_iter().chain(soon).min(),
+            later: self.alerts.due().map(|at| self.alert_clock.to_engine(at)).into_iter().chain(soon).min(),
             commit,
             urgent: commit && !self.pending.transitions.is_empty(),
         }
@@ -191,7 +210,8 @@ impl Counters {
         for id in self.unreported.iter().copied().collect::<Vec<_>>() {
             self.report(id, now);
         }
-        self.alerts.tick(Now { engine: now, shift: self.clock.shift() });
+        let now_wall = self.alert_time();
+        self.alerts.tick(now_wall);
         self.emit_transitions();
         self.report_torn(now, torn_scans);
         let is_waiting = !self.unreported.is_empty() || torn_scans > self.torn_reported;
@@ -199,7 +219,8 @@ impl Counters {
     }
 
     /// Everything that has changed since the last call, in its present state.
-    pub(super) fn take_batch(&mut self, at: EngineTime) -> Batch {
+    pub(super) fn take_batch(&mut self) -> Batch {
+        let at = self.alert_time();
         self.pending.name_minutes(&self.paths);
         let pending = self.pending.take();
         let alerts = self.alerts.take_changes();
@@ -267,14 +288,15 @@ impl Counters {
 
     /// Those of `paths` of which an alert has more to remember than a new one.
     pub(super) fn needed_paths(&self, paths: &HashMap<PathId, i64>) -> HashSet<PathId> {
-        if paths.is_empty() { HashSet::new() } else { self.alerts.needed_paths(self.clock.now()) }
+        if paths.is_empty() { HashSet::new() } else { self.alerts.needed_paths(self.alert_clock.now()) }
     }
 
     /// Drops a file at whose path nothing is. `is_needed`: an alert has something to remember of it, and ends. Returns what is to be
     /// remembered of the file.
     pub(super) fn retire(&mut self, removed: RemovedFile, is_needed: bool) -> Option<FileRecord> {
         if is_needed {
-            self.alerts.forget_path(removed.key, self.clock.read());
+            let now = self.alert_time();
+            self.alerts.forget_path(removed.key, now);
             self.emit_transitions();
         }
         let record = self.unwatch(removed)?;
@@ -324,7 +346,8 @@ impl Counters {
             }
         }
         self.patterns.replan(plan);
-        self.alerts.reload(plan.alerts(), &gone, self.clock.read());
+        let now = self.alert_time();
+        self.alerts.reload(plan.alerts(), &gone, now);
         self.emit_transitions();
         unwatched
     }

@@ -186,7 +186,7 @@ impl Engine {
             let _ = thread.join();
         }
         self.shared.counters().flush();
-        self.shared.counters().release_alerts();
+        self.shared.counters().end_alerts();
         self.shared.commits.stop();
         if let Some(committing) = self.committing {
             let _ = committing.join();

@@ -13,7 +13,7 @@ use crate::engine::file_report::{EngineTotals, FileReport};
 use crate::engine::gone::ForgottenTotals;
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
-use crate::units::{ClockShift, WallTime};
+use crate::units::WallTime;
 
 /// See the [module](self).
 #[derive(Clone)]
@@ -48,12 +48,6 @@ impl Reporter {
     #[must_use]
     pub fn wall(&self) -> WallTime {
         self.0.clock.wall()
-    }
-
-    /// How far the wall clock is ahead of the engine's time line.
-    #[must_use]
-    pub fn shift(&self) -> ClockShift {
-        self.0.clock.shift()
     }
 
     /// Figures about the engine as a whole.

@@ -67,6 +67,8 @@ struct WatchedSince {
     kept: Mutex<Vec<WatchRecord>>,
     /// Watches that began in this process.
     begun: Mutex<Vec<WatchRecord>>,
+    /// How far the state is ahead of the clock, in milliseconds: the clock was set back, or is old at the boot.
+    ahead_ms: i64,
 }
 
 impl WatchedSince {
@@ -112,6 +114,7 @@ impl Shared {
         state: StoredState,
         is_kept: bool,
     ) -> Shared {
+        let ahead_ms = state.ahead_ms(clock.wall());
         let mut scheduler = Scheduler::new(Arc::clone(plan), filesystem);
         scheduler.restore(state.files, &state.marks);
         let mut counters = Counters::new(plan, settings.report_interval_ms, is_kept, clock.clone());
@@ -126,7 +129,11 @@ impl Shared {
             commits: CommitRequests::default(),
             metrics: EngineMetrics::default(),
             startup: Startup::default(),
-            watched_since: WatchedSince { kept: Mutex::new(state.watches), begun: Mutex::default() },
+            watched_since: WatchedSince {
+                kept: Mutex::new(state.watches),
+                begun: Mutex::default(),
+                ahead_ms,
+            },
             is_stopping: AtomicBool::new(false),
             inline_scanners: Mutex::default(),
         };
@@ -176,7 +183,8 @@ impl Shared {
     pub(super) fn watched_since(&self, watch: &CompiledWatch) -> EngineTime {
         let now = self.clock.now();
         let in_engine_time = |ns: i64| WallTime(ns / 1_000_000).to_engine(self.clock.shift());
-        self.watched_since.of(watch).map_or(now, |since_ns| in_engine_time(since_ns).min(now))
+        let ahead_ms = self.watched_since.ahead_ms;
+        self.watched_since.of(watch).map_or(now, |since_ns| (in_engine_time(since_ns) + -ahead_ms).min(now))
     }
 
     pub(super) fn note_discovered(&self) {
@@ -203,7 +211,7 @@ impl Shared {
         let tails = scheduler.records();
         let mut counters = self.counters();
         counters.change_all(tails, scheduler.gone().all());
-        let batch = counters.take_batch(self.clock.now());
+        let batch = counters.take_batch();
         drop(counters);
         self.files.release(scheduler);
         batch

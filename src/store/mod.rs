@@ -29,6 +29,7 @@ use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::fmt::display_path;
+use crate::units::WallTime;
 
 pub use patterns::PatternsRecord;
 
@@ -182,7 +183,7 @@ pub struct MinuteCount {
 /// An alert that fired or resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransitionRecord {
-    /// When, in milliseconds since the epoch, on the engine's time line.
+    /// When, in milliseconds since the epoch.
     pub at_ms: Millis,
     /// The alert.
     pub event: AlertEvent,
@@ -330,6 +331,15 @@ pub struct StoredState {
     pub pending: Vec<(String, TransitionRecord)>,
     /// Alerts that were firing last, in the order in which they fired.
     pub firing: Vec<TransitionRecord>,
+}
+
+impl StoredState {
+    /// How far the alerts are ahead of `now`, in milliseconds: the clock was set back since they were saved, or is old at the boot.
+    #[must_use]
+    pub fn ahead_ms(&self, now: WallTime) -> i64 {
+        let judged_ms = self.alerts.iter().filter_map(|alert| alert.instance.judged_ms()).max();
+        judged_ms.map_or(0, |judged| judged.saturating_sub(now.0).max(0))
+    }
 }
 
 /// Why state cannot be kept. Each text says what, where and how to fix it.

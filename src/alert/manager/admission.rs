@@ -3,11 +3,11 @@
 use super::room::{DROPPED_AT_ONCE, SeriesFate, SeriesOverflow};
 use super::{AlertKey, AlertManager};
 use crate::alert::AlertSpec;
-use crate::units::{AlertSpecId, EngineTime};
+use crate::units::{AlertSpecId, WallTime};
 
 impl AlertManager {
     /// Whether there is room for the new series `key` of `spec`, for which others may be dropped.
-    pub(super) fn make_room(&mut self, key: AlertKey, spec: &AlertSpec, now: EngineTime) -> bool {
+    pub(super) fn make_room(&mut self, key: AlertKey, spec: &AlertSpec, now: WallTime) -> bool {
         let Some(member) = key.member() else { return true };
         if self.room.has_room(key.alert) {
             return true;
@@ -43,7 +43,7 @@ impl AlertManager {
     }
 
     /// Reports what was refused, if it is time for that.
-    pub(super) fn report_refused(&mut self, now: EngineTime) {
+    pub(super) fn report_refused(&mut self, now: WallTime) {
         let (refused, later) = self.room.take_refused(Some(now));
         self.overflows.extend(refused);
         self.is_due_at(later);

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use super::entry::AlertEntry;
-use super::{AlertKey, AlertManager, CountedLines, CountedPath, Now, WatchAlerts};
+use super::{AlertKey, AlertManager, CountedLines, CountedPath, WatchAlerts};
 use crate::alert::AlertSpec;
 use crate::alert::breakdown::{PatternLines, PatternNews};
 use crate::detect::condition::Condition;
 use crate::pattern::PatternId;
-use crate::units::{AlertSpecId, EngineTime, PathId};
+use crate::units::{AlertSpecId, PathId, WallTime};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -34,7 +34,7 @@ impl AlertManager {
         (alert, spec): &(AlertSpecId, Arc<AlertSpec>),
         at: CountedPath<'_>,
         lines: CountedLines<'_>,
-        now: Now,
+        now: WallTime,
     ) {
         let mut patterns: Vec<PatternId> = Vec::new();
         for pattern in lines.patterns.iter().filter_map(|lines| lines.pattern) {
@@ -54,19 +54,25 @@ impl AlertManager {
                     key.pattern = None;
                 }
             }
-            let first_ms = own.first().map_or(now.engine.0, |lines| lines.at_ms);
+            let first_ms = own.first().map_or(now.0, |lines| lines.at_ms);
             if !self.entries.contains_key(&key) {
-                if !self.make_room(key, spec, now.engine) {
+                if !self.make_room(key, spec, now) {
                     continue;
                 }
-                let since = at.watch_since.min(EngineTime(first_ms));
+                let since = at.watch_since.min(WallTime(first_ms));
                 let entry = AlertEntry::new(spec, watch, Some(since), None).of_pattern(key.pattern);
                 self.insert(key, entry);
             }
-            let times: Vec<_> = own.iter().map(|lines| (EngineTime(lines.at_ms), lines.lines, 0)).collect();
+            let times: Vec<_> = own.iter().map(|lines| (WallTime(lines.at_ms), lines.lines, 0)).collect();
             let lines = CountedLines { times: &times, samples: lines.samples, patterns: &own };
             self.count_series(key, spec, at, lines, now);
         }
+    }
+
+    /// Moves the minutes in which patterns were reported: the clock was set.
+    pub(super) fn shift_told(&mut self, by_ms: i64) {
+        let minutes = by_ms.saturating_add(MINUTE_MS / 2).div_euclid(MINUTE_MS);
+        self.told.values_mut().for_each(|(minute, _)| *minute = minute.saturating_add(minutes));
     }
 
     /// Whether enough patterns were reported one by one in the minute of `at_ms`.
@@ -82,7 +88,7 @@ impl AlertManager {
 }
 
 /// Whether a pattern is new, and not only new to a watch that is still learning.
-fn is_news(lines: &PatternLines, watch_since: EngineTime, learn_ms: i64) -> bool {
+fn is_news(lines: &PatternLines, watch_since: WallTime, learn_ms: i64) -> bool {
     match lines.news {
         PatternNews::Known => false,
         PatternNews::First => true,

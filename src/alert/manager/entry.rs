@@ -14,7 +14,7 @@ use crate::detect::condition::Condition;
 use crate::event::{AlertEvent, AlertState, Severity};
 use crate::fmt::display_path;
 use crate::pattern::PatternId;
-use crate::units::{AlertSpecId, ClockShift, EngineTime, WallTime, WatchId};
+use crate::units::{AlertSpecId, WallTime, WatchId};
 
 /// Which series: the name of the alert, of its watch, and the path if it is by path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ fn keep_newest(samples: &mut VecDeque<String>, max: usize) {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertTransition {
     /// When.
-    pub at: EngineTime,
+    pub at: WallTime,
     /// What is reported.
     pub event: AlertEvent,
 }
@@ -96,7 +96,7 @@ pub struct AlertStatus {
     /// `inactive`, `pending` or `firing`.
     pub state: &'static str,
     /// Since when it is pending or firing.
-    pub since: Option<EngineTime>,
+    pub since: Option<WallTime>,
     /// Matching lines within its window.
     pub count: u64,
 }
@@ -111,14 +111,14 @@ pub(super) struct AlertEntry {
     samples: VecDeque<String>,
     parts: AlertParts,
     /// When it was first and last heard of while a report is held.
-    pub(super) held_at: Option<(EngineTime, EngineTime)>,
+    pub(super) held_at: Option<(WallTime, WallTime)>,
 }
 
 impl AlertEntry {
     pub(super) fn new(
         spec: &Arc<AlertSpec>,
         watch: &Arc<WatchAlerts>,
-        since: Option<EngineTime>,
+        since: Option<WallTime>,
         path: Option<&Path>,
     ) -> AlertEntry {
         AlertEntry {
@@ -137,25 +137,43 @@ impl AlertEntry {
         AlertEntry { pattern, ..self }
     }
 
+    /// What was saved, under the present definition. What lies in the future was saved before the clock was set back, or by a machine
+    /// that boots with an old clock: it goes on as if it had been saved just now.
     pub(super) fn restored(
         saved: SavedAlert,
         spec: &Arc<AlertSpec>,
         watch: &Arc<WatchAlerts>,
-        now: EngineTime,
+        now: WallTime,
     ) -> AlertEntry {
-        AlertEntry {
+        let ahead_ms = saved.instance.judged_ms().map_or(0, |judged| judged.saturating_sub(now.0));
+        let mut entry = AlertEntry {
             instance: saved.instance.resume(spec, now.0),
             spec: Arc::clone(spec),
             watch: Arc::clone(watch),
             path: saved.id.path,
             pattern: saved.id.pattern,
             samples: saved.samples.into(),
-            held_at: saved.parts.held.map(|_| (now, now)),
+            held_at: None,
             parts: saved.parts,
+        };
+        if ahead_ms > 0 {
+            entry.shift(-ahead_ms);
         }
+        entry.held_at = entry.parts.held.map(|_| (now, now));
+        entry
     }
 
-    pub(super) fn redefine(&mut self, watch: &Arc<WatchAlerts>, spec: &Arc<AlertSpec>, now: EngineTime) {
+    /// Moves every time by `by_ms`: the clock was set.
+    pub(super) fn shift(&mut self, by_ms: i64) {
+        self.instance.shift(by_ms);
+        self.parts.breakdown.shift(by_ms);
+        if let Some(held) = &mut self.parts.held {
+            held.shift(by_ms);
+        }
+        self.held_at = self.held_at.map(|(first, last)| (first + by_ms, last + by_ms));
+    }
+
+    pub(super) fn redefine(&mut self, watch: &Arc<WatchAlerts>, spec: &Arc<AlertSpec>, now: WallTime) {
         self.instance = self.instance.clone().resume(spec, now.0);
         (self.watch, self.spec) = (Arc::clone(watch), Arc::clone(spec));
     }
@@ -169,7 +187,7 @@ impl AlertEntry {
     /// Adds lines that were written at `at`, or sets them aside if they come out of order. False if there is no more room for that.
     pub(super) fn add(
         &mut self,
-        at: EngineTime,
+        at: WallTime,
         matched: u64,
         lines: u64,
         is_settling: bool,
@@ -195,7 +213,7 @@ impl AlertEntry {
     }
 
     /// Holds the report that it fired until [`AlertEntry::release`].
-    pub(super) fn hold(&mut self, change: AlertChange, now: EngineTime) {
+    pub(super) fn hold(&mut self, change: AlertChange, now: WallTime) {
         self.parts.held = Some(change);
         self.held_at = Some((now, now));
     }
@@ -213,15 +231,9 @@ impl AlertEntry {
     }
 
     /// What is reported of `change`. The samples of an alert that resolved are used up.
-    pub(super) fn transition(
-        &mut self,
-        change: &AlertChange,
-        is_late: bool,
-        shift: ClockShift,
-    ) -> AlertTransition {
-        let time = |at_ms| -> WallTime { EngineTime(at_ms).to_wall(shift) };
+    pub(super) fn transition(&mut self, change: &AlertChange, is_late: bool) -> AlertTransition {
         let new = change.event(&self.spec, &self.watch.name, self.path.as_deref(), &self.samples, |at_ms| {
-            time(at_ms).to_string()
+            WallTime(at_ms).to_string()
         });
         let mut event = AlertEvent { late: is_late, ..new };
         if let Some(pattern) = self.pattern {
@@ -244,7 +256,7 @@ impl AlertEntry {
                 event.duration_s = Some(((change.at_ms - change.since_ms()).max(0) / 1_000).unsigned_abs());
             }
         }
-        AlertTransition { at: EngineTime(change.at_ms), event }
+        AlertTransition { at: WallTime(change.at_ms), event }
     }
 
     pub(super) fn series_id(&self) -> AlertSeriesId {
@@ -289,7 +301,7 @@ impl AlertEntry {
                 (false, false) => "pending",
                 (false, true) => "inactive",
             },
-            since: life.since().map(EngineTime),
+            since: life.since().map(WallTime),
             count: self.instance.gauge().count(),
         }
     }

@@ -3,17 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{AlertKey, AlertManager, Now, WatchAlerts};
+use super::{AlertKey, AlertManager, WatchAlerts};
 use crate::alert::AlertSpec;
 use crate::alert::instance::AlertChange;
 use crate::alert::lifecycle::Transition;
 use crate::detect::condition::{Condition, Observation};
-use crate::units::PathId;
+use crate::units::{PathId, WallTime};
 
 impl AlertManager {
     /// Switches to other definitions: a series continues if the name and what it counts are the same. `gone` are paths that are no
     /// longer watched.
-    pub fn reload(&mut self, watches: Vec<Arc<WatchAlerts>>, gone: &HashSet<PathId>, now: Now) {
+    pub fn reload(&mut self, watches: Vec<Arc<WatchAlerts>>, gone: &HashSet<PathId>, now: WallTime) {
         self.watches = watches;
         self.room.reload();
         self.changed.clear();
@@ -21,7 +21,7 @@ impl AlertManager {
             let successor = self.successor(key, gone);
             match (successor, self.entries.get_mut(&key)) {
                 (Some((watch, spec)), Some(entry)) => {
-                    entry.redefine(&watch, &spec, now.engine);
+                    entry.redefine(&watch, &spec, now);
                     self.changed.insert(key);
                 }
                 _ => {
@@ -31,7 +31,7 @@ impl AlertManager {
             }
         }
         self.add_watch_series(None);
-        self.due = Some(now.engine);
+        self.due = Some(now);
     }
 
     /// The definition by which a series continues after a reload.
@@ -46,7 +46,7 @@ impl AlertManager {
     }
 
     /// Ends the series of a path that is no longer watched.
-    pub fn forget_path(&mut self, path: PathId, now: Now) {
+    pub fn forget_path(&mut self, path: PathId, now: WallTime) {
         self.room.forget_path(path);
         for key in self.keys() {
             if key.path == Some(path) {
@@ -57,12 +57,12 @@ impl AlertManager {
     }
 
     /// Resolves a firing alert whose series ends: nothing else ever would.
-    fn resolve(&mut self, key: AlertKey, now: Now) {
+    fn resolve(&mut self, key: AlertKey, now: WallTime) {
         let Some(entry) = self.entries.get(&key) else { return };
         let Some(since) = entry.instance.lifecycle().firing_since() else { return };
         let change = AlertChange {
             transition: Transition::Resolved { since },
-            at_ms: now.engine.0,
+            at_ms: now.0,
             seen: Observation::default(),
         };
         self.record(key, &[change], now);

@@ -4,20 +4,18 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{
-    AlertEntry, AlertKey, AlertManager, AlertSeriesId, AlertTransition, Now, SavedAlert, WatchAlerts,
-};
+use super::{AlertEntry, AlertKey, AlertManager, AlertSeriesId, AlertTransition, SavedAlert, WatchAlerts};
 use crate::alert::AlertSpec;
 use crate::alert::fingerprint::{fingerprint, of_pattern};
 use crate::event::{AlertEvent, AlertState};
-use crate::units::PathId;
+use crate::units::{PathId, WallTime};
 
 /// An alert that was announced to be firing before the start.
 pub type AnnouncedAlert = AlertEvent;
 
 impl AlertManager {
     /// Restores what was saved. Alerts by path wait for their path, see [`AlertManager::restore_path`].
-    pub fn restore(&mut self, saved: Vec<SavedAlert>, firing: Vec<AnnouncedAlert>, now: Now) {
+    pub fn restore(&mut self, saved: Vec<SavedAlert>, firing: Vec<AnnouncedAlert>, now: WallTime) {
         self.announced = firing.into_iter().map(|event| (event.fingerprint.clone(), event)).collect();
         for saved in saved {
             if saved.id.path.is_some() {
@@ -30,7 +28,7 @@ impl AlertManager {
     }
 
     /// Restores what was saved of the alerts by the path `at`.
-    pub fn restore_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path, now: Now) {
+    pub fn restore_path(&mut self, watch: &Arc<WatchAlerts>, path: PathId, at: &Path, now: WallTime) {
         if self.unclaimed.is_empty() {
             return;
         }
@@ -44,13 +42,13 @@ impl AlertManager {
         }
     }
 
-    fn continue_saved(&mut self, saved: SavedAlert, path: Option<PathId>, now: Now) {
+    fn continue_saved(&mut self, saved: SavedAlert, path: Option<PathId>, now: WallTime) {
         let Some((watch, alert, spec)) = self.definition(&saved.id) else {
             self.ended.push(saved.id);
             return;
         };
         let key = AlertKey { alert, watch: watch.id, path, pattern: saved.id.pattern };
-        self.insert(key, AlertEntry::restored(saved, &spec, &watch, now.engine));
+        self.insert(key, AlertEntry::restored(saved, &spec, &watch, now));
     }
 
     fn definition(
@@ -63,7 +61,7 @@ impl AlertManager {
     }
 
     /// Resolves what was announced to be firing and can no longer resolve by itself, because its alert is no longer defined so.
-    pub(super) fn resolve_undefined(&mut self, now: Now) {
+    pub(super) fn resolve_undefined(&mut self, now: WallTime) {
         let is_defined = |id: &AlertSeriesId| self.definition(id).is_some();
         let undefined: Vec<AlertSeriesId> =
             self.unclaimed.keys().filter(|id| !is_defined(id)).cloned().collect();
@@ -80,8 +78,8 @@ impl AlertManager {
         }
         for announced in std::mem::take(&mut self.announced).into_values() {
             if !alive.contains(&announced.fingerprint) {
-                let event = resolved(announced, now.engine.to_wall(now.shift).to_string());
-                self.transitions.push(AlertTransition { at: now.engine, event });
+                let event = resolved(announced, now.to_string());
+                self.transitions.push(AlertTransition { at: now, event });
             }
         }
     }
@@ -95,8 +93,11 @@ fn identity(spec: &AlertSpec, id: &AlertSeriesId) -> String {
 
 /// The end, at `at`, of an alert of which only is left that it was announced.
 fn resolved(announced: AlertEvent, at: String) -> AlertEvent {
+    // It fired by a clock that may have been set back since.
+    let since = if is_later(&announced.since, &at) { at.clone() } else { announced.since.clone() };
     AlertEvent {
         state: AlertState::Resolved,
+        since,
         count: 0,
         expected: None,
         lines: None,
@@ -106,4 +107,9 @@ fn resolved(announced: AlertEvent, at: String) -> AlertEvent {
         samples: Vec::new(),
         ..announced
     }
+}
+
+fn is_later(time: &str, other: &str) -> bool {
+    let parsed = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    parsed(time).zip(parsed(other)).is_some_and(|(time, other)| time > other)
 }

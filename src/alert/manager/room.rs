@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::units::{AlertSpecId, EngineTime, PathId};
+use crate::units::{AlertSpecId, PathId, WallTime};
 
 /// Most series by path of one alert. Those that have been inactive for longest are dropped first.
 pub const SERIES_MAX: usize = 10_000;
@@ -61,20 +61,20 @@ struct AlertRoom {
     /// The paths that have no series because there was no room.
     refused: HashSet<PathId>,
     /// How many of them were not reported, the name of the alert, and since when.
-    unreported: Option<(usize, String, EngineTime)>,
-    reported: Option<EngineTime>,
+    unreported: Option<(usize, String, WallTime)>,
+    reported: Option<WallTime>,
     /// When none was found at rest.
-    was_full: Option<EngineTime>,
+    was_full: Option<WallTime>,
 }
 
 impl AlertRoom {
-    fn refuse(&mut self, path: PathId, alert: &str, now: EngineTime) {
+    fn refuse(&mut self, path: PathId, alert: &str, now: WallTime) {
         if self.refused.insert(path) {
             self.unreported.get_or_insert_with(|| (0, alert.to_owned(), now)).0 += 1;
         }
     }
 
-    fn report_at(&self) -> Option<EngineTime> {
+    fn report_at(&self) -> Option<WallTime> {
         let (_, _, since) = self.unreported.as_ref()?;
         Some(
             self.reported
@@ -108,7 +108,7 @@ impl SeriesRoom {
     }
 
     /// Whether it is worth looking for series at rest. It is looked at once then.
-    pub(super) fn is_worth_a_look(&mut self, alert: AlertSpecId, now: EngineTime) -> bool {
+    pub(super) fn is_worth_a_look(&mut self, alert: AlertSpecId, now: WallTime) -> bool {
         let room = self.0.entry(alert).or_default();
         let is_due = room.was_full.is_none_or(|at| !(0..RETRY_MS).contains(&(now - at)));
         if is_due {
@@ -123,8 +123,8 @@ impl SeriesRoom {
         alert: AlertSpecId,
         path: PathId,
         name: &str,
-        now: EngineTime,
-    ) -> Option<EngineTime> {
+        now: WallTime,
+    ) -> Option<WallTime> {
         let room = self.0.entry(alert).or_default();
         room.refuse(path, name, now);
         room.report_at()
@@ -137,6 +137,17 @@ impl SeriesRoom {
         }
     }
 
+    /// Moves every time by `by_ms`: the clock was set.
+    pub(super) fn shift(&mut self, by_ms: i64) {
+        for room in self.0.values_mut() {
+            let times = [&mut room.reported, &mut room.was_full];
+            times.into_iter().flatten().for_each(|at| *at = *at + by_ms);
+            if let Some((_, _, since)) = &mut room.unreported {
+                *since = *since + by_ms;
+            }
+        }
+    }
+
     /// Other definitions may have room.
     pub(super) fn reload(&mut self) {
         for room in self.0.values_mut() {
@@ -146,10 +157,7 @@ impl SeriesRoom {
     }
 
     /// What was refused and is to be reported at `now`, or at all, and when there is more to report.
-    pub(super) fn take_refused(
-        &mut self,
-        now: Option<EngineTime>,
-    ) -> (Vec<SeriesOverflow>, Option<EngineTime>) {
+    pub(super) fn take_refused(&mut self, now: Option<WallTime>) -> (Vec<SeriesOverflow>, Option<WallTime>) {
         let (mut overflows, mut later) = (Vec::new(), None);
         for room in self.0.values_mut() {
             let Some(at) = room.report_at() else { continue };

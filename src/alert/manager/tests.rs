@@ -28,15 +28,14 @@ fn watch(spec: AlertSpec) -> Arc<WatchAlerts> {
     Arc::new(WatchAlerts { id: ids.watch("app"), name: "app".into(), by_rule })
 }
 
-fn now(at: i64) -> Now {
-    Now { engine: EngineTime(at), shift: ClockShift(0) }
+fn now(at: i64) -> WallTime {
+    WallTime(at)
 }
 
 fn count(manager: &mut AlertManager, watch: &Arc<WatchAlerts>, path: u64, at: i64, n: u64) {
     let name = PathBuf::from(format!("/logs/{path}.log"));
-    let at_path =
-        CountedPath { id: PathId(path), path: &name, since: EngineTime(0), watch_since: EngineTime(0) };
-    let times = [(EngineTime(at), n, 0)];
+    let at_path = CountedPath { id: PathId(path), path: &name, since: WallTime(0), watch_since: WallTime(0) };
+    let times = [(WallTime(at), n, 0)];
     let lines = CountedLines { times: &times, samples: &["ERROR".to_owned()], patterns: &[] };
     manager.count(watch, &watch.by_rule[0][0], at_path, lines, now(at));
 }
@@ -49,7 +48,7 @@ fn states(manager: &mut AlertManager) -> Vec<(AlertState, Option<PathBuf>)> {
 fn an_alert_fires_and_resolves_over_the_sum_of_a_watch() {
     let watch = watch(spec(Scope::Watch));
     let mut manager = AlertManager::new(vec![Arc::clone(&watch)]);
-    manager.add_watch_series(Some(EngineTime(0)));
+    manager.add_watch_series(Some(WallTime(0)));
     count(&mut manager, &watch, 1, 1_000, 1);
     assert_eq!(states(&mut manager), []);
     count(&mut manager, &watch, 2, 2_000, 1);
@@ -118,8 +117,8 @@ fn a_series_that_waits_for_silence_is_not_dropped_for_another() {
 #[test]
 fn lines_that_settle_are_evaluated_by_time() {
     let watch = watch(spec(Scope::Watch));
-    let mut manager = AlertManager::new(vec![Arc::clone(&watch)]).settling_from(EngineTime(0));
-    manager.add_watch_series(Some(EngineTime(-1_000_000)));
+    let mut manager = AlertManager::new(vec![Arc::clone(&watch)]).settling_from(WallTime(0));
+    manager.add_watch_series(Some(WallTime(-1_000_000)));
     count(&mut manager, &watch, 1, -100_000, 1);
     count(&mut manager, &watch, 1, -300_000, 1);
     count(&mut manager, &watch, 1, -299_000, 1);
@@ -152,11 +151,11 @@ fn a_reload_keeps_what_counts_the_same_and_resolves_the_rest() {
 fn what_was_announced_and_is_no_longer_defined_is_resolved() {
     let known = watch(spec(Scope::Watch));
     let mut manager = AlertManager::new(vec![Arc::clone(&known)]);
-    manager.add_watch_series(Some(EngineTime(0)));
+    manager.add_watch_series(Some(WallTime(0)));
     count(&mut manager, &known, 1, 1_000, 5);
     let announced = manager.take_transitions().remove(0).event;
     let saved = manager.take_changes().saved;
-    let mut after = AlertManager::new(Vec::new()).settling_from(EngineTime(2_000));
+    let mut after = AlertManager::new(Vec::new()).settling_from(WallTime(2_000));
     after.restore(saved, vec![announced.clone()], now(2_000));
     after.all_is_read(now(3_000));
     let transitions = after.take_transitions();

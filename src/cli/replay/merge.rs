@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use crate::alert::breakdown::{PatternLines, PatternNews, complete};
-use crate::alert::manager::{AlertManager, CountedLines, CountedPath, Now, SeriesOverflow};
+use crate::alert::manager::{AlertManager, CountedLines, CountedPath, SeriesOverflow};
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::log_file::Log;
 use crate::cli::replay::stream::{LogEvent, LogEventKind, LogStream};
@@ -13,7 +13,7 @@ use crate::engine::plan::CompiledPlan;
 use crate::event::AlertEvent;
 use crate::fmt::sample;
 use crate::pattern::Registry;
-use crate::units::{ClockShift, EngineTime, PathId};
+use crate::units::{PathId, WallTime};
 
 /// An alert that fired or resolved.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Replay<'_> {
         let Some(first_ms) = first_ms else { return };
         // The first lines count even if none of them matches.
         self.begin_ms = if self.begin_ms == Millis::MIN { first_ms } else { self.begin_ms.min(first_ms) };
-        self.manager.add_watch_series(Some(EngineTime(self.begin_ms)));
+        self.manager.add_watch_series(Some(WallTime(self.begin_ms)));
         self.replayed.range_ms = Some((self.begin_ms, self.begin_ms));
     }
 
@@ -100,12 +100,8 @@ impl Replay<'_> {
             (*first, *last) = ((*first).min(at_ms), (*last).max(at_ms));
         }
         let alerts = &self.plan.watches[watch].alerts;
-        let at = CountedPath {
-            id,
-            path,
-            since: EngineTime(self.begin_ms),
-            watch_since: EngineTime(self.begin_ms),
-        };
+        let at =
+            CountedPath { id, path, since: WallTime(self.begin_ms), watch_since: WallTime(self.begin_ms) };
         match event.kind {
             LogEventKind::Match(rule, line) => {
                 let counted = self.replayed.counted.entry((watch, rule)).or_default();
@@ -117,17 +113,17 @@ impl Replay<'_> {
                 let sighting = registry.observe(&line, Some(at_ms));
                 let news = PatternNews::of(sighting.news, is_first);
                 let patterns = [PatternLines { at_ms, pattern: Some(sighting.id), lines: 1, news }];
-                let times = [(EngineTime(at_ms), 1, 0)];
+                let times = [(WallTime(at_ms), 1, 0)];
                 let lines = CountedLines { times: &times, samples: &[sample(&line)], patterns: &patterns };
                 for alert in &alerts.by_rule[rule] {
-                    self.manager.count(alerts, alert, at, lines, now(at_ms));
+                    self.manager.count(alerts, alert, at, lines, WallTime(at_ms));
                 }
             }
             LogEventKind::Lines(n) => {
-                let times = [(EngineTime(at_ms), 0, n)];
+                let times = [(WallTime(at_ms), 0, n)];
                 let lines = CountedLines { times: &times, samples: &[], patterns: &[] };
                 for alert in alerts.all().filter(|(_, spec)| spec.condition.needs_lines()) {
-                    self.manager.count(alerts, alert, at, lines, now(at_ms));
+                    self.manager.count(alerts, alert, at, lines, WallTime(at_ms));
                 }
             }
         }
@@ -150,16 +146,11 @@ impl Replay<'_> {
     /// Advances the alerts to the last time that was read.
     fn end(mut self, problems: &mut Vec<String>) -> Replayed {
         if let Some((_, end_ms)) = self.replayed.range_ms {
-            self.manager.finish(now(end_ms));
+            self.manager.finish(WallTime(end_ms));
             self.collect();
         }
         problems.extend(self.manager.take_overflows().iter().map(SeriesOverflow::sentence));
         self.replayed.alerts.sort_by_key(|alert| alert.at_ms);
         self.replayed
     }
-}
-
-/// The time within a replay: that of the lines.
-fn now(at_ms: Millis) -> Now {
-    Now { engine: EngineTime(at_ms), shift: ClockShift(0) }
 }

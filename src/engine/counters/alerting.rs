@@ -8,7 +8,7 @@ use crate::event::AlertEvent;
 use crate::file::tailer::Turn;
 use crate::fmt::sample;
 use crate::store::TransitionRecord;
-use crate::units::{EngineTime, WallTime};
+use crate::units::WallTime;
 
 impl Counters {
     /// Runs the alerts over what one turn counted.
@@ -19,23 +19,22 @@ impl Counters {
         turn: &Turn,
         patterns: &[Vec<PatternLines>],
     ) {
-        let now = self.clock.read();
-        let in_engine_time = |times: &[(i64, u64)]| -> Vec<(EngineTime, u64)> {
-            times.iter().map(|(at_ms, n)| (WallTime(*at_ms).to_engine(now.shift), *n)).collect()
+        let now = self.alert_time();
+        let clock = &self.alert_clock;
+        let written = |times: &[(i64, u64)]| -> Vec<(WallTime, u64)> {
+            times.iter().map(|(at_ms, n)| (clock.of_stamp(*at_ms), *n)).collect()
         };
         let tally = &turn.tally;
-        let lines = in_engine_time(&tally.lines);
+        let lines = written(&tally.lines);
         for (rule, alerts) in watch.alerts.by_rule.iter().enumerate() {
             if alerts.is_empty() || (lines.is_empty() && tally.matched[rule] == 0) {
                 continue;
             }
-            let matched = in_engine_time(&tally.times[rule]);
-            let in_engine_time = |lines: &PatternLines| PatternLines {
-                at_ms: WallTime(lines.at_ms).to_engine(now.shift).0,
-                ..*lines
-            };
+            let matched = written(&tally.times[rule]);
+            let of_pattern =
+                |lines: &PatternLines| PatternLines { at_ms: clock.of_stamp(lines.at_ms).0, ..*lines };
             let patterns: Vec<PatternLines> =
-                patterns.get(rule).into_iter().flatten().map(in_engine_time).collect();
+                patterns.get(rule).into_iter().flatten().map(of_pattern).collect();
             let samples: Vec<String> = tally.samples[rule].iter().map(|s| sample(&s.line)).collect();
             for alert in alerts {
                 let needs_lines = alert.1.condition.needs_lines();
@@ -57,7 +56,7 @@ impl Counters {
 
     /// The present numbers of alerts that are firing.
     pub(in crate::engine) fn current_alerts(&mut self) -> Vec<AlertEvent> {
-        let mut current = self.alerts.current(self.clock.read());
+        let mut current = self.alerts.current();
         for event in &mut current {
             self.patterns.describe(event);
             event.host.clone_from(&self.host);
@@ -86,9 +85,17 @@ impl Counters {
         self.alerts.hold_reports();
     }
 
+    /// Prepares the alerts for the last commit.
+    pub(in crate::engine) fn end_alerts(&mut self) {
+        let now = self.alert_time();
+        self.alerts.bring_up_to(now);
+        self.release_alerts();
+    }
+
     /// Emits every alert that is held.
     pub(in crate::engine) fn release_alerts(&mut self) {
-        self.alerts.release_all(self.clock.read());
+        let now = self.alert_time();
+        self.alerts.release_all(now);
         self.emit_transitions();
     }
 }
