@@ -16,6 +16,7 @@ pub mod output;
 pub mod pattern;
 pub mod scan;
 pub mod serve;
+pub mod source;
 pub mod store;
 pub mod sys;
 pub mod units;

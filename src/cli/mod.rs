@@ -3,6 +3,7 @@
 pub mod check;
 mod exit;
 pub mod explain;
+mod journal;
 pub mod patterns;
 pub mod replay;
 pub mod run;

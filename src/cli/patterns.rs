@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::journal::JournalArg;
 use crate::cli::replay::inputs::LogFinder;
 use crate::cli::selection::Selection;
 use crate::cli::terminal::print_error;
@@ -28,7 +29,7 @@ const NOTHING_MATCHED: u8 = 1;
 #[derive(Debug, clap::Args)]
 pub struct PatternsArgs {
     /// Files to read; `-` is standard input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "journal")]
     paths: Vec<PathBuf>,
     /// Group the lines that match the rules of this configuration
     #[arg(short = 'c', long, value_name = "FILE",
@@ -52,6 +53,9 @@ pub struct PatternsArgs {
     /// Leave out lines in which this regular expression matches; may be repeated
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true, conflicts_with = "all")]
     not: Vec<String>,
+    #[command(flatten)]
+    journal: JournalArg,
+
     #[command(flatten)]
     selection: Selection,
     /// Group all lines
@@ -92,7 +96,10 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
     let mut grouped = Grouped::new(rules, &patterns_of(&specs)?, args.assign)?;
     let mut failed = false;
     let paths = args.selection.kept(&args.paths)?;
-    let written = (|| {
+    let (problems, written) = grouped.read_journal(&args.journal, &mut out)?;
+    failed |= !problems.is_empty();
+    problems.iter().for_each(print_error);
+    let written = written.and_then(|()| {
         for path in &paths {
             if let Err(error) = grouped.read(path, time_of(path), &mut out) {
                 if error.is_output() {
@@ -108,7 +115,7 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
             None => report::write_table(&mut out, grouped.registry(), args.sort)?,
         }
         out.flush()
-    })();
+    });
     match written {
         // The reader of the output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}

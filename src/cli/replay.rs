@@ -7,6 +7,7 @@ mod args;
 mod counts;
 mod histogram;
 pub(in crate::cli) mod inputs;
+mod journal;
 pub(in crate::cli) mod log_file;
 mod merge;
 mod plot;
@@ -54,11 +55,22 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let settings = settings(args)?;
     let compiled = Arc::new(CompiledPlan::new(&settings.plan)?);
-    let (logs, mut problems) = inputs::find(&settings, &args.paths, args.watch.as_deref(), &args.selection)?;
-    if logs.is_empty() && problems.is_empty() {
+    let (logs, read, mut problems) = if args.journal.is_given() {
+        let number = inputs::named_watch(&settings, args.watch.as_deref())?.ok_or_else(|| {
+            anyhow::anyhow!(
+                "the configuration has several watches; say which one the journal is for with --watch NAME"
+            )
+        })?;
+        let (read, problems) = journal::read(&args.journal, (number, &compiled.watches[number]))?;
+        (Vec::new(), read, problems)
+    } else {
+        let (logs, problems) = inputs::find(&settings, &args.paths, args.watch.as_deref(), &args.selection)?;
+        (logs, Vec::new(), problems)
+    };
+    if logs.is_empty() && read.is_empty() && problems.is_empty() {
         anyhow::bail!("there is nothing to replay; name logs, or a configuration whose watches match some");
     }
-    let replayed = merge::replay(&compiled, logs, &mut problems);
+    let replayed = merge::replay(&compiled, logs, read, &mut problems);
     for problem in &problems {
         print_error(problem);
     }

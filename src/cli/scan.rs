@@ -2,6 +2,7 @@
 
 mod count;
 mod input;
+mod journal;
 mod progress;
 mod report;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use crate::cli::terminal::print_error;
 pub use count::{FileCount, ScanOptions, ScanReport, count};
 
+use crate::cli::journal::JournalArg;
 use crate::cli::selection::Selection;
 use crate::config::flags::Flags;
 use crate::config::{self, ConfigError};
@@ -32,7 +34,7 @@ const FAILED: u8 = 2;
 #[derive(Debug, clap::Args)]
 pub struct ScanArgs {
     /// Files to scan; `-` is standard input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "journal")]
     pub paths: Vec<PathBuf>,
 
     /// Look for this regular expression instead of the text ERROR; may be repeated, any of them counts
@@ -50,6 +52,9 @@ pub struct ScanArgs {
     /// Leave out lines in which this regular expression matches; may be repeated
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     pub not: Vec<String>,
+
+    #[command(flatten)]
+    journal: JournalArg,
 
     #[command(flatten)]
     selection: Selection,
@@ -101,8 +106,13 @@ pub fn run(args: &ScanArgs) -> ExitCode {
 
 fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let rules = RuleSet::compile(&rule_specs(args)?)?;
-    let paths = args.selection.kept(&args.paths)?;
-    let files = count_with_progress(args, &paths, &rules);
+    let (files, problems) = if args.journal.is_given() {
+        journal::count(&args.journal, &rules)?
+    } else {
+        let paths = args.selection.kept(&args.paths)?;
+        (count_with_progress(args, &paths, &rules), Vec::new())
+    };
+    problems.iter().for_each(print_error);
     let names = rules.names();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if args.json {
@@ -116,7 +126,7 @@ fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
         written => written.map_err(|e| anyhow::anyhow!("cannot write to standard output: {e}"))?,
     }
     let matched = files.iter().flat_map(|file| &file.tally.lines_matched).any(|lines| *lines > 0);
-    Ok(if files.iter().any(|file| file.failed) {
+    Ok(if !problems.is_empty() || files.iter().any(|file| file.failed) {
         ExitCode::from(FAILED)
     } else if matched {
         ExitCode::SUCCESS

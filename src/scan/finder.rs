@@ -116,7 +116,18 @@ impl Finder {
     }
 
     /// Calls `hit` with the index of every rule that `line` matches. `scratch` is from [`Finder::scratch`].
-    pub(super) fn judge(&self, line: &[u8], scratch: &mut PatternSet, mut hit: impl FnMut(usize)) {
+    pub(super) fn judge(&self, line: &[u8], scratch: &mut PatternSet, hit: impl FnMut(usize)) {
+        self.judge_as(line, || level_of(line), scratch, hit);
+    }
+
+    /// The same for a line whose level is known otherwise.
+    pub(super) fn judge_as(
+        &self,
+        line: &[u8],
+        level: impl Fn() -> Option<Level>,
+        scratch: &mut PatternSet,
+        mut hit: impl FnMut(usize),
+    ) {
         let judge = match &self.judge {
             Judge::Alone(judge) => {
                 if judge.is_match(line) {
@@ -132,8 +143,7 @@ impl Finder {
         let rules = self.rules;
         for pattern in scratch.iter().map(|id| id.as_usize()).take_while(|id| *id < rules) {
             let is_unwanted = scratch.contains(PatternID::new_unchecked(rules + pattern));
-            let is_severe =
-                |least| known.get_or_insert_with(|| level_of(line)).is_some_and(|level| level >= least);
+            let is_severe = |least| known.get_or_insert_with(&level).is_some_and(|level| level >= least);
             if !is_unwanted && self.levels[pattern].is_none_or(is_severe) {
                 hit(pattern);
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use regex_automata::PatternSet;
 
+use crate::scan::level::Level;
 use crate::scan::line::content;
 use crate::scan::records::Records;
 use crate::scan::rules::RuleSet;
@@ -113,12 +114,21 @@ impl Scanner {
     pub fn judge(&mut self, line: &[u8], hit: &mut dyn FnMut(usize)) {
         self.rules.finder().judge(content(line, self.line_bytes_max), &mut self.scratch, hit);
     }
+
+    /// Calls `hit` with every rule that matches an entry: a text of one or several lines, whose `level` its source tells.
+    pub fn judge_entry(
+        &mut self,
+        text: &[u8],
+        level: &dyn Fn() -> Option<Level>,
+        hit: &mut dyn FnMut(usize),
+    ) {
+        self.rules.finder().judge_as(content(text, self.line_bytes_max), level, &mut self.scratch, hit);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::level::Level;
     use crate::scan::rules::RuleSpec;
 
     fn lines(rule: RuleSpec, text: &str) -> Vec<String> {

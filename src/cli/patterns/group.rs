@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cli::journal::JournalArg;
 use crate::cli::replay::log_file::open;
 use crate::cli::replay::stream::time_of;
 use crate::file::vfs::Source;
@@ -117,6 +118,37 @@ impl Grouped {
         }
     }
 
+    /// Reads the entries of the journal, if it is to be read. Returns what could not be read, and whether the output could be
+    /// written.
+    pub(super) fn read_journal(
+        &mut self,
+        journal: &JournalArg,
+        out: &mut impl Write,
+    ) -> anyhow::Result<(Vec<String>, io::Result<()>)> {
+        let mut written = Ok(());
+        let problems = journal.read(&mut |entry| {
+            let text = entry.text();
+            let mut matches = self.takes_all;
+            self.scanner.judge_entry(text, &|| entry.level(), &mut |_| matches = true);
+            let at_ms = i64::try_from(entry.realtime_us / 1_000).ok();
+            let id = matches.then(|| self.registry.observe(entry.first_line(), at_ms).id);
+            if written.is_ok() {
+                written = self.assign(id, out);
+            }
+        })?;
+        Ok((problems, written))
+    }
+
+    fn assign(&mut self, id: Option<PatternId>, out: &mut impl Write) -> io::Result<()> {
+        match (self.assign, id) {
+            (Some(Assign::Read), Some(id)) => writeln!(out, "{id}")?,
+            (Some(Assign::Read), None) => writeln!(out)?,
+            (Some(Assign::Final), id) => self.ids.push(id),
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
     fn judge(
         &mut self,
         cursor: &mut LineCursor,
@@ -159,12 +191,7 @@ impl Grouped {
             let matches = found.next_if(|place| place.start <= end).is_some();
             let id = (self.takes_all || matches)
                 .then(|| self.registry.observe(&bytes[start..end], times.of(bytes, start..end)).id);
-            match (self.assign, id) {
-                (Some(Assign::Read), Some(id)) => writeln!(out, "{id}")?,
-                (Some(Assign::Read), None) => writeln!(out)?,
-                (Some(Assign::Final), id) => self.ids.push(id),
-                (None, _) => {}
-            }
+            self.assign(id, out)?;
             start = end + 1;
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use crate::alert::{AlertNotes, AlertSpec, Scope};
+use crate::cli::journal::JournalArg;
 use crate::cli::replay::report::Style;
 use crate::cli::selection::Selection;
 use crate::detect::condition::Condition;
@@ -34,12 +35,14 @@ pub struct ReplayArgs {
     #[arg(long = "not", value_name = "PATTERN", conflicts_with = "config")]
     pub(super) not: Vec<String>,
     #[command(flatten)]
+    pub(super) journal: JournalArg,
+    #[command(flatten)]
     pub(super) selection: Selection,
     /// Alert when more than COUNT lines match within TIME [default: 50/1m]
     #[arg(long, value_name = "COUNT/TIME", conflicts_with = "config")]
     pub(super) alert_over: Option<String>,
     /// Judge the rows `timestamp,value` of this file instead of logs, one row a bucket
-    #[arg(long, value_name = "CSV", conflicts_with_all = ["paths", "patterns", "not", "alert_over", "watch"])]
+    #[arg(long, value_name = "CSV", conflicts_with_all = ["paths", "journal", "patterns", "not", "alert_over", "watch"])]
     pub(super) counts: Option<PathBuf>,
     /// Print `timestamp,value,expected,score,state` for each row of --counts, and nothing else
     #[arg(long, requires = "counts", conflicts_with = "json")]

@@ -49,6 +49,21 @@ pub(super) fn find(
     Ok((logs.into_iter().map(log).collect(), problems))
 }
 
+/// The number of the watch with this name, or of the only one.
+pub(super) fn named_watch(settings: &Settings, name: Option<&str>) -> anyhow::Result<Option<usize>> {
+    let watches = &settings.plan.watches;
+    match name {
+        Some(name) => {
+            let found = watches.iter().position(|watch| watch.name == name);
+            found.map(Some).ok_or_else(|| {
+                let names: Vec<_> = watches.iter().map(|watch| watch.name.as_str()).collect();
+                anyhow::anyhow!("--watch {name}: there is no such watch; there are {}", names.join(", "))
+            })
+        }
+        None => Ok((watches.len() == 1).then_some(0)),
+    }
+}
+
 /// The files that the watches match now, and their rotated files.
 fn matched(settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
     let survey = survey(&settings.finds)?;
@@ -114,16 +129,7 @@ pub(in crate::cli) struct LogFinder<'s> {
 
 impl<'s> LogFinder<'s> {
     pub(in crate::cli) fn new(settings: &'s Settings, watch: Option<&str>) -> anyhow::Result<LogFinder<'s>> {
-        let watches = &settings.plan.watches;
-        let number = |name: &str| watches.iter().position(|watch| watch.name == name);
-        let named = match watch {
-            Some(name) => Some(number(name).ok_or_else(|| {
-                let names: Vec<_> = watches.iter().map(|watch| watch.name.as_str()).collect();
-                anyhow::anyhow!("--watch {name}: there is no such watch; there are {}", names.join(", "))
-            })?),
-            None if watches.len() == 1 => Some(0),
-            None => None,
-        };
+        let named = named_watch(settings, watch)?;
         let cwd = std::env::current_dir().unwrap_or_default();
         Ok(LogFinder { discovery: Discovery::new(&settings.finds)?, settings, named, cwd })
     }

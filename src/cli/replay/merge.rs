@@ -51,9 +51,14 @@ struct Replay<'p> {
     replayed: Replayed,
 }
 
-/// Runs the alerts of `plan` over `logs`. Files that cannot be read are reported and skipped.
-pub(super) fn replay(plan: &CompiledPlan, logs: Vec<Log>, problems: &mut Vec<String>) -> Replayed {
-    let replayed = Replayed { logs: logs.len(), ..Replayed::default() };
+/// Runs the alerts of `plan` over `logs` and the events of `read`. Files that cannot be read are reported and skipped.
+pub(super) fn replay(
+    plan: &CompiledPlan,
+    logs: Vec<Log>,
+    read: Vec<LogStream>,
+    problems: &mut Vec<String>,
+) -> Replayed {
+    let replayed = Replayed { logs: logs.len() + read.len(), ..Replayed::default() };
     let of_stamps = logs.iter().filter_map(|log| log.files.first()).map(|file| file.first_ms);
     let begin_ms = of_stamps.min().unwrap_or(Millis::MIN);
     let mut replay = Replay {
@@ -69,6 +74,7 @@ pub(super) fn replay(plan: &CompiledPlan, logs: Vec<Log>, problems: &mut Vec<Str
             let watch = log.watch;
             LogStream::new(log, &plan.watches[watch])
         })
+        .chain(read)
         .collect();
     let mut next: Vec<Option<Millis>> = streams.iter_mut().map(|stream| stream.next_ms(problems)).collect();
     replay.begin(next.iter().flatten().min().copied());

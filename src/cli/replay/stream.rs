@@ -20,7 +20,7 @@ const WINDOW_BYTES: u64 = 256 << 10;
 /// Lines before a line without a time stamp that are searched for one.
 const BACK_LINES: usize = 100;
 /// Longest part of a line that is kept as a sample, in bytes.
-const SAMPLE_BYTES_MAX: usize = 2_048;
+pub(super) const SAMPLE_BYTES_MAX: usize = 2_048;
 
 /// What was read, and when it was written.
 #[derive(Debug)]
@@ -75,6 +75,17 @@ impl LogStream {
             reached_ms: Millis::MIN,
             bytes: 0,
         }
+    }
+
+    /// A stream of events that were read already, from `bytes` of text.
+    pub(super) fn of_events(
+        (number, watch): (usize, &CompiledWatch),
+        path: PathBuf,
+        events: VecDeque<LogEvent>,
+        bytes: u64,
+    ) -> LogStream {
+        let log = Log { watch: number, path, files: Vec::new() };
+        LogStream { events, bytes, ..LogStream::new(log, watch) }
     }
 
     /// The time of the next event, or `None` at the end. Files that cannot be read are reported and skipped.

@@ -77,6 +77,13 @@ pub struct FileCount {
     truncated: bool,
 }
 
+impl FileCount {
+    /// A count of a unit of the journal, which is no file.
+    pub(super) fn of_unit(unit: PathBuf, rules: usize) -> FileCount {
+        FileCount { path: unit, opened: true, failed: false, tally: BulkTally::new(rules), truncated: false }
+    }
+}
+
 /// What is reported during a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScanReport {
