@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::error::{ErrorReport, quoted};
 use super::routes::read_labels;
+use super::services::{self, ServiceKind};
 use super::table::Table;
 use super::values::check_url;
 use super::watches::absolute;
@@ -19,6 +20,7 @@ pub(super) enum ReceiverKind {
     Webhook,
     Alertmanager,
     Command,
+    Service(ServiceKind),
 }
 
 const HTTP_KEYS: [&str; 6] = ["url", "url_file", "headers", "header_files", "ca_file", "timeout"];
@@ -40,6 +42,7 @@ impl ReceiverKind {
                 HTTP_KEYS.contains(&key) || matches!(key, "urls" | "resend_interval")
             }
             ReceiverKind::Command => key == "command",
+            ReceiverKind::Service(kind) => HTTP_KEYS.contains(&key) || kind.keys().contains(&key),
         };
         is_common || is_own
     }
@@ -69,7 +72,7 @@ pub(super) fn read(
             vec![spec(name, Receiver::Command { argv, timeout })]
         }
         ReceiverKind::Webhook => {
-            let Some(url) = one_url(table, folder, report) else { return Vec::new() };
+            let Some(url) = one_url(table, None, folder, report) else { return Vec::new() };
             let http = http(url, timeout, table, folder, report);
             let receiver = Receiver::Webhook {
                 http,
@@ -78,6 +81,13 @@ pub(super) fn read(
                 body: body(table, report),
             };
             vec![spec(name, receiver)]
+        }
+        ReceiverKind::Service(kind) => {
+            let url = one_url(table, Some(kind.default_url()), folder, report);
+            let service = services::read(kind, table, folder, report);
+            let (Some(url), Some(service)) = (url, service) else { return Vec::new() };
+            let http = http(url, timeout, table, folder, report);
+            vec![spec(name, Receiver::Service { http, service })]
         }
         ReceiverKind::Alertmanager => {
             let labels = read_labels(table, report);
@@ -109,7 +119,12 @@ fn lacks(table: &Table<'_>, report: &mut ErrorReport<'_>, key: &str, example: &s
     report.refuse(table.span(), format!("{label} lacks `{key}`; write {example}"));
 }
 
-fn one_url(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Option<Secret> {
+fn one_url(
+    table: &Table<'_>,
+    default: Option<&str>,
+    folder: &Path,
+    report: &mut ErrorReport<'_>,
+) -> Option<Secret> {
     match (table.text(report, "url"), secret_file(table, folder, report, "url_file")) {
         (Some(_), Some(_)) => {
             table.refuse(report, "url_file", "means nothing beside `url`; keep one of the two");
@@ -125,6 +140,9 @@ fn one_url(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Op
         (None, Some(file)) => Some(file),
         (None, None) => {
             if !table.has("url") && !table.has("url_file") {
+                if let Some(default) = default {
+                    return Some(Secret::Plain(default.to_owned()));
+                }
                 let example = "`url = \"https://…\"`, or `url_file` for the name of a file that holds it";
                 lacks(table, report, "url", example);
             }
@@ -136,7 +154,7 @@ fn one_url(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Op
 /// The Alertmanagers, with a name for each.
 fn urls(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Vec<(String, Secret)> {
     if !table.has("urls") {
-        return one_url(table, folder, report).map(|url| (String::new(), url)).into_iter().collect();
+        return one_url(table, None, folder, report).map(|url| (String::new(), url)).into_iter().collect();
     }
     let texts = table.filled_list(report, "urls", "name an Alertmanager").unwrap_or_default();
     let mut urls = Vec::new();
@@ -180,7 +198,13 @@ fn http(
     HttpSpec { url, headers, ca_file, timeout }
 }
 
-fn secret_file(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>, key: &str) -> Option<Secret> {
+/// The secret in the file that is named at `key`.
+pub(super) fn secret_file(
+    table: &Table<'_>,
+    folder: &Path,
+    report: &mut ErrorReport<'_>,
+    key: &str,
+) -> Option<Secret> {
     table.text(report, key).map(|text| Secret::File(resolved(text.get_ref(), folder)))
 }
 

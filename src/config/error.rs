@@ -162,7 +162,10 @@ fn may_hold_secret(before: &str, line: &str) -> bool {
     let Some((key, _)) = line.split_once('=') else {
         return header.starts_with("[output") && line.contains(['"', '\'']);
     };
-    let is_secret = |part: &str| matches!(part.trim().trim_matches('"'), "url" | "urls" | "headers");
+    let is_secret = |part: &str| {
+        let secrets = ["url", "urls", "headers", "routing_key", "api_key", "token", "password"];
+        secrets.contains(&part.trim().trim_matches('"'))
+    };
     header.trim_end_matches(']').ends_with("headers") || key.split('.').any(is_secret)
 }
 

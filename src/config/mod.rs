@@ -20,6 +20,7 @@ mod routes;
 mod rules;
 mod samples;
 mod schema;
+mod services;
 pub mod settings;
 mod source;
 mod table;

@@ -6,6 +6,7 @@ use super::deliveries;
 use super::error::{ErrorReport, quoted};
 use super::routes::{self, NamedByOutput};
 use super::schema::Kind as TableKind;
+use super::services::ServiceKind;
 use super::table::Table;
 use super::watches::absolute;
 use crate::event::EventKind;
@@ -20,7 +21,7 @@ enum Type {
     Delivery(deliveries::ReceiverKind),
 }
 
-const TYPES: [(&str, Type); 7] = [
+const TYPES: [(&str, Type); 10] = [
     ("auto", Type::Stream(Format::Auto)),
     ("console", Type::Stream(Format::Console)),
     ("json", Type::Stream(Format::Json)),
@@ -28,6 +29,9 @@ const TYPES: [(&str, Type); 7] = [
     ("webhook", Type::Delivery(deliveries::ReceiverKind::Webhook)),
     ("alertmanager", Type::Delivery(deliveries::ReceiverKind::Alertmanager)),
     ("command", Type::Delivery(deliveries::ReceiverKind::Command)),
+    ("pagerduty", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::PagerDuty))),
+    ("opsgenie", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::Opsgenie))),
+    ("telegram", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::Telegram))),
 ];
 /// Keys of outputs that are written to.
 const STREAM_KEYS: [&str; 4] = ["type", "path", "color", "events"];

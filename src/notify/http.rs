@@ -81,8 +81,13 @@ impl HttpSender {
         let text = self.spec.url.get()?;
         let mut url = Url::parse(&text).map_err(|error| format!("its URL cannot be understood: {error}"))?;
         if let Some(path) = path {
+            let (path, query) =
+                path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
             let base = url.path().trim_end_matches('/').to_owned();
             url.set_path(&format!("{base}{path}"));
+            if query.is_some() {
+                url.set_query(query);
+            }
         }
         let mut headers = HeaderMap::new();
         let own =
@@ -137,6 +142,7 @@ async fn judge(mut response: reqwest::Response) -> SendOutcome {
             Ok(None) | Err(_) => break,
         }
     }
+    let after = after.or_else(|| told_to_wait(&answer));
     answer.truncate(200);
     let said = format!("{status} {}", escape(&answer)).trim_end().to_owned();
     match status {
@@ -150,6 +156,14 @@ async fn judge(mut response: reqwest::Response) -> SendOutcome {
         ),
         _ => SendOutcome::Later(said, after),
     }
+}
+
+/// How long a body says that is to be waited, as those of Telegram and Discord do.
+fn told_to_wait(answer: &[u8]) -> Option<Duration> {
+    let answer: serde_json::Value = serde_json::from_slice(answer).ok()?;
+    let seconds =
+        answer.pointer("/parameters/retry_after").or_else(|| answer.get("retry_after"))?.as_f64()?;
+    Some(Duration::try_from_secs_f64(seconds).ok()?.min(RETRY_AFTER_MAX))
 }
 
 /// Seconds, or a date.

@@ -47,6 +47,28 @@ pub struct HttpSpec {
     pub timeout: Duration,
 }
 
+/// A service that keeps alerts, or shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// PagerDuty.
+    PagerDuty {
+        /// The integration key.
+        routing_key: Secret,
+    },
+    /// Opsgenie.
+    Opsgenie {
+        /// The key of an integration.
+        api_key: Secret,
+    },
+    /// A bot of Telegram.
+    Telegram {
+        /// What proves that it is the bot.
+        token: Secret,
+        /// Where it writes.
+        chat_id: String,
+    },
+}
+
 /// What a message goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receiver {
@@ -69,6 +91,13 @@ pub enum Receiver {
         labels: BTreeMap<String, String>,
         /// How often what is still firing is sent again.
         resend: Duration,
+    },
+    /// A service with an API of its own.
+    Service {
+        /// How it is reached.
+        http: HttpSpec,
+        /// Which one, and what it needs.
+        service: Service,
     },
     /// A program.
     Command {

@@ -48,15 +48,20 @@ pub struct Server {
 impl Server {
     /// Answers request number n, from 0, as `reply` says.
     pub fn start(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Server {
-        Server::answering(move |n, _| reply(n))
+        Server::answering(move |n, _: &Request| reply(n))
     }
 
     /// Answers a request with this body as `reply` says.
     pub fn start_judging(reply: impl Fn(&[u8]) -> Reply + Send + Sync + 'static) -> Server {
-        Server::answering(move |_, body| reply(body))
+        Server::answering(move |_, request: &Request| reply(&request.body))
     }
 
-    fn answering(reply: impl Fn(usize, &[u8]) -> Reply + Send + Sync + 'static) -> Server {
+    /// Answers a request as `reply` says.
+    pub fn start_checking(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+        Server::answering(move |_, request: &Request| reply(request))
+    }
+
+    fn answering(reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Seen::default());
@@ -90,7 +95,7 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, seen: &Seen, reply: &dyn Fn(usize, &[u8]) -> Reply) {
+fn serve(mut stream: TcpStream, seen: &Seen, reply: &dyn Fn(usize, &Request) -> Reply) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let (mut line, mut headers) = (String::new(), String::new());
@@ -110,14 +115,14 @@ fn serve(mut stream: TcpStream, seen: &Seen, reply: &dyn Fn(usize, &[u8]) -> Rep
         if reader.read_exact(&mut body).is_err() {
             return;
         }
+        let request = Request { line: line.trim().to_owned(), headers, body, at: Instant::now() };
         let number = {
             let mut requests = seen.requests.lock().unwrap();
-            let body = body.clone();
-            requests.push(Request { line: line.trim().to_owned(), headers, body, at: Instant::now() });
+            requests.push(request.clone());
             seen.came.notify_all();
             requests.len() - 1
         };
-        match reply(number, &body) {
+        match reply(number, &request) {
             Reply::Status(status, more, body) => {
                 let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{more}\r\n", body.len());
                 if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {

@@ -39,7 +39,7 @@ fn lines() -> Vec<(Vec<u8>, String)> {
     lines
 }
 
-const WEBHOOKS: [&str; 7] = [
+const WEBHOOKS: [&str; 12] = [
     "type = \"webhook\"",
     "type = \"webhook\"\npreset = \"slack\"",
     "type = \"webhook\"\npreset = \"discord\"",
@@ -47,6 +47,11 @@ const WEBHOOKS: [&str; 7] = [
     "type = \"webhook\"\npreset = \"ntfy\"",
     "type = \"webhook\"\ntemplate = '''{\"text\": {{ alerts[0].annotations.samples }}, \"path\": {{ alerts[0].labels.path }}}'''",
     "type = \"alertmanager\"",
+    "type = \"webhook\"\npreset = \"google-chat\"",
+    "type = \"webhook\"\npreset = \"mattermost\"",
+    "type = \"pagerduty\"\nrouting_key = \"k\"",
+    "type = \"opsgenie\"\napi_key = \"k\"",
+    "type = \"telegram\"\ntoken = \"t\"\nchat_id = \"1\"",
 ];
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -75,7 +80,30 @@ fn from_webhook(n: usize, body: &[u8]) -> (String, String) {
         }
         4 => (String::from_utf8(body.to_vec()).unwrap(), SHOWN_NAME.to_owned()),
         5 => (own(&json(), "/text"), own(&json(), "/path")),
-        _ => (own(&json(), "/0/annotations/samples"), own(&json(), "/0/labels/path")),
+        6 => (own(&json(), "/0/annotations/samples"), own(&json(), "/0/labels/path")),
+        7 => {
+            let unescape = |text: &str| text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+            let (title, body) = (
+                own(&json(), "/text"),
+                own(&json(), "/cardsV2/0/card/sections/0/widgets/0/textParagraph/text"),
+            );
+            assert!(!title.contains('<') && !body.contains('<'), "{title} {body}");
+            (unescape(&body), title.replace('‹', "<"))
+        }
+        8 => (unfenced(text(&json(), "/attachments/0/text")), own(&json(), "/attachments/0/title")),
+        9 => {
+            let details = json()["payload"]["custom_details"].clone();
+            (own(&details, "/samples"), own(&details, "/path"))
+        }
+        10 => {
+            let (description, path) = (own(&json(), "/description"), own(&json(), "/details/path"));
+            (description.split_once('\n').unwrap().1.to_owned(), path)
+        }
+        _ => {
+            let text = own(&json(), "/text");
+            let (title, body) = text.split_once('\n').unwrap();
+            (body.to_owned(), title.to_owned())
+        }
     }
 }
 

@@ -11,5 +11,6 @@ mod hostile;
 mod layers;
 mod outbox;
 mod routing;
+mod services;
 mod try_out;
 mod ways;

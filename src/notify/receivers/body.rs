@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::notify::message::Notification;
+use crate::notify::message::{Notification, WebhookAlert};
 
 /// A body, what kind it is, and headers that go with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ impl RequestBody {
     }
 }
 
+/// The longest name of a machine in a key, which may have 255 characters as a whole.
+const HOST_CHARS_MAX: usize = 200;
 /// At most this many alerts are in a message that lists all of them.
 pub(super) const ALERTS_MAX: usize = 100;
 /// A message for people names the first few and how many more there are: all that wait are one message.
@@ -48,6 +50,14 @@ impl fmt::Debug for Preset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
+}
+
+/// What is the same for the beginning and the end of an alert, and for no other alert of any machine.
+pub(super) fn dedup_key(alert: &WebhookAlert) -> String {
+    let host = alert.labels.get("instance").map(String::as_str).unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' };
+    let host: String = host.chars().map(plain).take(HOST_CHARS_MAX).collect();
+    format!("{}@{host}", alert.fingerprint)
 }
 
 /// `text` between fences that it cannot leave.

@@ -6,9 +6,14 @@ mod alertmanager;
 pub(super) mod body;
 mod command;
 mod discord;
+mod google_chat;
+mod mattermost;
 mod ntfy;
+mod opsgenie;
+mod pagerduty;
 mod slack;
 mod teams;
+mod telegram;
 pub mod template;
 mod webhook;
 
@@ -19,16 +24,26 @@ use std::time::Duration;
 use crate::notify::http::SendOutcome;
 use crate::notify::message::{MessageOrigin, Notification};
 use crate::notify::queue::NotificationGroup;
-use crate::notify::settings::{DeliverySpec, Receiver};
+use crate::notify::settings::{DeliverySpec, Receiver, Service};
 use crate::store::TransitionRecord;
 use alertmanager::AlertmanagerClient;
 use body::Preset;
 use command::CommandClient;
+use opsgenie::OpsgenieClient;
+use pagerduty::PagerDutyClient;
+use telegram::TelegramClient;
 use webhook::WebhookClient;
 
 /// Bodies of webhooks for known receivers; the first is the default.
-pub const PRESETS: [Preset; 5] =
-    [alertmanager::PRESET, slack::PRESET, discord::PRESET, teams::PRESET, ntfy::PRESET];
+pub const PRESETS: [Preset; 7] = [
+    alertmanager::PRESET,
+    slack::PRESET,
+    discord::PRESET,
+    teams::PRESET,
+    ntfy::PRESET,
+    google_chat::PRESET,
+    mattermost::PRESET,
+];
 
 /// Sends notifications to the receiver of one output.
 pub(super) struct Notifier {
@@ -41,6 +56,9 @@ enum Client {
     Webhook(WebhookClient),
     Alertmanager(AlertmanagerClient),
     Command(CommandClient),
+    PagerDuty(PagerDutyClient),
+    Opsgenie(OpsgenieClient),
+    Telegram(TelegramClient),
 }
 
 impl Notifier {
@@ -53,6 +71,15 @@ impl Notifier {
             Receiver::Alertmanager { http, labels, resend } => {
                 Client::Alertmanager(AlertmanagerClient::new(http, labels, *resend)?)
             }
+            Receiver::Service { http, service } => match service {
+                Service::PagerDuty { routing_key } => {
+                    Client::PagerDuty(PagerDutyClient::new(http, routing_key)?)
+                }
+                Service::Opsgenie { api_key } => Client::Opsgenie(OpsgenieClient::new(http, api_key)?),
+                Service::Telegram { token, chat_id } => {
+                    Client::Telegram(TelegramClient::new(http, token, chat_id)?)
+                }
+            },
             Receiver::Command { argv, timeout } => Client::Command(CommandClient::new(argv, *timeout)),
         };
         Ok(Notifier { output: spec.name.clone(), origin: origin.clone(), client })
@@ -65,6 +92,9 @@ impl Notifier {
             Client::Webhook(client) => client.send(&notification()).await,
             Client::Alertmanager(client) => client.send(&group.transitions, &self.origin).await,
             Client::Command(client) => client.send(&notification()).await,
+            Client::PagerDuty(client) => client.send(&notification()).await,
+            Client::Opsgenie(client) => client.send(&notification()).await,
+            Client::Telegram(client) => client.send(&notification()).await,
         }
     }
 
@@ -74,6 +104,9 @@ impl Notifier {
             Client::Webhook(client) => client.alerts_max(),
             Client::Alertmanager(_) => alertmanager::ALERTS_MAX,
             Client::Command(_) => body::ALERTS_MAX,
+            // Each alert is an incident of its own, and one that is refused must not hold back another.
+            Client::PagerDuty(_) | Client::Opsgenie(_) => 1,
+            Client::Telegram(_) => body::SUMMARY_MAX,
         }
     }
 
@@ -81,7 +114,7 @@ impl Notifier {
     pub(super) fn resend_interval(&self) -> Option<Duration> {
         match &self.client {
             Client::Alertmanager(client) => Some(client.resend_interval),
-            Client::Webhook(_) | Client::Command(_) => None,
+            _ => None,
         }
     }
 

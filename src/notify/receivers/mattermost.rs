@@ -1,0 +1,27 @@
+//! An incoming webhook of Mattermost.
+
+use serde_json::json;
+
+use super::body::{self, Preset, RequestBody, cut, fenced};
+use crate::event::AlertState;
+use crate::notify::message::Notification;
+
+pub(super) const PRESET: Preset = Preset { name: "mattermost", alerts_max: body::SUMMARY_MAX, encode };
+
+/// The longest post has 16,383 characters.
+const CHARS_MAX: usize = 15_000;
+const TITLE_CHARS_MAX: usize = 1_000;
+
+fn encode(message: &Notification) -> RequestBody {
+    let color = if message.status == AlertState::Firing { "#d24b4e" } else { "#3db887" };
+    let title = cut(&message.title, TITLE_CHARS_MAX);
+    // Nobody is mentioned by a title, nor by what stands between fences.
+    RequestBody::json(&json!({
+        "attachments": [{
+            "fallback": title,
+            "color": color,
+            "title": title,
+            "text": fenced(&cut(&message.text, CHARS_MAX)),
+        }],
+    }))
+}
