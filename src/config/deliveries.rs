@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::{ErrorReport, quoted};
+use super::mail;
 use super::routes::read_labels;
+use super::secrets::{resolved, secret_file};
 use super::services::{self, ServiceKind};
 use super::table::Table;
-use super::values::check_url;
+use super::values::{DAY_MS, check_url};
 use super::watches::absolute;
 use crate::notify::receivers::{PRESETS, template};
 use crate::notify::route::Route;
@@ -20,6 +22,7 @@ pub(super) enum ReceiverKind {
     Webhook,
     Alertmanager,
     Command,
+    Email,
     Service(ServiceKind),
 }
 
@@ -42,6 +45,7 @@ impl ReceiverKind {
                 HTTP_KEYS.contains(&key) || matches!(key, "urls" | "resend_interval")
             }
             ReceiverKind::Command => key == "command",
+            ReceiverKind::Email => mail::KEYS.contains(&key),
             ReceiverKind::Service(kind) => HTTP_KEYS.contains(&key) || kind.keys().contains(&key),
         };
         is_common || is_own
@@ -56,8 +60,13 @@ pub(super) fn read(
     folder: &Path,
     report: &mut ErrorReport<'_>,
 ) -> Vec<DeliverySpec> {
-    let group_wait = duration(table, report, "group_wait", 0..=600_000, 1_000);
-    let default_timeout = if kind == ReceiverKind::Command { 30_000 } else { 10_000 };
+    // A mail may be a digest of a day.
+    let group_wait_max = if kind == ReceiverKind::Email { DAY_MS } else { 600_000 };
+    let group_wait = duration(table, report, "group_wait", 0..=group_wait_max, 1_000);
+    let default_timeout = match kind {
+        ReceiverKind::Command | ReceiverKind::Email => 30_000,
+        _ => 10_000,
+    };
     let timeout = duration(table, report, "timeout", 100..=600_000, default_timeout);
     let spec = |name: String, receiver| DeliverySpec { name, receiver, group_wait, route: route.clone() };
     let name = table.name().to_owned();
@@ -81,6 +90,10 @@ pub(super) fn read(
                 body: body(table, report),
             };
             vec![spec(name, receiver)]
+        }
+        ReceiverKind::Email => {
+            let mail = mail::read(timeout, table, folder, report);
+            mail.into_iter().map(|mail| spec(name.clone(), Receiver::Email(mail))).collect()
         }
         ReceiverKind::Service(kind) => {
             let url = one_url(table, Some(kind.default_url()), folder, report);
@@ -196,22 +209,6 @@ fn http(
         absolute(text.get_ref(), folder).map_err(refuse).ok()
     });
     HttpSpec { url, headers, ca_file, timeout }
-}
-
-/// The secret in the file that is named at `key`.
-pub(super) fn secret_file(
-    table: &Table<'_>,
-    folder: &Path,
-    report: &mut ErrorReport<'_>,
-    key: &str,
-) -> Option<Secret> {
-    table.text(report, key).map(|text| Secret::File(resolved(text.get_ref(), folder)))
-}
-
-/// A name alone is one of systemd's credentials, and stays a name if there are any.
-fn resolved(text: &str, folder: &Path) -> std::path::PathBuf {
-    let is_credential = !text.contains('/') && std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
-    if is_credential { text.into() } else { folder.join(text) }
 }
 
 fn body(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Body {

@@ -21,7 +21,7 @@ enum Type {
     Delivery(deliveries::ReceiverKind),
 }
 
-const TYPES: [(&str, Type); 10] = [
+const TYPES: [(&str, Type); 11] = [
     ("auto", Type::Stream(Format::Auto)),
     ("console", Type::Stream(Format::Console)),
     ("json", Type::Stream(Format::Json)),
@@ -29,6 +29,7 @@ const TYPES: [(&str, Type); 10] = [
     ("webhook", Type::Delivery(deliveries::ReceiverKind::Webhook)),
     ("alertmanager", Type::Delivery(deliveries::ReceiverKind::Alertmanager)),
     ("command", Type::Delivery(deliveries::ReceiverKind::Command)),
+    ("email", Type::Delivery(deliveries::ReceiverKind::Email)),
     ("pagerduty", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::PagerDuty))),
     ("opsgenie", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::Opsgenie))),
     ("telegram", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::Telegram))),

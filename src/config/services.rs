@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::deliveries::secret_file;
 use super::error::ErrorReport;
+use super::secrets::secret;
 use super::table::Table;
-use crate::notify::settings::{Secret, Service};
+use crate::notify::settings::Service;
 
 /// Which service an output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +42,18 @@ pub(super) fn read(
     folder: &Path,
     report: &mut ErrorReport<'_>,
 ) -> Option<Service> {
-    let mut secret = |key: &str, what: &str| secret(table, key, what, folder, report);
+    let mut read = |key: &str, what: &str| secret(table, key, what, folder, report);
     match kind {
         ServiceKind::PagerDuty => {
             let routing_key =
-                secret("routing_key", "the integration key of a service, of the kind Events API V2")?;
+                read("routing_key", "the integration key of a service, of the kind Events API V2")?;
             Some(Service::PagerDuty { routing_key })
         }
         ServiceKind::Opsgenie => {
-            Some(Service::Opsgenie { api_key: secret("api_key", "the key of an API integration")? })
+            Some(Service::Opsgenie { api_key: read("api_key", "the key of an API integration")? })
         }
         ServiceKind::Telegram => {
-            let token = secret("token", "the token of a bot");
+            let token = read("token", "the token of a bot");
             let chat_id = table.text(report, "chat_id").map(|text| text.get_ref().trim().to_owned());
             match chat_id {
                 Some(chat_id) if !chat_id.is_empty() => Some(Service::Telegram { token: token?, chat_id }),
@@ -67,36 +67,6 @@ pub(super) fn read(
                     None
                 }
             }
-        }
-    }
-}
-
-/// The secret at `key`, or in the file at `key` with `_file`.
-pub(super) fn secret(
-    table: &Table<'_>,
-    key: &str,
-    what: &str,
-    folder: &Path,
-    report: &mut ErrorReport<'_>,
-) -> Option<Secret> {
-    let file_key = format!("{key}_file");
-    match (table.text(report, key), secret_file(table, folder, report, &file_key)) {
-        (Some(_), Some(_)) => {
-            table.refuse(report, &file_key, &format!("means nothing beside `{key}`; keep one of the two"));
-            None
-        }
-        (Some(text), None) if !text.get_ref().trim().is_empty() => {
-            Some(Secret::Plain(text.get_ref().trim().to_owned()))
-        }
-        (None, Some(file)) => Some(file),
-        (None, None) if table.has(key) || table.has(&file_key) => None,
-        _ => {
-            let label = table.label();
-            report.refuse(
-                table.span_of(key),
-                format!("{label} lacks `{key}`, {what}; write it, or `{file_key}` for the name of a file that holds it"),
-            );
-            None
         }
     }
 }

@@ -47,6 +47,38 @@ pub struct HttpSpec {
     pub timeout: Duration,
 }
 
+/// How a connection to a mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// By TLS once it stands.
+    StartTls,
+    /// By TLS from its beginning.
+    Tls,
+    /// Not at all.
+    None,
+}
+
+/// How mails are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailSpec {
+    /// The host of the server.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: SmtpSecurity,
+    /// A name and its password, if the server wants them.
+    pub credentials: Option<(String, Secret)>,
+    /// Who writes.
+    pub from: String,
+    /// To whom.
+    pub to: Vec<String>,
+    /// A further certificate authority to trust.
+    pub ca_file: Option<PathBuf>,
+    /// How long each answer may take.
+    pub timeout: Duration,
+}
+
 /// A service that keeps alerts, or shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Service {
@@ -99,6 +131,8 @@ pub enum Receiver {
         /// Which one, and what it needs.
         service: Service,
     },
+    /// A mail server.
+    Email(EmailSpec),
     /// A program.
     Command {
         /// The program and its arguments; no shell.

@@ -7,6 +7,7 @@ mod common;
 mod alertmanager;
 mod bodies;
 mod commands;
+mod email;
 mod hostile;
 mod layers;
 mod outbox;

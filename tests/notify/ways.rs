@@ -22,8 +22,8 @@ fn test_alert(place: &TestFolder, output: &str, env: &[(&str, &str)]) -> String 
     String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
 }
 
-/// A server that speaks TLS with a certificate for `localhost` from an authority that is in the returned PEM text.
-fn tls_server() -> (u16, String) {
+/// What serves TLS with a certificate for `localhost` from an authority that is in the returned PEM text.
+pub(crate) fn tls_config() -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, "authority of a test");
@@ -37,7 +37,12 @@ fn tls_server() -> (u16, String) {
         .with_no_client_auth()
         .with_single_cert(vec![own.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
         .unwrap();
-    let config = Arc::new(config);
+    (Arc::new(config), authority.pem())
+}
+
+/// A server that speaks TLS with a certificate for `localhost` from an authority that is in the returned PEM text.
+fn tls_server() -> (u16, String) {
+    let (config, authority) = tls_config();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -61,7 +66,7 @@ fn tls_server() -> (u16, String) {
             }
         }
     });
-    (port, authority.pem())
+    (port, authority)
 }
 
 #[test]

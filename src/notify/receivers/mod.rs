@@ -6,6 +6,7 @@ mod alertmanager;
 pub(super) mod body;
 mod command;
 mod discord;
+pub mod email;
 mod google_chat;
 mod mattermost;
 mod ntfy;
@@ -29,6 +30,7 @@ use crate::store::TransitionRecord;
 use alertmanager::AlertmanagerClient;
 use body::Preset;
 use command::CommandClient;
+use email::EmailClient;
 use opsgenie::OpsgenieClient;
 use pagerduty::PagerDutyClient;
 use telegram::TelegramClient;
@@ -59,6 +61,7 @@ enum Client {
     PagerDuty(PagerDutyClient),
     Opsgenie(OpsgenieClient),
     Telegram(TelegramClient),
+    Email(Box<EmailClient>),
 }
 
 impl Notifier {
@@ -80,6 +83,7 @@ impl Notifier {
                     Client::Telegram(TelegramClient::new(http, token, chat_id)?)
                 }
             },
+            Receiver::Email(email) => Client::Email(Box::new(EmailClient::new(email)?)),
             Receiver::Command { argv, timeout } => Client::Command(CommandClient::new(argv, *timeout)),
         };
         Ok(Notifier { output: spec.name.clone(), origin: origin.clone(), client })
@@ -95,6 +99,7 @@ impl Notifier {
             Client::PagerDuty(client) => client.send(&notification()).await,
             Client::Opsgenie(client) => client.send(&notification()).await,
             Client::Telegram(client) => client.send(&notification()).await,
+            Client::Email(client) => client.send(&notification()).await,
         }
     }
 
@@ -107,6 +112,7 @@ impl Notifier {
             // Each alert is an incident of its own, and one that is refused must not hold back another.
             Client::PagerDuty(_) | Client::Opsgenie(_) => 1,
             Client::Telegram(_) => body::SUMMARY_MAX,
+            Client::Email(_) => email::ALERTS_MAX,
         }
     }
 
