@@ -98,7 +98,7 @@ fn best<T>(mut call: impl FnMut() -> T) -> f64 {
     std::iter::repeat_with(round).take(ROUNDS as usize).fold(f64::MAX, f64::min)
 }
 
-/// What it costs to look for lines that may have a level, beside looking for one word.
+/// What it costs to look for lines with a level, beside looking for one word.
 fn finders() {
     let mut text = String::new();
     for n in 0..400_000_u32 {
@@ -112,10 +112,7 @@ fn finders() {
         ));
     }
     println!("\nMB/s over {} MB, 1% of lines are errors", text.len() / 1_000_000);
-    let level = |level: Level| RuleSpec {
-        regex: vec![spiketail::scan::level::candidates(level)],
-        ..RuleSpec::default()
-    };
+    let level = |level: Level| RuleSpec { level: Some(level), ..RuleSpec::default() };
     let rules = [
         ("ERROR", RuleSpec::errors()),
         ("level error", level(Level::Error)),

@@ -13,6 +13,7 @@ use compress::COMPRESSORS;
 use proptest::prelude::*;
 use spiketail::cli::scan::{FileCount, ScanOptions, ScanReport, count};
 use spiketail::file::settings::ReadMethod;
+use spiketail::scan::level::Level;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
 
 const PAGE: usize = 4096;
@@ -37,7 +38,13 @@ fn rule_sets() -> Vec<Vec<RuleSpec>> {
     let bytes = rule(&["\0"], &[r"(?-u)\xff.ERROR"], &[r"^\s*x"], false);
     let except = rule(&["error"], &[], &[r"x$", "warn"], true);
     let cr = rule(&["x\r"], &[], &[], false);
+    let level = |level| RuleSpec { name: "l".into(), level: Some(level), ..RuleSpec::default() };
+    let errors = RuleSpec { not: vec!["x$".into()], ..level(Level::Error) };
     vec![
+        vec![level(Level::Error)],
+        vec![level(Level::Warn)],
+        vec![errors.clone(), several.clone(), level(Level::Critical)],
+        vec![level(Level::Info), literal.clone(), RuleSpec { level: Some(Level::Error), ..several.clone() }],
         vec![literal.clone()],
         vec![several.clone()],
         vec![anchored.clone()],
@@ -48,6 +55,14 @@ fn rule_sets() -> Vec<Vec<RuleSpec>> {
         vec![literal, several, anchored, classes, bytes, except, cr],
     ]
 }
+
+/// Of what lines with levels are made.
+#[rustfmt::skip]
+const LEVELS: &[&str] = &[
+    "[", "]", ":", "\"", "{", "}", "E", "F", "W", "\"level\":", "50", "3", ",", "\\", "n", "error", "err", "crit", "fata", "Alert", "<11>", "<30>",
+    "level=", "\x1b[31m", "\x1b[0m", "#033[0m", "\u{feff}", "E1122 10:00:00", "2026-11-22 10:00:00 ", "%LINK-3-UPDOWN", "{\"log\":\"",
+    "\"PRIORITY\":\"3\"", "\t", "|", "/", "!", "=", "E: ", "\"s\":\"E\"", "{\"t\":1,", "severity", "\"severity\" : 500", "_", "panic",
+];
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
@@ -61,6 +76,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(&b"\xff"[..]),
         1 => Just(&b"\0"[..]),
         1 => Just(&b"\r"[..]),
+        3 => prop::sample::select(LEVELS).prop_map(str::as_bytes),
     ];
     let words = prop::collection::vec(word, 0..12).prop_map(|words| words.concat());
     // Most lines are short, some end just before, at or beyond a page, and some begin with a hole.
@@ -116,8 +132,13 @@ fn scan(paths: &[PathBuf], specs: &[RuleSpec], options: &ScanOptions) -> (Vec<Fi
     (counts, problems)
 }
 
+/// How many cases are tried: as many as `PROPTEST_CASES` says, or `usual`.
+fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(usual, |cases| cases.parse().unwrap())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(48), ..ProptestConfig::default() })]
 
     /// Mapped, read and decompressed, in one chunk or many, by one thread or four: the counts are the oracle's.
     #[test]

@@ -8,6 +8,7 @@ use regex_automata::meta::{self, Regex};
 use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 use regex_syntax::hir::Hir;
 
+use crate::scan::level::candidates::{LevelFinds, LevelSearch, NextFind};
 use crate::scan::level::{Level, level_of};
 use crate::scan::line::{content, line_around};
 use crate::scan::literals::Literals;
@@ -26,27 +27,69 @@ pub(super) fn build(hirs: &[Hir], kind: MatchKind) -> Result<Regex, RulePatternE
         .map_err(|e| RulePatternError::TooLarge(e.to_string()))
 }
 
+/// How the lines are found that may match.
 #[derive(Debug)]
 enum CandidateSearch {
     /// Every line may match.
     All,
+    /// Each search finds the lines of some of the rules.
+    Some { levels: Option<Box<LevelSearch>>, texts: Option<TextSearch> },
+}
+
+#[derive(Debug)]
+enum TextSearch {
     Literal(Box<memmem::Finder<'static>>),
     Regex(Regex),
 }
 
+/// How far the searches are in the current bytes. The default is for their beginning.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Finds {
+    levels: LevelFinds,
+    texts: NextFind,
+}
+
 impl CandidateSearch {
     fn compile(rules: &[RuleSpec]) -> Result<CandidateSearch, RulePatternError> {
-        match rules {
-            _ if rules.iter().any(RuleSpec::is_anywhere) => Ok(CandidateSearch::All),
+        if rules.iter().any(RuleSpec::is_anywhere) {
+            return Ok(CandidateSearch::All);
+        }
+        let (levels, texts): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| rule.is_level_alone());
+        let texts = TextSearch::compile(&texts)?;
+        let Some(least) = levels.iter().filter_map(|rule| rule.level).min() else {
+            return Ok(CandidateSearch::Some { levels: None, texts });
+        };
+        Ok(match LevelSearch::new(least, &[]) {
+            Some(search) => CandidateSearch::Some { levels: Some(Box::new(search)), texts },
+            None => CandidateSearch::All,
+        })
+    }
+}
+
+impl TextSearch {
+    /// `None` without rules.
+    fn compile(rules: &[&RuleSpec]) -> Result<Option<TextSearch>, RulePatternError> {
+        Ok(match rules {
+            [] => None,
             [RuleSpec { any, regex, ignore_case: false, .. }] if regex.is_empty() && any.len() == 1 => {
                 literal(&any[0], false, CaseScope::Window)?;
                 let text = memmem::Finder::new(any[0].as_bytes()).into_owned();
-                Ok(CandidateSearch::Literal(Box::new(text)))
+                Some(TextSearch::Literal(Box::new(text)))
             }
             _ => {
                 let all =
                     rules.iter().map(|rule| rule.wanted(CaseScope::Window)).collect::<Result<_, _>>()?;
-                Ok(CandidateSearch::Regex(build(&[Hir::alternation(all)], MatchKind::LeftmostFirst)?))
+                Some(TextSearch::Regex(build(&[Hir::alternation(all)], MatchKind::LeftmostFirst)?))
+            }
+        })
+    }
+
+    fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        match self {
+            TextSearch::Literal(finder) => finder.find(&bytes[from..]).map(|at| from + at),
+            TextSearch::Regex(regex) => {
+                let input = Input::new(bytes).range(from..).earliest(true);
+                regex.search_half(&input).map(|end| end.offset())
             }
         }
     }
@@ -58,6 +101,8 @@ enum Judge {
     Alone(Regex),
     /// Patterns `0..n` are wanted by the n rules, `n..2n` are unwanted.
     Each(Regex),
+    /// A single rule for which the level alone decides.
+    Level(Level),
 }
 
 /// The compiled patterns of a rule set.
@@ -81,7 +126,7 @@ impl Finder {
         let search = CandidateSearch::compile(rules)?;
         // A single text is found faster without.
         let literals = match search {
-            CandidateSearch::Literal(_) => None,
+            CandidateSearch::Some { texts: Some(TextSearch::Literal(_)), .. } => None,
             _ => Literals::new(rules),
         };
         Ok(Finder {
@@ -98,16 +143,16 @@ impl Finder {
         self.literals.as_ref()
     }
 
-    /// Position of some byte (or the end) of the next candidate at or after `from`.
-    pub(super) fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        match &self.search {
-            CandidateSearch::All => (from < bytes.len()).then_some(from),
-            CandidateSearch::Literal(finder) => finder.find(&bytes[from..]).map(|at| from + at),
-            CandidateSearch::Regex(regex) => {
-                let input = Input::new(bytes).range(from..).earliest(true);
-                regex.search_half(&input).map(|end| end.offset())
-            }
-        }
+    /// Position of some byte (or the end) of the next candidate at or after `from`, where a line begins. `finds` is that of the
+    /// calls before for the same bytes.
+    pub(super) fn find(&self, bytes: &[u8], from: usize, finds: &mut Finds) -> Option<usize> {
+        let CandidateSearch::Some { levels, texts } = &self.search else {
+            return (from < bytes.len()).then_some(from);
+        };
+        let level = levels.as_ref().and_then(|levels| levels.find(bytes, from, &mut finds.levels));
+        let Some(texts) = texts else { return level };
+        let text = finds.texts.at(from, |from| texts.find(bytes, from));
+        Some(text.min(level.unwrap_or(text))).filter(|at| *at <= bytes.len())
     }
 
     /// Whether every candidate matches, if the rules see the whole line.
@@ -135,6 +180,12 @@ impl Finder {
                 }
                 return;
             }
+            Judge::Level(least) => {
+                if level().is_some_and(|level| level >= *least) {
+                    hit(0);
+                }
+                return;
+            }
             Judge::Each(judge) => judge,
         };
         let mut known = None;
@@ -152,9 +203,9 @@ impl Finder {
 
     /// Whether any line in `bytes` matches. The last one needs no line feed.
     pub(super) fn finds(&self, bytes: &[u8], line_bytes_max: usize, scratch: &mut PatternSet) -> bool {
-        let mut from = 0;
+        let (mut from, mut finds) = (0, Finds::default());
         while from < bytes.len() {
-            let Some(at) = self.find(bytes, from) else { return false };
+            let Some(at) = self.find(bytes, from, &mut finds) else { return false };
             let line = line_around(bytes, from, at);
             let mut is_found = false;
             if line.start < bytes.len() {
@@ -177,10 +228,18 @@ impl Finder {
 fn judge(rules: &[RuleSpec]) -> Result<Judge, RulePatternError> {
     if let [rule] = rules
         && rule.not.is_empty()
-        && rule.level.is_none()
     {
+        match rule.level {
+            Some(level) if rule.is_level_alone() => return Ok(Judge::Level(level)),
+            Some(_) => return each(rules),
+            None => {}
+        }
         return Ok(Judge::Alone(build(&[rule.wanted(CaseScope::Line)?], MatchKind::LeftmostFirst)?));
     }
+    each(rules)
+}
+
+fn each(rules: &[RuleSpec]) -> Result<Judge, RulePatternError> {
     let wanted = rules.iter().map(|rule| rule.wanted(CaseScope::Line));
     let unwanted = rules.iter().map(RuleSpec::unwanted);
     Ok(Judge::Each(build(&wanted.chain(unwanted).collect::<Result<Vec<_>, _>>()?, MatchKind::All)?))

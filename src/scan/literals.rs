@@ -10,6 +10,7 @@ use aho_corasick::Span;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
 use crate::scan::line::content;
+use crate::scan::rarity::rarest;
 use crate::scan::spec::RuleSpec;
 
 /// Bytes of each text that are searched for.
@@ -133,27 +134,6 @@ impl LineBounds {
 fn is_literal(rule: &RuleSpec) -> bool {
     let is_plain = rule.not.is_empty() && !rule.word && !rule.ignore_case && rule.level.is_none();
     is_plain && rule.regex.is_empty() && !rule.any.is_empty()
-}
-
-/// The part of `text` that is rarest in logs, and its position: one of `known` if it is as rare.
-fn rarest(text: &[u8], known: &[[u8; KEY_BYTES]]) -> Option<(usize, [u8; KEY_BYTES])> {
-    let keys = text.windows(KEY_BYTES).enumerate();
-    let keys = keys.filter_map(|(at, key)| Some((at, <[u8; KEY_BYTES]>::try_from(key).ok()?)));
-    let cost = |key: &[u8; KEY_BYTES]| key.iter().map(|byte| commonness(*byte)).sum::<u32>();
-    keys.min_by_key(|(_, key)| (cost(key), !known.contains(key)))
-}
-
-/// The approximate frequency of a byte in logs.
-fn commonness(byte: u8) -> u32 {
-    match byte {
-        b' ' | b'0'..=b'2' | b'e' => 10,
-        b'3'..=b'9' | b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 8,
-        b'c' | b'd' | b'l' | b'm' | b'p' | b'u' | b'.' | b':' | b'/' | b'-' | b'=' | b'"' | b',' => 6,
-        b'a'..=b'z' | b'_' | b'[' | b']' | b'(' | b')' => 4,
-        b'I' | b'N' | b'F' | b'O' | b'T' => 3,
-        b'A'..=b'Z' => 2,
-        _ => 1,
-    }
 }
 
 #[cfg(test)]

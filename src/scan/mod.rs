@@ -17,6 +17,7 @@ pub mod line;
 mod literals;
 pub(crate) mod names;
 pub mod pattern;
+mod rarity;
 pub mod records;
 pub mod rules;
 pub mod scanner;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use regex_automata::PatternSet;
 
+use crate::scan::finder::Finds;
 use crate::scan::level::Level;
 use crate::scan::line::content;
 use crate::scan::records::Records;
@@ -59,9 +60,9 @@ impl Scanner {
         if let Some(literals) = self.rules.finder().literals() {
             return literals.scan(bytes, self.line_bytes_max, hit);
         }
-        let mut from = 0;
+        let (mut from, mut finds) = (0, Finds::default());
         while from < bytes.len() {
-            let at = self.rules.finder().find(bytes, from).filter(|at| *at < bytes.len());
+            let at = self.rules.finder().find(bytes, from, &mut finds).filter(|at| *at < bytes.len());
             let line_start = |at| memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |lf| from + lf + 1);
             let start = at.map_or(bytes.len(), line_start);
             self.judge_long_lines(bytes, from..start, hit);

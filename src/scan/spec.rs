@@ -2,7 +2,7 @@
 
 use regex_syntax::hir::Hir;
 
-use crate::scan::level::{Level, candidates};
+use crate::scan::level::Level;
 use crate::scan::pattern::{CaseScope, RulePatternError, as_words, literal, parse};
 
 /// A validated rule: a line matches if any of `any` or `regex` is in it, none of `not` is, and it is as severe as `level`.
@@ -38,11 +38,8 @@ impl RuleSpec {
     /// What a line must hold; for a window, at least that.
     pub(super) fn wanted(&self, scope: CaseScope) -> Result<Hir, RulePatternError> {
         if self.any.is_empty() && self.regex.is_empty() {
-            return match (scope, self.level) {
-                (CaseScope::Window, Some(level)) => parse(&candidates(level), false, scope),
-                // The level alone decides.
-                (_, level) => Ok(level.map_or_else(Hir::fail, |_| Hir::empty())),
-            };
+            // The level alone decides.
+            return Ok(self.level.map_or_else(Hir::fail, |_| Hir::empty()));
         }
         let any = self.any.iter().map(|text| literal(text, self.ignore_case, scope));
         let regex = self.regex.iter().map(|pattern| parse(pattern, self.ignore_case, scope));
@@ -55,10 +52,14 @@ impl RuleSpec {
         self.not.is_empty() && self.level.is_none() && !self.word
     }
 
+    /// Whether the level decides which lines match, with what is excluded.
+    pub(super) fn is_level_alone(&self) -> bool {
+        self.any.is_empty() && self.regex.is_empty() && self.level.is_some()
+    }
+
     /// Whether most lines may match.
     pub(super) fn is_anywhere(&self) -> bool {
-        let is_common = |level: Level| level <= Level::Notice;
-        self.any.is_empty() && self.regex.is_empty() && self.level.is_some_and(is_common)
+        self.is_level_alone() && self.level.is_some_and(|level| level <= Level::Notice)
     }
 
     pub(super) fn unwanted(&self) -> Result<Hir, RulePatternError> {

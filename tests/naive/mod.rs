@@ -2,6 +2,7 @@
 
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
+use spiketail::scan::level::{Level, level_of};
 use spiketail::scan::rules::RuleSpec;
 
 /// Counts the lines of a finished stream that each rule matches, looking at the first `line_bytes_max` bytes of a
@@ -36,6 +37,7 @@ fn content(line: &[u8], max: usize) -> &[u8] {
 struct Rule {
     wanted: Vec<Regex>,
     unwanted: Vec<Regex>,
+    level: Option<Level>,
 }
 
 impl Rule {
@@ -52,11 +54,16 @@ impl Rule {
         Some(Rule {
             wanted: texts.chain(patterns).collect::<Option<_>>()?,
             unwanted: spec.not.iter().map(|pattern| compile(pattern)).collect::<Option<_>>()?,
+            level: spec.level,
         })
     }
 
     fn matches(&self, content: &[u8]) -> bool {
         let any = |patterns: &[Regex]| patterns.iter().any(|pattern| pattern.is_match(content));
-        any(&self.wanted) && !any(&self.unwanted)
+        let is_wanted = match self.level {
+            Some(_) if self.wanted.is_empty() => true,
+            _ => any(&self.wanted),
+        };
+        is_wanted && !any(&self.unwanted) && (self.level.is_none() || level_of(content) >= self.level)
     }
 }

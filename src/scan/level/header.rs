@@ -165,7 +165,9 @@ fn pair(line: &[u8], at: usize, end: usize) -> (Option<Level>, usize) {
     };
     let found = words::key(&line[at..end]).map(|key| {
         let length = value.iter().position(|b| matches!(b, b',' | b';' | b']' | b')')).unwrap_or(value.len());
-        words::word_or_letter(key, &value[..length])
+        // A quoted letter at the end may be the beginning of a word.
+        let is_cut = length == 1 && rest.len() == 2 && rest[0] == b'"';
+        words::word_or_letter(&line[at..end], key, &value[..length]).filter(|_| !is_cut)
     });
     (found.flatten(), end + 1 + taken)
 }
@@ -279,7 +281,7 @@ fn mark_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
         [_, _] => (before == b'(' && after == b')').then(|| marks::doubled(text))?,
         [letter, b'/', ..] if seen.is_at_time && seen.depth == 0 && before == b' ' => words::letter(*letter),
         [b'%', ..] => marks::network_device(text),
-        [b'A'..=b'Z', b'0'..=b'2', ..] => marks::glog(text, rest),
+        [b'A'..=b'Z', b'0'..=b'2', ..] if word.start == 0 || before == b' ' => marks::glog(text, rest),
         [b'a'..=b'z', ..] if (before <= b' ' && after == b' ') || after == b']' => {
             marks::facility_and_severity(text)
         }

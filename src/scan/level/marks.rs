@@ -6,17 +6,24 @@ use crate::scan::level::words;
 /// The level of a line whose first bytes say it: a syslog priority, or Android's brief format.
 pub(super) fn initials(line: &[u8]) -> Option<Level> {
     match line {
-        [b'<', rest @ ..] => {
-            let end = rest.iter().take(4).position(|b| *b == b'>')?;
-            let number = std::str::from_utf8(&rest[..end]).ok()?.parse::<u16>().ok()?;
-            (number <= 191 && rest[0].is_ascii_digit()).then(|| words::severity(number))
-        }
+        [b'<', ..] => priority(line),
         [initial @ (b'V' | b'D' | b'I' | b'W' | b'E' | b'F'), b'/', tag, ..] if tag.is_ascii_alphabetic() => {
             let end = line.iter().take(256).position(|b| matches!(b, b'(' | b':' | b' '))?;
             (line[end] != b' ' || line.get(end + 1) == Some(&b'(')).then(|| words::letter(*initial))?
         }
         _ => None,
     }
+}
+
+/// The level in a priority of syslog, such as `<11>`.
+pub(super) fn priority(line: &[u8]) -> Option<Level> {
+    let rest = line.strip_prefix(b"<")?;
+    let end = rest.iter().take(4).position(|b| *b == b'>').filter(|end| *end > 0)?;
+    let number = rest[..end].iter().copied().try_fold(0_u16, |number, digit| {
+        // By value: in a mapping a byte may change between two looks.
+        digit.is_ascii_digit().then(|| number * 10 + u16::from(digit & 15))
+    })?;
+    (number <= 191).then(|| words::severity(number))
 }
 
 /// The level of a word that begins a header of glog or klog: `E1122`, `E261122` or `E20261122` before a time of day.
@@ -52,13 +59,19 @@ pub(super) fn doubled(mark: &[u8]) -> Option<Level> {
     })
 }
 
+/// How much of a word is looked at for the severity of a network device, in bytes.
+pub(super) const DEVICE_BYTES_MAX: usize = 48;
+
 /// The level of the severity in `%LINK-3-UPDOWN` (Cisco, Arista), `%SEC_LOGIN-SP-4-X` or `%%01SHELL/4/LOGIN` (Huawei).
 pub(super) fn network_device(word: &[u8]) -> Option<Level> {
-    let facility = word.strip_prefix(b"%")?;
-    let (facility, separator) = match facility.strip_prefix(b"%") {
-        Some(facility) => (facility, b'/'),
-        None => (facility, b'-'),
+    let word = &word[..word.len().min(DEVICE_BYTES_MAX)];
+    let (facility, separator) = match word.strip_prefix(b"%")? {
+        [b'%', facility @ ..] => (facility, b'/'),
+        facility => (facility, b'-'),
     };
+    if separator == b'/' && !facility.starts_with(b"0") && !facility.starts_with(b"1") {
+        return None;
+    }
     let is_name = |part: &[u8]| {
         !part.is_empty() && part.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
     };

@@ -43,7 +43,8 @@ pub(super) enum Stated<'a> {
 }
 
 /// The level of the object that `json` begins with.
-pub(super) fn level<'a>(json: &'a [u8]) -> Stated<'a> {
+/// Numbers as texts count only in a `line` of its own.
+pub(super) fn level(json: &[u8], is_line: bool) -> Stated<'_> {
     let (mut origin, mut number, mut inner) = (Origin::default(), None, None);
     let is_mongo = json.starts_with(b"{\"t\":");
     for (name, value) in Members::new(json) {
@@ -51,9 +52,10 @@ pub(super) fn level<'a>(json: &'a [u8]) -> Stated<'a> {
         if let Some(key) = words::key(name) {
             match value {
                 Value::Text(text) | Value::Other(text) => {
-                    match words::value(key, text).or_else(|| certain(key, text)) {
+                    let digits = digits(json, name, value, is_line);
+                    match stated(json, key, value, text).or_else(|| certain(key, digits?)) {
                         Some(level) => return Stated::Level(level),
-                        None => number = number.or_else(|| digits(text).map(|number| (key, number))),
+                        None => number = number.or_else(|| digits.map(|number| (key, number))),
                     }
                 }
                 Value::Object(object) => {
@@ -65,8 +67,10 @@ pub(super) fn level<'a>(json: &'a [u8]) -> Stated<'a> {
             continue;
         }
         let level = match value {
-            Value::Text([letter, ..]) if is_mongo && name == b"s" => words::letter(*letter),
-            Value::Object(object) if name == b"log" => of_log(object),
+            Value::Text(text @ ([_] | [b'D', _])) if is_mongo && name == b"s" && is_whole(json, text) => {
+                words::letter(text[0])
+            }
+            Value::Object(object) if name == b"log" => of_log(object, is_line),
             Value::Text(text) => {
                 let is_line = name == b"log";
                 if is_line || matches!(name, b"message" | b"msg") {
@@ -94,17 +98,52 @@ fn of_members(object: &[u8], names: &[&[u8]]) -> Option<Level> {
     })
 }
 
-fn of_log(object: &[u8]) -> Option<Level> {
+fn of_log(object: &[u8], is_line: bool) -> Option<Level> {
     Members::new(object).find_map(|(name, value)| match value {
         Value::Text(text) | Value::Other(text) => {
             let key = words::key(name)?;
-            words::value(key, text).or_else(|| certain(key, text))
+            stated(object, key, value, text).or_else(|| certain(key, digits(object, name, value, is_line)?))
         }
         Value::Object(_) => None,
     })
 }
 
-fn digits(text: &[u8]) -> Option<u16> {
+/// The level of a word or, quoted, of a letter.
+fn stated(json: &[u8], key: Key, value: Value<'_>, text: &[u8]) -> Option<Level> {
+    match (value, text) {
+        (Value::Text(_), [letter]) if !key.is_for_words && is_whole(json, text) => {
+            words::letter(letter.to_ascii_uppercase())
+        }
+        _ => words::value(text),
+    }
+}
+
+/// Whether a text is not cut at the end of `json`.
+fn is_whole(json: &[u8], text: &[u8]) -> bool {
+    text.as_ptr_range().end < json.as_ptr_range().end
+}
+
+/// A number as a value, if it is written so that the search for candidates finds it.
+fn digits(json: &[u8], name: &[u8], value: Value<'_>, is_line: bool) -> Option<u16> {
+    match value {
+        Value::Text(text) => {
+            let number = number(text).filter(|_| is_line && is_whole(json, text))?;
+            let is_round =
+                matches!(number, 0..=24 | 30 | 40 | 50 | 60) || number <= 800 && number.is_multiple_of(100);
+            is_round.then_some(number)
+        }
+        Value::Other(text) => {
+            let from = name.as_ptr().addr() + name.len() - json.as_ptr().addr();
+            let between = json.get(from..text.as_ptr().addr() - json.as_ptr().addr())?;
+            let is_usual = matches!(between, b"\":" | b"\": " | b"\" : ");
+            let may_be_number = matches!(name.last(), Some(b'l' | b'y' | b'o' | b'r' | b'e' | b'Y'));
+            (is_usual && may_be_number).then(|| number(text))?
+        }
+        Value::Object(_) => None,
+    }
+}
+
+fn number(text: &[u8]) -> Option<u16> {
     if text.is_empty() || text.len() > 5 || (text[0] == b'0' && text.len() > 1) {
         return None;
     }
@@ -116,8 +155,7 @@ fn digits(text: &[u8]) -> Option<u16> {
 }
 
 /// The level of a number whose key or size leaves one scale only.
-fn certain(key: Key, text: &[u8]) -> Option<Level> {
-    let number = digits(text)?;
+fn certain(key: Key, number: u16) -> Option<Level> {
     if key.is_for_words {
         return None;
     }
@@ -125,7 +163,7 @@ fn certain(key: Key, text: &[u8]) -> Option<Level> {
         ("priority" | "syslogseverity" | "syslogpriority", 0..=7) => Some(words::severity(number)),
         ("severitynumber", 1..=24) => Some(open_telemetry(number)),
         ("levelno" | "levelnumber", _) => python(number),
-        ("severity" | "logseverity", 100..=800) if number % 100 == 0 => Some(google_cloud(number)),
+        ("severity" | "logseverity", 100..=800) if number.is_multiple_of(100) => Some(google_cloud(number)),
         // Logback and Log4j 1.
         (_, 5_000) => Some(Level::Trace),
         (_, 10_000) => Some(Level::Debug),

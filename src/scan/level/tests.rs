@@ -1,11 +1,10 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use regex_automata::meta::Regex;
-use regex_syntax::hir::literal::Extractor;
 
 use super::*;
-use crate::scan::pattern::{CaseScope, parse};
+use crate::scan::level::candidates::{LevelFinds, LevelSearch};
+use crate::scan::line::content;
 
 const C: Option<Level> = Some(Level::Critical);
 const E: Option<Level> = Some(Level::Error);
@@ -160,23 +159,33 @@ fn lines_of_many_programs() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn finder(level: Level, scope: CaseScope) -> Regex {
-    let hir = parse(&candidates(level), false, scope).unwrap();
-    Regex::builder().configure(Regex::config().utf8_empty(false)).build_from_hir(&hir).unwrap()
-}
-
-static FINDERS: LazyLock<Vec<(Level, [Regex; 2])>> = LazyLock::new(|| {
-    Level::ALL
-        .map(|level| (level, [CaseScope::Line, CaseScope::Window].map(|scope| finder(level, scope))))
-        .into()
+static SEARCHES: LazyLock<Vec<LevelSearch>> = LazyLock::new(|| {
+    [Level::Warn, Level::Error, Level::Critical].iter().filter_map(|l| LevelSearch::new(*l, &[])).collect()
 });
 
-fn is_found(line: &[u8]) -> Result<(), TestCaseError> {
-    let Some(found) = level_of(line) else { return Ok(()) };
-    for (level, finders) in FINDERS.iter().filter(|(level, _)| *level <= found) {
-        let text = String::from_utf8_lossy(line);
-        let is_found = finders.iter().all(|finder| finder.is_match(line));
-        prop_assert!(is_found, "{text:?} is {found}, but no candidate for {level}");
+/// The numbers of the lines in `text` that are candidates.
+fn candidates(search: &LevelSearch, text: &[u8]) -> Vec<usize> {
+    let (mut from, mut finds, mut numbers) = (0, LevelFinds::default(), Vec::new());
+    while let Some(at) = search.find(text, from, &mut finds) {
+        numbers.push(text[..at].iter().filter(|b| **b == b'\n').count());
+        from = match memchr::memchr(b'\n', &text[at..]) {
+            Some(end) => at + end + 1,
+            None => break,
+        };
+    }
+    numbers
+}
+
+/// Whether every line of `text` that is severe is a candidate.
+fn are_found(text: &[u8]) -> Result<(), TestCaseError> {
+    for (search, least) in SEARCHES.iter().zip([Level::Warn, Level::Error, Level::Critical]) {
+        let found = candidates(search, text);
+        for (number, line) in text.split(|b| *b == b'\n').enumerate() {
+            let level = level_of(content(line, usize::MAX));
+            let is_missing = level >= Some(least) && !found.contains(&number);
+            let shown = String::from_utf8_lossy(line);
+            prop_assert!(!is_missing, "{shown:?} is {level:?}, but no candidate for {least}");
+        }
     }
     Ok(())
 }
@@ -184,29 +193,23 @@ fn is_found(line: &[u8]) -> Result<(), TestCaseError> {
 #[test]
 fn every_line_is_a_candidate_for_its_level() {
     for (_, line) in LINES {
-        is_found(line.as_bytes()).unwrap();
-    }
-}
-
-/// With more, the search for candidates does not use SIMD.
-#[test]
-fn the_beginnings_of_candidates_fit_into_teddy() {
-    for level in [Level::Critical, Level::Error] {
-        let hir = parse(&candidates(level), false, CaseScope::Window).unwrap();
-        let mut beginnings = Extractor::new().extract(&hir);
-        beginnings.optimize_for_prefix_by_preference();
-        let literals = beginnings.literals().unwrap();
-        assert!(literals.len() <= 64 && literals.iter().all(|literal| literal.len() > 1), "{literals:?}");
+        are_found(line.as_bytes()).unwrap();
+        are_found(format!("\n{line}\r\n").as_bytes()).unwrap();
+        are_found(format!("x\n\0\0{line}").as_bytes()).unwrap();
+        are_found(format!("x\n\0{line}").as_bytes()).unwrap();
+        are_found(format!("x\n\u{feff}{line}").as_bytes()).unwrap();
+        are_found(format!("x\n  {line}\n\t{line}\n").as_bytes()).unwrap();
     }
 }
 
 #[test]
 fn few_other_lines_are_candidates() {
-    let finder = finder(Level::Error, CaseScope::Window);
-    let others = LINES.iter().filter(|(level, line)| *level < E && finder.is_match(line.as_bytes()));
-    let others: Vec<_> =
-        others.map(|(_, line)| line).filter(|line| !line.to_lowercase().contains("err")).collect();
-    assert!(others.len() <= 8, "{others:#?}");
+    let text: Vec<&str> = LINES.iter().map(|(_, line)| *line).collect();
+    let found = candidates(&SEARCHES[1], text.join("\n").as_bytes());
+    let others: Vec<_> = found.iter().filter(|n| LINES[**n].0 < E).map(|n| LINES[*n].1).collect();
+    let is_named = |line: &&&str| !line.contains("ERROR") && !line.contains("error");
+    let others: Vec<_> = others.iter().filter(is_named).collect();
+    assert!(others.is_empty(), "{others:#?}");
 }
 
 #[test]
@@ -231,6 +234,8 @@ const PIECES: &[&str] = &[
     "{\"log\":\"", "\\\\", "\u{1}",
     "E!", "EE", "E: ", "%LINK-3-UPDOWN", "%%01SHELL/3/X", "daemon.err", "261122", "\u{1b}[m", "Severity",
     "severity_number", "PRIORITY", "17", "500", "40000", "short_message", "reqId", "lineno", "channel", "EventID",
+    "\0", "\r", "\n", "\n\n", "\u{1b}", "#033[31m", "\\u001b[0m", "%LINK", "-3-", "UPDOWN", "E/x", "W", "fata", "Alert", "dpanic", "E1122 10:00",
+    "n", "m", "_", "d", "pool-1-thread", " E ", "\"E\"", "level=", "=E", "<3>", "<30>", "<191>", "err", "errors",
     "L", "FEHLER", "GRAVE", "ОШИБКА", "错误", "致命错误", "：", "Emergency", "\"level\":",
 ];
 
@@ -238,12 +243,79 @@ fn piece() -> impl Strategy<Value = String> {
     prop::sample::select(PIECES).prop_map(str::to_owned)
 }
 
+fn member() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "level",
+        "lvl",
+        "severity",
+        "PRIORITY",
+        "levelno",
+        "level_value",
+        "severityNumber",
+        "Level",
+        "LEVEL",
+        "log.level",
+        "@level",
+        "s",
+        "msg",
+        "log",
+        "message",
+        "EventID",
+        "reqId",
+        "lineno",
+        "channel",
+        "short_message",
+        "x",
+        "t",
+        "severity_text",
+        "L",
+    ])
+}
+
+fn separator() -> impl Strategy<Value = &'static str> {
+    prop_oneof![6 => Just(":"), 3 => Just(": "), 1 => Just(" : "), 1 => Just(" :"), 1 => Just(":  "), 1 => Just(":\t")]
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let word = piece().prop_map(|piece| format!("\"{}\"", piece.replace(['"', '\\', '\n'], "")));
+    let number =
+        prop_oneof![0..9u32, 10..70u32, (1..9u32).prop_map(|n| n * 100), (1..6u32).prop_map(|n| n * 10_000)];
+    let quoted = number.clone().prop_map(|number| format!("\"{number}\""));
+    let colour = piece()
+        .prop_map(|piece| format!(r#""\u001b[31m{}\u001b[0m x""#, piece.replace(['"', '\\', '\n'], "")));
+    prop_oneof![4 => word, 4 => number.prop_map(|number| number.to_string()), 2 => quoted, 1 => colour]
+}
+
+/// How many cases are tried: as many as `PROPTEST_CASES` says, or `usual`.
+fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(usual, |cases| cases.parse().unwrap())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(cases(512)))]
 
     #[test]
     fn whatever_has_a_level_is_a_candidate(pieces in prop::collection::vec(piece(), 0..14)) {
-        is_found(pieces.concat().as_bytes())?;
+        are_found(pieces.concat().as_bytes())?;
+    }
+
+    #[test]
+    fn whatever_has_a_level_is_a_candidate_among_other_lines(pieces in prop::collection::vec(piece(), 0..80)) {
+        are_found(pieces.concat().replace('|', "\n").as_bytes())?;
+    }
+
+    #[test]
+    fn whatever_has_a_level_in_json_is_a_candidate(
+        members in prop::collection::vec((member(), separator(), value()), 1..4),
+        depth in 0usize..3,
+    ) {
+        let members: Vec<_> = members.iter().map(|(name, between, value)| format!("\"{name}\"{between}{value}")).collect();
+        let mut line = format!("{{{}}}", members.join(","));
+        for _ in 0..depth {
+            line = format!("{{\"log\":\"{}\\n\"}}", line.replace('\\', "\\\\").replace('"', "\\\""));
+        }
+        are_found(format!("{line}\nx {line}").as_bytes())?;
+        are_found(&line.as_bytes()[..line.len() - line.len() / 4])?;
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How programs spell a level: as a word, as a number, as a letter.
 
 use crate::scan::level::name::Level;
-use crate::scan::level::translated;
+use crate::scan::level::{colours, translated};
 
 /// The longest word in the table, in bytes.
 const WORD_BYTES_MAX: usize = 13;
@@ -159,26 +159,30 @@ pub(super) fn key(name: &[u8]) -> Option<Key> {
     Some(Key { name: known, is_for_words: !is_distinct || name.last().is_some_and(is_separator) })
 }
 
-/// The level of a word, or of a letter under a distinct key, as a value.
-pub(super) fn word_or_letter(key: Key, value: &[u8]) -> Option<Level> {
+/// The level of a word, or of a letter under a distinct key, as the value of the pair with the key `name`.
+pub(super) fn word_or_letter(name: &[u8], key: Key, value: &[u8]) -> Option<Level> {
     match value {
-        [one] if !key.is_for_words => letter(one.to_ascii_uppercase()),
+        [one] if !key.is_for_words && matches!(name.last(), Some(b'l' | b'L' | b'y' | b'Y')) => {
+            letter(one.to_ascii_uppercase())
+        }
         _ => word(value),
     }
 }
 
-/// The level of a word or a letter as the value of a member in JSON, which may be in colour or translated.
-pub(super) fn value(key: Key, text: &[u8]) -> Option<Level> {
-    const ESCAPE: &[u8] = br"\u001b[";
-    let mut text = text.trim_ascii();
-    while let Some(coloured) = text.strip_prefix(ESCAPE).or_else(|| text.strip_prefix(b"\\u001B[")) {
-        let end = coloured.iter().position(u8::is_ascii_alphabetic)?;
-        text = coloured[end + 1..].trim_ascii();
-    }
+/// The level of a word as the value of a member in JSON, which may be in colour or translated.
+pub(super) fn value(text: &[u8]) -> Option<Level> {
+    let text = text.trim_ascii();
+    let plain;
+    let text = if text.starts_with(b"\\") && colours::are_in(text) {
+        plain = colours::without(text);
+        plain.trim_ascii()
+    } else {
+        text
+    };
     let end = text.iter().position(|b| *b == b'\\').unwrap_or(text.len());
     let text = text[..end].trim_ascii();
     if text == b"LOG" {
         return Some(Level::Info);
     }
-    word_or_letter(key, text).or_else(|| translated::word(text))
+    word(text).or_else(|| translated::word(text))
 }
