@@ -1,4 +1,4 @@
-//! The baseline's score on labelled series of counts, by the rules of the Numenta Anomaly Benchmark.
+//! The score of the decision that makes an alert, on labelled series of counts, by the rules of the Numenta Anomaly Benchmark.
 //!
 //! `cargo bench --bench nab -- FOLDER`, or with the folder in `SPIKETAIL_NAB`. The folder has `timestamp,value` files of one row a
 //! bucket and a `windows.json`: `{"FILE.csv": [["begin", "end"], …]}`. They are to be obtained of <https://github.com/numenta/NAB>:
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use data::Series;
 use scorer::{LOW_FALSE_POSITIVES, Outcome, Profile, STANDARD, Scored};
-use spiketail::detect::baseline::rarity::RaritySettings;
+use spiketail::detect::scales::ScaleSettings;
 
 /// A threshold with which the windowed Gaussian scores as published on the five series of AAPL, CRM, FB, KO and UPS: 47.9 and 6.0.
 const GAUSSIAN_THRESHOLD: f64 = 1.0 - 4.4e-13;
@@ -42,10 +42,18 @@ fn main() {
     };
     println!("{:<44} {:>8} {:>8}", "detector, one threshold for all series", "standard", "low FP");
     let begun = Instant::now();
-    let ours = score(&all, detectors::baseline);
+    let ours = score(&all, detectors::spikes);
     let took = begun.elapsed();
-    report("baseline, defaults", &ours);
-    left_out("baseline, threshold chosen on the others", &ours);
+    report("spikes, defaults", &ours);
+    let alert = data::ALERT_SCORE;
+    let own = |profile| scorer::at_threshold(&ours, profile, alert).normalised;
+    line(
+        "spikes, at the threshold of an alert",
+        own(STANDARD),
+        own(LOW_FALSE_POSITIVES),
+        &found(&all, &ours, alert),
+    );
+    left_out("spikes, threshold chosen on the others", &ours);
     let gaussian = score(&all, detectors::windowed_gaussian);
     report("windowed Gaussian", &gaussian);
     let fixed = |profile| scorer::at_threshold(&gaussian, profile, GAUSSIAN_THRESHOLD).normalised;
@@ -53,7 +61,25 @@ fn main() {
     let buckets: usize = all.iter().map(|series| series.counts.len()).sum();
     println!("\na bucket takes {:.0} ns", took.as_nanos() as f64 / buckets as f64);
     each(&all, &ours);
+    cut_anew(&all);
     sensitivity(&all);
+}
+
+/// The series cut at other rows and put together the other way round: nothing may depend on the order of the events.
+fn cut_anew(all: &[Series]) {
+    println!("\n{:<44} {:>8} {:>8}", "spikes, the series cut at a share of the rows", "standard", "low FP");
+    for share in data::CUTS {
+        let cut: Vec<Series> = all.iter().map(|series| series.cut(share)).collect();
+        let scored = score(&cut, detectors::spikes);
+        report(&format!("at {share}"), &scored);
+        println!("{:<62}  {}", "", found(&cut, &scored, data::ALERT_SCORE));
+    }
+}
+
+/// Windows found by alerts, and alerts outside of windows.
+fn found(all: &[Series], scored: &[Scored], threshold: f64) -> String {
+    let tally = data::tally(all, scored, threshold);
+    format!("{}/{} windows, {:.2} false alerts a month", tally.found, tally.windows, tally.false_a_month)
 }
 
 fn score(all: &[Series], detector: impl Fn(&Series) -> Vec<f64>) -> Vec<Scored> {
@@ -90,7 +116,7 @@ fn left_out(name: &str, scored: &[Scored]) {
 
 /// The score of each series with the threshold that is best for all.
 fn each(all: &[Series], scored: &[Scored]) {
-    println!("\n{:<44} {:>8} {:>8}", "baseline, at the threshold for all", "standard", "low FP");
+    println!("\n{:<44} {:>8} {:>8}", "spikes, at the threshold for all", "standard", "low FP");
     let of = |profile: Profile, one: &Scored| {
         let threshold = scorer::best(scored, profile).threshold;
         scorer::at_threshold(std::slice::from_ref(one), profile, threshold)
@@ -103,46 +129,88 @@ fn each(all: &[Series], scored: &[Scored]) {
     }
 }
 
-/// The score with each parameter three tenths lower and higher, then with all of them off in every combination.
+/// The score with each parameter three tenths lower and higher, then with all of them off at random, also on series cut anew.
 fn sensitivity(all: &[Series]) {
-    const OFF: [f64; 3] = [0.7, 1.0, 1.3];
+    const RUNS: usize = 40;
     println!("\n{:<44} {:>8} {:>8}", "score with one parameter off by 30%", "standard", "low FP");
-    let scored = |settings: RaritySettings| score(all, |series| detectors::rarity(series, &settings));
-    report("none", &scored(RaritySettings::default()));
+    let scored =
+        |series: &[Series], settings: ScaleSettings| score(series, |one| detectors::with(one, &settings));
     for (at, name) in PARAMETERS.iter().enumerate() {
         for off in [0.7, 1.3] {
-            report(&format!("{name} × {off}"), &scored(changed(at, off, RaritySettings::default())));
+            report(&format!("{name} × {off}"), &scored(all, changed(at, off, ScaleSettings::default())));
         }
     }
-    let (mut standard, mut low) = (Vec::new(), Vec::new());
-    for combination in 0..OFF.len().pow(PARAMETERS.len() as u32) {
-        let off = |at: usize| OFF[combination / OFF.len().pow(at as u32) % OFF.len()];
+    let mut rng = fastrand::Rng::with_seed(1);
+    let cuts: Vec<Vec<Series>> =
+        data::CUTS.iter().map(|share| all.iter().map(|series| series.cut(*share)).collect()).collect();
+    let (mut here, mut anew) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
         let settings = (0..PARAMETERS.len())
-            .fold(RaritySettings::default(), |settings, at| changed(at, off(at), settings));
-        let scored = scored(settings);
-        standard.push(scorer::best(&scored, STANDARD).normalised);
-        low.push(scorer::best(&scored, LOW_FALSE_POSITIVES).normalised);
+            .fold(ScaleSettings::default(), |settings, at| changed(at, 0.7 + 0.6 * rng.f64(), settings));
+        here.push(both(&scored(all, settings)));
+        anew.extend(cuts.iter().map(|cut| both(&scored(cut, settings))));
     }
-    let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
-    let least = |scores: &[f64]| scores.iter().copied().fold(f64::INFINITY, f64::min);
-    println!();
-    line(&format!("mean of {} combinations", standard.len()), mean(&standard), mean(&low), "");
-    line("worst of them", least(&standard), least(&low), "");
+    println!(
+        "\n{:<44} {:>8} {:>8}",
+        format!("all off at random within 30%, {RUNS} times"),
+        "standard",
+        "low FP"
+    );
+    for (name, scores) in [("as they are", here), ("cut anew", anew)] {
+        let of = |pick: fn(&(f64, f64)) -> f64| scores.iter().map(pick).collect::<Vec<_>>();
+        let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+        let least = |scores: &[f64]| scores.iter().copied().fold(f64::INFINITY, f64::min);
+        let (standard, low) = (of(|one| one.0), of(|one| one.1));
+        line(&format!("{name}, mean"), mean(&standard), mean(&low), "");
+        line(&format!("{name}, worst"), least(&standard), least(&low), "");
+    }
 }
 
-const PARAMETERS: [&str; 6] =
-    ["power", "floor", "level half-life", "heights half-life", "recent weight", "recent half-life"];
+fn both(scored: &[Scored]) -> (f64, f64) {
+    (scorer::best(scored, STANDARD).normalised, scorer::best(scored, LOW_FALSE_POSITIVES).normalised)
+}
+
+const PARAMETERS: [&str; 17] = [
+    "gain",
+    "gain's power",
+    "floor",
+    "greatest ratio",
+    "least ratio",
+    "fall",
+    "level half-life",
+    "rare half-life",
+    "record half-life",
+    "young",
+    "odds",
+    "quiet",
+    "escalation",
+    "budget",
+    "margin",
+    "12 buckets",
+    "72 buckets",
+];
 
 /// The settings with parameter `at` of [`PARAMETERS`] multiplied by `off`.
-fn changed(at: usize, off: f64, mut settings: RaritySettings) -> RaritySettings {
+fn changed(at: usize, off: f64, mut settings: ScaleSettings) -> ScaleSettings {
     let times = |ms: i64| (ms as f64 * off) as i64;
     match at {
-        0 => settings.power *= off,
-        1 => settings.floor *= off,
-        2 => settings.level_half_life_ms = times(settings.level_half_life_ms),
-        3 => settings.heights_half_life_ms = times(settings.heights_half_life_ms),
-        4 => settings.recent_weight *= off,
-        _ => settings.recent_half_life_ms = times(settings.recent_half_life_ms),
+        0 => settings.gain *= off,
+        1 => settings.gain_power *= off,
+        2 => settings.floor *= off,
+        3 => settings.ratio_max *= off,
+        4 => settings.ratio_min *= off,
+        5 => settings.fall_max *= off,
+        6 => settings.level_half_life_ms = times(settings.level_half_life_ms),
+        7 => settings.rare_half_life_ms = times(settings.rare_half_life_ms),
+        8 => settings.record_half_life_ms = times(settings.record_half_life_ms),
+        9 => settings.young_ms = times(settings.young_ms),
+        10 => settings.odds *= off,
+        11 => settings.quiet_ms = times(settings.quiet_ms),
+        12 => settings.escalation *= off,
+        13 => settings.budget *= off,
+        14 => settings.margin *= off,
+        15 => settings.windows[1] = (settings.windows[1] as f64 * off).round() as usize,
+        _ => settings.windows[2] = (settings.windows[2] as f64 * off).round() as usize,
     }
     settings
 }

@@ -1,28 +1,22 @@
 //! Detectors: functions that score each point of a series.
 
-use spiketail::detect::baseline::BaselineSettings;
-use spiketail::detect::baseline::rarity::{Rarity, RaritySettings};
 use spiketail::detect::buckets::{bucket_ms, judge};
+use spiketail::detect::scales::ScaleSettings;
+use spiketail::detect::spike::SpikeSettings;
 
 use crate::data::Series;
 
-/// Our baseline with its defaults; a window is one bucket.
-pub(crate) fn baseline(series: &Series) -> Vec<f64> {
-    let bucket_ms = bucket_ms(&series.starts_ms);
-    let settings = BaselineSettings::new(bucket_ms, bucket_ms);
-    judge(&series.starts_ms, &series.counts, settings).iter().map(|verdict| verdict.score).collect()
+/// The decision that makes an alert, with its defaults; a window is one bucket.
+pub(crate) fn spikes(series: &Series) -> Vec<f64> {
+    with(series, &ScaleSettings::default())
 }
 
-/// Its score alone, with other parameters.
-pub(crate) fn rarity(series: &Series, settings: &RaritySettings) -> Vec<f64> {
+/// The same with other parameters.
+pub(crate) fn with(series: &Series, scales: &ScaleSettings) -> Vec<f64> {
     let bucket_ms = bucket_ms(&series.starts_ms);
-    let mut rarity = Rarity::default();
-    let step = |count: &u64| {
-        let score = rarity.score(*count, settings);
-        rarity.learn(*count as f64, bucket_ms, settings, 1.0);
-        score
-    };
-    series.counts.iter().map(step).collect()
+    let mut settings = SpikeSettings::default().judge(bucket_ms, bucket_ms);
+    settings.scales = *scales;
+    judge(&series.starts_ms, &series.counts, &settings).iter().map(|judgement| judgement.score).collect()
 }
 
 /// The benchmark's windowed Gaussian, whose published score shows that the scorer is right: the score is the probability of

@@ -29,12 +29,15 @@ impl AlertSpec {
                     Span(*window_ms)
                 )
             }
-            Condition::Spike(settings) => format!(
-                "fires when {rule} {place} exceed {} × the usual rate{}, after {} of learning",
-                Short(settings.factor),
-                least(settings.at_least, settings.window_ms),
-                Span(settings.learn_ms),
-            ),
+            Condition::Spike(settings) => {
+                let [first, second, third] = settings.long_windows_ms().map(Span);
+                format!(
+                    "fires when {rule} {place} exceed {} × the usual rate{}, after {} of learning, or more than ever in {first}, {second} or {third}",
+                    Short(settings.factor),
+                    least(settings.at_least, settings.window_ms),
+                    Span(settings.learn_ms),
+                )
+            }
             Condition::Silence { window_ms } => {
                 format!("fires when no {rule} {place} come for {}", Span(*window_ms))
             }
@@ -102,7 +105,7 @@ mod tests {
             ),
             (
                 Condition::Spike(SpikeSettings { factor: 4.0, ..SpikeSettings::default() }),
-                "fires when errors in app exceed 4 × the usual rate and at least 20 in 1m, after 1h of learning",
+                "fires when errors in app exceed 4 × the usual rate and at least 20 in 1m, after 1h of learning, or more than ever in 5m, 1h or 6h",
             ),
             (Condition::Silence { window_ms: 600_000 }, "fires when no errors in app come for 10m"),
             (Condition::New { quiet_ms: None }, "fires at the first errors ever in app"),

@@ -27,7 +27,7 @@ const KINDS: [(&str, ConditionKind); 6] = [
 ];
 
 /// Keys that not every condition has.
-const KEYS: [&str; 7] = ["over", "window", "at_least", "learn", "adopt", "for", "new_max"];
+const KEYS: [&str; 8] = ["over", "window", "at_least", "learn", "adopt", "budget", "for", "new_max"];
 
 /// So many new patterns are reported one by one within a minute, if nothing else is said.
 const NEW_MAX: u32 = 5;
@@ -132,12 +132,24 @@ fn window_ms(kind: ConditionKind, table: &Table<'_>, report: &mut ErrorReport<'_
 
 fn read_spike(window_ms: Millis, table: &Table<'_>, report: &mut ErrorReport<'_>) -> SpikeSettings {
     let default = SpikeSettings { window_ms, ..SpikeSettings::default() };
-    let factor = match table.has("over") {
-        true => table.parsed(report, "over", factor, "write how many times the usual is still fine: 4"),
-        false => default.factor,
+    let (factor, long_factor) = match table.has("over") {
+        true => {
+            let over =
+                table.parsed(report, "over", factor, "write how many times the usual is still fine: 4");
+            (over, over)
+        }
+        false => (default.factor, default.long_factor),
+    };
+    let budget = match table.has("budget") {
+        true => {
+            table.parsed(report, "budget", budget, "write how many alerts a month may be chance, 0.1 to 15")
+        }
+        false => default.budget,
     };
     SpikeSettings {
         factor,
+        long_factor,
+        budget,
         at_least: at_least(table, report, default.at_least),
         learn_ms: table.duration_ms(report, "learn", MINUTE_MS..=MONTH_MS, default.learn_ms),
         adopt_ms: table.duration_ms(report, "adopt", 3_600_000..=366 * DAY_MS, default.adopt_ms),
@@ -175,6 +187,10 @@ fn share(text: &str) -> Option<f64> {
 
 fn factor(text: &str) -> Option<f64> {
     number(text.trim().trim_end_matches(['x', '×'])).filter(|factor| (1.1..=1_000.0).contains(factor))
+}
+
+fn budget(text: &str) -> Option<f64> {
+    number(text).filter(|budget| (0.1..=15.0).contains(budget))
 }
 
 #[cfg(test)]

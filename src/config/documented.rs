@@ -55,6 +55,7 @@ fn what_is_commented_out_is_the_default() {
         "# external_url = ",
         "# adopt = ",
         "# time.field = ",
+        "# budget = ",
         "# time.format = ",
         "# level = ",
         "# record_start = ",

@@ -15,6 +15,7 @@ const ALERT_KEYS: &[&str] = &[
     "at_least",
     "learn",
     "adopt",
+    "budget",
     "new_max",
     "for",
     "keep_firing_for",

@@ -10,7 +10,6 @@
 //! | `rhythm` | quarters of an hour of the day as factors | Winters 1960 |
 //! | `dispersion` | how much more than Poisson windows vary, half-life a day | moments of a negative binomial: Hilbe |
 //! | `tail` | `-log10 p` of a count | negative binomial: Johnson, Kemp and Kotz |
-//! | [`rarity`] | the score in [0, 1): a bucket beside all that is remembered | Markov's inequality; records that decay |
 //!
 //! **Choice.** Outbreak detection has the same task (counts, small numbers, a level that drifts, seasons, past outbreaks that
 //! must not be learned), and its methods end at a negative binomial tail over a baseline in which past outbreaks weigh little
@@ -36,10 +35,7 @@
 //! nothing at all, the expected count is not 0 but what half an event in that time makes.
 
 mod dispersion;
-mod fading;
 mod level;
-mod pause;
-pub mod rarity;
 mod rhythm;
 mod tail;
 
@@ -48,12 +44,11 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use self::dispersion::Dispersion;
-use self::fading::keep;
 use self::level::SlowLevel;
-use self::pause::{Pause, PauseBucket};
-use self::rarity::{Rarity, RaritySettings};
 use self::rhythm::Rhythm;
 use crate::detect::Millis;
+use crate::detect::fading::keep;
+use crate::detect::pause::{Pause, PauseBucket};
 
 const HOUR_MS: Millis = 3_600_000;
 const DAY_MS: Millis = 24 * HOUR_MS;
@@ -135,8 +130,6 @@ pub struct Verdict {
     pub ratio: f64,
     /// `-log10` of the probability of such a count or a greater one; 0 where it is no more than expected.
     pub unlikely: f64,
-    /// How rare the newest bucket is beside all that is remembered, in [0, 1); 0 where no bucket was closed.
-    pub score: f64,
     /// The conclusion.
     pub state: BaselineState,
 }
@@ -148,9 +141,8 @@ pub struct Baseline {
     level: SlowLevel,
     rhythm: Rhythm,
     dispersion: Dispersion,
-    rarity: Rarity,
     #[serde(default)]
-    pause: Pause,
+    pause: Pause<SlowLevel>,
     /// The counts of the buckets of a window, oldest first.
     recent: VecDeque<u64>,
     /// Buckets seen.
@@ -168,7 +160,6 @@ impl Baseline {
             level: SlowLevel::new(),
             rhythm: Rhythm::new(),
             dispersion: Dispersion::new(),
-            rarity: Rarity::default(),
             pause: Pause::default(),
             recent: VecDeque::new(),
             seen: 0,
@@ -194,7 +185,7 @@ impl Baseline {
         let expected = self.expected(at_ms);
         let unlikely = tail::unlikeliness(count, expected, self.dispersion.get() + self.level.dispersion());
         let ratio = count as f64 / expected.max(RATIO_FLOOR);
-        let verdict = Verdict { count, expected, ratio, unlikely, score: 0.0, state: BaselineState::Normal };
+        let verdict = Verdict { count, expected, ratio, unlikely, state: BaselineState::Normal };
         Verdict { state: self.state_of(&verdict), ..verdict }
     }
 
@@ -205,10 +196,7 @@ impl Baseline {
         }
         self.recent.push_back(count);
         let window = self.recent.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
-        let mut verdict = self.judge(start_ms, window);
-        if verdict.state != BaselineState::Learning {
-            verdict.score = self.rarity.score(count, &RaritySettings::default());
-        }
+        let verdict = self.judge(start_ms, window);
         self.hold(verdict.state == BaselineState::Spike);
         self.learn(start_ms, count, &verdict, 1.0);
         verdict
@@ -290,7 +278,6 @@ impl Baseline {
             self.level.learn(count, rhythm, keep(bucket_ms, LEVEL_HALF_LIFE_MS), n);
         }
         self.rhythm.learn(start_ms, count, day, n);
-        self.rarity.learn(count, bucket_ms, &RaritySettings::default(), n);
         self.seen = self.seen.saturating_add(n as u64);
     }
 

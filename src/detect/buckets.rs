@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::detect::Millis;
-use crate::detect::baseline::{Baseline, BaselineSettings, Verdict};
+use crate::detect::judge::{Counts, Judge, JudgeSettings, Judgement};
 
 /// The length of a bucket in milliseconds: the most frequent distance. A minute if there are fewer than two buckets.
 #[must_use]
@@ -19,9 +19,15 @@ pub fn bucket_ms(starts_ms: &[Millis]) -> Millis {
 
 /// Judges each bucket by the previous ones; a window is one bucket. Missing buckets are ignored.
 #[must_use]
-pub fn judge(starts_ms: &[Millis], counts: &[u64], settings: BaselineSettings) -> Vec<Verdict> {
-    let mut baseline = Baseline::new(settings);
-    starts_ms.iter().zip(counts).map(|(at_ms, count)| baseline.observe(*at_ms, *count)).collect()
+pub fn judge(starts_ms: &[Millis], counts: &[u64], settings: &JudgeSettings) -> Vec<Judgement> {
+    let mut judge = Judge::new(settings, settings.baseline.bucket_ms);
+    let step = |(at_ms, count): (&Millis, &u64)| {
+        let judgement = judge.look(*at_ms, Counts { window: *count, open: *count }, settings);
+        judge.learn(*at_ms, *count);
+        judge.learn_long(*count, 0, settings);
+        judgement
+    };
+    starts_ms.iter().zip(counts).map(step).collect()
 }
 
 #[cfg(test)]

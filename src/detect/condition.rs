@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
+use crate::detect::judge::SpikeReason;
 use crate::detect::spike::SpikeSettings;
 
 /// What must hold of a rule's counts.
@@ -35,7 +36,7 @@ pub enum Condition {
         /// Length of the sliding window in milliseconds.
         window_ms: Millis,
     },
-    /// Far more matching lines than usual were written, see [`baseline`](crate::detect::baseline).
+    /// Far more matching lines than usual were written, see [`judge`](crate::detect::judge).
     Spike(SpikeSettings),
     /// No matching line was written for `window_ms`.
     Silence {
@@ -70,6 +71,9 @@ pub struct Observation {
     pub expected: Option<f64>,
     /// `-log10` of the probability of such a count or a greater one, for a spike.
     pub unlikely: Option<f64>,
+    /// Why there is a spike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<SpikeReason>,
 }
 
 impl Condition {
@@ -124,7 +128,7 @@ impl Condition {
     }
 }
 
-/// What a count was compared with, in short: `4.1 expected, 14 times, p = 1e-41`.
+/// What a count was compared with, in short: `3.1 times the usual over 6h, the most in 29 days`.
 pub struct Why<'a>(pub &'a Condition, pub &'a Observation);
 
 impl fmt::Display for Why<'_> {
@@ -141,15 +145,13 @@ impl fmt::Display for Why<'_> {
                 let percent = Short(share(seen.count, lines) * 100.0);
                 write!(f, "{percent}% of {lines} lines, threshold {}%", Short(over * 100.0))
             }
-            Condition::Spike(_) => {
-                let expected = seen.expected.unwrap_or(0.0);
-                let ratio = seen.count as f64 / expected.max(1.0);
-                write!(f, "{} expected, {} times", Short(expected), Short(ratio))?;
-                match seen.unlikely {
-                    Some(unlikely) if unlikely > 0.0 => write!(f, ", p = 1e-{unlikely:.0}"),
-                    _ => Ok(()),
+            Condition::Spike(_) => match seen.reason {
+                Some(SpikeReason { window_ms, times, days }) => {
+                    write!(f, "{} times the usual over {}", Short(times), Span(window_ms))?;
+                    if days > 1 { write!(f, ", the most in {days} days") } else { Ok(()) }
                 }
-            }
+                None => write!(f, "{} expected", Short(seen.expected.unwrap_or(0.0))),
+            },
             Condition::Silence { window_ms } => write!(f, "none for {}", Span(*window_ms)),
             Condition::NewPattern { .. } => write!(f, "a new pattern"),
             Condition::New { quiet_ms: None } => write!(f, "the first ever"),

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `count`, `rate` | 62 buckets | 1,000 |
 //! | `share` | twice that | 2,000 |
-//! | `spike` | 62 buckets and the baseline | 4,000 |
+//! | `spike` | 62 buckets and what is usual | 5,000 |
 //! | `silence`, `new` | when the newest line was written | 32 |
 
 use serde::{Deserialize, Serialize};
@@ -174,6 +174,7 @@ impl ConditionState {
                     expected: is_known.then_some(seen.expected),
                     unlikely: is_known.then_some(seen.unlikely),
                     lines: None,
+                    reason: seen.reason,
                 }
             }
             (ConditionState::Silence { last_ms }, Condition::Silence { window_ms }) => {

@@ -4,6 +4,11 @@ pub mod baseline;
 pub mod buckets;
 pub mod condition;
 pub mod condition_state;
+mod fading;
+pub mod judge;
+mod pause;
+mod peaks;
+pub mod scales;
 pub mod series;
 pub mod spike;
 

@@ -1,12 +1,14 @@
-//! Spikes: a sliding window of counts, judged by the baseline of the series at every evaluation.
+//! Spikes: a sliding window of counts and the buckets behind it, judged at every evaluation.
 //!
-//! The baseline learns closed buckets; the window slides between them, so that a spike is detected at the line that makes it
-//! and not when its bucket ends.
+//! Closed buckets are learned; the window slides between them and the open bucket counts, so that a spike is detected at the line
+//! that makes it and not when its bucket ends.
 
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
-use crate::detect::baseline::{Baseline, BaselineSettings, BaselineState};
+use crate::detect::baseline::{BaselineSettings, BaselineState};
+use crate::detect::judge::{Counts, Judge, JudgeSettings, SpikeReason};
+use crate::detect::scales::ScaleSettings;
 use crate::detect::series::{Series, whole_buckets};
 
 /// A clock that goes back further than this was reset; counts at such times are not merely late.
@@ -15,14 +17,21 @@ const LATE_MS_MAX: Millis = 86_400_000;
 const NOW_MS_MAX: Millis = 1 << 55;
 /// Buckets of a window.
 const WINDOW_BUCKETS: Millis = 6;
+/// The buckets of longer scales are at least so long: five minutes.
+const LONG_BUCKET_MS_MIN: Millis = 300_000;
 
 /// What makes a spike, see [`BaselineSettings`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SpikeSettings {
     /// Length of the sliding window in milliseconds.
     pub window_ms: Millis,
-    /// At least this many times the expected count.
+    /// At least this many times the expected count in the window.
     pub factor: f64,
+    /// At least this many times the usual over longer times.
+    pub long_factor: f64,
+    /// Alerts a month that are accepted as chance.
+    pub budget: f64,
     /// At least this many events in the window.
     pub at_least: u64,
     /// At least this unlikely, as `-log10 p`.
@@ -38,7 +47,9 @@ impl Default for SpikeSettings {
         let window_ms = 60_000;
         let BaselineSettings { factor, at_least, unlikely, learn_ms, adopt_ms, .. } =
             BaselineSettings::new(window_ms / WINDOW_BUCKETS, window_ms);
-        SpikeSettings { window_ms, factor, at_least, unlikely, learn_ms, adopt_ms }
+        let ScaleSettings { ratio_min, budget, .. } = ScaleSettings::default();
+        let long_factor = ratio_min.exp();
+        SpikeSettings { window_ms, factor, long_factor, budget, at_least, unlikely, learn_ms, adopt_ms }
     }
 }
 
@@ -56,8 +67,36 @@ impl SpikeSettings {
         BaselineSettings { bucket_ms, window_ms, factor, at_least, unlikely, learn_ms, adopt_ms }
     }
 
-    fn own_baseline(&self) -> BaselineSettings {
-        self.baseline(self.bucket_ms(), self.window_ms)
+    /// The same for a judge of buckets of `bucket_ms` and windows of `window_ms`.
+    #[must_use]
+    pub fn judge(&self, bucket_ms: Millis, window_ms: Millis) -> JudgeSettings {
+        let default = ScaleSettings::default();
+        let scales = ScaleSettings {
+            ratio_min: self.long_factor.max(1.0).ln(),
+            budget: self.budget,
+            learn_ms: self.learn_ms.max(default.learn_ms),
+            ..default
+        };
+        JudgeSettings { baseline: self.baseline(bucket_ms, window_ms), scales }
+    }
+
+    fn own(&self) -> JudgeSettings {
+        self.judge(self.bucket_ms(), self.window_ms)
+    }
+
+    /// Buckets of the window in one of the longer scales: five minutes, or a window.
+    fn long_buckets(&self) -> Millis {
+        (LONG_BUCKET_MS_MIN + self.bucket_ms() - 1).div_euclid(self.bucket_ms()).max(WINDOW_BUCKETS)
+    }
+
+    /// The longer times that are judged.
+    #[must_use]
+    pub fn long_windows_ms(&self) -> [Millis; 3] {
+        ScaleSettings::default().windows.map(|window| self.long_bucket_ms().saturating_mul(window as Millis))
+    }
+
+    fn long_bucket_ms(&self) -> Millis {
+        self.long_buckets() * self.bucket_ms()
     }
 }
 
@@ -74,26 +113,39 @@ pub struct SpikeObservation {
     pub expected: f64,
     /// `-log10` of the probability of such a count or a greater one.
     pub unlikely: f64,
+    /// Why there is a spike.
+    pub reason: Option<SpikeReason>,
 }
 
-/// The counts of one series and its baseline. It is persisted as a whole.
+/// The counts of one series and what is usual of it. It is persisted as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spike {
     settings: SpikeSettings,
     series: Series,
-    baseline: Baseline,
+    #[serde(flatten)]
+    judge: Judge,
     /// Number of the open bucket since the epoch.
     bucket: Option<Millis>,
     /// The count in the open bucket.
     open: u64,
+    /// The count in the closed buckets of the open one of the longer scales.
+    #[serde(default)]
+    open_long: u64,
 }
 
 impl Spike {
     /// An empty series.
     #[must_use]
     pub fn new(settings: SpikeSettings) -> Spike {
-        let baseline = Baseline::new(settings.own_baseline());
-        Spike { settings, series: Series::new(settings.window_ms), baseline, bucket: None, open: 0 }
+        let judge = Judge::new(&settings.own(), settings.long_bucket_ms());
+        Spike {
+            settings,
+            series: Series::new(settings.window_ms),
+            judge,
+            bucket: None,
+            open: 0,
+            open_long: 0,
+        }
     }
 
     /// Continues under settings that may have changed. Another window makes a new baseline.
@@ -102,7 +154,7 @@ impl Spike {
         if self.settings.window_ms != settings.window_ms {
             return Spike::new(settings);
         }
-        Spike { settings, baseline: self.baseline.resume(settings.own_baseline()), ..self }
+        Spike { settings, judge: self.judge.resume(&settings.own(), settings.long_bucket_ms()), ..self }
     }
 
     /// Adds `n` events at `now_ms`. Late events are learned with the newest bucket, if they are within the window.
@@ -120,15 +172,16 @@ impl Spike {
     pub fn observe(&mut self, now_ms: Millis) -> SpikeObservation {
         let now_ms = self.advance(now_ms);
         let count = self.series.count(now_ms);
-        let verdict = self.baseline.judge(now_ms, count);
-        let holds = verdict.state == BaselineState::Spike;
-        self.baseline.hold(holds);
+        let counts = Counts { window: count, open: self.open_long.saturating_add(self.open) };
+        let judgement = self.judge.look(now_ms, counts, &self.settings.own());
+        let window = judgement.window;
         SpikeObservation {
-            holds,
-            is_learning: verdict.state == BaselineState::Learning,
+            holds: judgement.reason.is_some(),
+            is_learning: window.state == BaselineState::Learning,
             count,
-            expected: verdict.expected,
-            unlikely: verdict.unlikely,
+            expected: window.expected,
+            unlikely: window.unlikely,
+            reason: judgement.reason,
         }
     }
 
@@ -141,10 +194,13 @@ impl Spike {
     /// When the observation may next change although nothing is added, in milliseconds since the epoch.
     #[must_use]
     pub fn next_change(&self) -> Option<Millis> {
-        let expiry = self.series.next_expiry()?;
         let bucket_ms = self.settings.bucket_ms();
         let closing = self.bucket.map(|open| (open + 1) * bucket_ms);
-        Some(closing.map_or(expiry, |closing| closing.min(expiry)))
+        match self.series.next_expiry() {
+            Some(expiry) => Some(closing.map_or(expiry, |closing| closing.min(expiry))),
+            // A spike of a longer scale may outlast the window's lines.
+            None => closing.filter(|_| self.judge.is_spike()),
+        }
     }
 
     /// The same baseline, to judge events long before the last ones seen.
@@ -152,7 +208,7 @@ impl Spike {
     pub fn rewound(&self, at_ms: Millis) -> Spike {
         let bucket = clamped(at_ms).div_euclid(self.settings.bucket_ms());
         let series = Series::new(self.settings.window_ms);
-        Spike { series, bucket: Some(bucket), open: 0, baseline: self.baseline.clone(), ..*self }
+        Spike { series, bucket: Some(bucket), open: 0, open_long: 0, judge: self.judge.rewound(), ..*self }
     }
 
     /// Moves the window by `by_ms`: the clock was set. What is usual at which time of the day stays where it is.
@@ -174,14 +230,28 @@ impl Spike {
         if bucket < open - LATE_MS_MAX / bucket_ms {
             self.bucket = Some(bucket);
             self.open = 0;
+            self.open_long = 0;
             self.series = Series::new(self.settings.window_ms);
         } else if bucket > open {
-            self.baseline.observe(open * bucket_ms, self.open);
-            self.baseline.observe_empty((open + 1) * bucket_ms, (bucket - open - 1) as u64);
-            self.bucket = Some(bucket);
-            self.open = 0;
+            self.close(open, bucket);
         }
         now_ms
+    }
+
+    /// Closes the bucket `open` and the empty ones up to `bucket`, which is open then.
+    fn close(&mut self, open: Millis, bucket: Millis) {
+        let bucket_ms = self.settings.bucket_ms();
+        self.judge.learn(open * bucket_ms, self.open);
+        self.judge.learn_empty((open + 1) * bucket_ms, (bucket - open - 1) as u64);
+        self.open_long = self.open_long.saturating_add(self.open);
+        let long_buckets = self.settings.long_buckets();
+        let closed = bucket.div_euclid(long_buckets) - open.div_euclid(long_buckets);
+        if closed > 0 {
+            self.judge.learn_long(self.open_long, (closed - 1) as u64, &self.settings.own());
+            self.open_long = 0;
+        }
+        self.bucket = Some(bucket);
+        self.open = 0;
     }
 }
 

@@ -26,10 +26,12 @@ fn every_condition_arrives() {
         ("when = 'share'\nover = 0.5\nat_least = 1", Condition::Share { over: 0.5, at_least: 1, window_ms }),
         ("when = 'spike'", Condition::Spike(spike)),
         (
-            "when = 'spike'\nover = 4\nat_least = 50\nwindow = '5m'\nlearn = '1d'\nadopt = '1w'",
+            "when = 'spike'\nover = 4\nat_least = 50\nwindow = '5m'\nlearn = '1d'\nadopt = '1w'\nbudget = 1",
             Condition::Spike(SpikeSettings {
                 window_ms: 300_000,
                 factor: 4.0,
+                long_factor: 4.0,
+                budget: 1.0,
                 at_least: 50,
                 learn_ms: 86_400_000,
                 adopt_ms: 7 * 86_400_000,
@@ -69,6 +71,10 @@ fn what_means_nothing_to_a_condition_is_refused() {
         (
             "when = 'spike'\nover = 1",
             "5:8: `over` in [alert.a] is 1; write how many times the usual is still fine: 4",
+        ),
+        (
+            "when = 'spike'\nbudget = 0",
+            "5:10: `budget` in [alert.a] is 0; write how many alerts a month may be chance, 0.1 to 15",
         ),
         (
             "when = 'silence'",

@@ -17,9 +17,11 @@ use crate::cli::replay::merge::{Replayed, ReplayedAlert, RuleCount};
 use crate::cli::replay::report;
 use crate::config;
 use crate::detect::Millis;
-use crate::detect::baseline::{BaselineSettings, BaselineState, Verdict};
+use crate::detect::baseline::BaselineState;
 use crate::detect::buckets::{bucket_ms, judge};
 use crate::detect::condition::{Condition, Observation};
+use crate::detect::judge::{JudgeSettings, Judgement};
+use crate::detect::spike::SpikeSettings;
 use crate::fmt::display_path;
 
 /// The most rows: one a second for a year.
@@ -38,11 +40,11 @@ pub(super) fn run(args: &ReplayArgs, path: &Path, out: &mut impl Write) -> anyho
     let mut spec = spec(args.config.as_deref())?;
     // Nothing is known between two buckets.
     spec.keep_firing_for_ms = spec.keep_firing_for_ms.max(bucket_ms);
-    let verdicts = judge(&series.starts_ms, &series.counts, settings(&spec, bucket_ms));
+    let judgements = judge(&series.starts_ms, &series.counts, &settings(&spec, bucket_ms));
     if args.scores {
-        return write_scores(out, &series, &verdicts);
+        return write_scores(out, &series, &judgements);
     }
-    let replayed = alerts(path, &spec, &series, &verdicts, bucket_ms);
+    let replayed = alerts(path, &spec, &series, &judgements, bucket_ms);
     if args.json {
         return Ok(report::write_json(out, &replayed)?);
     }
@@ -73,11 +75,9 @@ fn spec(config: Option<&Path>) -> anyhow::Result<AlertSpec> {
     })
 }
 
-fn settings(spec: &AlertSpec, bucket_ms: Millis) -> BaselineSettings {
-    match &spec.condition {
-        Condition::Spike(spike) => spike.baseline(bucket_ms, bucket_ms),
-        _ => BaselineSettings::new(bucket_ms, bucket_ms),
-    }
+fn settings(spec: &AlertSpec, bucket_ms: Millis) -> JudgeSettings {
+    let spike = if let Condition::Spike(spike) = spec.condition { spike } else { SpikeSettings::default() };
+    spike.judge(bucket_ms, bucket_ms)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the file is named by who runs the command")]
@@ -131,15 +131,15 @@ fn time_ms(text: &str) -> Option<Millis> {
     Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
-fn write_scores(out: &mut impl Write, series: &CountSeries, verdicts: &[Verdict]) -> anyhow::Result<()> {
+fn write_scores(out: &mut impl Write, series: &CountSeries, judgements: &[Judgement]) -> anyhow::Result<()> {
     writeln!(out, "timestamp,value,expected,score,state")?;
-    for ((time, count), verdict) in series.times.iter().zip(&series.counts).zip(verdicts) {
-        let state = match verdict.state {
-            BaselineState::Learning => "learning",
-            BaselineState::Normal => "normal",
-            BaselineState::Spike => "spike",
+    for ((time, count), judgement) in series.times.iter().zip(&series.counts).zip(judgements) {
+        let state = match (judgement.reason, judgement.window.state) {
+            (Some(_), _) => "spike",
+            (None, BaselineState::Learning) => "learning",
+            (None, _) => "normal",
         };
-        writeln!(out, "{time},{count},{:.3},{:.6},{state}", verdict.expected, verdict.score)?;
+        writeln!(out, "{time},{count},{:.3},{:.6},{state}", judgement.window.expected, judgement.score)?;
     }
     Ok(())
 }
@@ -149,22 +149,23 @@ fn alerts(
     path: &Path,
     spec: &AlertSpec,
     series: &CountSeries,
-    verdicts: &[Verdict],
+    judgements: &[Judgement],
     bucket_ms: Millis,
 ) -> Replayed {
     let mut replayed = Replayed { logs: 1, ..Replayed::default() };
     let mut life = Lifecycle::default();
     let counted: &mut RuleCount = replayed.counted.entry((0, 0)).or_default();
-    for ((start_ms, count), verdict) in series.starts_ms.iter().zip(&series.counts).zip(verdicts) {
+    for ((start_ms, count), judgement) in series.starts_ms.iter().zip(&series.counts).zip(judgements) {
         counted.total += count;
         counted.rate.add(*start_ms, *count);
         let at_ms = start_ms + bucket_ms;
         let seen = Observation {
-            holds: verdict.state == BaselineState::Spike,
+            holds: judgement.reason.is_some(),
             count: *count,
-            expected: Some(verdict.expected),
-            unlikely: Some(verdict.unlikely),
+            expected: Some(judgement.window.expected),
+            unlikely: Some(judgement.window.unlikely),
             lines: None,
+            reason: judgement.reason,
         };
         if let Some(transition) = life.step(spec, seen.holds, at_ms) {
             let change = AlertChange { transition, at_ms, seen };

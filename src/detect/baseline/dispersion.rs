@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fading::faded;
+use crate::detect::fading::faded;
 
 /// The excess of the squared residuals over the mean, and the squared mean that it is relative to, both slowly forgotten: the
 /// moment estimator of a negative binomial's dispersion (J. Hilbe, *Negative Binomial Regression*, section 4).

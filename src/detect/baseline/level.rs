@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fading::faded;
+use crate::detect::fading::faded;
 
 /// The prior: half an event, Jeffreys' prior for a Poisson rate.
 const PRIOR_EVENTS: f64 = 0.5;

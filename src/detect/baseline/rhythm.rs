@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fading::faded;
 use crate::detect::Millis;
+use crate::detect::fading::faded;
 
 const DAY_MS: Millis = 86_400_000;
 /// Slots of a day.

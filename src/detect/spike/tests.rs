@@ -29,6 +29,16 @@ impl Watched {
     }
 }
 
+impl Watched {
+    /// The same with `count` events every 10 seconds, for long times.
+    fn by_tens(&mut self, from: Millis, to: Millis, mut count: impl FnMut() -> u64) {
+        for second in (from..to).step_by(10) {
+            let n = count();
+            self.go(second, second + 1, |_| n);
+        }
+    }
+}
+
 /// A Poisson count of `mean` < 30.
 fn poisson(rng: &mut fastrand::Rng, mean: f64) -> u64 {
     let (limit, mut product, mut n) = ((-mean).exp(), rng.f64(), 0);
@@ -52,6 +62,38 @@ fn a_rise_to_four_times_holds_within_a_window_and_ceases_within_one() {
     watched.go(end, end + HOUR, |_| poisson(&mut rng, 1.0));
     assert_eq!(watched.changes.len(), 2, "{:?}", watched.changes);
     assert!(watched.changes[1].0 <= end + 61);
+}
+
+/// 1.9 times is too little for the window, but not for hours. Each time it is an alert, which is over soon after the rise.
+#[test]
+fn a_rise_for_hours_is_found_again_and_again_and_ends_soon() {
+    let mut watched = Watched::new();
+    let mut rng = fastrand::Rng::with_seed(9);
+    watched.by_tens(0, 14 * DAY, || 15 + rng.u64(..4));
+    assert_eq!(watched.changes, []);
+    for incident in 0..3 {
+        let (begin, end) = ((14 + 5 * incident) * DAY, (14 + 5 * incident) * DAY + 6 * HOUR);
+        watched.by_tens(begin, end, || 30 + rng.u64(..4));
+        watched.by_tens(end, begin + 5 * DAY, || 15 + rng.u64(..4));
+        let [(fired, true), (ended, false)] = watched.changes[..] else { panic!("{:?}", watched.changes) };
+        assert!((begin..begin + 2 * HOUR).contains(&fired), "{}", fired - begin);
+        assert!((end..end + 660).contains(&ended), "{}", ended - end);
+        watched.changes.clear();
+    }
+}
+
+#[test]
+fn the_reason_says_which_window_it_was() {
+    let mut watched = Watched::new();
+    let mut rng = fastrand::Rng::with_seed(10);
+    watched.by_tens(0, 9 * DAY, || 15 + rng.u64(..4));
+    let mut seen = None;
+    for second in (9 * DAY..9 * DAY + 2 * HOUR).step_by(10) {
+        watched.spike.add(second * SECOND_MS, 32);
+        seen = seen.or(watched.spike.observe(second * SECOND_MS).reason);
+    }
+    let reason = seen.expect("a spike");
+    assert!(reason.window_ms > 60_000 && reason.times > 1.5 && reason.days >= 9, "{reason:?}");
 }
 
 #[test]

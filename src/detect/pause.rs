@@ -8,7 +8,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::level::SlowLevel;
 use crate::detect::Millis;
 
 /// A doubt of this much, in natural logarithms of probability, is a pause.
@@ -25,9 +24,8 @@ const PAUSES_MAX: f64 = 8.0;
 const PAUSES_HALF_LIFE_MS: f64 = 86_400_000.0;
 
 /// What is known of a pause that may have begun.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Pause {
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Pause<L> {
     doubt: f64,
     is_sure: bool,
     /// Since the doubt began, in milliseconds.
@@ -35,18 +33,24 @@ pub(super) struct Pause {
     /// Fading number of pauses.
     pauses: f64,
     /// The level of before it.
-    level: Option<SlowLevel>,
+    level: Option<L>,
 }
 
-impl Pause {
+impl<L> Default for Pause<L> {
+    fn default() -> Pause<L> {
+        Pause { doubt: 0.0, is_sure: false, since_ms: 0.0, pauses: 0.0, level: None }
+    }
+}
+
+impl<L: Copy> Pause<L> {
     /// The level without the doubtful buckets.
-    pub(super) fn level_before<'a>(&'a self, level: &'a SlowLevel) -> &'a SlowLevel {
+    pub(super) fn level_before<'a>(&'a self, level: &'a L) -> &'a L {
         self.level.as_ref().unwrap_or(level)
     }
 
     /// Takes `n` buckets of `count` each, where `expected` were expected and `unlikely` is how unlikely an empty one is.
     /// Returns whether they belong to a pause; `level` is then that of before it.
-    pub(super) fn is_pause(&mut self, bucket: &PauseBucket, level: &mut SlowLevel, n: f64) -> bool {
+    pub(super) fn is_pause(&mut self, bucket: &PauseBucket, level: &mut L, n: f64) -> bool {
         let PauseBucket { count, expected, unlikely, bucket_ms } = *bucket;
         let step = if expected > 0.0 { unlikely * (1.0 - count / (SHARE * expected)) * n } else { 0.0 };
         self.pauses *= (-n * bucket_ms as f64 / PAUSES_HALF_LIFE_MS).exp2();
@@ -86,13 +90,12 @@ mod tests {
 
     #[test]
     fn the_level_of_before_returns_and_usual_lines_end_it() {
-        let mut level = SlowLevel::new();
-        level.learn(2.0, 1.0, 0.99, 400.0);
-        let before = level;
+        let before = 2.0;
+        let mut level = before;
         let mut pause = Pause::default();
         for _ in 0..4 {
             assert!(!pause.is_pause(&BUCKET, &mut level, 1.0));
-            level.learn(0.0, 1.0, 0.99, 1.0);
+            level *= 0.9;
         }
         assert!(pause.is_pause(&BUCKET, &mut level, 1.0));
         assert_eq!(level, before);
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn few_lines_are_a_pause_as_well_and_half_of_the_usual_are_not() {
-        let mut level = SlowLevel::new();
+        let mut level = 2.0;
         let (mut few, mut half) = (Pause::default(), Pause::default());
         for bucket in 0..100 {
             let one = |every: i32| f64::from(u8::from(bucket % every == every - 1));
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn two_weeks_are_no_pause() {
-        let (mut level, mut pause) = (SlowLevel::new(), Pause::default());
+        let (mut level, mut pause) = (2.0, Pause::default());
         assert!(pause.is_pause(&BUCKET, &mut level, 13.0 * 8_640.0));
         assert!(!pause.is_pause(&BUCKET, &mut level, 2.0 * 8_640.0));
     }
