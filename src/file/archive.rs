@@ -217,7 +217,7 @@ pub fn begins_as(file: &Arc<dyn FileHandle>, head: &Fingerprint) -> io::Result<b
 }
 
 /// As many of the first bytes as make a head.
-pub(super) fn first_bytes(file: &Arc<dyn FileHandle>) -> io::Result<Vec<u8>> {
+pub fn first_bytes(file: &Arc<dyn FileHandle>) -> io::Result<Vec<u8>> {
     let _only = one_at_a_time();
     let mut source = DecompressSource::new(HandleBytes { file: Arc::clone(file), offset: 0 })?;
     let mut head = Vec::new();

@@ -125,7 +125,9 @@ impl Tailer {
             .collect();
         self.current = current.filter(is_ours).map_or(CurrentFile::None, |place| CurrentFile::Parked(*place));
         record.former.iter().chain(current).for_each(|place| self.note_out_of_sight(place));
-        self.last.clone_from(&record.last);
+        // Beside a current file it is the one after which unseen ones are still to be searched for.
+        let last = if record.current.is_some() { &mut self.unsearched } else { &mut self.last };
+        last.clone_from(&record.last);
         self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;
         self.generation = record.generation;
@@ -238,7 +240,7 @@ impl Tailer {
             generation: self.generation,
             current,
             former: self.draining.iter().filter_map(DrainingFile::recorded_place).chain(lost).collect(),
-            last: self.last.clone().filter(|_| current.is_none()),
+            last: if current.is_none() { self.last.clone() } else { self.unsearched.clone() },
             ended: self.ended.to_vec(),
             since_ns: self.since_ns,
         }

@@ -49,8 +49,7 @@ impl UnseenFile {
 /// log of its own: writing sets both stamps, renaming and compressing only one of them; and it is older than what took its
 /// place. With a date in its name it suffices that it was not written to since that took its place.
 fn was_renamed(sibling: &Sibling, stat: &Stat, now: Option<&FileCheckpoint>) -> bool {
-    let name = sibling.path.file_name().map(names::text).unwrap_or_default();
-    let is_dated = names::has_date(&name);
+    let is_dated = sibling.is_dated();
     let is_stamped = stat.changed_ns > stat.modified_ns;
     if sibling.is_compressed {
         return is_dated && is_stamped;
@@ -106,12 +105,14 @@ impl RotationSearch<'_> {
                 whereabouts => whereabouts,
             };
         }
-        let mut copies: Vec<FoundFile> =
-            around.complete().filter_map(|sibling| self.open_if_copy(sibling, place)).collect();
-        // The first of equal ones is the oldest. What this path reads already is hardly the copy of another file.
         let is_own = |copy: &FoundFile| self.claims.is_read_by(copy.identity(), self.owner);
-        copies.sort_by_key(|copy| (is_own(copy), copy.stat.modified_ns, copy.stat.born_ns));
-        match copies.into_iter().next() {
+        let copies = around.complete().filter_map(|sibling| {
+            let copy = self.open_if_copy(sibling, place)?;
+            // What this path reads already is hardly the copy of another file. A neighbour may begin alike. The first of
+            // equal ones is the oldest.
+            Some(((is_own(&copy), !sibling.keeps_name, copy.stat.modified_ns, copy.stat.born_ns), copy))
+        });
+        match copies.min_by_key(|(rank, _)| *rank).map(|(_, copy)| copy) {
             Some(found) if is_own(&found) => SearchResult::ReadElsewhere,
             Some(found) => self.unless_read_elsewhere(found),
             None => self.obstacle.take().map_or(SearchResult::Lost, SearchResult::Obstructed),
@@ -149,18 +150,23 @@ impl RotationSearch<'_> {
             });
             !is_known && stat.modified_ns >= horizon && (stat.size > 0 || may_grow)
         };
-        let may_be_former = |sibling: &Sibling| {
+        let may_be_former = |sibling: &Sibling, names_are_kept: bool| {
             sibling.stat.as_ref().is_some_and(|stat| {
                 is_unseen(stat)
                     && if sibling.keeps_name {
                         stat.born_ns == 0 || stat.born_ns >= horizon - prepared_ns
                     } else {
-                        (stat.born_ns == 0 || stat.born_ns >= horizon) && was_renamed(sibling, stat, now)
+                        (stat.born_ns == 0 || stat.born_ns >= horizon)
+                            && was_renamed(sibling, stat, now)
+                            && (!names_are_kept || sibling.is_dated())
                     }
             })
         };
         let mut unseen = self.while_still(NameSet::Rotated, |around| {
-            let opened = around.complete().filter(|s| may_be_former(s)).filter_map(|s| self.open(s));
+            // Who keeps the whole name of this log when rotating it does not name it `app-1.log` as well.
+            let names_are_kept = around.siblings.iter().any(|sibling| sibling.keeps_name);
+            let may_be_former = |sibling: &&Sibling| may_be_former(sibling, names_are_kept);
+            let opened = around.complete().filter(may_be_former).filter_map(|s| self.open(s));
             let if_new = |found: FoundFile| self.if_new(&found, known, now);
             let unseen = opened.filter_map(if_new).enumerate();
             unseen.map(|(n, found)| UnseenFile::of(found, n < UNSEEN_OPEN_MAX)).collect::<Vec<UnseenFile>>()

@@ -35,6 +35,11 @@ impl Sibling {
     pub(super) fn identity(&self) -> Option<Identity> {
         self.stat.as_ref().map(Identity::from)
     }
+
+    /// Whether a date is a part of its name.
+    pub(super) fn is_dated(&self) -> bool {
+        self.path.file_name().is_some_and(|name| names::has_date(&names::text(name)))
+    }
 }
 
 /// What there is beside the path.

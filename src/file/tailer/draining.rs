@@ -80,9 +80,17 @@ impl DrainingFile {
 
     /// What is to be remembered of it, unless the next search finds it anyway.
     pub(super) fn recorded_place(&self) -> Option<FileCheckpoint> {
+        if let Some(place) = self.sought_place() {
+            return Some(*place);
+        }
         let is_found_anyway =
             matches!(&self.former, RotatedFile::Compressed(archive) if archive.may_be_of_current());
         (!is_found_anyway).then(|| self.place())
+    }
+
+    /// What is searched for in an archive that may also hold what was read already.
+    pub(super) fn sought_place(&self) -> Option<&FileCheckpoint> {
+        self.sought.as_ref().filter(|_| self.is_doubtful()).map(|lost| &lost.place)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -97,7 +97,11 @@ impl Tailer {
             (CurrentFile::Open(reading), _) => {
                 self.follow_current(at_path(reading.identity()), there, context)
             }
-            (CurrentFile::Parked(place), Some(stat)) if place.is_unchanged(stat) => NextStep::Settled,
+            (CurrentFile::Parked(place), Some(stat))
+                if place.is_unchanged(stat) && self.unsearched.is_none() =>
+            {
+                NextStep::Settled
+            }
             (CurrentFile::Parked(place), _) => match at_path(place.identity) {
                 AtPath::Same => self.unpark(context),
                 elsewhere => self.lose_sight(elsewhere, context),

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use crate::file::archive::Archive;
+use crate::file::archive::{Archive, ContentMark, first_bytes};
 use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
@@ -85,6 +85,23 @@ impl Tailer {
         if place.mark == ReadPosition::default() && place.size == 0 {
             return self.read_from_beginning(found, context);
         }
+        if found.is_compressed && identity != place.identity {
+            let known = self.longer_ends_in(&found, &place);
+            if !known.is_empty() {
+                let archive = Archive::identify(found.file, &found.stat, known);
+                self.push(RotatedFile::Compressed(archive), context.time, true, false, 0);
+                if let Some(draining) = self.draining.last_mut() {
+                    draining.sought = Some(Box::new(lost));
+                }
+                return;
+            }
+        }
+        self.read_on_in(found, lost, context);
+    }
+
+    /// Reads the tail of a file that holds it.
+    pub(super) fn read_on_in(&mut self, found: FoundFile, lost: MissingFile, context: &mut TurnContext<'_>) {
+        let (place, identity) = (lost.place, found.identity());
         let is_copy = identity != place.identity && !identity.is_renumbered(&place.identity);
         if is_copy {
             self.common.claims.reserve(identity, self.id);
@@ -112,6 +129,23 @@ impl Tailer {
         }
     }
 
+    /// Ends of files that were read further than `place`, of those with the head of this archive, which may be one of them.
+    fn longer_ends_in(&self, found: &FoundFile, place: &FileCheckpoint) -> Vec<ContentMark> {
+        let Ok(head) = first_bytes(&found.file) else { return Vec::new() };
+        let is_longer = |mark: &ReadPosition| mark.cursor.offset > place.mark.cursor.offset;
+        let may_be_it =
+            |mark: &ReadPosition| is_longer(mark) && mark.head.len > 0 && mark.head.matches(&head);
+        let ends = self.former_ends().map(|end| end.mark).filter(may_be_it);
+        let ends = ends.chain(self.common.claims.positions(may_be_it));
+        ends.map(|mark| ContentMark { mark, is_end: true }).collect()
+    }
+
+    /// The ends of files of this path that are open or were read.
+    fn former_ends(&self) -> impl Iterator<Item = FileCheckpoint> {
+        let open = self.draining.iter().filter_map(DrainingFile::reading);
+        open.filter_map(FileReader::end_now).chain(self.ended.iter().copied())
+    }
+
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there, and
     /// queues them to be read.
     pub(super) fn find_unseen(
@@ -124,10 +158,16 @@ impl Tailer {
         if self.common.claims.base_of(&self.path).is_some_and(|(base, _)| self.keeps_name_of(&base)) {
             return;
         }
+        if self.draining.iter().any(|draining| draining.sought.is_some()) {
+            // One of those that would be found may be the copy that is searched for, if the archive is not.
+            self.unsearched.get_or_insert_with(|| Box::new(*last));
+            context.turn.is_obstructed = true;
+            return;
+        }
         let found = match self.unseen(last, now, context.time) {
             Ok(found) => found,
             Err(obstacle) => {
-                self.unsearched = Some(Box::new(*last));
+                self.unsearched.get_or_insert_with(|| Box::new(*last));
                 return self.is_obstructed(obstacle, context);
             }
         };
@@ -182,7 +222,10 @@ impl Tailer {
 
     /// Repeats a search for unseen files that something stood in the way of.
     pub(super) fn search_again(&mut self, context: &mut TurnContext<'_>) {
-        let Some(last) = self.unsearched.take() else { return };
+        // What is closed is opened first, and the search made then.
+        let Some(last) = self.unsearched.take_if(|_| !matches!(self.current, CurrentFile::Parked(_))) else {
+            return;
+        };
         match std::mem::replace(&mut self.current, CurrentFile::None) {
             CurrentFile::Open(reading) => {
                 self.find_unseen(&last, Some(&reading), context);
@@ -210,10 +253,7 @@ impl Tailer {
         now: Option<&FileReader>,
         time: TurnTime,
     ) -> Result<Vec<UnseenFile>, SearchObstacle> {
-        let known = || {
-            let open = self.draining.iter().filter_map(DrainingFile::reading).chain(now);
-            open.filter_map(FileReader::end_now).chain(self.ended.iter().copied()).collect()
-        };
+        let known = || self.former_ends().chain(now.and_then(FileReader::end_now)).collect();
         // What was read of it before it was truncated tells nothing of what is in it now.
         let judged = now.map(FileReader::place).map(|now| {
             let is_other = now.mark != last.mark;

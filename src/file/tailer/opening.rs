@@ -139,7 +139,9 @@ impl Tailer {
                 if self.is_caught_up {
                     reading.was_watched();
                 }
-                if place.mark.cursor.offset == 0 {
+                if let Some(last) = self.unsearched.take() {
+                    self.find_unseen(&last, Some(&reading), context);
+                } else if place.mark.cursor.offset == 0 {
                     // Next to nothing tells whether it is the first generation still.
                     self.find_unseen(&place, Some(&reading), context);
                 }

@@ -168,7 +168,7 @@ impl Tailer {
                 }
                 Err(error) if is_over || !is_compressed || is_refused(&error) => {
                     let place = draining.place();
-                    self.cannot_read(&place, &error, context);
+                    self.cannot_read(draining.sought_place().unwrap_or(&place), &error, context);
                     context.turn.released.push((place.identity, place.mark));
                     continue;
                 }
@@ -252,14 +252,15 @@ impl Tailer {
     ) {
         let DrainingFile { former: RotatedFile::Compressed(archive), sought, .. } = draining else { return };
         let place = archive.place();
-        if progress == ArchiveProgress::Known {
+        let (is_known, is_doubtful) = (progress == ArchiveProgress::Known, archive.is_doubtful());
+        if is_known {
             context.turn.released.push((place.identity, place.mark));
-            return;
         }
-        let is_doubtful = archive.is_doubtful();
         let (file, stat) = archive.into_file();
         let found = FoundFile { file, stat, is_compressed: true, known: Vec::new() };
         match sought {
+            // It is none of the others that begin as the one that is searched for.
+            Some(lost) if is_doubtful && !is_known => self.read_on_in(found, *lost, context),
             // Something else is under the name of the file itself.
             Some(lost) if lost.place.identity == place.identity => {
                 self.lost.push(MissingFile { is_gone: true, ..*lost });
@@ -272,7 +273,7 @@ impl Tailer {
                 self.lost.push(*lost);
                 self.find_lost(context);
             }
-            None if is_doubtful && self.common.claims.reserve(place.identity, self.id) => {
+            None if !is_known && is_doubtful && self.common.claims.reserve(place.identity, self.id) => {
                 self.read_from_beginning(found, context);
             }
             None => {}
