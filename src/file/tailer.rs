@@ -327,7 +327,11 @@ impl Tailer {
     fn end_turn(&mut self, context: TurnContext<'_>) -> Turn {
         let TurnContext { mut turn, counter, is_complete, .. } = context;
         let is_search_due = self.absent.as_ref().is_some_and(|search| search.restless_looks > 0);
-        turn.draining = !self.draining.is_empty() || turn.is_obstructed || turn.starved || is_search_due;
+        turn.draining = !self.draining.is_empty()
+            || self.unsearched.is_some()
+            || turn.is_obstructed
+            || turn.starved
+            || is_search_due;
         turn.bytes = counter.judged;
         self.stamps = counter.clock.into_stamps();
         turn.first_lines = counter.signatures.map(|signatures| signatures.first_lines).unwrap_or_default();

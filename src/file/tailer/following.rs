@@ -23,6 +23,7 @@ impl Tailer {
         matches!(&self.current, CurrentFile::Open(reading) if is_local(reading))
             && self.draining.is_empty()
             && self.lost.is_empty()
+            && self.unsearched.is_none()
             && self.trouble.is_none()
     }
 

@@ -86,7 +86,7 @@ impl Tailer {
             return self.read_from_beginning(found, context);
         }
         if found.is_compressed && identity != place.identity {
-            let known = self.longer_ends_in(&found, &place);
+            let known = self.longer_marks_in(&found, &place);
             if !known.is_empty() {
                 let archive = Archive::identify(found.file, &found.stat, known);
                 self.push(RotatedFile::Compressed(archive), context.time, true, false, 0);
@@ -129,15 +129,18 @@ impl Tailer {
         }
     }
 
-    /// Ends of files that were read further than `place`, of those with the head of this archive, which may be one of them.
-    fn longer_ends_in(&self, found: &FoundFile, place: &FileCheckpoint) -> Vec<ContentMark> {
+    /// How far other files were read, beyond what was read of `place`, of those with the head of this archive: it may be one
+    /// of them.
+    fn longer_marks_in(&self, found: &FoundFile, place: &FileCheckpoint) -> Vec<ContentMark> {
         let Ok(head) = first_bytes(&found.file) else { return Vec::new() };
         let is_longer = |mark: &ReadPosition| mark.cursor.offset > place.mark.cursor.offset;
         let may_be_it =
             |mark: &ReadPosition| is_longer(mark) && mark.head.len > 0 && mark.head.matches(&head);
-        let ends = self.former_ends().map(|end| end.mark).filter(may_be_it);
-        let ends = ends.chain(self.common.claims.positions(may_be_it));
-        ends.map(|mark| ContentMark { mark, is_end: true }).collect()
+        let sought = self.draining.iter().filter_map(|draining| draining.sought.as_deref());
+        let sought = self.lost.iter().chain(sought).map(|lost| lost.place);
+        let marks = self.former_ends().chain(sought).map(|place| place.mark).filter(may_be_it);
+        let marks = marks.chain(self.common.claims.positions(may_be_it));
+        marks.map(|mark| ContentMark { mark, is_end: false }).collect()
     }
 
     /// The ends of files of this path that are open or were read.

@@ -253,7 +253,7 @@ impl Tailer {
         let DrainingFile { former: RotatedFile::Compressed(archive), sought, .. } = draining else { return };
         let place = archive.place();
         let (is_known, is_doubtful) = (progress == ArchiveProgress::Known, archive.is_doubtful());
-        if is_known {
+        if is_known && sought.is_none() {
             context.turn.released.push((place.identity, place.mark));
         }
         let (file, stat) = archive.into_file();
