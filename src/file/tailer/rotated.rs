@@ -272,6 +272,7 @@ impl Tailer {
                 lost.refuted.push(place.identity);
                 self.lost.push(*lost);
                 self.find_lost(context);
+                context.turn.more = true;
             }
             None if !is_known && is_doubtful && self.common.claims.reserve(place.identity, self.id) => {
                 self.read_from_beginning(found, context);
