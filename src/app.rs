@@ -5,6 +5,7 @@ mod endpoint;
 mod hints;
 mod own_files;
 mod prepare;
+mod reload_outcome;
 mod status;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use endpoint::Endpoint;
 use hints::WatchSink;
 use own_files::OwnFiles;
+use reload_outcome::ReloadOutcome;
 
 use crate::config::{ConfigError, Settings};
 use crate::engine::Engine;
@@ -28,6 +30,7 @@ use crate::event::{HealthEvent, HealthKind};
 use crate::fmt::display_path;
 use crate::notify::Delivery;
 use crate::output::subscriber::Telemetry;
+use crate::serve::control::{self, ControlAnswer, ControlCall, ControlRequest};
 use crate::serve::http::{self, ListenSocket, Pages};
 use crate::serve::metrics::Exposition;
 use crate::serve::signals::Request;
@@ -73,6 +76,7 @@ pub struct App {
     listener: Option<TcpListener>,
     /// How often the kernel lost events.
     overflows: Arc<AtomicU64>,
+    reloads: Arc<ReloadOutcome>,
 }
 
 /// What the daemon has to do with beside files.
@@ -128,7 +132,8 @@ impl App {
         engine.commit(FIRST_LOOK_LIMIT);
         // What was loaded and committed of all files at once.
         give_back_free();
-        App { settings, engine, watching, delivery, state_folder, listener, overflows }
+        let reloads = Arc::new(ReloadOutcome::new(&settings.hash));
+        App { settings, engine, watching, delivery, state_folder, listener, overflows, reloads }
     }
 
     /// Serves until `shutdown` completes or a request asks it to stop, and stops everything.
@@ -144,6 +149,9 @@ impl App {
         let endpoint = self.endpoint(telemetry);
         let pages = Arc::new(endpoint.pages());
         self.answer_over_http(&pages);
+        let (calls, mut called) = mpsc::channel(1);
+        let _control =
+            socket.as_deref().and_then(|path| self.hear_at(&path.with_file_name(control::NAME), calls));
         let _socket = socket.and_then(|path| self.answer_at(&path, &pages));
         let files = self.engine.reporter().totals().files;
         HealthEvent::info(
@@ -157,13 +165,26 @@ impl App {
             let request = tokio::select! {
                 request = requests.recv() => request.unwrap_or(Request::Stop),
                 () = &mut shutdown => Request::Stop,
+                Some(ControlCall { request, answer }) = called.recv() => {
+                    let outcome = match request {
+                        ControlRequest::Reload => {
+                            notifier.reloading();
+                            let outcome = self.reload(&load, telemetry);
+                            notifier.reloaded();
+                            outcome
+                        }
+                    };
+                    // A caller that has gone is told nothing.
+                    let _ = answer.send(outcome.map_or_else(ControlAnswer::Refused, ControlAnswer::Done));
+                    continue;
+                }
             };
             match request {
                 Request::Stop => break,
                 Request::Status => self.engine.emit_status(),
                 Request::Reload => {
                     notifier.reloading();
-                    self.reload(&load, telemetry);
+                    let _ = self.reload(&load, telemetry);
                     notifier.reloaded();
                 }
             }
@@ -180,6 +201,7 @@ impl App {
             overflows: Arc::clone(&self.overflows),
             started: Timestamp::now(),
             exposition: Exposition::default(),
+            reloads: Arc::clone(&self.reloads),
         })
     }
 
@@ -210,26 +232,52 @@ impl App {
         }
     }
 
+    /// Does what is asked at a socket of this machine. The daemon does its work without it, too.
+    fn hear_at(&self, path: &Path, calls: mpsc::Sender<ControlCall>) -> Option<Socket> {
+        match Socket::listen_alone(path) {
+            Ok((socket, listener)) => {
+                self.delivery.handle().spawn(control::serve(listener, calls));
+                Some(socket)
+            }
+            Err(error) => {
+                let path = display_path(path);
+                let message = format!(
+                    "`spiketail reload` cannot ask this daemon: {path}: {error}; give a folder with --state that this user may write to"
+                );
+                HealthEvent::warning(HealthKind::NoStatus, message).emit();
+                None
+            }
+        }
+    }
+
     fn serve(&self, listening: ListenSocket, pages: &Arc<Pages>) {
         self.delivery.handle().spawn(http::serve(listening, Arc::clone(pages)));
     }
 
     /// Switches to the settings that `load` returns, or reports why not and keeps the current ones.
-    fn reload(&mut self, load: &impl Fn() -> Result<Settings, ConfigError>, telemetry: &Telemetry) {
+    fn reload(
+        &mut self,
+        load: &impl Fn() -> Result<Settings, ConfigError>,
+        telemetry: &Telemetry,
+    ) -> Result<String, String> {
         let outcome = load()
             .map_err(|error| error.to_string())
             .and_then(|settings| self.switch_to(settings, telemetry).map_err(|error| error.to_string()));
         match outcome {
             Ok(()) => {
                 let what = counted(self.engine.reporter().totals().files, self.watching.directories);
+                self.reloads.applied(&self.settings.hash);
                 HealthEvent::info(HealthKind::Reloaded, format!("watching {what}")).emit();
+                Ok(format!("configuration {} is in use: watching {what}", self.settings.hash))
             }
             Err(why) => {
+                self.reloads.refused();
                 HealthEvent::warning(
                     HealthKind::ReloadRefused,
                     format!("{why}\nThe old configuration stays."),
                 )
                 .emit();
+                Err(format!("{why}\nThe configuration {} stays in use.", self.settings.hash))
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::reload_outcome::ReloadOutcome;
 use crate::engine::durations::{BOUNDS_US, Durations};
 use crate::engine::report::Reporter;
 use crate::engine::{ForgottenTotals, RulePatterns};
@@ -33,6 +34,7 @@ pub(super) struct Endpoint {
     pub(super) overflows: Arc<AtomicU64>,
     pub(super) started: Timestamp,
     pub(super) exposition: Exposition,
+    pub(super) reloads: Arc<ReloadOutcome>,
 }
 
 impl Endpoint {
@@ -101,6 +103,7 @@ impl Endpoint {
                 .map(|report| (report.output, report.waiting))
                 .collect(),
             started_s: self.started.as_millisecond() as f64 / 1_000.0,
+            configuration: self.reloads.metrics(),
             turns: times(self.view.turns()),
             commits: times(self.view.commits()),
         }

@@ -59,6 +59,7 @@ impl Endpoint {
         let (alerts, wall) = (self.view.alerts(), self.view.wall());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            config_hash: self.reloads.metrics().hash,
             uptime_s: now.as_second() - self.started.as_second(),
             state_trouble: self.view.state_error().map(shown),
             output_dropped: self.dropped.get(),

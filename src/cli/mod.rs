@@ -1,11 +1,13 @@
 //! The command line: one file per command.
 
 pub mod check;
+mod control;
 mod exit;
 pub mod explain;
 mod journal;
 pub mod patterns;
-pub mod replay;
+pub mod reload;
+mod replay;
 pub mod run;
 pub mod scan;
 mod selection;
@@ -43,6 +45,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Say whether a path is watched, by what, or why not, and what happened to it recently
     Explain(explain::ExplainArgs),
+    /// Have the running daemon read its configuration again, and say what came of it
+    Reload(reload::ReloadArgs),
     /// Say whether a configuration is right, what it finds, and when it would alert
     Check(check::CheckArgs),
     /// Print completions for a shell
@@ -63,6 +67,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::TestAlert(args) => test_alert::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Completions(args) => shell::completions(Cli::command(), &args),
         Command::Man(args) => shell::man(Cli::command(), &args),

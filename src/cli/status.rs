@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::cli::terminal::print_error;
 use crate::fmt::{display_path, printable_lines};
 use crate::serve::status::{Status, StatusAlert, StatusFile};
-pub(super) use ask::{Answer, ask};
+pub(super) use ask::{Answer, ask, candidates};
 pub(super) use table::{changes_of, figures_of};
 
 /// How often `--watch` asks.
@@ -42,6 +42,13 @@ pub struct SocketArgs {
     /// Socket of the daemon [default: /run/spiketail/status.sock, else status.sock beside the state of this user]
     #[arg(long, value_name = "PATH")]
     pub(super) socket: Option<PathBuf>,
+}
+
+impl SocketArgs {
+    /// The socket that was named.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
 }
 
 /// Runs the command. Returns the exit status of the process: 0 if the daemon answered and no alert fires, 1 if one does, 2 if

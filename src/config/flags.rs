@@ -11,7 +11,7 @@ use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
 use super::values::{DAY_MS, MINUTE_MS, parse_duration_ms, show_duration};
 use super::watches::{check_exclude, check_path, default_exclude};
-use super::{outputs, parse_with, source};
+use super::{hash, outputs, parse_with, source};
 use crate::alert::{AlertNotes, AlertSpec, Scope};
 use crate::detect::Millis;
 use crate::detect::condition::Condition;
@@ -189,6 +189,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         deliveries: Vec::new(),
         listen: None,
         external_url: String::new(),
+        hash: hash(&format!("{flags:?}")),
         log,
     })
 }

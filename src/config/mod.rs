@@ -134,6 +134,7 @@ fn parse_with(
         deliveries: parts.outputs.delivered,
         listen: parts.basics.listen,
         external_url: parts.basics.external_url,
+        hash: hash(text),
         log: parts.basics.log,
     })
 }
@@ -157,6 +158,11 @@ impl<'t> Parts<'t> {
             outputs: outputs::read(tables, folder, report),
         }
     }
+}
+
+/// A name for what `text` says.
+fn hash(text: &str) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
 }
 
 /// The text without a byte order mark, which some editors put first.

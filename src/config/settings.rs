@@ -26,6 +26,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Where people reach that, without `/` at the end; empty if it is not known.
     pub external_url: String,
+    /// Names what was read: another text has another one.
+    pub hash: String,
     /// The filter of the daemon's own log on stderr, as a `tracing` directive.
     pub log: String,
 }

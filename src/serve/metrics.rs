@@ -54,6 +54,17 @@ pub struct DurationMetrics {
     pub sum_s: f64,
 }
 
+/// What is known of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigurationMetrics {
+    /// Names what is in use.
+    pub hash: String,
+    /// Whether the last reload was applied.
+    pub is_last_reload_applied: bool,
+    /// When it was applied last, in seconds since the epoch.
+    pub applied_s: f64,
+}
+
 /// Everything that Prometheus is reported.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -75,6 +86,8 @@ pub struct Metrics {
     pub waiting: Vec<(String, usize)>,
     /// When the daemon started, in seconds since the epoch.
     pub started_s: f64,
+    /// The configuration.
+    pub configuration: ConfigurationMetrics,
     /// How long turns took.
     pub turns: DurationMetrics,
     /// How long commits took.
@@ -278,6 +291,22 @@ fn of_daemon(figures: &Metrics, families: &mut Families) {
         "spiketail_start_time_seconds",
         "When the daemon started, in seconds since the epoch.",
         vec![gauge(&[], figures.started_s)],
+    );
+    let ConfigurationMetrics { hash, is_last_reload_applied, applied_s } = &figures.configuration;
+    families.gauge(
+        "spiketail_config_hash_info",
+        "The configuration that is in use.",
+        vec![gauge(&[("hash", hash)], 1.0)],
+    );
+    families.gauge(
+        "spiketail_config_last_reload_successful",
+        "Whether the last reload was applied; 1 if there was none.",
+        vec![gauge(&[], f64::from(u8::from(*is_last_reload_applied)))],
+    );
+    families.gauge(
+        "spiketail_config_last_reload_success_timestamp_seconds",
+        "When a configuration was applied last, in seconds since the epoch.",
+        vec![gauge(&[], *applied_s)],
     );
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     families.gauge("spiketail_build_info", "The version that runs.", vec![gauge(&version, 1.0)]);

@@ -1,6 +1,7 @@
 //! How the daemon meets the system that runs it.
 
 mod connections;
+pub mod control;
 pub mod http;
 pub mod metrics;
 mod path_labels;

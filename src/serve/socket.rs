@@ -20,6 +20,19 @@ impl Socket {
     /// # Errors
     /// What the system says, or that somebody else listens there.
     pub fn listen(path: &Path) -> io::Result<(Socket, UnixListener)> {
+        Socket::listen_for(path, 0o660)
+    }
+
+    /// The same, for nobody but the user of this process and root.
+    ///
+    /// # Errors
+    /// As [`Socket::listen`].
+    pub fn listen_alone(path: &Path) -> io::Result<(Socket, UnixListener)> {
+        Socket::listen_for(path, 0o600)
+    }
+
+    /// Whoever may write to it, by its `mode`, may ask.
+    fn listen_for(path: &Path, mode: u32) -> io::Result<(Socket, UnixListener)> {
         let found = fs::symlink_metadata(path);
         if found.as_ref().is_ok_and(|meta| !meta.file_type().is_socket()) {
             return Err(io::Error::new(
@@ -35,8 +48,7 @@ impl Socket {
         }
         let listener = UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
-        // Whoever may write to it may ask.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
         Ok((Socket { path: path.to_owned() }, listener))
     }
 }

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     /// Version of the daemon.
     pub version: String,
+    /// Names the configuration that is in use: another text has another one.
+    pub config_hash: String,
     /// How long it has been running, in seconds.
     pub uptime_s: i64,
     /// Why the state cannot be saved, if it cannot.

@@ -57,7 +57,8 @@ pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Answer, String> {
     Ok(Answer { json: body.to_owned(), status })
 }
 
-fn candidates(socket: Option<&Path>) -> Vec<PathBuf> {
+/// Where the socket may be.
+pub(in crate::cli) fn candidates(socket: Option<&Path>) -> Vec<PathBuf> {
     if let Some(path) = socket {
         return vec![path.to_owned()];
     }
