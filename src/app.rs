@@ -6,6 +6,7 @@ mod hints;
 mod own_files;
 mod prepare;
 mod reload_outcome;
+mod silencing;
 mod status;
 
 use std::future::Future;
@@ -113,6 +114,7 @@ impl App {
         if let Some(prepared) = prepared.delivery {
             delivery.commit(prepared);
         }
+        delivery.queue().set_mutes(settings.mutes.clone());
         if let Some(limit) = raise_open_files() {
             let files = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
             settings.engine.open_files_max = usize::try_from(files).unwrap_or(usize::MAX);
@@ -173,6 +175,7 @@ impl App {
                             notifier.reloaded();
                             outcome
                         }
+                        other => self.silence(other),
                     };
                     // A caller that has gone is told nothing.
                     let _ = answer.send(outcome.map_or_else(ControlAnswer::Refused, ControlAnswer::Done));
@@ -229,6 +232,16 @@ impl App {
                 HealthEvent::warning(HealthKind::NoStatus, message).emit();
                 None
             }
+        }
+    }
+
+    /// Does what is asked about silences.
+    fn silence(&self, request: ControlRequest) -> Result<String, String> {
+        let queue = self.delivery.queue();
+        match request {
+            ControlRequest::Silence(asked) => silencing::silence(asked, &self.settings, &queue, &self.engine),
+            ControlRequest::Unsilence { id } => silencing::unsilence(id, &queue, &self.engine),
+            ControlRequest::Silences | ControlRequest::Reload => Ok(silencing::list(&queue)),
         }
     }
 
@@ -295,6 +308,7 @@ impl App {
         if let Some(delivery) = prepared.delivery {
             self.delivery.commit(delivery);
         }
+        self.delivery.queue().set_mutes(settings.mutes.clone());
         if settings.listen != self.settings.listen {
             HealthEvent::warning(
                 HealthKind::Listening,

@@ -15,7 +15,7 @@ fn read(path: impl AsRef<Path>) -> String {
 fn documented_keys() -> BTreeMap<String, BTreeSet<String>> {
     let (mut keys, mut table) = (BTreeMap::<_, BTreeSet<_>>::new(), String::new());
     for line in read("config/spiketail.toml").lines() {
-        if let Some(header) = line.strip_prefix('[') {
+        if let Some(header) = line.trim_start_matches("# ").strip_prefix('[') {
             table = header.split(['.', ']']).next().unwrap().to_owned();
             continue;
         }

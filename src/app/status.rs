@@ -51,6 +51,12 @@ impl Endpoint {
         parts.join("; ")
     }
 
+    fn silenced_by(&self, alert: &AlertStatus) -> Option<String> {
+        let pattern = alert.pattern.map(|pattern| pattern.to_string());
+        let by = self.notifications.silenced_by(&alert.alert, alert.path.as_deref(), pattern.as_deref());
+        by.map(|by| shown(by.name))
+    }
+
     /// What `/status` answers.
     pub(super) fn status(&self) -> Status {
         let now = Timestamp::now();
@@ -63,7 +69,11 @@ impl Endpoint {
             uptime_s: now.as_second() - self.started.as_second(),
             state_trouble: self.view.state_error().map(shown),
             output_dropped: self.dropped.get(),
-            alerts: alerts.iter().filter(|alert| alert.state != "inactive").map(of_alert).collect(),
+            alerts: alerts
+                .iter()
+                .filter(|alert| alert.state != "inactive")
+                .map(|alert| StatusAlert { silenced_by: self.silenced_by(alert), ..of_alert(alert) })
+                .collect(),
             outputs: self.notifications.reports().into_iter().map(of_output).collect(),
             files: files.into_iter().map(|file| of_file(file, wall)).collect(),
             forgotten: forgotten.into_iter().map(of_forgotten).collect(),
@@ -97,6 +107,7 @@ fn of_alert(alert: &AlertStatus) -> StatusAlert {
         state: alert.state.to_owned(),
         since: alert.since.map(|since| since.to_string()),
         count: alert.count,
+        silenced_by: None,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod run;
 pub mod scan;
 mod selection;
 pub mod shell;
+mod silence;
 mod state;
 pub mod status;
 mod terminal;
@@ -45,6 +46,12 @@ enum Command {
     Status(status::StatusArgs),
     /// Say whether a path is watched, by what, or why not, and what happened to it recently
     Explain(explain::ExplainArgs),
+    /// Have nobody told of an alert for a while; counting goes on, and what still fires at the end is sent then
+    Silence(silence::SilenceArgs),
+    /// List what is silenced
+    Silences(silence::SilencesArgs),
+    /// End a silence
+    Unsilence(silence::UnsilenceArgs),
     /// Have the running daemon read its configuration again, and say what came of it
     Reload(reload::ReloadArgs),
     /// Say whether a configuration is right, what it finds, and when it would alert
@@ -67,6 +74,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::TestAlert(args) => test_alert::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Silence(args) => silence::silence(&args),
+        Command::Silences(args) => silence::silences(&args),
+        Command::Unsilence(args) => silence::unsilence(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Completions(args) => shell::completions(Cli::command(), &args),

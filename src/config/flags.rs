@@ -187,6 +187,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         finds: vec![find],
         outputs: vec![outputs::default_output()],
         deliveries: Vec::new(),
+        mutes: Vec::new(),
         listen: None,
         external_url: String::new(),
         hash: hash(&format!("{flags:?}")),

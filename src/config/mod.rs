@@ -16,6 +16,7 @@ pub mod flags;
 mod link;
 mod link_outputs;
 mod mail;
+mod mutes;
 mod outputs;
 mod routes;
 mod rules;
@@ -122,6 +123,7 @@ fn parse_with(
     if let Some(find) = further {
         link::add_watch(&mut parts.watches, find, &mut report);
     }
+    let mutes = mutes::read(&tables, &parts.alerts, &mut report);
     link_outputs::link(&parts.outputs, &parts.alerts, &parts.watches, &mut report);
     let plan = link::link(&parts.watches, &parts.rules, &parts.alerts, &mut report);
     report.finish()?;
@@ -132,6 +134,7 @@ fn parse_with(
         finds: parts.watches.into_iter().map(|watch| watch.find).collect(),
         outputs: parts.outputs.written,
         deliveries: parts.outputs.delivered,
+        mutes,
         listen: parts.basics.listen,
         external_url: parts.basics.external_url,
         hash: hash(text),
@@ -158,6 +161,14 @@ impl<'t> Parts<'t> {
             outputs: outputs::read(tables, folder, report),
         }
     }
+}
+
+/// Milliseconds of a duration such as `2h`.
+///
+/// # Errors
+/// What would be right.
+pub fn duration_ms(text: &str) -> Result<i64, String> {
+    values::parse_duration_ms(text)
 }
 
 /// A name for what `text` says.

@@ -79,10 +79,11 @@ pub(super) enum Kind {
     Rule,
     Alert,
     Output,
+    Mute,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 8] = [
+    pub(super) const ALL: [Kind; 9] = [
         Kind::Engine,
         Kind::Http,
         Kind::Log,
@@ -91,6 +92,7 @@ impl Kind {
         Kind::Rule,
         Kind::Alert,
         Kind::Output,
+        Kind::Mute,
     ];
 
     /// The first part of the table's header.
@@ -104,6 +106,7 @@ impl Kind {
             Kind::Rule => "rule",
             Kind::Alert => "alert",
             Kind::Output => "output",
+            Kind::Mute => "mute",
         }
     }
 
@@ -143,6 +146,7 @@ impl Kind {
             }
             Kind::Alert => ALERT_KEYS,
             Kind::Output => OUTPUT_KEYS,
+            Kind::Mute => &["alerts", "days", "from", "to", "zone"],
         }
     }
 }

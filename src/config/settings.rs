@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::notify::settings::DeliverySpec;
+use crate::notify::silence::MuteSpec;
 use crate::output::OutputSpec;
 use crate::watch::spec::{WatchSpec, WatchTiming};
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub outputs: Vec<OutputSpec>,
     /// Who is reported of alerts and answers.
     pub deliveries: Vec<DeliverySpec>,
+    /// When nobody is told of some alerts.
+    pub mutes: Vec<MuteSpec>,
     /// Where figures are given out over HTTP, if they are.
     pub listen: Option<SocketAddr>,
     /// Where people reach that, without `/` at the end; empty if it is not known.

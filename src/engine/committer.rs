@@ -45,6 +45,7 @@ impl Committer {
         if let Some(dispatcher) = &self.dispatcher {
             newer.outputs = newer.transitions.iter().map(|new| dispatcher.outputs(&new.event)).collect();
             newer.delivered = dispatcher.delivered();
+            newer.silences = dispatcher.changed_silences();
         }
         let (transitions, outputs) = (newer.transitions.clone(), newer.outputs.clone());
         let current = current.unwrap_or_default();
@@ -74,7 +75,9 @@ impl Committer {
             }
             Err(error @ StoreError::BegunAnew { .. }) => {
                 // Records that are not in use any longer are gone; the others are all written again.
-                self.unwritten = Some(batch.followed_by(shared.everything()));
+                let silences = self.dispatcher.as_ref().map(|dispatcher| dispatcher.silences());
+                let everything = Batch { silences, ..shared.everything() };
+                self.unwritten = Some(batch.followed_by(everything));
                 shared.commits.request(true);
                 Err(error)
             }

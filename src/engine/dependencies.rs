@@ -46,7 +46,8 @@ impl Dependencies {
             store.as_mut().map_or_else(StoredState::default, |store| committer::load(&mut **store));
         state.follow_devices(&*filesystem);
         if let Some(dispatcher) = &dispatcher {
-            dispatcher.restore(std::mem::take(&mut state.pending), state.firing.clone());
+            let silences = std::mem::take(&mut state.silences);
+            dispatcher.restore(std::mem::take(&mut state.pending), state.firing.clone(), silences);
         }
         let shared = Shared::new(settings, plan, (filesystem, clock), state, is_kept);
         (shared, store.map(|store| Committer::new(store, dispatcher)))

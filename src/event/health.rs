@@ -17,6 +17,10 @@ names! {
         Reloaded = "reloaded",
         /// A changed configuration cannot be used.
         ReloadRefused = "reload_refused",
+        /// Alerts are silenced.
+        Silenced = "silenced",
+        /// A silence was ended.
+        Unsilenced = "unsilenced",
         /// The address of the HTTP endpoint.
         Listening = "listening",
         /// There is no status socket.

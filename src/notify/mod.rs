@@ -12,6 +12,7 @@ pub mod receivers;
 pub mod route;
 mod secret;
 pub mod settings;
+pub mod silence;
 mod task;
 
 use std::sync::Arc;
@@ -82,6 +83,8 @@ impl Delivery {
             .build()?;
         let queue = Arc::new(NotificationQueue::default());
         runtime.spawn(task::report_given_up(Arc::clone(&queue)));
+        let silenced = Arc::clone(&queue);
+        runtime.spawn(async move { silenced.follow_silences().await });
         Ok(Delivery { runtime, queue, tasks: Vec::new() })
     }
 

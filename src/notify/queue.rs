@@ -3,6 +3,11 @@
 //! The committer puts transitions in and fetches what was delivered; a task per output takes groups out. Neither waits for the other.
 //! What is queued is in the outbox too, so that it survives a restart.
 
+mod dispatch;
+mod silencing;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +17,8 @@ use tokio::sync::Notify;
 
 use crate::event::{AlertEvent, HealthEvent, HealthKind};
 use crate::notify::route::Route;
-use crate::store::{Delivered, DeliveryOutcome, Dispatcher, TransitionRecord};
+use crate::notify::silence::{SilencedBy, Silences};
+use crate::store::{Delivered, DeliveryOutcome, TransitionRecord};
 
 /// At most this many transitions wait for an output; the oldest are dropped first.
 const WAITING_MAX: usize = 10_000;
@@ -53,6 +59,8 @@ struct QueuesState {
     /// What is firing, by fingerprint.
     firing: BTreeMap<String, Arc<TransitionRecord>>,
     delivered: Vec<Delivered>,
+    /// Which alerts nobody is to be told of now.
+    silences: Silences,
     wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -64,6 +72,8 @@ pub struct NotificationQueue {
     delivered: Condvar,
     /// A transition was given up.
     given_up: Notify,
+    /// There are other silences.
+    silenced: Notify,
 }
 
 /// Alerts of one name that go out together, at most one transition for each of them.
@@ -101,12 +111,14 @@ impl NotificationQueue {
         self.lock().queues.get(output).map(|queue| Arc::clone(&queue.notify))
     }
 
-    /// The next group for `output`: at most `alerts_max` alerts of the name that has waited for longest.
+    /// The next group for `output`, without what is silenced: at most `alerts_max` alerts of the name that has waited for longest.
     pub(super) fn next(&self, output: &str, alerts_max: usize) -> Option<NotificationGroup> {
         let state = self.lock();
+        let now_ms = Timestamp::now().as_millisecond();
         let waiting = &state.queues.get(output)?.waiting;
-        let alert = waiting.values().next()?.event.alert.clone();
-        let mut of_name = waiting.values().filter(|t| t.event.alert == alert);
+        let is_free = |waits: &&Arc<TransitionRecord>| !state.silences.holds(&waits.event, now_ms);
+        let alert = waiting.values().find(is_free)?.event.alert.clone();
+        let mut of_name = waiting.values().filter(|t| t.event.alert == alert).filter(is_free);
         let transitions: Vec<_> = of_name.by_ref().take(alerts_max).cloned().collect();
         let following = of_name.count();
         Some(NotificationGroup { alert, transitions, following })
@@ -154,7 +166,11 @@ impl NotificationQueue {
 
     /// Waits until nothing waits, at most for `limit`.
     pub(super) fn wait_until_empty(&self, limit: Duration) {
-        let is_busy = |state: &mut QueuesState| state.queues.values().any(|queue| !queue.waiting.is_empty());
+        let now_ms = Timestamp::now().as_millisecond();
+        let is_busy = |state: &mut QueuesState| {
+            let mut waiting = state.queues.values().flat_map(|queue| queue.waiting.values());
+            waiting.any(|waits| !state.silences.holds(&waits.event, now_ms))
+        };
         drop(self.delivered.wait_timeout_while(self.lock(), limit, is_busy));
     }
 
@@ -175,12 +191,17 @@ impl NotificationQueue {
     /// The status of each output.
     #[must_use]
     pub fn reports(&self) -> Vec<OutputReport> {
-        let report = |(output, queue): (&String, &OutputQueue)| OutputReport {
-            output: output.clone(),
-            waiting: queue.waiting.len(),
-            last_error: queue.last_error.clone(),
+        let now_ms = Timestamp::now().as_millisecond();
+        let state = self.lock();
+        let report = |(output, queue): (&String, &OutputQueue)| {
+            let free = queue.waiting.values().filter(|waits| !state.silences.holds(&waits.event, now_ms));
+            OutputReport {
+                output: output.clone(),
+                waiting: free.count(),
+                last_error: queue.last_error.clone(),
+            }
         };
-        self.lock().queues.iter().map(report).collect()
+        state.queues.iter().map(report).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, QueuesState> {
@@ -189,6 +210,30 @@ impl NotificationQueue {
 }
 
 impl OutputQueue {
+    /// Removes what began and ended while it was silenced, so that nobody was told of it. Nothing if someone was.
+    fn hush(
+        &mut self,
+        end: &Arc<TransitionRecord>,
+        silenced: Option<&SilencedBy>,
+    ) -> Option<Vec<Arc<TransitionRecord>>> {
+        let fingerprint = &end.event.fingerprint;
+        if end.event.is_firing() || self.firing.contains_key(fingerprint) {
+            return None;
+        }
+        let place = self.places.get(fingerprint).copied();
+        let begun = place.and_then(|place| self.waiting.get(&place)).map(Arc::clone);
+        // It may be on its way.
+        let is_hushed = |begun: &Arc<TransitionRecord>| silenced.is_some_and(|by| begun.at_ms >= by.since_ms);
+        if silenced.is_none() || !begun.as_ref().is_none_or(is_hushed) {
+            return None;
+        }
+        if let Some(place) = place {
+            self.places.remove(fingerprint);
+            self.waiting.remove(&place);
+        }
+        Some(begun.into_iter().chain([Arc::clone(end)]).collect())
+    }
+
     /// Whether the output is to be told of `event`: it takes it, or was told that it fired, when it was to be told that.
     fn wants(&self, event: &AlertEvent) -> bool {
         self.route.takes(event) || (!event.is_firing() && self.knows(event))
@@ -229,75 +274,6 @@ impl OutputQueue {
     }
 }
 
-impl Dispatcher for NotificationQueue {
-    fn outputs(&self, event: &AlertEvent) -> Vec<String> {
-        let state = self.lock();
-        let wanting = state.queues.iter().filter(|(_, queue)| queue.wants(event));
-        wanting.map(|(output, _)| output.clone()).collect()
-    }
-
-    fn restore(&self, pending: Vec<(String, TransitionRecord)>, firing: Vec<TransitionRecord>) {
-        let mut state = self.lock();
-        let QueuesState { queues, firing: all_firing, delivered, .. } = &mut *state;
-        for (output, transition) in pending {
-            let displaced =
-                queues.get_mut(&output).and_then(|queue| queue.put(Arc::new(transition), &self.given_up));
-            delivered
-                .extend(displaced.map(|displaced| ended(&output, &displaced, DeliveryOutcome::Abandoned)));
-        }
-        for transition in firing {
-            let transition = Arc::new(transition);
-            for queue in queues.values_mut() {
-                if queue.route.takes(&transition.event) && !queue.knows(&transition.event) {
-                    queue.firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
-                }
-            }
-            all_firing.insert(transition.event.fingerprint.clone(), transition);
-        }
-    }
-
-    fn take(&self, transitions: &[TransitionRecord], outputs: &[Vec<String>]) {
-        let mut state = self.lock();
-        let QueuesState { queues, firing, delivered, .. } = &mut *state;
-        for (transition, outputs) in transitions.iter().zip(outputs) {
-            let transition = Arc::new(transition.clone());
-            if transition.event.is_firing() {
-                firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
-            } else {
-                firing.remove(&transition.event.fingerprint);
-            }
-            for output in outputs {
-                let Some(queue) = queues.get_mut(output) else { continue };
-                let displaced = queue.put(Arc::clone(&transition), &self.given_up);
-                delivered
-                    .extend(displaced.map(|displaced| ended(output, &displaced, DeliveryOutcome::Abandoned)));
-            }
-        }
-    }
-
-    fn refresh(&self, firing: Vec<AlertEvent>) {
-        let mut state = self.lock();
-        let QueuesState { queues, firing: all_firing, .. } = &mut *state;
-        for event in firing {
-            let records = queues.values_mut().filter_map(|queue| queue.firing.get_mut(&event.fingerprint));
-            for record in records.chain(all_firing.get_mut(&event.fingerprint)) {
-                // Since when and at which time it fired stays.
-                let AlertEvent { since, at, late, .. } = record.event.clone();
-                let event = AlertEvent { since, at, late, ..event.clone() };
-                *record = Arc::new(TransitionRecord { at_ms: record.at_ms, event });
-            }
-        }
-    }
-
-    fn delivered(&self) -> Vec<Delivered> {
-        std::mem::take(&mut self.lock().delivered)
-    }
-
-    fn on_delivered(&self, wake: Box<dyn Fn() + Send + Sync>) {
-        self.lock().wake = Some(wake);
-    }
-}
-
 fn ended(output: &str, transition: &TransitionRecord, outcome: DeliveryOutcome) -> Delivered {
     Delivered {
         output: output.to_owned(),
@@ -305,126 +281,5 @@ fn ended(output: &str, transition: &TransitionRecord, outcome: DeliveryOutcome) 
         at_ms: transition.at_ms,
         state: transition.event.state,
         outcome,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::AlertState::{Firing, Resolved};
-    use crate::event::{AlertEvent, AlertState};
-
-    fn transition(name: &str, state: AlertState, at_ms: i64) -> TransitionRecord {
-        let (alert, fingerprint) = ("spike".to_owned(), name.to_owned());
-        TransitionRecord { at_ms, event: AlertEvent { alert, state, fingerprint, ..AlertEvent::default() } }
-    }
-
-    fn queue() -> NotificationQueue {
-        let queue = NotificationQueue::default();
-        queue.replace([output("pager", Route::default())]);
-        queue
-    }
-
-    fn output(name: &str, route: Route) -> (String, Route) {
-        (name.to_owned(), Route { output: name.to_owned(), ..route })
-    }
-
-    fn take(queue: &NotificationQueue, transitions: &[TransitionRecord]) {
-        let outputs: Vec<_> = transitions.iter().map(|new| queue.outputs(&new.event)).collect();
-        queue.take(transitions, &outputs);
-    }
-
-    fn delivered(queue: &NotificationQueue) -> Vec<(String, i64)> {
-        queue.delivered().into_iter().map(|delivered| (delivered.fingerprint, delivered.at_ms)).collect()
-    }
-
-    #[test]
-    fn an_alert_waits_as_its_latest_transition_in_its_old_place() {
-        let queue = queue();
-        take(&queue, &[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
-        let message = queue.next("pager", 100).unwrap();
-        assert_eq!(
-            message.transitions,
-            [transition("a", Resolved, 3), transition("b", Firing, 2)].map(Arc::new)
-        );
-        assert_eq!(delivered(&queue), [("a".to_owned(), 1)], "it is superseded");
-        queue.done("pager", &message, DeliveryOutcome::Accepted);
-        assert_eq!(delivered(&queue), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
-        assert_eq!((queue.next("pager", 100), queue.firing("pager").len()), (None, 1));
-    }
-
-    #[test]
-    fn what_changes_while_it_is_sent_is_sent_again() {
-        let queue = queue();
-        take(&queue, &[transition("a", Firing, 1)]);
-        let sent = queue.next("pager", 100).unwrap();
-        take(&queue, &[transition("a", Resolved, 2)]);
-        queue.done("pager", &sent, DeliveryOutcome::Accepted);
-        assert_eq!(queue.next("pager", 100).unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
-    }
-
-    fn outcomes(queue: &NotificationQueue) -> Vec<(String, DeliveryOutcome)> {
-        queue.delivered().into_iter().map(|delivered| (delivered.fingerprint, delivered.outcome)).collect()
-    }
-
-    #[test]
-    fn too_many_push_out_the_oldest_which_are_not_delivered() {
-        let queue = queue();
-        let all: Vec<_> = (0..WAITING_MAX + 2).map(|n| transition(&n.to_string(), Firing, 1)).collect();
-        take(&queue, &all);
-        assert_eq!(queue.reports()[0].waiting, WAITING_MAX);
-        let abandoned = ["0", "1"].map(|name| (name.to_owned(), DeliveryOutcome::Abandoned));
-        assert_eq!(outcomes(&queue), abandoned);
-        assert_eq!(queue.lock().queues["pager"].given_up, 2);
-        queue.report_given_up();
-        assert_eq!(queue.lock().queues["pager"].given_up, 0);
-    }
-
-    #[test]
-    fn only_what_was_in_a_group_is_delivered_and_the_rest_follows() {
-        let queue = queue();
-        let all: Vec<_> = (0..250).map(|n| transition(&format!("{n:03}"), Firing, 1)).collect();
-        take(&queue, &all);
-        let mut taken = Vec::new();
-        for (size, following) in [(100, 150), (100, 50), (50, 0)] {
-            let group = queue.next("pager", 100).unwrap();
-            assert_eq!((group.transitions.len(), group.following), (size, following));
-            queue.done("pager", &group, DeliveryOutcome::Accepted);
-            let delivered = outcomes(&queue);
-            assert!(delivered.iter().all(|(_, outcome)| *outcome == DeliveryOutcome::Accepted));
-            let names: Vec<String> = delivered.into_iter().map(|(name, _)| name).collect();
-            let sent: Vec<String> = group.transitions.iter().map(|t| t.event.fingerprint.clone()).collect();
-            assert_eq!(names, sent);
-            taken.extend(names);
-        }
-        assert_eq!(taken.len(), 250);
-        assert_eq!(queue.next("pager", 100), None);
-    }
-
-    #[test]
-    fn an_output_that_is_added_gets_what_is_firing() {
-        let queue = queue();
-        take(&queue, &[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
-        queue.replace([output("pager", Route::default()), output("other", Route::default())]);
-        assert_eq!(queue.next("other", 100).unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
-    }
-
-    #[test]
-    fn an_output_that_no_longer_takes_an_alert_is_told_its_end_and_one_that_does_now_its_beginning() {
-        let queue = queue();
-        take(&queue, &[transition("a", Firing, 1)]);
-        let sent = queue.next("pager", 100).unwrap();
-        queue.done("pager", &sent, DeliveryOutcome::Accepted);
-        let none = Route { alerts: vec!["other".to_owned()], ..Route::default() };
-        let some = Route { alerts: vec!["spike".to_owned()], ..Route::default() };
-        queue.replace([output("pager", none.clone()), output("mail", none.clone())]);
-        assert_eq!(queue.next("mail", 100), None);
-        queue.replace([output("pager", none.clone()), output("mail", some)]);
-        assert_eq!(queue.next("mail", 100).unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
-        assert_eq!(queue.next("pager", 100), None, "it was told already");
-        take(&queue, &[transition("a", Resolved, 2), transition("b", Firing, 3)]);
-        let resolved = [Arc::new(transition("a", Resolved, 2))];
-        assert_eq!(queue.next("pager", 100).unwrap().transitions, resolved);
-        assert_eq!(queue.next("mail", 100).unwrap().transitions.len(), 2);
     }
 }

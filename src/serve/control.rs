@@ -26,6 +26,30 @@ const CALLERS_MAX: usize = 16;
 pub enum ControlRequest {
     /// Read the configuration again.
     Reload,
+    /// Have nobody told of some alerts for a while.
+    Silence(SilenceRequest),
+    /// List what is silenced.
+    Silences,
+    /// End a silence.
+    Unsilence {
+        /// Its number.
+        id: u64,
+    },
+}
+
+/// A silence that is to begin now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SilenceRequest {
+    /// The alerts, by name or glob.
+    pub alert: String,
+    /// Of those by path, only the paths that this glob matches.
+    pub path: Option<String>,
+    /// Of those by pattern, only this one: its id.
+    pub pattern: Option<String>,
+    /// How long it lasts, in milliseconds.
+    pub for_ms: i64,
+    /// Why.
+    pub reason: String,
 }
 
 /// What came of it.

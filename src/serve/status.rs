@@ -86,6 +86,8 @@ pub struct StatusAlert {
     pub since: Option<String>,
     /// Matching lines within its window.
     pub count: u64,
+    /// What silences it, if something does.
+    pub silenced_by: Option<String>,
 }
 
 impl StatusAlert {

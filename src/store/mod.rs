@@ -13,6 +13,7 @@ mod prune;
 mod read;
 mod recover;
 mod schema;
+mod silences;
 mod sql_types;
 pub mod sqlite;
 #[cfg(test)]
@@ -69,13 +70,20 @@ pub trait CheckpointStore: Send {
     }
 }
 
+pub use silences::{SILENCES_MAX, SilenceRecord};
+
 /// Carries alerts to outputs that answer, from the outbox. Never waits.
 pub trait Dispatcher: Send + Sync {
     /// Names of the outputs that are to be told of `event`.
     fn outputs(&self, event: &AlertEvent) -> Vec<String>;
 
-    /// Takes up what was not delivered before the start, and which alerts were firing then.
-    fn restore(&self, pending: Vec<(String, TransitionRecord)>, firing: Vec<TransitionRecord>);
+    /// Takes up what was not delivered before the start, which alerts were firing then, and which are silenced.
+    fn restore(
+        &self,
+        pending: Vec<(String, TransitionRecord)>,
+        firing: Vec<TransitionRecord>,
+        silences: Vec<SilenceRecord>,
+    );
 
     /// Takes what is in the outbox now, or will be once there is room for it.
     /// For each transition, `outputs` names those that are to be told of it.
@@ -85,6 +93,12 @@ pub trait Dispatcher: Send + Sync {
     fn refresh(&self, firing: Vec<AlertEvent>) {
         drop(firing);
     }
+
+    /// All silences, if they changed since the last call.
+    fn changed_silences(&self) -> Option<Vec<SilenceRecord>>;
+
+    /// All silences.
+    fn silences(&self) -> Vec<SilenceRecord>;
 
     /// What was delivered since the last call.
     fn delivered(&self) -> Vec<Delivered>;
@@ -258,6 +272,8 @@ pub struct Batch {
     pub outputs: Vec<Vec<String>>,
     /// What outputs were reported, in `transitions` or before.
     pub delivered: Vec<Delivered>,
+    /// All silences, if they changed: these replace the former ones.
+    pub silences: Option<Vec<SilenceRecord>>,
     /// Watches that are new or have other paths now.
     pub watches: Vec<WatchRecord>,
     /// Patterns that changed.
@@ -292,6 +308,7 @@ impl Batch {
         self.transitions.extend(newer.transitions);
         self.outputs.extend(newer.outputs);
         self.delivered.extend(newer.delivered);
+        self.silences = newer.silences.or(self.silences);
         self.watches.extend(newer.watches);
         patterns::add(&mut self.patterns, newer.patterns);
         self.bounded()
@@ -331,6 +348,8 @@ pub struct StoredState {
     pub pending: Vec<(String, TransitionRecord)>,
     /// Alerts that were firing last, in the order in which they fired.
     pub firing: Vec<TransitionRecord>,
+    /// Silences, oldest first, those that are over included.
+    pub silences: Vec<SilenceRecord>,
 }
 
 impl StoredState {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use super::{FileRecord, PositionRecord, RuleTotal, StoredState, TransitionRecord, WatchRecord, WatchedPath};
-use super::{patterns, sql_types};
+use super::{patterns, silences, sql_types};
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
@@ -42,6 +42,7 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
              AND id = (SELECT max(id) FROM outbox WHERE fingerprint = o.fingerprint) ORDER BY id",
             transition,
         )?,
+        silences: silences::load(connection)?,
         watches: query(connection, "SELECT * FROM watches ORDER BY watch, paths", |row| {
             Ok(WatchRecord {
                 watch: row.get("watch")?,

@@ -119,6 +119,19 @@ fn minute(minute: i64, path: &[u8], matched: u64) -> MinuteCount {
     MinuteCount { minute, file: file_id(path), rule: "r".into(), matched }
 }
 
+fn silence(id: u64) -> SilenceRecord {
+    let (alert, pattern) = ("disk-*".to_owned(), Some("00ff".to_owned()));
+    SilenceRecord {
+        id,
+        alert,
+        pattern,
+        since_ms: 5,
+        until_ms: 9,
+        reason: "é'".into(),
+        ..SilenceRecord::default()
+    }
+}
+
 fn full() -> Batch {
     Batch {
         at_ms: 600_000,
@@ -131,6 +144,7 @@ fn full() -> Batch {
         transitions: vec![transition(1), transition(2)],
         outputs: vec![vec!["pager".into()]; 2],
         delivered: Vec::new(),
+        silences: Some(vec![silence(1), silence(7)]),
         watches: vec![WatchRecord { watch: "w".into(), paths: "/a\n/b".into(), since_ns: 5 }],
         patterns: vec![patterns("v", &[(1, 2)], true), patterns("w", &[(3, 1), (u64::MAX, 9)], true)],
     }
@@ -161,11 +175,12 @@ fn everything_comes_back() {
     let batch = full();
     open(&folder).commit(&batch).unwrap();
     let state = open(&folder).load().unwrap();
-    let Batch { files, marks, alerts, watches, transitions, patterns, .. } = batch;
+    let Batch { files, marks, alerts, watches, transitions, patterns, silences, .. } = batch;
+    let silences = silences.unwrap();
     let batch_firing = transitions[1].clone();
     let firing = vec![batch_firing];
     let pending = transitions.iter().map(|t| ("pager".to_owned(), t.clone())).collect();
-    assert_eq!(state, StoredState { files, marks, alerts, watches, patterns, pending, firing });
+    assert_eq!(state, StoredState { files, marks, alerts, watches, patterns, pending, firing, silences });
     assert_eq!(count(&folder, "SELECT count(*) FROM outbox WHERE delivered_ms IS NULL"), 2);
     assert_eq!(count(&folder, "SELECT count(*) FROM files WHERE typeof(path) = 'blob'"), 1);
 }
@@ -467,6 +482,7 @@ prop_compose! {
                 state: AlertState::Firing,
                 outcome: if n % 2 == 0 { DeliveryOutcome::Accepted } else { DeliveryOutcome::Abandoned },
             }).collect(),
+            silences: (at_ms % 3 == 0).then(|| transitions.iter().map(|n| silence(n.unsigned_abs())).collect::<Vec<_>>()).map(|mut all: Vec<SilenceRecord>| { all.sort_by_key(|one| one.id); all.dedup(); all }),
             watches: watches.iter().map(|n| WatchRecord {
                 watch: n.to_string(), paths: "/p".into(), since_ns: at_ms,
             }).collect(),

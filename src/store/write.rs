@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::patterns;
 use super::sql_types::{Bits, SqlPath, json};
 use super::{
     Batch, Delivered, DeliveryOutcome, FileRecord, MinuteCount, PositionRecord, RuleTotal, TransitionRecord,
     WatchRecord, WatchedPath,
 };
+use super::{patterns, silences};
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::detect::Millis;
 use crate::file::checkpoint::FileCheckpoint;
@@ -36,6 +36,9 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
     }
     for delivered in &batch.delivered {
         note_delivered(connection, delivered, batch.at_ms)?;
+    }
+    if let Some(silences) = &batch.silences {
+        silences::put(connection, silences)?;
     }
     for watch in &batch.watches {
         put_watch(connection, watch)?;

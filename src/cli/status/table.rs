@@ -66,13 +66,15 @@ fn of_alert(alert: &StatusAlert, is_coloured: bool) -> String {
     };
     let place = alert.path.clone().unwrap_or_else(watch);
     let since = alert.since.as_deref().map(time).unwrap_or_default();
+    let silenced = alert.silenced_by.as_deref().map(|by| format!("  {}", printable(by)));
     format!(
-        "{style}{} {} {}{style:#}  {}  since {since}  {} lines in its window",
+        "{style}{} {} {}{style:#}  {}  since {since}  {} lines in its window{}",
         printable(&state),
         printable(&alert.severity),
         printable(&alert.alert),
         printable(&place),
-        alert.count
+        alert.count,
+        silenced.unwrap_or_default()
     )
 }
 

@@ -54,6 +54,9 @@ impl Model {
                 state.pending.extend(pending);
             }
         }
+        if let Some(silences) = &batch.silences {
+            state.silences.clone_from(silences);
+        }
         for delivered in &batch.delivered {
             state.pending.retain(|(output, t)| {
                 let of = (output, &t.event.fingerprint, t.at_ms, t.event.state);
