@@ -148,7 +148,15 @@ tests:
       - series: 'spiketail_bytes_missed_total{{watch="app",path="/x",instance="a"}}'
         values: '0 0 0 0 0 0 0 0 0 0 4096'
       - series: 'spiketail_output_waiting{{output="pager",instance="a"}}'
-        values: '0x4 3x6'
+        values: '0x4 3x16'
+      - series: 'spiketail_files_unreadable{{instance="a"}}'
+        values: '0 0 2x18'
+      - series: 'spiketail_config_last_reload_successful{{instance="a"}}'
+        values: '1 1 0 0 1'
+      - series: 'spiketail_state_writable{{instance="a"}}'
+        values: '1 0 0 0 0 1'
+      - series: 'spiketail_deliveries_total{{instance="a",output="pager",result="refused"}}'
+        values: '0 0 0 1 1 1'
     alert_rule_test:
       - {{ eval_time: 1m, alertname: SpiketailAlertFiring }}
       - eval_time: 3m
@@ -167,6 +175,45 @@ tests:
               description: "Lines are not lost: they are counted, late, once it runs again, unless their files are removed before."
       - {{ eval_time: 9m, alertname: SpiketailBytesMissed }}
       - {{ eval_time: 8m, alertname: SpiketailDeliveryStuck }}
+      - eval_time: 11m
+        alertname: SpiketailDeliveryStuck
+        exp_alerts:
+          - exp_labels: {{ output: pager, instance: a, severity: warning }}
+            exp_annotations:
+              summary: alerts of a do not get through to pager
+              description: "3 alerts wait. `spiketail test-alert pager` on that machine says what the receiver answers."
+      - {{ eval_time: 6m, alertname: SpiketailUnreadable }}
+      - eval_time: 8m
+        alertname: SpiketailUnreadable
+        exp_alerts:
+          - exp_labels: {{ instance: a, severity: warning }}
+            exp_annotations:
+              summary: spiketail on a cannot read 2 files
+              description: "Their lines are not counted. `spiketail status` on that machine says why."
+      - {{ eval_time: 1m, alertname: SpiketailReloadRefused }}
+      - eval_time: 2m
+        alertname: SpiketailReloadRefused
+        exp_alerts:
+          - exp_labels: {{ instance: a, severity: warning }}
+            exp_annotations:
+              summary: spiketail on a refused its new configuration
+              description: "The old one stays in use. `spiketail check` on that machine says what is wrong."
+      - {{ eval_time: 4m, alertname: SpiketailReloadRefused }}
+      - eval_time: 4m
+        alertname: SpiketailStateUnwritable
+        exp_alerts:
+          - exp_labels: {{ instance: a, severity: warning }}
+            exp_annotations:
+              summary: spiketail on a cannot save its state
+              description: "Counting goes on, but a restart would count again from the last state. `spiketail status` on that machine says why."
+      - {{ eval_time: 2m, alertname: SpiketailDeliveryRefused }}
+      - eval_time: 4m
+        alertname: SpiketailDeliveryRefused
+        exp_alerts:
+          - exp_labels: {{ instance: a, output: pager, result: refused, severity: warning }}
+            exp_annotations:
+              summary: pager did not take alerts of a
+              description: "They are lost to it. `spiketail test-alert pager` on that machine says what the receiver answers."
 "#
     );
     let file = place.beside("rules.test.yml");

@@ -12,12 +12,13 @@ use crate::engine::durations::{BOUNDS_US, Durations};
 use crate::engine::report::Reporter;
 use crate::engine::{ForgottenTotals, RulePatterns};
 use crate::fmt::{display_path, printable};
-use crate::notify::queue::NotificationQueue;
+use crate::notify::queue::{DeliveryCounts, NotificationQueue, OutputReport};
 use crate::output::subscriber::Dropped;
 use crate::serve::http::{HttpResponse, Pages, Render};
 use crate::serve::metrics::{
-    AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics, PatternMetrics,
+    AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics, OutputMetrics, PatternMetrics,
 };
+use crate::serve::process::ProcessMetrics;
 use crate::sys::memory::give_back_free;
 
 /// A turn that takes longer than this is stuck.
@@ -54,6 +55,7 @@ impl Endpoint {
         Pages::new([
             ("/metrics", page(Endpoint::metrics)),
             ("/healthz", page(Endpoint::health)),
+            ("/-/ready", page(Endpoint::readiness)),
             ("/status", page(Endpoint::status_page)),
         ])
     }
@@ -71,6 +73,7 @@ impl Endpoint {
 
     fn figures(&self) -> Metrics {
         let (files, forgotten) = self.view.files();
+        let unreadable = files.iter().filter(|file| file.status.trouble.is_some()).count();
         let files = files.into_iter().map(|file| FileMetrics {
             is_absent: file.status.is_absent,
             watch: file.watch,
@@ -96,12 +99,10 @@ impl Endpoint {
             torn_scans: self.view.totals().torn_scans,
             watch_overflows: self.overflows.load(Ordering::Relaxed),
             output_dropped: self.dropped.get(),
-            waiting: self
-                .notifications
-                .reports()
-                .into_iter()
-                .map(|report| (report.output, report.waiting))
-                .collect(),
+            files_unreadable: unreadable,
+            is_state_writable: self.view.state_error().is_none(),
+            outputs: self.notifications.reports().into_iter().map(of_output).collect(),
+            process: ProcessMetrics::now(),
             started_s: self.started.as_millisecond() as f64 / 1_000.0,
             configuration: self.reloads.metrics(),
             turns: times(self.view.turns()),
@@ -114,18 +115,47 @@ impl Endpoint {
         self.view.longest_turn().filter(|(_, took)| *took > STUCK)
     }
 
-    /// Whether the engine makes progress. Trouble that it gets over by itself is reported, but is no illness.
+    /// Whether the engine makes progress, something can be read, and the state can be written.
     fn health(&self) -> HttpResponse {
-        let (status, text) = match (self.stuck(), self.view.state_error()) {
-            (Some((path, took)), _) => {
-                let path = display_path(&path);
-                (503, format!("stuck: {path} has been read for {} s; see its filesystem\n", took.as_secs()))
+        let (files, _) = self.view.files();
+        let mut troubles = files.iter().map(|file| file.status.trouble.as_ref());
+        let trouble = match (self.stuck_sentence(), self.view.state_error(), files.first()) {
+            (Some(stuck), ..) => Some(stuck),
+            (_, Some(trouble), _) => Some(trouble),
+            (.., Some(first)) if troubles.all(|trouble| trouble.is_some()) => {
+                let (path, why) = (display_path(&first.path), first.status.trouble.clone());
+                Some(format!("no file can be read; {path}: {}", why.unwrap_or_default()))
             }
-            (_, Some(trouble)) => (200, format!("degraded: {}\n", printable(&trouble))),
-            _ => (200, "ok\n".to_owned()),
+            _ => None,
         };
-        HttpResponse { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }
+        answer(trouble)
     }
+
+    fn stuck_sentence(&self) -> Option<String> {
+        let (path, took) = self.stuck()?;
+        let path = display_path(&path);
+        Some(format!("stuck: {path} has been read for {} s; see its filesystem", took.as_secs()))
+    }
+
+    /// Whether the engine makes progress. If not, starting again may help.
+    fn readiness(&self) -> HttpResponse {
+        answer(self.stuck_sentence())
+    }
+}
+
+fn answer(trouble: Option<String>) -> HttpResponse {
+    let (status, text) = match trouble {
+        Some(trouble) => (503, format!("{}\n", printable(&trouble))),
+        None => (200, "ok\n".to_owned()),
+    };
+    HttpResponse { status, content_type: "text/plain; charset=utf-8".to_owned(), body: text.into_bytes() }
+}
+
+fn of_output(report: OutputReport) -> OutputMetrics {
+    let DeliveryCounts { accepted, refused, failed, given_up } = report.counts;
+    let results =
+        vec![("accepted", accepted), ("refused", refused), ("failed", failed), ("given_up", given_up)];
+    OutputMetrics { output: report.output, waiting: report.waiting, results }
 }
 
 /// The forgotten paths of a watch, as if they were one.

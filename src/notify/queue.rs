@@ -35,11 +35,25 @@ struct OutputQueue {
     next_place: u64,
     /// What is firing, by fingerprint, as far as the output has accepted it.
     firing: BTreeMap<String, Arc<TransitionRecord>>,
+    counts: DeliveryCounts,
     /// When an attempt failed last, and why.
     last_error: Option<(Timestamp, String)>,
     /// How many were given up because too many waited, since that was reported last.
     given_up: u64,
     notify: Arc<Notify>,
+}
+
+/// How many alerts came how far, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeliveryCounts {
+    /// Alerts that the receiver took.
+    pub accepted: u64,
+    /// Alerts that it refused for good.
+    pub refused: u64,
+    /// Attempts that failed and were or will be repeated.
+    pub failed: u64,
+    /// Alerts that were given up because too many waited.
+    pub given_up: u64,
 }
 
 /// The status of one output.
@@ -49,6 +63,8 @@ pub struct OutputReport {
     pub output: String,
     /// How many alerts wait for it.
     pub waiting: usize,
+    /// How many came how far.
+    pub counts: DeliveryCounts,
     /// When an attempt failed last, and why; since the start.
     pub last_error: Option<(Timestamp, String)>,
 }
@@ -129,6 +145,11 @@ impl NotificationQueue {
         let mut state = self.lock();
         let QueuesState { queues, delivered, wake, .. } = &mut *state;
         let Some(queue) = queues.get_mut(output) else { return };
+        let alerts = group.transitions.len() as u64;
+        match outcome {
+            DeliveryOutcome::Accepted => queue.counts.accepted += alerts,
+            DeliveryOutcome::Abandoned => queue.counts.refused += alerts,
+        }
         for sent in &group.transitions {
             delivered.extend(queue.take(sent).map(|sent| ended(output, &sent, outcome)));
             if sent.event.is_firing() {
@@ -181,6 +202,14 @@ impl NotificationQueue {
         firing.unwrap_or_default()
     }
 
+    /// Notes that an attempt to send to `output` failed that is to be repeated.
+    pub(super) fn delayed(&self, output: &str, why: &str) {
+        self.failed(output, why);
+        if let Some(queue) = self.lock().queues.get_mut(output) {
+            queue.counts.failed += 1;
+        }
+    }
+
     /// Notes why an attempt to send to `output` failed.
     pub(super) fn failed(&self, output: &str, why: &str) {
         if let Some(queue) = self.lock().queues.get_mut(output) {
@@ -198,6 +227,7 @@ impl NotificationQueue {
             OutputReport {
                 output: output.clone(),
                 waiting: free.count(),
+                counts: queue.counts,
                 last_error: queue.last_error.clone(),
             }
         };
@@ -259,6 +289,7 @@ impl OutputQueue {
         let (_, oldest) = self.waiting.pop_first()?;
         self.places.remove(&oldest.event.fingerprint);
         self.given_up += 1;
+        self.counts.given_up += 1;
         given_up.notify_one();
         Some(oldest)
     }

@@ -145,7 +145,7 @@ impl Silences {
     }
 
     /// Whether nobody is to be told of `event` now. Whoever was told that an alert fires is told its end.
-    pub(super) fn holds(&self, event: &AlertEvent, now_ms: Millis) -> bool {
+    pub(super) fn holds(&self, event: &AlertEvent, now_ms: i64) -> bool {
         event.is_firing() && self.of_event(event, now_ms).is_some()
     }
 

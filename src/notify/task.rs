@@ -102,7 +102,7 @@ impl DeliveryTask {
                     return Some(DeliveredGroup { group, outcome, after_failure: false });
                 }
                 SendOutcome::Later(why, after) => {
-                    self.queue.failed(output, &why);
+                    self.queue.delayed(output, &why);
                     if !has_failed {
                         has_failed = true;
                         let reason = format!(

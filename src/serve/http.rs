@@ -135,7 +135,7 @@ async fn respond(
         return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
     }
     let Some(page) = pages.page(request.uri().path()) else {
-        return plain(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /status\n");
+        return plain(StatusCode::NOT_FOUND, "there are /metrics, /healthz, /-/ready and /status\n");
     };
     connection.gets(&page.places);
     let Some(answer) = page.get(&connection.stop).await else {

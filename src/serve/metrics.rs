@@ -11,6 +11,7 @@ use prometheus::{Encoder, TextEncoder};
 
 pub use super::path_labels::FileMetrics;
 use super::path_labels::{OVERFLOW, PATHS_MAX, PathLabels, Sums};
+use super::process::ProcessMetrics;
 use crate::fmt::display_path;
 
 /// What is known of one alert.
@@ -54,6 +55,17 @@ pub struct DurationMetrics {
     pub sum_s: f64,
 }
 
+/// What is known of one output that answers.
+#[derive(Debug, Clone, Default)]
+pub struct OutputMetrics {
+    /// Its name.
+    pub output: String,
+    /// How many alerts wait for it.
+    pub waiting: usize,
+    /// How many alerts had which result.
+    pub results: Vec<(&'static str, u64)>,
+}
+
 /// What is known of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigurationMetrics {
@@ -82,8 +94,14 @@ pub struct Metrics {
     pub watch_overflows: u64,
     /// Events that outputs dropped.
     pub output_dropped: u64,
-    /// Alerts that wait to be delivered, by output.
-    pub waiting: Vec<(String, usize)>,
+    /// Watched paths that cannot be read.
+    pub files_unreadable: usize,
+    /// Whether the state can be written.
+    pub is_state_writable: bool,
+    /// How outputs that answer stand.
+    pub outputs: Vec<OutputMetrics>,
+    /// What the process takes.
+    pub process: ProcessMetrics,
     /// When the daemon started, in seconds since the epoch.
     pub started_s: f64,
     /// The configuration.
@@ -179,7 +197,9 @@ impl Exposition {
         self.of_files(figures, &mut families);
         of_alerts(figures, &mut families);
         of_patterns(figures, &mut families);
+        of_outputs(figures, &mut families);
         of_daemon(figures, &mut families);
+        of_process(&figures.process, figures.started_s, &mut families);
         let encoder = TextEncoder::new();
         let mut text = Vec::new();
         // Writing to memory does not fail, and every family has a metric.
@@ -220,6 +240,11 @@ impl Exposition {
         families.gauge("spiketail_lag_bytes", "Bytes that are there and not judged yet.", lag.collect());
         let present = figures.files.iter().filter(|file| !file.is_absent).count();
         families.gauge("spiketail_files", "Watched paths.", vec![gauge(&[], present as f64)]);
+        families.gauge(
+            "spiketail_files_unreadable",
+            "Watched paths that cannot be read.",
+            vec![gauge(&[], figures.files_unreadable as f64)],
+        );
     }
 }
 
@@ -268,6 +293,48 @@ fn of_patterns(figures: &Metrics, families: &mut Families) {
     families.gauge("spiketail_pattern_info", "The text of a pattern.", infos.collect());
 }
 
+fn of_outputs(figures: &Metrics, families: &mut Families) {
+    let waiting =
+        figures.outputs.iter().map(|of| gauge(&[("output", &of.output)], of.waiting as f64)).collect();
+    families.gauge("spiketail_output_waiting", "Alerts that wait to be delivered.", waiting);
+    let results = figures.outputs.iter().flat_map(|of| {
+        of.results
+            .iter()
+            .map(|(result, count)| counter(&[("output", &of.output), ("result", result)], *count))
+    });
+    families.counter(
+        "spiketail_deliveries_total",
+        "Alerts that a receiver accepted or refused for good, attempts that failed, and alerts that were given up.",
+        results.collect(),
+    );
+}
+
+fn of_process(process: &ProcessMetrics, started_s: f64, families: &mut Families) {
+    families.add(
+        "process_cpu_seconds_total",
+        "How long processors worked for this process, in seconds.",
+        MetricType::COUNTER,
+        vec![{
+            let mut counter = Counter::default();
+            counter.set_value(process.cpu_s);
+            let mut metric = labelled(&[]);
+            metric.set_counter(counter);
+            metric
+        }],
+    );
+    let gauges = [
+        ("process_resident_memory_bytes", "Memory that is occupied.", process.resident_bytes),
+        ("process_virtual_memory_bytes", "Address space.", process.virtual_bytes),
+        ("process_open_fds", "Open descriptors.", process.open_fds),
+        ("process_max_fds", "How many descriptors may be open.", process.fds_max),
+        ("process_threads", "Threads.", process.threads),
+        ("process_start_time_seconds", "When it started, in seconds since the epoch.", Some(started_s)),
+    ];
+    for (name, help, value) in gauges {
+        families.gauge(name, help, value.map(|value| gauge(&[], value)).into_iter().collect());
+    }
+}
+
 fn of_daemon(figures: &Metrics, families: &mut Families) {
     let one = |value: u64| vec![counter(&[], value)];
     families.counter(
@@ -285,12 +352,15 @@ fn of_daemon(figures: &Metrics, families: &mut Families) {
         "Events that an output could not take fast enough.",
         one(figures.output_dropped),
     );
-    let waiting = figures.waiting.iter().map(|(output, n)| gauge(&[("output", output)], *n as f64));
-    families.gauge("spiketail_output_waiting", "Alerts that wait to be delivered.", waiting.collect());
     families.gauge(
         "spiketail_start_time_seconds",
         "When the daemon started, in seconds since the epoch.",
         vec![gauge(&[], figures.started_s)],
+    );
+    families.gauge(
+        "spiketail_state_writable",
+        "Whether the state can be written.",
+        vec![gauge(&[], f64::from(u8::from(figures.is_state_writable)))],
     );
     let ConfigurationMetrics { hash, is_last_reload_applied, applied_s } = &figures.configuration;
     families.gauge(

@@ -5,6 +5,7 @@ pub mod control;
 pub mod http;
 pub mod metrics;
 mod path_labels;
+pub mod process;
 mod shared_answer;
 pub mod signals;
 pub mod socket;
