@@ -4,6 +4,8 @@
 mod conditions;
 #[path = "config/flags.rs"]
 mod flags;
+#[path = "config/fleet.rs"]
+mod fleet;
 #[path = "config/refusals.rs"]
 mod refusals;
 

@@ -23,9 +23,9 @@ const LISTED_MAX: usize = 20;
 /// What `spiketail check` takes.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// Configuration to check
-    #[arg(short, long, value_name = "FILE", default_value = "/etc/spiketail/spiketail.toml")]
-    config: PathBuf,
+    /// Configuration to check: a file, or a directory of files that end in .toml (may be repeated)
+    #[arg(short, long, value_name = "FILE", default_values = config::DEFAULT_PATHS)]
+    config: Vec<PathBuf>,
     /// List every file, however many there are
     #[arg(long)]
     all: bool,
@@ -50,13 +50,13 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     }
 }
 
-fn report(settings: &Settings, path: &Path, listed_max: usize) -> Result<String, String> {
+fn report(settings: &Settings, paths: &[PathBuf], listed_max: usize) -> Result<String, String> {
     let Settings { plan, finds, outputs, .. } = settings;
     let found = survey(finds).map_err(|error| error.to_string())?;
     let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let mut lines = vec![format!(
         "{}: right: {}, {}, {}",
-        display_path(path),
+        paths.iter().map(|path| display_path(path)).collect::<Vec<_>>().join(" and "),
         counted(plan.watches.len(), "watch", "watches"),
         counted(plan.alerts.len(), "alert", "alerts"),
         counted(outputs.len(), "output", "outputs"),

@@ -20,8 +20,8 @@ pub struct ExplainArgs {
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// Configuration of the daemon
-    #[arg(short, long, value_name = "FILE", default_value = "/etc/spiketail/spiketail.toml")]
-    config: PathBuf,
+    #[arg(short, long, value_name = "FILE", default_values = config::DEFAULT_PATHS)]
+    config: Vec<PathBuf>,
     #[command(flatten)]
     socket: SocketArgs,
 }

@@ -89,7 +89,7 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
     let specs = specs(args)?;
     let rules = if args.all { None } else { Some(RuleSet::compile(&specs)?) };
     // A configuration need not watch anything; then lines are read as they are by default.
-    let settings = args.config.as_deref().and_then(|path| config::load(path).ok());
+    let settings = args.config.as_ref().and_then(|_| config::load(args.config.as_slice()).ok());
     let finder = settings.as_ref().map(|settings| LogFinder::new(settings, None)).transpose()?;
     let time_of = |path: &Path| finder.as_ref().and_then(|finder| finder.time_of(path)).unwrap_or_default();
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -142,5 +142,5 @@ fn specs(args: &PatternsArgs) -> anyhow::Result<Vec<RuleSpec>> {
         not: args.not.clone(),
         ..Flags::default()
     };
-    Ok(config::rules(args.config.as_deref(), &args.selection.onto(flags))?)
+    Ok(config::rules(args.config.as_slice(), &args.selection.onto(flags))?)
 }

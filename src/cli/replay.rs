@@ -85,7 +85,7 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
 
 fn settings(args: &ReplayArgs) -> anyhow::Result<Settings> {
     if let Some(path) = &args.config {
-        return Ok(config::load(path)?);
+        return Ok(config::load(std::slice::from_ref(path))?);
     }
     let flags = Flags {
         // The settings do not say where the logs are.
@@ -98,7 +98,7 @@ fn settings(args: &ReplayArgs) -> anyhow::Result<Settings> {
     };
     let flags = args.selection.onto(flags);
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let mut settings = config::resolve(None, &flags, &cwd)?;
+    let mut settings = config::resolve(&[], &flags, &cwd)?;
     if args.alert_over.is_none() {
         settings.plan.alerts.extend(settings.plan.watches.first().map(|watch| args::unusual(&watch.name)));
     }

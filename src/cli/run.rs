@@ -32,9 +32,9 @@ pub struct RunArgs {
     /// Files, directories or globs to watch; they need not exist yet
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Configuration file
+    /// Configuration file, or a directory of files that end in .toml (may be repeated: later ones add and override)
     #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    config: Vec<PathBuf>,
     /// Count lines that match this regular expression (may be repeated) [default: ERROR]
     #[arg(short = 'e', long = "regexp", value_name = "PATTERN")]
     patterns: Vec<String>,
@@ -91,7 +91,7 @@ enum ColorArg {
 }
 
 impl RunArgs {
-    fn flags(self) -> (Option<PathBuf>, Flags) {
+    fn flags(self) -> (Vec<PathBuf>, Flags) {
         let flags = Flags {
             paths: self.paths,
             patterns: self.patterns,
@@ -127,7 +127,7 @@ pub fn run(mut args: RunArgs) -> ExitCode {
     let socket = state::socket(state.as_ref(), env);
     let (config, flags) = args.flags();
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let load = || config::resolve(config.as_deref(), &flags, &cwd);
+    let load = || config::resolve(&config, &flags, &cwd);
     let settings = match load() {
         Ok(settings) => settings,
         Err(error) => {

@@ -143,7 +143,7 @@ fn rule_specs(args: &ScanArgs) -> Result<Vec<RuleSpec>, ConfigError> {
         not: args.not.clone(),
         ..Flags::default()
     };
-    config::rules(args.config.as_deref(), &args.selection.onto(flags))
+    config::rules(args.config.as_slice(), &args.selection.onto(flags))
 }
 
 fn count_with_progress(args: &ScanArgs, paths: &[PathBuf], rules: &Arc<RuleSet>) -> Vec<FileCount> {

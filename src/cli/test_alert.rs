@@ -25,8 +25,8 @@ pub struct TestAlertArgs {
     #[arg(value_name = "OUTPUT")]
     output: Option<String>,
     /// Configuration with the outputs
-    #[arg(short, long, value_name = "FILE", default_value = "/etc/spiketail/spiketail.toml")]
-    config: PathBuf,
+    #[arg(short, long, value_name = "FILE", default_values = config::DEFAULT_PATHS)]
+    config: Vec<PathBuf>,
 }
 
 /// Runs the command. Returns the exit status of the process: 0 if every output took the alert, 1 if one did not, 2 if there is

@@ -49,6 +49,46 @@ fn header_of(line: &str) -> Option<&str> {
     line.starts_with('[').then(|| line.find(']').map(|end| &line[..=end])).flatten()
 }
 
+/// Documents as one: what a later one says replaces the same of those before it, key by key.
+pub(super) fn merged(documents: Vec<DeTable<'_>>) -> DeTable<'_> {
+    let mut all = documents.into_iter();
+    let mut root = all.next().unwrap_or_default();
+    for document in all {
+        for (kind, value) in document {
+            let is_named = Kind::ALL.iter().any(|known| known.name() == kind.get_ref() && known.is_named());
+            put(&mut root, kind, value, if is_named { 2 } else { 1 });
+        }
+    }
+    root
+}
+
+/// Tables that are less than `depth` below are merged; everything else is replaced.
+fn put<'t>(
+    into: &mut DeTable<'t>,
+    key: Spanned<std::borrow::Cow<'t, str>>,
+    value: Spanned<DeValue<'t>>,
+    depth: usize,
+) {
+    let span = value.span();
+    let value = value.into_inner();
+    if let DeValue::Table(entries) = value {
+        if depth > 0
+            && let Some(DeValue::Table(known)) = into.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut)
+        {
+            for (key, value) in entries {
+                put(known, key, value, depth - 1);
+            }
+            return;
+        }
+        into.remove(key.get_ref().as_ref());
+        into.insert(key, Spanned::new(span, DeValue::Table(entries)));
+        return;
+    }
+    // So that the key stands where its value does.
+    into.remove(key.get_ref().as_ref());
+    into.insert(key, Spanned::new(span, value));
+}
+
 /// The known tables of the document, in the order in which they stand there.
 pub(super) fn tables<'t>(root: &'t DeTable<'t>, report: &mut ErrorReport<'_>) -> Vec<Table<'t>> {
     let mut tables = Vec::new();

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::sources::Sources;
 use crate::fmt::display_path;
 use crate::fmt::escape;
 
@@ -75,15 +76,14 @@ fn paragraphs<T: fmt::Display>(problems: &[T], unshown: usize) -> String {
 
 /// Collects problems, so that all of them can be reported at once.
 pub(super) struct ErrorReport<'t> {
-    text: &'t str,
-    origin: &'t Path,
+    sources: &'t Sources,
     problems: Vec<(usize, Problem)>,
     unshown: usize,
 }
 
 impl<'t> ErrorReport<'t> {
-    pub(super) fn new(text: &'t str, origin: &'t Path) -> Self {
-        ErrorReport { text, origin, problems: Vec::new(), unshown: 0 }
+    pub(super) fn new(sources: &'t Sources) -> Self {
+        ErrorReport { sources, problems: Vec::new(), unshown: 0 }
     }
 
     /// Refuses what stands at `span` (in bytes of the text).
@@ -93,18 +93,25 @@ impl<'t> ErrorReport<'t> {
             self.unshown += 1;
             return;
         }
-        let start = floor_char_boundary(self.text, span.start);
-        let before = &self.text[..start];
+        let files = self.sources.files();
+        let Some(file) = files.iter().rev().find(|file| file.start <= span.start).or(files.first()) else {
+            return;
+        };
+        let at = span.start;
+        let (text, span) =
+            (file.text.as_str(), span.start - file.start..span.end.max(span.start) - file.start);
+        let start = floor_char_boundary(text, span.start);
+        let before = &text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let problem = Problem {
-            origin: self.origin.to_owned(),
+            origin: file.origin.clone(),
             line: before.bytes().filter(|b| *b == b'\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             message: message.into(),
             excerpt: String::new(),
         };
-        let excerpt = excerpt(self.text, line_start, start..span.end, problem.line);
-        self.problems.push((start, Problem { excerpt, ..problem }));
+        let excerpt = excerpt(text, line_start, start..span.end, problem.line);
+        self.problems.push((at, Problem { excerpt, ..problem }));
     }
 
     /// Refuses the file as a whole.
@@ -192,7 +199,8 @@ mod tests {
     use super::*;
 
     fn problem_at(text: &str, span: Range<usize>) -> String {
-        let mut report = ErrorReport::new(text, Path::new("conf.toml"));
+        let sources = Sources::of_text(text, std::path::Path::new("conf.toml"));
+        let mut report = ErrorReport::new(&sources);
         report.refuse(span, "wrong");
         report.finish().unwrap_err().to_string()
     }
@@ -227,7 +235,8 @@ mod tests {
 
     #[test]
     fn no_more_than_the_bound_is_shown() {
-        let mut report = ErrorReport::new("x", Path::new("conf.toml"));
+        let sources = Sources::of_text("x", std::path::Path::new("conf.toml"));
+        let mut report = ErrorReport::new(&sources);
         for _ in 0..PROBLEMS_MAX + 7 {
             report.refuse(0..1, "wrong");
         }

@@ -63,15 +63,15 @@ pub struct Flags {
     pub log: Option<String>,
 }
 
-/// Settings from the configuration in the file `config`, if there is one, and from `flags`. Relative paths of
+/// Settings from the configuration in the files `config`, if there are any, and from `flags`. Relative paths of
 /// the command line are resolved against `cwd`, which is absolute.
 ///
 /// # Errors
 /// There is nothing to watch, something is not right, or a flag contradicts the configuration.
-pub fn resolve(config: Option<&Path>, flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
-    let mut settings = match config {
-        Some(config) => with_config(config, flags, cwd)?,
-        None => without_config(flags, cwd)?,
+pub fn resolve(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
+    let mut settings = match config.is_empty() {
+        false => with_config(config, flags, cwd)?,
+        true => without_config(flags, cwd)?,
     };
     apply_overrides(&mut settings, flags)?;
     Ok(settings)
@@ -118,7 +118,7 @@ pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
     Ok(RuleSpec { any, regex, not, ignore_case, level, record_start, ..RuleSpec::errors() })
 }
 
-fn with_config(config: &Path, flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
+fn with_config(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
     let (look_for, alert) = ("[rule.…] tables say what to look for", "[alert.…] tables say when to alert");
     let contradicting = [
         ("-e", !flags.patterns.is_empty(), look_for),
@@ -141,8 +141,7 @@ fn with_config(config: &Path, flags: &Flags, cwd: &Path) -> Result<Settings, Con
         true => None,
         false => Some(find(ADDED_WATCH, flags, cwd)?),
     };
-    let absolute = cwd.join(config);
-    parse_with(&source::read_text(&absolute)?, config, &absolute, further.as_ref())
+    parse_with(&source::read_all(config, cwd)?, cwd, further.as_ref())
 }
 
 fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {

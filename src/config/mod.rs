@@ -12,6 +12,7 @@ mod document;
 mod documented;
 mod engine;
 mod error;
+mod expand;
 pub mod flags;
 mod link;
 mod link_outputs;
@@ -26,12 +27,13 @@ mod secrets;
 mod services;
 pub mod settings;
 mod source;
+mod sources;
 mod table;
 mod times;
 mod values;
 mod watches;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, PROBLEMS_MAX, Problem};
 pub use flags::{Flags, resolve, rule_from_flags};
@@ -39,19 +41,23 @@ pub use settings::Settings;
 pub use source::CONFIG_BYTES_MAX;
 
 use error::ErrorReport;
+use sources::Sources;
 use table::Table;
 use watches::Watch;
 
 use crate::scan::rules::RuleSpec;
 use crate::watch::spec::WatchSpec;
 
-/// Reads and validates the configuration in the file `path`. Relative paths in it are resolved against its
-/// folder.
+/// Where the configuration of the service is.
+pub const DEFAULT_PATHS: [&str; 2] = ["/etc/spiketail/spiketail.toml", "/etc/spiketail/conf.d"];
+
+/// Reads and validates the configuration in the files `paths`, or in the files of a directory that end in `.toml`. A later file adds
+/// to those before it, and its keys replace theirs. Relative paths in them are resolved against the folder of the first.
 ///
 /// # Errors
-/// The file cannot be read, or something that it says is not right; all problems are reported at once.
-pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    parse(&source::read_text(path)?, path)
+/// A file cannot be read, or something that it says is not right; all problems are reported at once.
+pub fn load(paths: &[PathBuf]) -> Result<Settings, ConfigError> {
+    parse_with(&source::read_all(paths, Path::new(""))?, Path::new(""), None)
 }
 
 /// Validates the configuration `text`. Relative paths in it are resolved against the folder of `origin`, which
@@ -60,66 +66,80 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// # Errors
 /// Something that the text says is not right; all problems are reported at once.
 pub fn parse(text: &str, origin: &Path) -> Result<Settings, ConfigError> {
-    // Without a working directory only absolute paths can be understood, and the others are refused.
-    parse_with(text, origin, &std::path::absolute(origin).unwrap_or_default(), None)
+    parse_with(&Sources::of_text(text, origin), Path::new(""), None)
 }
 
 /// Like [`load`], and tries the samples of every rule.
 ///
 /// # Errors
 /// As [`load`], or a sample is not judged as it should be.
-pub fn check(path: &Path) -> Result<Settings, ConfigError> {
-    let text = source::read_text(path)?;
-    let settings = parse(&text, path)?;
-    let mut report = ErrorReport::new(without_mark(&text), path);
-    let root = document::parse(without_mark(&text), &mut report);
+pub fn check(paths: &[PathBuf]) -> Result<Settings, ConfigError> {
+    let sources = source::read_all(paths, Path::new(""))?;
+    let settings = parse_with(&sources, Path::new(""), None)?;
+    let mut report = ErrorReport::new(&sources);
+    let root = read_root(&sources, &mut report).map(|(root, _)| root);
     let tables = root.as_ref().map(|root| document::tables(root, &mut report)).unwrap_or_default();
     rules::read(&tables, &mut report).iter().for_each(|rule| samples::check(rule, &mut report));
     report.finish()?;
     Ok(settings)
 }
 
-/// Reads the rules of the configuration in the file `path`, which need not watch anything.
+/// Reads the rules of the configuration in the files `paths`, which need not watch anything.
 ///
 /// # Errors
-/// The file cannot be read, or something that one of its tables says is not right.
-pub fn rules_from_config(path: &Path) -> Result<Vec<RuleSpec>, ConfigError> {
-    let text = source::read_text(path)?;
-    let absolute = std::path::absolute(path).unwrap_or_default();
-    let mut report = ErrorReport::new(without_mark(&text), path);
-    let root = document::parse(without_mark(&text), &mut report);
+/// A file cannot be read, or something that one of its tables says is not right.
+pub fn rules_from_config(paths: &[PathBuf]) -> Result<Vec<RuleSpec>, ConfigError> {
+    let sources = source::read_all(paths, Path::new(""))?;
+    let absolute = std::path::absolute(sources.first_origin()).unwrap_or_default();
+    let mut report = ErrorReport::new(&sources);
+    let root = read_root(&sources, &mut report).map(|(root, _)| root);
     let tables = root.as_ref().map(|root| document::tables(root, &mut report)).unwrap_or_default();
     let parts = Parts::read(&tables, folder_of(&absolute), &mut report);
     report.finish()?;
     Ok(parts.rules.into_iter().map(|rule| rule.spec).collect())
 }
 
-/// The rules of the configuration file `config`, or without one the rule that `flags` describe.
+/// The rules of the configuration in the files `config`, or without one the rule that `flags` describe.
 ///
 /// # Errors
 /// As [`rules_from_config`] and [`rule_from_flags`].
-pub fn rules(config: Option<&Path>, flags: &Flags) -> Result<Vec<RuleSpec>, ConfigError> {
-    match config {
-        Some(path) => rules_from_config(path),
-        None => Ok(vec![rule_from_flags(flags)?]),
-    }
+pub fn rules(config: &[PathBuf], flags: &Flags) -> Result<Vec<RuleSpec>, ConfigError> {
+    if config.is_empty() { Ok(vec![rule_from_flags(flags)?]) } else { rules_from_config(config) }
 }
 
-/// Like [`parse`], with `absolute` being the absolute path of `origin`, and with a further watch.
-fn parse_with(
-    text: &str,
-    origin: &Path,
-    absolute: &Path,
-    further: Option<&WatchSpec>,
-) -> Result<Settings, ConfigError> {
-    let text = without_mark(text);
-    let mut report = ErrorReport::new(text, origin);
-    let root = document::parse(text, &mut report);
-    let Some(root) = root else {
+/// All files as one document, and a name for what they say. Nothing if one of them is so broken that the rest would mislead.
+fn read_root<'t>(
+    sources: &'t Sources,
+    report: &mut ErrorReport<'_>,
+) -> Option<(toml::de::DeTable<'t>, String)> {
+    let lookup = |name: &str| match name {
+        "host" => Some(crate::notify::host()),
+        name => std::env::var(name).ok(),
+    };
+    let mut roots = Vec::new();
+    let mut said = String::new();
+    for file in sources.files() {
+        let mut root = document::parse(&file.padded, report);
+        if let Some(root) = &mut root {
+            said += &file.text;
+            said += &expand::expand(root, &lookup, report).join("\0");
+        }
+        roots.push(root);
+    }
+    let roots = roots.into_iter().collect::<Option<Vec<_>>>()?;
+    Some((document::merged(roots), hash(&said)))
+}
+
+/// Validates what was read, found from `cwd`, with a further watch.
+fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Result<Settings, ConfigError> {
+    // Without a working directory only absolute paths can be understood, and the others are refused.
+    let absolute = std::path::absolute(cwd.join(sources.first_origin())).unwrap_or_default();
+    let mut report = ErrorReport::new(sources);
+    let Some((root, hash)) = read_root(sources, &mut report) else {
         return Err(report.failed());
     };
     let tables = document::tables(&root, &mut report);
-    let mut parts = Parts::read(&tables, folder_of(absolute), &mut report);
+    let mut parts = Parts::read(&tables, folder_of(&absolute), &mut report);
     if let Some(find) = further {
         link::add_watch(&mut parts.watches, find, &mut report);
     }
@@ -137,7 +157,7 @@ fn parse_with(
         mutes,
         listen: parts.basics.listen,
         external_url: parts.basics.external_url,
-        hash: hash(text),
+        hash,
         log: parts.basics.log,
     })
 }
@@ -174,11 +194,6 @@ pub fn duration_ms(text: &str) -> Result<i64, String> {
 /// A name for what `text` says.
 fn hash(text: &str) -> String {
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
-}
-
-/// The text without a byte order mark, which some editors put first.
-fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn folder_of(absolute: &Path) -> &Path {

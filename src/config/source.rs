@@ -3,16 +3,74 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
+use super::sources::Sources;
 use super::values::show_bytes;
 
 /// The largest configuration file that is read, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
+/// How many files a configuration may have.
+const FILES_MAX: usize = 1_000;
+
+/// The files at `paths` in this order, for a directory those in it whose names end in `.toml`, by name. They are found from `cwd`.
+pub(super) fn read_all(paths: &[PathBuf], cwd: &Path) -> Result<Sources, ConfigError> {
+    let mut sources = Sources::default();
+    for path in paths {
+        // A folder for further files need not be there.
+        let is_folder = path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b".d"));
+        if is_folder && !cwd.join(path).exists() {
+            continue;
+        }
+        if !cwd.join(path).is_dir() {
+            sources.add(&read_text(&cwd.join(path)).map_err(|error| named(error, path))?, path.clone());
+            continue;
+        }
+        for path in files_in(path, cwd)? {
+            sources.add(&read_text(&cwd.join(&path)).map_err(|error| named(error, &path))?, path);
+        }
+    }
+    if sources.files().is_empty() {
+        sources.add("", paths.first().cloned().unwrap_or_default());
+    }
+    if sources.files().len() > FILES_MAX {
+        let reason =
+            format!("a configuration has at most {FILES_MAX} files, and this one {}", sources.files().len());
+        let path = paths.first().cloned().unwrap_or_default();
+        return Err(ConfigError::Unreadable { path, reason });
+    }
+    Ok(sources)
+}
+
+/// The error under the name that the user knows.
+fn named(error: ConfigError, path: &Path) -> ConfigError {
+    match error {
+        ConfigError::Unreadable { reason, .. } => ConfigError::Unreadable { path: path.to_owned(), reason },
+        other => other,
+    }
+}
+
+fn files_in(directory: &Path, cwd: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let refuse = |error: std::io::Error| ConfigError::Unreadable {
+        path: directory.to_owned(),
+        reason: format!("{error}; let the user that runs spiketail list it"),
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(cwd.join(directory)).map_err(refuse)? {
+        let name = entry.map_err(refuse)?.file_name();
+        let is_meant = Path::new(&name).extension().is_some_and(|end| end == "toml");
+        if is_meant && !name.as_encoded_bytes().starts_with(b".") {
+            files.push(directory.join(name));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Reads the whole file.
-pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
+fn read_text(path: &Path) -> Result<String, ConfigError> {
     let refuse = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason };
     // Opening a FIFO waits for its other end unless told not to.
     let file = OpenOptions::new()
@@ -56,8 +114,6 @@ fn why_not_open(error: &std::io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn refusal(path: &Path) -> String {

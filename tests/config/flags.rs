@@ -15,7 +15,7 @@ fn flags(paths: &[&str]) -> Flags {
 }
 
 fn resolve(flags: &Flags) -> Result<config::Settings, ConfigError> {
-    config::resolve(None, flags, Path::new("/home/me"))
+    config::resolve(&[], flags, Path::new("/home/me"))
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn paths_join_a_configuration() {
         "{MINIMAL}[rule.a]\nany = 'A'\n[alert.all]\nover = 1\n[alert.one]\nover = 1\nwatches = ['app']\n"
     ));
     let config = dir.path().join("conf.toml");
-    let resolve = |flags: &Flags| config::resolve(Some(&config), flags, Path::new("/cwd"));
+    let resolve = |flags: &Flags| config::resolve(std::slice::from_ref(&config), flags, Path::new("/cwd"));
 
     let settings = resolve(&Flags { from_start: true, ..flags(&["x.log"]) }).unwrap();
     let names: Vec<&str> = settings.plan.watches.iter().map(|w| w.name.as_str()).collect();
