@@ -156,3 +156,114 @@ watches = ["db"]
         ]
     );
 }
+
+/// The lines of problems that `config` has.
+fn problems(folder: &Path, config: &str) -> Vec<String> {
+    let output = check(folder, config, &[]);
+    assert_eq!(output.status.code(), Some(2), "{config}");
+    let said = text(&output.stderr, folder).replace("spiketail: ", "");
+    said.lines().filter(|line| line.starts_with("conf.toml:")).map(str::to_owned).collect()
+}
+
+const RIGHT: &str = "[watch.app]\npaths = ['*.log']\n[alert.a]\nover = 1\n";
+
+#[test]
+fn what_can_be_read_but_cannot_work_is_found() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("script"), "").unwrap();
+    let script = folder.path().join("script");
+    let script = script.to_str().unwrap();
+    for (more, expected) in [
+        (
+            "[output.x]\ntype = 'webhook'\nurl_file = './no'".to_owned(),
+            "conf.toml:7:12: `url_file` in [output.x] cannot be read: DIR/./no: No such file or directory (os error 2); create it",
+        ),
+        (
+            "[output.x]\ntype = 'webhook'\nurl = 'https://h'\nca_file = 'no.pem'".to_owned(),
+            "conf.toml:8:11: `ca_file` in [output.x] cannot be read: DIR/no.pem: No such file",
+        ),
+        (
+            "[output.x]\ntype = 'pagerduty'\nrouting_key_file = '/no/key'".to_owned(),
+            "conf.toml:7:20: `routing_key_file` in [output.x] cannot be read: /no/key: No such file",
+        ),
+        (
+            "[output.x]\ntype = 'command'\ncommand = ['no-such-program', 'x']".to_owned(),
+            "conf.toml:7:12: `command` in [output.x] names `no-such-program`, which is no program that can be run",
+        ),
+        (
+            format!("[output.x]\ntype = 'command'\ncommand = ['{script}']"),
+            "which is no program that can be run; name one by its absolute path",
+        ),
+        (
+            "[output.x]\ntype = 'webhook'\nurl = 'http://h'\ntemplate = '{{ no.such }}'".to_owned(),
+            "conf.toml:8:12: `template` in [output.x] fails for a test alert: undefined value",
+        ),
+        (
+            "[output.x]\ntype = 'webhook'\nurl = 'http://h'\ntemplate = '{\"a\": {{ title }}'".to_owned(),
+            "conf.toml:8:12: `template` in [output.x] fails for a test alert: what it makes begins like JSON, but is none",
+        ),
+        (
+            "[watch.b]\npaths = ['/srv/$HOME/x']".to_owned(),
+            "conf.toml:6:10: `paths` in [watch.b] holds `/srv/$HOME/x`, which is taken as it stands: a variable is written `${NAME}`",
+        ),
+        (
+            "[watch.b]\npaths = ['/srv/$(hostname).log']".to_owned(),
+            "conf.toml:6:10: `paths` in [watch.b] holds `/srv/$(hostname).log`, which is taken as it stands",
+        ),
+        (
+            "[watch.b]\npaths = ['~/x.log']".to_owned(),
+            "conf.toml:6:10: `paths` in [watch.b] holds `~/x.log`, which is taken as it stands: `~` is the home of nobody",
+        ),
+        (
+            "[rule.r]\nregex = \"\\bfoo\\b\"".to_owned(),
+            "conf.toml:6:9: `regex` in [rule.r] holds what TOML made of `\\b` in double quotes, not a regular expression; write it in single quotes",
+        ),
+        (
+            "[rule.r]\nany = 'x'\nnot = [\"ok\", \"\\fx\"]".to_owned(),
+            "conf.toml:7:14: `not` in [rule.r] holds what TOML made of `\\f` in double quotes",
+        ),
+    ] {
+        let found = problems(folder.path(), &format!("{RIGHT}{more}\n"));
+        assert!(found.len() == 1 && found[0].contains(expected), "{more}: {found:#?}");
+    }
+}
+
+#[test]
+fn what_is_hardly_meant_is_a_warning_and_wrong_if_that_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let no_alert = "[watch.app]\npaths = ['*.log']\n";
+    for (config, expected) in
+        [(no_alert, "there is no alert, so lines are only counted"), (RIGHT, "nobody is told of alerts")]
+    {
+        let output = check(folder.path(), config, &[]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stderr, folder.path()).contains(expected), "{expected}");
+        assert_eq!(check(folder.path(), config, &["--strict"]).status.code(), Some(2));
+    }
+    let whole = format!("{RIGHT}[output.x]\ntype = 'webhook'\nurl = 'http://h'\n");
+    let output = check(folder.path(), &whole, &["--strict"]);
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn programs_get_problems_as_json() {
+    let folder = TempDir::new().unwrap();
+    let json = |config: &str, more: &[&str]| {
+        let output = check(folder.path(), config, more);
+        (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap())
+    };
+    let (status, answer) = json("[watch.app]\npaths = ['*.log']\nstart = 'x'\n", &["--json"]);
+    assert_eq!((status, &answer["right"]), (Some(2), &false.into()));
+    let problem = &answer["problems"][0];
+    assert_eq!(
+        (&problem["file"], &problem["line"], &problem["column"]),
+        (&"conf.toml".into(), &3.into(), &9.into())
+    );
+    assert!(problem["message"].as_str().unwrap().starts_with("`start` in [watch.app] cannot be `x`"));
+    let (status, answer) = json(RIGHT, &["--json"]);
+    assert_eq!(
+        (status, &answer["right"], answer["warnings"].as_array().unwrap().len()),
+        (Some(0), &true.into(), 1)
+    );
+    assert_eq!(json(RIGHT, &["--json", "--strict"]).0, Some(2));
+}

@@ -8,7 +8,7 @@ use crate::app::Prepared;
 use crate::app::output_files;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::terminal::{print, print_error};
-use crate::config::{self, Settings};
+use crate::config::{self, ConfigError, Problem, Settings};
 use crate::engine::settings::WatchPlan;
 use crate::event::AlertEvent;
 use crate::fmt::display_path;
@@ -29,23 +29,70 @@ pub struct CheckArgs {
     /// List every file, however many there are
     #[arg(long)]
     all: bool,
+    /// Print what is wrong, and what may be, as JSON
+    #[arg(long)]
+    json: bool,
+    /// Take what may be wrong for wrong
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Checks a configuration. Returns the exit status of the process: 0 if it is right, else 2.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let checked = config::check(&args.config).map_err(|e| e.to_string()).and_then(|settings| {
-        Prepared::new(&settings, None).map_err(|e| e.to_string())?;
-        let text = report(&settings, &args.config, if args.all { usize::MAX } else { LISTED_MAX })?;
-        Ok(text)
+    let listed_max = if args.all { usize::MAX } else { LISTED_MAX };
+    let checked = config::check(&args.config).map_err(Wrong::Config).and_then(|(settings, warnings)| {
+        Prepared::new(&settings, None).map_err(|error| Wrong::Other(error.to_string()))?;
+        let text = report(&settings, &args.config, listed_max).map_err(Wrong::Other)?;
+        Ok((text, warnings))
     });
-    match checked {
-        Ok(text) => {
-            print(&text);
-            ExitCode::SUCCESS
+    let is_right = checked.as_ref().is_ok_and(|(_, warnings)| warnings.is_empty() || !args.strict);
+    if args.json {
+        let (problems, warnings) = match &checked {
+            Ok((_, warnings)) => (Vec::new(), warnings.clone()),
+            Err(wrong) => (wrong.problems(), Vec::new()),
+        };
+        let answer = serde_json::json!({ "right": is_right, "problems": problems, "warnings": warnings });
+        print(&format!("{answer:#}\n"));
+    } else {
+        match &checked {
+            Ok((text, warnings)) => {
+                print(text);
+                warnings.iter().for_each(|warning| print_error(format_args!("warning: {warning}")));
+            }
+            Err(Wrong::Config(error)) => print_error(error),
+            Err(Wrong::Other(why)) => print_error(why),
         }
-        Err(error) => {
-            print_error(error);
-            ExitCode::from(EXIT_USAGE)
+    }
+    if is_right { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
+}
+
+/// Why a configuration cannot be used.
+enum Wrong {
+    Config(ConfigError),
+    Other(String),
+}
+
+impl Wrong {
+    /// Each with the place that is meant, as far as there is one.
+    fn problems(&self) -> Vec<serde_json::Value> {
+        let whole = |message: &str| serde_json::json!({ "message": message });
+        match self {
+            Wrong::Other(why) => vec![whole(why)],
+            Wrong::Config(ConfigError::Refused { problems, .. }) => {
+                let of = |problem: &Problem| {
+                    serde_json::json!({
+                        "file": display_path(&problem.origin),
+                        "line": problem.line,
+                        "column": problem.column,
+                        "message": problem.message,
+                    })
+                };
+                problems.iter().map(of).collect()
+            }
+            Wrong::Config(ConfigError::Unreadable { path, reason }) => {
+                vec![serde_json::json!({ "file": display_path(path), "message": reason })]
+            }
+            Wrong::Config(error @ ConfigError::Flags { .. }) => vec![whole(&error.to_string())],
         }
     }
 }

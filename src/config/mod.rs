@@ -16,6 +16,7 @@ mod expand;
 pub mod flags;
 mod link;
 mod link_outputs;
+mod lint;
 mod mail;
 mod mutes;
 mod outputs;
@@ -69,19 +70,34 @@ pub fn parse(text: &str, origin: &Path) -> Result<Settings, ConfigError> {
     parse_with(&Sources::of_text(text, origin), Path::new(""), None)
 }
 
-/// Like [`load`], and tries the samples of every rule.
+/// Like [`load`], and tries the samples of every rule, and looks for what can be read but cannot work. Returns also what may be
+/// meant, but hardly is.
 ///
 /// # Errors
-/// As [`load`], or a sample is not judged as it should be.
-pub fn check(paths: &[PathBuf]) -> Result<Settings, ConfigError> {
+/// As [`load`], or a sample is not judged as it should be, or something cannot work.
+pub fn check(paths: &[PathBuf]) -> Result<(Settings, Vec<String>), ConfigError> {
     let sources = source::read_all(paths, Path::new(""))?;
     let settings = parse_with(&sources, Path::new(""), None)?;
     let mut report = ErrorReport::new(&sources);
     let root = read_root(&sources, &mut report).map(|(root, _)| root);
     let tables = root.as_ref().map(|root| document::tables(root, &mut report)).unwrap_or_default();
     rules::read(&tables, &mut report).iter().for_each(|rule| samples::check(rule, &mut report));
+    let absolute = std::path::absolute(sources.first_origin()).unwrap_or_default();
+    lint::lint(&tables, folder_of(&absolute), &mut report);
     report.finish()?;
-    Ok(settings)
+    let mut warnings = Vec::new();
+    if settings.plan.alerts.is_empty() {
+        warnings.push(
+            "there is no alert, so lines are only counted; add [alert.NAME] with, say, `over = 50`"
+                .to_owned(),
+        );
+    } else if settings.deliveries.is_empty() {
+        warnings.push(
+            "no output answers, so nobody is told of alerts; add [output.NAME] with, say, `type = \"webhook\"` and `url`"
+                .to_owned(),
+        );
+    }
+    Ok((settings, warnings))
 }
 
 /// Reads the rules of the configuration in the files `paths`, which need not watch anything.

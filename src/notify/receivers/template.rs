@@ -1,9 +1,15 @@
 //! Bodies by a template of the user.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::body::RequestBody;
-use crate::notify::message::Notification;
+use crate::event::{AlertEvent, AlertState};
+use crate::notify::message::{MessageOrigin, Notification};
+use crate::notify::queue::NotificationGroup;
+use crate::store::TransitionRecord;
 
 /// Checks that `text` is a template.
 ///
@@ -11,6 +17,34 @@ use crate::notify::message::Notification;
 /// What is wrong with it, and where.
 pub fn check(text: &str) -> Result<(), String> {
     environment(text).map(drop)
+}
+
+/// Renders `text` for a test alert that fires and one that is over.
+///
+/// # Errors
+/// What it cannot be rendered for, and where.
+pub fn try_out(text: &str) -> Result<(), String> {
+    for state in AlertState::ALL {
+        let event = AlertEvent {
+            alert: "test".to_owned(),
+            state,
+            samples: vec!["a line".to_owned()],
+            ..AlertEvent::default()
+        };
+        let group = NotificationGroup {
+            alert: "test".to_owned(),
+            transitions: vec![Arc::new(TransitionRecord { at_ms: 0, event })],
+            following: 0,
+        };
+        let origin = MessageOrigin { host: "host".to_owned(), url: String::new() };
+        let body = render(text, &Notification::new(&group, "test", &origin, &BTreeMap::new()))?;
+        if is_json(text)
+            && let Err(error) = serde_json::from_slice::<serde_json::Value>(&body.body)
+        {
+            return Err(format!("what it makes begins like JSON, but is none: {error}"));
+        }
+    }
+    Ok(())
 }
 
 /// The body for `message`. Where the template looks like JSON, values are written as JSON, so that no line of a log can break
@@ -41,18 +75,11 @@ fn is_json(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
     use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
-    use crate::event::AlertEvent;
     use crate::fmt::printable;
-    use crate::notify::message::MessageOrigin;
-    use crate::notify::queue::NotificationGroup;
-    use crate::store::TransitionRecord;
 
     fn notification(text: &str) -> Notification {
         let event = AlertEvent { alert: text.into(), samples: vec![text.into()], ..AlertEvent::default() };
