@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use endpoint::Endpoint;
 use hints::WatchSink;
@@ -29,7 +30,7 @@ use crate::engine::Engine;
 use crate::engine::dependencies::Dependencies;
 use crate::event::{HealthEvent, HealthKind};
 use crate::fmt::display_path;
-use crate::notify::Delivery;
+use crate::notify::{Delivery, heartbeat};
 use crate::output::subscriber::Telemetry;
 use crate::serve::control::{self, ControlAnswer, ControlCall, ControlRequest};
 use crate::serve::http::{self, ListenSocket, Pages};
@@ -149,6 +150,9 @@ impl App {
     ) {
         let AppContext { telemetry, mut requests, socket } = context;
         let endpoint = self.endpoint(telemetry);
+        let alive = Arc::clone(&endpoint);
+        let is_alive: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || alive.stuck().is_none());
+        let mut heartbeat = self.start_heartbeat(&is_alive);
         let pages = Arc::new(endpoint.pages());
         self.answer_over_http(&pages);
         let (calls, mut called) = mpsc::channel(1);
@@ -163,7 +167,15 @@ impl App {
         .emit();
         let notifier = SystemdNotifier::start(move || endpoint.report());
         tokio::pin!(shutdown);
+        let mut beats = self.settings.heartbeat.clone();
         loop {
+            if self.settings.heartbeat != beats {
+                if let Some(former) = heartbeat.take() {
+                    former.abort();
+                }
+                heartbeat = self.start_heartbeat(&is_alive);
+                beats.clone_from(&self.settings.heartbeat);
+            }
             let request = tokio::select! {
                 request = requests.recv() => request.unwrap_or(Request::Stop),
                 () = &mut shutdown => Request::Stop,
@@ -191,6 +203,9 @@ impl App {
                     notifier.reloaded();
                 }
             }
+        }
+        if let Some(heartbeat) = heartbeat {
+            heartbeat.abort();
         }
         drop(notifier);
         self.stop();
@@ -233,6 +248,11 @@ impl App {
                 None
             }
         }
+    }
+
+    fn start_heartbeat(&self, is_alive: &Arc<dyn Fn() -> bool + Send + Sync>) -> Option<JoinHandle<()>> {
+        let spec = self.settings.heartbeat.clone()?;
+        Some(self.delivery.handle().spawn(heartbeat::beat(spec, Arc::clone(is_alive))))
     }
 
     /// Does what is asked about silences.

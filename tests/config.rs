@@ -159,10 +159,13 @@ fn files_are_loaded_and_their_paths_start_at_their_folder() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("conf.toml");
     std::fs::write(&path, format!("\u{feff}{MINIMAL}")).unwrap();
-    assert_eq!(config::load(&path).unwrap().finds[0].paths, [dir.path().join("app.log")]);
+    assert_eq!(
+        config::load(std::slice::from_ref(&path)).unwrap().finds[0].paths,
+        [dir.path().join("app.log")]
+    );
     let missing = dir.path().join("x");
     assert_eq!(
-        config::load(&missing).unwrap_err().to_string(),
+        config::load(std::slice::from_ref(&missing)).unwrap_err().to_string(),
         format!("cannot read {}: there is no such file; check the name, or create it", missing.display())
     );
 }
@@ -172,12 +175,12 @@ fn rules_of_a_configuration_need_no_watch() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("conf.toml");
     std::fs::write(&path, "[rule.b]\nany = 'B'\n[rule.a]\nany = 'A'\n").unwrap();
-    let rules = config::rules_from_config(&path).unwrap();
+    let rules = config::rules_from_config(std::slice::from_ref(&path)).unwrap();
     assert_eq!(rules.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     std::fs::write(&path, "[rule.b]\n").unwrap();
-    assert!(config::rules_from_config(&path).is_err());
+    assert!(config::rules_from_config(std::slice::from_ref(&path)).is_err());
     std::fs::write(&path, "[rule.b\n").unwrap();
-    assert!(config::rules_from_config(&path).is_err());
+    assert!(config::rules_from_config(std::slice::from_ref(&path)).is_err());
 }
 
 proptest! {

@@ -104,12 +104,11 @@ fn nobody_hears_of_what_begins_and_ends_in_a_silence_but_the_end_of_what_was_tol
     daemon.wait_for("the alert", |events| events.iter().any(|event| event["alert"] == "noisy"));
     // Each alert ends with its definition.
     config(&place, &server, &[], "");
-    daemon.signal(Signal::HUP);
+    assert_eq!(ask(&place, &["reload"]).0, 0);
     assert_eq!(told(&server.wait(2)), ["other firing", "other resolved"]);
     assert_eq!(ask(&place, &["unsilence", "1"]).0, 0);
     config(&place, &server, &["other"], "");
-    daemon.signal(Signal::HUP);
-    daemon.wait_event("reloaded");
+    assert_eq!(ask(&place, &["reload"]).0, 0);
     append(&place.log("app.log"), "other\n");
     let all = told(&server.wait(3));
     assert!(all.iter().all(|told| !told.starts_with("noisy")), "{all:?}");

@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::error::{ErrorReport, quoted};
 use super::mail;
 use super::routes::read_labels;
+use super::schema::Kind;
 use super::secrets::{resolved, secret_file};
 use super::services::{self, ServiceKind};
 use super::table::Table;
 use super::values::{DAY_MS, check_url};
 use super::watches::absolute;
+use crate::notify::heartbeat::HeartbeatSpec;
 use crate::notify::receivers::{PRESETS, template};
 use crate::notify::route::Route;
 use crate::notify::settings::{Body, DeliverySpec, HttpSpec, Receiver, Secret};
@@ -115,6 +117,19 @@ pub(super) fn read(
             urls.into_iter().map(one).collect()
         }
     }
+}
+
+/// Reads `[heartbeat]`. Relative paths are resolved against `folder`.
+pub(super) fn read_heartbeat(
+    tables: &[Table<'_>],
+    folder: &Path,
+    report: &mut ErrorReport<'_>,
+) -> Option<HeartbeatSpec> {
+    let table = tables.iter().find(|table| table.kind() == Kind::Heartbeat)?;
+    let every = duration(table, report, "every", 1_000..=DAY_MS, 60_000);
+    let url = one_url(table, None, folder, report)?;
+    let timeout = Duration::from_secs(10);
+    Some(HeartbeatSpec { http: HttpSpec { url, headers: BTreeMap::new(), ca_file: None, timeout }, every })
 }
 
 fn duration(

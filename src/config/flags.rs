@@ -187,6 +187,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         outputs: vec![outputs::default_output()],
         deliveries: Vec::new(),
         mutes: Vec::new(),
+        heartbeat: None,
         listen: None,
         external_url: String::new(),
         hash: hash(&format!("{flags:?}")),

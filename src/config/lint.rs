@@ -98,9 +98,7 @@ fn lint_paths(table: &Table<'_>, report: &mut ErrorReport<'_>) {
             c == '$'
                 && text[at + 1..].starts_with(|next: char| next.is_ascii_alphabetic() || "_({".contains(next))
         });
-        let mend = if text.starts_with('~') {
-            "`~` is the home of nobody here; write the whole path"
-        } else if is_variable {
+        let mend = if is_variable {
             "a variable is written `${NAME}`"
         } else if text.contains('`') {
             "no shell runs commands here"

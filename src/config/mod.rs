@@ -159,6 +159,7 @@ fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Res
     if let Some(find) = further {
         link::add_watch(&mut parts.watches, find, &mut report);
     }
+    let heartbeat = deliveries::read_heartbeat(&tables, folder_of(&absolute), &mut report);
     let mutes = mutes::read(&tables, &parts.alerts, &mut report);
     link_outputs::link(&parts.outputs, &parts.alerts, &parts.watches, &mut report);
     let plan = link::link(&parts.watches, &parts.rules, &parts.alerts, &mut report);
@@ -171,6 +172,7 @@ fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Res
         outputs: parts.outputs.written,
         deliveries: parts.outputs.delivered,
         mutes,
+        heartbeat,
         listen: parts.basics.listen,
         external_url: parts.basics.external_url,
         hash,

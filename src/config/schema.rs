@@ -80,10 +80,11 @@ pub(super) enum Kind {
     Alert,
     Output,
     Mute,
+    Heartbeat,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 9] = [
+    pub(super) const ALL: [Kind; 10] = [
         Kind::Engine,
         Kind::Http,
         Kind::Log,
@@ -93,6 +94,7 @@ impl Kind {
         Kind::Alert,
         Kind::Output,
         Kind::Mute,
+        Kind::Heartbeat,
     ];
 
     /// The first part of the table's header.
@@ -107,12 +109,13 @@ impl Kind {
             Kind::Alert => "alert",
             Kind::Output => "output",
             Kind::Mute => "mute",
+            Kind::Heartbeat => "heartbeat",
         }
     }
 
     /// Whether there may be several, each with a name: `[watch.NAME]`.
     pub(super) fn is_named(self) -> bool {
-        !matches!(self, Kind::Engine | Kind::Http | Kind::Log | Kind::Pattern)
+        !matches!(self, Kind::Engine | Kind::Http | Kind::Log | Kind::Pattern | Kind::Heartbeat)
     }
 
     /// Every key that the table may have.
@@ -146,6 +149,7 @@ impl Kind {
             }
             Kind::Alert => ALERT_KEYS,
             Kind::Output => OUTPUT_KEYS,
+            Kind::Heartbeat => &["url", "url_file", "every"],
             Kind::Mute => &["alerts", "days", "from", "to", "zone"],
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::engine::settings::{EngineSettings, Plan};
+use crate::notify::heartbeat::HeartbeatSpec;
 use crate::notify::settings::DeliverySpec;
 use crate::notify::silence::MuteSpec;
 use crate::output::OutputSpec;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub outputs: Vec<OutputSpec>,
     /// Who is reported of alerts and answers.
     pub deliveries: Vec<DeliverySpec>,
+    /// Where a sign of life goes.
+    pub heartbeat: Option<HeartbeatSpec>,
     /// When nobody is told of some alerts.
     pub mutes: Vec<MuteSpec>,
     /// Where figures are given out over HTTP, if they are.

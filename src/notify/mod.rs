@@ -5,6 +5,7 @@
 //! alerts of one name, sends them as one message (or several, if there are many), and tries again until the receiver has accepted it.
 //! Then the rows of the alerts in it are marked as delivered. So each alert arrives at least once, also across restarts, and nothing else waits for a receiver.
 
+pub mod heartbeat;
 mod http;
 mod message;
 pub mod queue;

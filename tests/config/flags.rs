@@ -101,7 +101,7 @@ fn paths_join_a_configuration() {
     assert_eq!(settings.finds[1].paths, [Path::new("/cwd/x.log")]);
     assert_eq!(settings.plan.alerts[0].watches, ["app", "cli"]);
     assert_eq!(settings.plan.alerts[1].watches, ["app"]);
-    assert_eq!(resolve(&flags(&[])).unwrap(), config::load(&config).unwrap());
+    assert_eq!(resolve(&flags(&[])).unwrap(), config::load(std::slice::from_ref(&config)).unwrap());
 
     let contradicting = Flags {
         patterns: vec!["x".into()],

@@ -1,4 +1,5 @@
 //! A configuration of several files, with variables.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 use std::path::PathBuf;
 

@@ -53,7 +53,7 @@ fn text_that_is_not_toml_is_refused() {
 
 #[test]
 fn unknown_tables_and_keys_are_refused() {
-    let tables = "(known: `engine`, `http`, `log`, `pattern`, `watch`, `rule`, `alert`, `output`)";
+    let tables = "(known: `engine`, `http`, `log`, `pattern`, `watch`, `rule`, `alert`, `output`, `mute`, `heartbeat`)";
     for (rest, message) in [
         ("[wacth.b]\n", format!("3:2: unknown table [wacth]; did you mean `watch`? {tables}")),
         ("[rules.b]\n", format!("3:2: unknown table [rules]; did you mean `rule`? {tables}")),

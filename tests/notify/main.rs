@@ -8,6 +8,7 @@ mod alertmanager;
 mod bodies;
 mod commands;
 mod email;
+mod heartbeat;
 mod hostile;
 mod layers;
 mod outbox;

@@ -94,7 +94,7 @@ fn reported(alert: &Value) -> Reported {
 }
 
 fn live(folder: &Path, lines: &[(i64, bool)], rng: &mut fastrand::Rng) -> Vec<Reported> {
-    let settings = config::load(&folder.join("c.toml")).unwrap();
+    let settings = config::load(&[folder.join("c.toml")]).unwrap();
     let log = folder.join("app.log");
     std::fs::write(&log, "").unwrap();
     let now = Arc::new(AtomicI64::new(BEGIN * 1_000_000));

@@ -69,7 +69,7 @@ fn spec(config: Option<&Path>) -> anyhow::Result<AlertSpec> {
         return Ok(AlertSpec { rule: "events".to_owned(), ..unusual("counts") });
     };
     let is_spike = |alert: &AlertSpec| matches!(alert.condition, Condition::Spike(_));
-    let found = config::load(std::slice::from_ref(path))?.plan.alerts.into_iter().find(is_spike);
+    let found = config::load(&[path.to_owned()])?.plan.alerts.into_iter().find(is_spike);
     found.with_context(|| {
         format!("{} has no alert with `when = \"spike\"`, which --counts would use", display_path(path))
     })
