@@ -63,7 +63,7 @@ watches = ["app"]
 
 DIR/later.log: nothing is there yet; it is read when it comes
 
-[alert.spike] critical: fires when errors in app exceed 4 × the usual rate and at least 20 in 1m, after 1h of learning; resolves 1m after that is over
+[alert.spike] critical: fires when errors in app exceed 4 × the usual rate and at least 20 in 1m, after 1h of learning, or more than ever in 5m, 1h or 6h; resolves 1m after that is over
 "
     );
     assert_eq!(output.status.code(), Some(0));

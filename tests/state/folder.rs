@@ -103,7 +103,8 @@ fn aside(place: &TestFolder) -> Vec<String> {
     let names =
         fs::read_dir(place.state()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let is_ours = |name: &String| {
-        ["lock", "state.db", "state.db-wal", "state.db-shm", "status.sock"].contains(&name.as_str())
+        ["lock", "state.db", "state.db-wal", "state.db-shm", "status.sock", "control.sock"]
+            .contains(&name.as_str())
     };
     names.filter(|name| !is_ours(name)).collect()
 }
