@@ -112,9 +112,7 @@ impl App {
     #[must_use]
     pub fn start(start: Start) -> App {
         let Start { mut settings, prepared, listener, store, state_folder, mut delivery } = start;
-        if let Some(prepared) = prepared.delivery {
-            delivery.commit(prepared);
-        }
+        delivery.commit(prepared.delivery);
         delivery.queue().set_mutes(settings.mutes.clone());
         if let Some(limit) = raise_open_files() {
             let files = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 2);
@@ -122,6 +120,7 @@ impl App {
         }
         let dependencies = Dependencies::real(store, Some(delivery.queue()));
         let engine = Engine::start(settings.engine, prepared.plan, dependencies);
+        engine.set_instance(&settings.instance);
         let overflows = Arc::new(AtomicU64::new(0));
         let own = OwnFiles::new(&settings, state_folder.as_deref());
         let sink = Arc::new(WatchSink::new(engine.handle(), None, own, Arc::clone(&overflows)));
@@ -317,7 +316,7 @@ impl App {
 
     /// Switches to other settings without losing a line. Whatever can be refused is prepared first; from then on nothing fails.
     fn switch_to(&mut self, settings: Settings, telemetry: &Telemetry) -> Result<(), AppError> {
-        let prepared = Prepared::new(&settings, Some((&self.settings, &self.engine)))?;
+        let prepared = Prepared::new(&settings, Some(&self.engine))?;
         // Last, because it creates files.
         telemetry.prepare(&settings.outputs, &settings.log)?.commit();
         self.commit(settings, prepared);
@@ -325,9 +324,8 @@ impl App {
     }
 
     fn commit(&mut self, settings: Settings, prepared: Prepared) {
-        if let Some(delivery) = prepared.delivery {
-            self.delivery.commit(delivery);
-        }
+        self.delivery.commit(prepared.delivery);
+        self.engine.set_instance(&settings.instance);
         self.delivery.queue().set_mutes(settings.mutes.clone());
         if settings.listen != self.settings.listen {
             HealthEvent::warning(

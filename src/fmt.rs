@@ -78,6 +78,28 @@ pub fn display_path(path: &Path) -> String {
     escape(path.as_os_str().as_bytes())
 }
 
+/// Names of rules that are words for many, so that one line is `1 error`.
+const PLURALS: [&str; 10] = [
+    "alerts",
+    "errors",
+    "exceptions",
+    "failures",
+    "faults",
+    "lines",
+    "panics",
+    "requests",
+    "timeouts",
+    "warnings",
+];
+
+/// So many lines of the rule `name`: `57 errors`, `1 error`.
+#[must_use]
+pub fn counted(count: u64, name: &str) -> String {
+    let is_plural = count == 1 && PLURALS.iter().any(|plural| name.eq_ignore_ascii_case(plural));
+    let name = if is_plural { &name[..name.len() - 1] } else { name };
+    format!("{count} {}", printable(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,5 +168,11 @@ mod tests {
         assert_eq!(cut.chars().count(), SAMPLE_CHARS_MAX + 1);
         assert!(cut.ends_with('…'));
         assert_eq!(sample(b"short"), "short");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let texts = [counted(1, "errors"), counted(2, "errors"), counted(1, "dns"), counted(1, "Warnings")];
+        assert_eq!(texts, ["1 error", "2 errors", "1 dns", "1 Warning"]);
     }
 }

@@ -9,6 +9,7 @@
 
 mod admission;
 mod by_pattern;
+mod clock;
 mod entry;
 mod hold;
 mod reload;
@@ -73,7 +74,8 @@ pub struct CountedLines<'a> {
     /// Times, matching lines, all lines; the last only where an alert needs them.
     pub times: &'a [(WallTime, u64, u64)],
     /// The newest of the matching lines, oldest first, escaped.
-    pub samples: &'a [String],
+    /// And when they were written.
+    pub samples: &'a [(WallTime, String)],
     /// The patterns of the matching lines.
     pub patterns: &'a [PatternLines],
 }
@@ -107,6 +109,8 @@ pub struct AlertManager {
     holds: bool,
     /// How many new patterns were reported one by one, by alert and watch, in which minute.
     told: HashMap<(AlertSpecId, WatchId), (i64, u32)>,
+    /// When the machine was booted, if that is known.
+    booted: Option<WallTime>,
     /// When lines were set aside first and last, if any still are.
     aside: Option<(WallTime, WallTime)>,
     /// When time alone may change something.
@@ -267,6 +271,9 @@ impl AlertManager {
         self.is_due_at(due);
         self.changed.insert(key);
         self.record(key, &changes, now);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.trim_samples();
+        }
     }
 
     /// Ends the settling: all files have been read once.
@@ -291,6 +298,9 @@ impl AlertManager {
                 self.changed.insert(key);
             }
             self.record(key, &changes, now);
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.trim_samples();
+            }
         }
         self.due = Some(now);
     }
@@ -337,17 +347,6 @@ impl AlertManager {
             self.record(key, &changes, end);
         }
         self.report_all_refused();
-    }
-
-    /// Follows the clock, which was set `by_ms` ahead: every time that is known moves along, so that nothing becomes older or younger.
-    pub fn follow_clock(&mut self, by_ms: i64) {
-        self.entries.values_mut().for_each(|entry| entry.shift(by_ms));
-        self.room.shift(by_ms);
-        let times = [&mut self.settling, &mut self.due];
-        times.into_iter().flatten().for_each(|at| *at = *at + by_ms);
-        self.aside = self.aside.map(|(first, last)| (first + by_ms, last + by_ms));
-        self.shift_told(by_ms);
-        self.change_all();
     }
 
     fn is_due_at(&mut self, due: Option<WallTime>) {

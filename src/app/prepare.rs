@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use crate::config::Settings;
 use crate::engine::{Engine, PreparedPlan};
-use crate::notify::PreparedDelivery;
+use crate::notify::{MessageOrigin, PreparedDelivery};
 use crate::output::subscriber::OutputError;
 use crate::scan::rules::RulePatternError;
 use crate::serve::http;
@@ -47,27 +47,25 @@ impl AppError {
 pub struct Prepared {
     pub(super) plan: PreparedPlan,
     pub(super) discovery: Discovery,
-    /// `None` if the receivers stay as they are.
-    pub(super) delivery: Option<PreparedDelivery>,
+    pub(super) delivery: PreparedDelivery,
 }
 
 impl Prepared {
-    /// Compiles and builds what `settings` need, also for a daemon that is `running`.
+    /// Compiles and builds what `settings` need, also for an engine that is `running`.
     ///
     /// # Errors
     /// See [`AppError`].
-    pub fn new(settings: &Settings, running: Option<(&Settings, &Engine)>) -> Result<Prepared, AppError> {
-        let receivers = |settings: &Settings| (settings.deliveries.clone(), settings.external_url.clone());
-        let is_same = running.is_some_and(|(current, _)| receivers(current) == receivers(settings));
-        let delivery =
-            (!is_same).then(|| PreparedDelivery::new(&settings.deliveries, &settings.external_url));
+    pub fn new(settings: &Settings, running: Option<&Engine>) -> Result<Prepared, AppError> {
+        // Also where nothing was changed: the files of certificates may have been.
+        let origin = MessageOrigin { host: settings.instance.clone(), url: settings.external_url.clone() };
+        let delivery = PreparedDelivery::new(&settings.deliveries, &origin).map_err(AppError::Delivery)?;
         Ok(Prepared {
             discovery: Discovery::new(&settings.finds)?,
             plan: match running {
-                Some((_, engine)) => engine.prepare(&settings.plan)?,
+                Some(engine) => engine.prepare(&settings.plan)?,
                 None => PreparedPlan::new(&settings.plan)?,
             },
-            delivery: delivery.transpose().map_err(AppError::Delivery)?,
+            delivery,
         })
     }
 }

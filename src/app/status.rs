@@ -66,6 +66,7 @@ impl Endpoint {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_hash: self.reloads.metrics().hash,
+            host: shown(self.view.instance()),
             uptime_s: now.as_second() - self.started.as_second(),
             state_trouble: self.view.state_error().map(shown),
             output_dropped: self.dropped.get(),
@@ -88,7 +89,10 @@ impl Endpoint {
 }
 
 fn per_second(rate: f64) -> String {
+    // A rate that fades may be just below nothing, and rounding keeps its sign.
+    let rate = rate.max(0.0);
     let rounded = if rate < 10.0 { (rate * 10.0).round() / 10.0 } else { rate.round() };
+    let rounded = rounded + 0.0;
     format!("{rounded} matching lines a second")
 }
 

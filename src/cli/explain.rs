@@ -19,8 +19,8 @@ pub struct ExplainArgs {
     /// The path of a log
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Configuration of the daemon
-    #[arg(short, long, value_name = "FILE", default_values = config::DEFAULT_PATHS)]
+    /// Configuration of the daemon [default: that of the service; none with --socket]
+    #[arg(short, long, value_name = "FILE")]
     config: Vec<PathBuf>,
     #[command(flatten)]
     socket: SocketArgs,
@@ -41,22 +41,25 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
 }
 
 fn try_run(args: &ExplainArgs) -> anyhow::Result<bool> {
-    let settings = config::load(&args.config)?;
     // A name in a directory, whatever that directory is called otherwise; the file itself may be gone.
     let path = std::path::absolute(&args.path)?;
     print(&format!("{}\n", display_path(&path)));
-    let (is_meant, reasons) = by_configuration(&settings, &path)?;
+    let (is_meant, reasons) = match configuration(args)? {
+        Some(settings) => by_configuration(&settings, &path)?,
+        None => (false, Vec::new()),
+    };
     reasons.iter().for_each(|reason| print(&format!("  {reason}\n")));
     if !path.try_exists().unwrap_or(true) {
         print("  nothing is there now\n");
     } else if is_meant && let Err(error) = open_regular(&path) {
         print(&format!("  this user cannot read it: {error}\n"));
     }
+    let mut is_watched = is_meant;
     match ask(args.socket.socket.as_deref()) {
         Ok(answer) => {
             let mut is_known = false;
             for file in answer.status.files.iter().filter(|file| is_path(file, &path)) {
-                is_known = true;
+                (is_known, is_watched) = (true, true);
                 print(&format!("  the daemon, for [watch.{}]:\n", file.watch));
                 figures_of(file)
                     .iter()
@@ -69,7 +72,16 @@ fn try_run(args: &ExplainArgs) -> anyhow::Result<bool> {
         }
         Err(error) => print(&format!("  {error}\n")),
     }
-    Ok(is_meant)
+    Ok(is_watched)
+}
+
+/// What the daemon is configured by. One that is named by its socket says itself what it watches.
+fn configuration(args: &ExplainArgs) -> anyhow::Result<Option<Settings>> {
+    match (args.config.as_slice(), &args.socket.socket) {
+        ([], Some(_)) => Ok(None),
+        ([], None) => Ok(Some(config::load(&config::DEFAULT_PATHS.map(PathBuf::from))?)),
+        (paths, _) => Ok(Some(config::load(paths)?)),
+    }
 }
 
 /// Whether any watch means `path`, and a sentence from each.

@@ -5,6 +5,7 @@ mod control;
 mod exit;
 pub mod explain;
 mod journal;
+mod man;
 pub mod patterns;
 pub mod reload;
 pub mod replay;

@@ -1,12 +1,13 @@
-//! Man pages and completions, made from the definition of the command line.
+//! The commands that write man pages and completions, made from the definition of the command line.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Command;
 use clap_complete::Shell;
 
+use crate::cli::man;
 use crate::cli::terminal::print_error;
 
 /// What `spiketail completions` takes.
@@ -26,15 +27,16 @@ pub struct ManArgs {
 
 /// Prints completions of `command`.
 pub fn completions(mut command: Command, args: &CompletionsArgs) -> ExitCode {
-    clap_complete::generate(args.shell, &mut command, "spiketail", &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "spiketail", &mut script);
+    // Whoever reads it may have read enough.
+    let _ = io::stdout().write_all(&script);
     ExitCode::SUCCESS
 }
 
 /// Writes the man pages: one for `command`, one for each of its subcommands.
 pub fn man(command: Command, args: &ManArgs) -> ExitCode {
-    let written =
-        std::fs::create_dir_all(&args.folder).and_then(|()| clap_mangen::generate_to(command, &args.folder));
-    match written {
+    match man::write(command, &args.folder) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(format_args!("cannot write man pages to {}: {error}", args.folder.display()));

@@ -17,6 +17,8 @@ pub(super) use table::{changes_of, figures_of};
 
 /// How often `--watch` asks.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// A terminal that says it is narrower than this does not say how wide it is.
+const WIDTH_MIN: usize = 20;
 /// How many files are listed, unless all are asked for.
 const LISTED_MAX: usize = 30;
 
@@ -75,7 +77,13 @@ fn once(args: &StatusArgs) -> ExitCode {
 
 fn shown(status: &Status, args: &StatusArgs, listed_max: usize) -> String {
     let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    table::table(status, if args.all { usize::MAX } else { listed_max }, is_coloured)
+    // What is not shown on a terminal is read by programs, which want whole lines.
+    let size = std::io::stdout()
+        .is_terminal()
+        .then(|| rustix::termios::tcgetwinsize(std::io::stdout()).ok())
+        .flatten();
+    let width = size.map_or(usize::MAX, |size| usize::from(size.ws_col).max(WIDTH_MIN));
+    table::table(status, if args.all { usize::MAX } else { listed_max }, width, is_coloured)
 }
 
 /// Until it is interrupted, or whoever reads has gone.

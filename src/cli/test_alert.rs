@@ -12,7 +12,7 @@ use crate::cli::exit::EXIT_USAGE;
 use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
 use crate::event::{AlertEvent, AlertState, EventKind, Severity};
-use crate::notify::{Delivery, TestDelivery, settings::DeliverySpec};
+use crate::notify::{Delivery, MessageOrigin, TestDelivery, settings::DeliverySpec};
 use crate::output::{OutputSpec, subscriber};
 
 /// How long an output that is written to may take.
@@ -51,7 +51,8 @@ fn try_run(args: &TestAlertArgs) -> anyhow::Result<bool> {
     for spec in written {
         answers.extend(events.iter().map(|event| write(spec, event)));
     }
-    answers.extend(Delivery::new()?.try_out(&delivered, &events));
+    let origin = MessageOrigin { host: settings.instance.clone(), url: settings.external_url.clone() };
+    answers.extend(Delivery::new()?.try_out(&delivered, &events, &origin));
     for TestDelivery { output, state, result } in &answers {
         match result {
             Ok(said) => print(&format!("{output}: {state} taken: {said}\n")),

@@ -59,6 +59,7 @@ fn what_is_commented_out_is_the_default() {
         "# learn = ",
         "# listen = ",
         "# external_url = ",
+        "# instance = ",
         "# adopt = ",
         "# time.field = ",
         "# budget = ",

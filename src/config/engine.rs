@@ -16,6 +16,18 @@ pub(super) const DEFAULT_LOG: &str = "warn";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// The longest name of an instance, in bytes.
+const INSTANCE_BYTES_MAX: usize = 255;
+
+/// What the machine is called where nothing else is said: by the environment, or in a pod its node, whose logs are read; else its host
+/// name.
+pub(super) fn default_instance() -> String {
+    let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    let node = || named("NODE_NAME").filter(|_| named("KUBERNETES_SERVICE_HOST").is_some());
+    let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    named("SPIKETAIL_INSTANCE").or_else(node).unwrap_or_else(host)
+}
+
 /// What the unnamed tables say.
 #[derive(Debug)]
 pub(super) struct Basics {
@@ -23,6 +35,7 @@ pub(super) struct Basics {
     pub(super) timing: WatchTiming,
     pub(super) listen: Option<SocketAddr>,
     pub(super) external_url: String,
+    pub(super) instance: String,
     pub(super) log: String,
 }
 
@@ -33,6 +46,7 @@ impl Default for Basics {
             timing: WatchTiming::default(),
             listen: None,
             external_url: String::new(),
+            instance: default_instance(),
             log: DEFAULT_LOG.to_owned(),
         }
     }
@@ -54,6 +68,15 @@ pub(super) fn read(tables: &[Table<'_>], report: &mut ErrorReport<'_>) -> Basics
 
 fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut ErrorReport<'_>) {
     let (engine, timing) = (&mut basics.engine, &mut basics.timing);
+    if let Some(instance) = table.text(report, "instance") {
+        let name = *instance.get_ref();
+        if name.is_empty() || name.len() > INSTANCE_BYTES_MAX || name.chars().any(char::is_control) {
+            let right = "write a name of 1 to 255 bytes without control characters";
+            table.refuse(report, "instance", &format!("is {}; {right}", quoted(name)));
+        } else {
+            name.clone_into(&mut basics.instance);
+        }
+    }
     if let Some(workers) = table.integer(report, "workers", 1..=64) {
         engine.workers = to_usize(workers);
     }

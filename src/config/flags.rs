@@ -191,6 +191,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         listen: None,
         external_url: String::new(),
         hash: hash(&format!("{flags:?}")),
+        instance: super::engine::default_instance(),
         log,
     })
 }

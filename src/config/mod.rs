@@ -129,7 +129,7 @@ fn read_root<'t>(
     report: &mut ErrorReport<'_>,
 ) -> Option<(toml::de::DeTable<'t>, String)> {
     let lookup = |name: &str| match name {
-        "host" => Some(crate::notify::host()),
+        "host" => Some(engine::default_instance()),
         name => std::env::var(name).ok(),
     };
     let mut roots = Vec::new();
@@ -176,6 +176,7 @@ fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Res
         listen: parts.basics.listen,
         external_url: parts.basics.external_url,
         hash,
+        instance: parts.basics.instance,
         log: parts.basics.log,
     })
 }

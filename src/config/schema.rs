@@ -122,6 +122,7 @@ impl Kind {
     pub(super) fn keys(self) -> &'static [&'static str] {
         match self {
             Kind::Engine => &[
+                "instance",
                 "workers",
                 "report_interval",
                 "turn_bytes_max",

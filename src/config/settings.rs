@@ -34,6 +34,8 @@ pub struct Settings {
     pub external_url: String,
     /// Names what was read: another text has another one.
     pub hash: String,
+    /// What this machine is called in alerts.
+    pub instance: String,
     /// The filter of the daemon's own log on stderr, as a `tracing` directive.
     pub log: String,
 }

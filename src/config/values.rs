@@ -83,6 +83,10 @@ pub(super) fn check_url(text: &str) -> Result<Url, String> {
     let right = "write one such as \"https://hooks.example.org/x\"";
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        // `localhost:9093` is a URL of the kind `localhost` to the standard.
+        _ if !text.contains("://") => {
+            Err(format!("is {} without http:// or https:// before it; {right}", quoted(text)))
+        }
         Ok(url) => Err(format!("is of the kind {}, not http or https; {right}", quoted(url.scheme()))),
         Err(error) => Err(format!("is no URL: {error}; {right}")),
     }

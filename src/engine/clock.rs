@@ -68,6 +68,16 @@ impl EngineClock {
         WallTime(self.wall_ns() / 1_000_000)
     }
 
+    /// When the machine was booted, by the wall clock; a test does not say.
+    #[must_use]
+    pub fn booted(&self) -> Option<WallTime> {
+        let TimeSource::Real(_) = self.time else { return None };
+        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let since_boot_ms =
+            since_boot.tv_sec.saturating_mul(1_000).saturating_add(since_boot.tv_nsec / 1_000_000);
+        Some(WallTime(self.wall().0.saturating_sub(since_boot_ms)))
+    }
+
     /// The time by the clock that stamps files, in nanoseconds since the epoch.
     #[must_use]
     pub fn wall_ns(&self) -> i64 {

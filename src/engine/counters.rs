@@ -18,7 +18,7 @@ use crate::engine::entry::{FileStatus, RemovedFile};
 use crate::engine::path_counters::{NEVER, PathCounters, PathTotals};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::suspect_times::SuspectTimes;
-use crate::event::FileEventKind;
+use crate::event::{FOUND_AT_START, FileEventKind};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::tailer::{Tailer, Turn};
 use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord, WatchedPath};
@@ -55,13 +55,15 @@ pub(super) struct Counters {
     patterns: PatternCounters,
     /// Since when each watch has had its paths.
     watched_since: HashMap<WatchId, EngineTime>,
-    /// Name of the machine.
+    /// What the machine is called in alerts.
     host: String,
     pending: PendingChanges,
     suspect_times: SuspectTimes,
     activity: Activity,
     torn_reported: u64,
     torn_reported_at: EngineTime,
+    /// Whether all files that existed at the start have been read.
+    is_started: bool,
 }
 
 impl Counters {
@@ -74,7 +76,9 @@ impl Counters {
     ) -> Counters {
         let alert_clock = AlertClock::new(clock.clone());
         Counters {
-            alerts: AlertManager::new(plan.alerts()).settling_from(alert_clock.now()),
+            alerts: AlertManager::new(plan.alerts())
+                .settling_from(alert_clock.now())
+                .booted_at(clock.booted()),
             alert_clock,
             clock,
             report_interval_ms,
@@ -82,13 +86,23 @@ impl Counters {
             unreported: HashSet::new(),
             patterns: PatternCounters::default(),
             watched_since: HashMap::new(),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: String::new(),
             pending: PendingChanges::new(is_kept),
             suspect_times: SuspectTimes::default(),
             activity: Activity::default(),
             torn_reported: 0,
             torn_reported_at: NEVER,
+            is_started: false,
         }
+    }
+
+    /// Calls this machine `name` in alerts from now on.
+    pub(super) fn set_instance(&mut self, name: &str) {
+        name.clone_into(&mut self.host);
+    }
+
+    pub(super) fn instance(&self) -> String {
+        self.host.clone()
     }
 
     /// The time of the alerts, which follow the clock if it was set.
@@ -133,12 +147,15 @@ impl Counters {
         self.paths.insert(id, Box::new(counters));
         let now = self.alert_time();
         self.alerts.restore_path(&watch.alerts, id, path, now);
-        self.alerts.watch_path(&watch.alerts, id, path, now);
+        if record.tail.current.is_some() {
+            self.alerts.watch_path(&watch.alerts, id, path, now);
+        }
         !self.unreported.is_empty()
     }
 
     /// All files were looked at once.
     pub(super) fn all_is_read(&mut self) {
+        self.is_started = true;
         let now = self.alert_time();
         self.alerts.all_is_read(now);
         self.emit_transitions();
@@ -188,6 +205,7 @@ impl Counters {
             let times = turn.tally.times.iter().flatten().map(|(at_ms, n)| (WallTime(*at_ms), *n));
             self.activity.count(id, times, self.clock.wall());
         }
+        self.follow_path(id, watch, tail.path(), turn);
         self.pending.note_turn(id, watch, turn);
         if !self.pending.is_kept() {
             self.patterns.discard_changes();
@@ -368,7 +386,10 @@ impl Counters {
 
     fn emit_file_events(&mut self, id: PathId, watch: &CompiledWatch, tail: &Tailer, turn: &Turn) {
         for (what, generation) in &turn.news {
-            let event = events::file(&watch.name, tail.path(), what, *generation);
+            let mut event = events::file(&watch.name, tail.path(), what, *generation);
+            if !self.is_started && event.event == FileEventKind::Opened {
+                FOUND_AT_START.clone_into(&mut event.reason);
+            }
             event.emit();
             // The first opening of every file says nothing, and a hundred thousand of them would cost memory.
             if event.event != FileEventKind::Opened || *generation > 1 {

@@ -136,6 +136,11 @@ impl Engine {
         self.shared.files.release(scheduler);
     }
 
+    /// Calls this machine `name` in alerts from now on.
+    pub fn set_instance(&self, name: &str) {
+        self.shared.counters().set_instance(name);
+    }
+
     /// Drops the files that are not among `wanted`, though something is at their path: no watch means them any longer.
     /// Their counts are reported.
     pub fn retain(&self, wanted: &HashSet<PathId>) {

@@ -44,6 +44,12 @@ impl Reporter {
         self.0.counters().alerts()
     }
 
+    /// What this machine is called.
+    #[must_use]
+    pub fn instance(&self) -> String {
+        self.0.counters().instance()
+    }
+
     /// The time by the wall clock.
     #[must_use]
     pub fn wall(&self) -> WallTime {

@@ -26,6 +26,9 @@ event! {
     }
 }
 
+/// Why a file is opened that was there at the start. One line tells how many there are.
+pub const FOUND_AT_START: &str = "found at the start";
+
 impl CountEvent {
     fn level(&self) -> Level {
         Level::INFO

@@ -10,7 +10,7 @@ mod health;
 mod tests;
 
 pub use alert::{AlertEvent, AlertPath, AlertPattern, AlertState, Severity};
-pub use file::{CountEvent, FileEvent, FileEventKind};
+pub use file::{CountEvent, FOUND_AT_START, FileEvent, FileEventKind};
 pub use health::{HealthEvent, HealthKind};
 
 use tracing::Level;

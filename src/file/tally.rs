@@ -11,6 +11,10 @@ use crate::scan::timestamp::{EventTime, TimeOrigin};
 /// Longest part of a line that is kept as a sample, in bytes.
 pub const SAMPLE_BYTES_MAX: usize = 2048;
 
+/// Of so many minutes lines are kept.
+pub const SAMPLE_MINUTES_MAX: usize = 16;
+const MINUTE_MS: i64 = 60_000;
+
 /// Something for each rule. A turn that finds nothing asks for no memory, unless there are more rules than most watches have.
 pub type PerRule<T> = SmallVec<[T; 2]>;
 
@@ -21,6 +25,8 @@ pub struct Sample {
     pub rule: usize,
     /// Where the line begins in its file, in bytes.
     pub offset: u64,
+    /// When it was written, in milliseconds since the epoch.
+    pub at_ms: i64,
     /// The line without its line feed, cut to [`SAMPLE_BYTES_MAX`].
     pub line: Vec<u8>,
 }
@@ -30,7 +36,8 @@ pub struct Sample {
 pub struct Tally {
     /// Matching lines, one number per rule.
     pub matched: PerRule<u64>,
-    /// The newest matching lines of each rule, oldest first, at most `samples_max` per rule.
+    /// The newest matching lines of each rule, oldest first, at most `samples_max` per minute in which they were written, of
+    /// [`SAMPLE_MINUTES_MAX`] minutes: what is read at once may have been written over hours.
     pub samples: PerRule<VecDeque<Sample>>,
     /// When the matching lines of each rule were written, in milliseconds since the epoch, and how many; in the order of the
     /// file. Lines that are too old to be judged are not among them.
@@ -88,12 +95,11 @@ impl Tally {
         for (rule, places) in hits.places.iter().enumerate() {
             self.matched[rule] += hits.matched[rule];
             for place in places {
-                if self.samples[rule].len() == self.samples_max {
-                    self.samples[rule].pop_front();
-                }
+                let (place, at_ms) = place;
                 let line = &bytes[place.clone()];
                 let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
-                self.samples[rule].push_back(Sample { rule, offset: offset + place.start as u64, line });
+                let sample = Sample { rule, offset: offset + place.start as u64, at_ms: *at_ms, line };
+                keep_newest(&mut self.samples[rule], sample, self.samples_max, |sample| sample.at_ms);
             }
         }
     }
@@ -111,11 +117,27 @@ impl Tally {
         }
         for (rule, samples) in other.samples.into_iter().enumerate() {
             self.matched[rule] += other.matched[rule];
-            self.samples[rule].extend(samples);
-            let surplus = self.samples[rule].len().saturating_sub(self.samples_max);
-            self.samples[rule].drain(..surplus);
+            for sample in samples {
+                keep_newest(&mut self.samples[rule], sample, self.samples_max, |sample| sample.at_ms);
+            }
         }
     }
+}
+
+/// Adds `new` to `kept`, of which the newest stay: at most `max` of a minute, and of [`SAMPLE_MINUTES_MAX`] minutes.
+fn keep_newest<T>(kept: &mut VecDeque<T>, new: T, max: usize, at_ms: impl Fn(&T) -> i64) {
+    if max == 0 {
+        return;
+    }
+    let minute = |at_ms: i64| at_ms.div_euclid(MINUTE_MS);
+    // The lines of a minute are mostly together.
+    let oldest = kept.len().checked_sub(max);
+    if let Some(oldest) = oldest.filter(|at| minute(at_ms(&kept[*at])) == minute(at_ms(&new))) {
+        kept.remove(oldest);
+    } else if kept.len() >= max.saturating_mul(SAMPLE_MINUTES_MAX) {
+        kept.pop_front();
+    }
+    kept.push_back(new);
 }
 
 /// Places of matching lines within one window: how many, and where the newest are. Lines are copied only once it is
@@ -123,7 +145,8 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct Hits {
     matched: PerRule<u64>,
-    places: PerRule<VecDeque<Range<usize>>>,
+    /// And when those lines were written.
+    places: PerRule<VecDeque<(Range<usize>, i64)>>,
     times: PerRule<Vec<(i64, u64)>>,
     signatures: PerRule<Vec<SignatureRun>>,
     /// When all lines were written, if they are counted.
@@ -165,12 +188,6 @@ impl Hits {
                 _ => self.times[rule].push((time.at_ms, 1)),
             }
         }
-        if self.samples_max == 0 {
-            return;
-        }
-        if self.places[rule].len() == self.samples_max {
-            self.places[rule].pop_front();
-        }
-        self.places[rule].push_back(place);
+        keep_newest(&mut self.places[rule], (place, time.at_ms), self.samples_max, |(_, at_ms)| *at_ms);
     }
 }

@@ -15,8 +15,8 @@ use crate::notify::settings::HttpSpec;
 const ANSWER_BYTES_MAX: usize = 1_024;
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A receiver can delay the next attempt by at most this.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+/// A receiver can delay the next attempt by at most this, as documented.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub(super) enum SendOutcome {
     Accepted(String),
     /// It may take it later: why, and not before this time has passed if it said so.
     Later(String, Option<Duration>),
+    /// It takes nothing now: why, and not before this time has passed if it said so.
+    Busy(String, Option<Duration>),
+    /// It never will, as it says; but something before it, which restarts, may say so as well.
+    Doubted(String),
     /// It never will.
     Refused(String),
     /// It never will take so much at once.
@@ -147,9 +151,15 @@ async fn judge(mut response: reqwest::Response) -> SendOutcome {
     let said = format!("{status} {}", escape(&answer)).trim_end().to_owned();
     match status {
         status if status.is_success() => SendOutcome::Accepted(said),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => SendOutcome::Later(said, after),
+        StatusCode::TOO_MANY_REQUESTS => SendOutcome::Busy(said, after),
+        // These pass by: a proxy that wants a login for the moment, a connection to the wrong server, a lock, replayed early data.
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        | StatusCode::MISDIRECTED_REQUEST
+        | StatusCode::LOCKED
+        | StatusCode::TOO_EARLY => SendOutcome::Later(said, after),
         StatusCode::PAYLOAD_TOO_LARGE => SendOutcome::TooLarge(said),
-        status if status.is_client_error() => SendOutcome::Refused(said),
+        status if status.is_client_error() => SendOutcome::Doubted(said),
         status if status.is_redirection() => SendOutcome::Later(
             format!("{said}: it leads elsewhere, which is not followed; set the URL that is meant"),
             after,
@@ -166,10 +176,13 @@ fn told_to_wait(answer: &[u8]) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds).ok()?.min(RETRY_AFTER_MAX))
 }
 
-/// Seconds, or a date.
+/// Seconds, which some give with decimals, or a date.
 fn retry_after(value: &str) -> Option<Duration> {
-    let wait = match value.trim().parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
+    let value = value.trim();
+    let wait = match value.parse::<f64>() {
+        // What is no number of seconds says nothing.
+        Ok(seconds) if seconds.is_nan() => return None,
+        Ok(seconds) => Duration::try_from_secs_f64(seconds.min(RETRY_AFTER_MAX.as_secs_f64())).ok()?,
         Err(_) => {
             let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
             Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or_default()
@@ -194,4 +207,22 @@ fn plain(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_may_ask_for_a_while_in_every_form() {
+        let ms = |value: &str| retry_after(value).map(|wait| wait.as_millis());
+        for (value, wait) in [("3", 3_000), ("3.5", 3_500), (" 0.25 ", 250), ("0", 0), ("86400", 300_000)] {
+            assert_eq!(ms(value), Some(wait), "{value}");
+        }
+        assert_eq!(ms("Fri, 01 Jan 2100 00:00:00 GMT"), Some(300_000));
+        assert_eq!(ms("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        for value in ["", "soon", "-1", "NaN"] {
+            assert_eq!(ms(value), None, "{value}");
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! What a message says: labels, annotations and texts of its alerts, in the form of Alertmanager's webhooks (version 4).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::event::{AlertEvent, AlertState};
-use crate::fmt::{display_path, printable};
-use crate::notify::queue::NotificationGroup;
+use crate::fmt::{counted, display_path, printable};
+use crate::notify::group::{EarlierFirings, NotificationGroup};
+use crate::store::TransitionRecord;
 
 /// An alert, as Alertmanager shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,15 +44,18 @@ pub(super) struct Notification {
     pub(super) title: String,
     /// A few lines.
     pub(super) text: String,
+    /// Other alerts of the group that fire.
+    #[serde(skip)]
+    pub(super) still_firing: Vec<WebhookAlert>,
 }
 
 /// Where messages come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MessageOrigin {
-    /// Name of this machine.
-    pub(super) host: String,
+pub struct MessageOrigin {
+    /// What this machine is called.
+    pub host: String,
     /// Where the daemon can be reached, or nothing.
-    pub(super) url: String,
+    pub url: String,
 }
 
 /// What Alertmanager and its like take for "not yet".
@@ -99,7 +105,8 @@ impl WebhookAlert {
             status: event.state,
             labels,
             annotations: event.annotations.clone().into_iter().chain(own).collect(),
-            starts_at: event.since.clone(),
+            // An Alertmanager rejects what ends before it starts for good, and a clock may be set back.
+            starts_at: no_later(&event.since, &event.at),
             ends_at: if event.is_firing() { NEVER.to_owned() } else { event.at.clone() },
             generator_url: if origin.url.is_empty() {
                 String::new()
@@ -107,6 +114,51 @@ impl WebhookAlert {
                 format!("{}/status", origin.url)
             },
             fingerprint: event.fingerprint.clone(),
+        }
+    }
+}
+
+/// `time`, but no later than `other`.
+fn no_later(time: &str, other: &str) -> String {
+    let parsed = |text: &str| text.parse::<Timestamp>().ok();
+    let is_later = parsed(time).zip(parsed(other)).is_some_and(|(time, other)| time > other);
+    if is_later { other.to_owned() } else { time.to_owned() }
+}
+
+/// `from 2026-11-26 10:00:00 to 10:01:30 UTC`.
+fn span(event: &AlertEvent) -> String {
+    let shown = |time: &str| {
+        let time = time.parse::<Timestamp>().unwrap_or_default();
+        (time.strftime("%Y-%m-%d").to_string(), time.strftime("%H:%M:%S").to_string())
+    };
+    let ((from_day, from), (to_day, to)) = (shown(&no_later(&event.since, &event.at)), shown(&event.at));
+    let to_day = if to_day == from_day { String::new() } else { format!("{to_day} ") };
+    format!("from {from_day} {from} to {to_day}{to} UTC")
+}
+
+impl WebhookAlert {
+    /// Says what an alert did that is over, and of which no message said that it fired.
+    fn tell_beginning(&mut self, fired: &AlertEvent, ended: &AlertEvent, host: &str) {
+        let told = WebhookAlert::new(
+            fired,
+            &MessageOrigin { host: host.to_owned(), url: String::new() },
+            &BTreeMap::new(),
+        );
+        for name in ["why", "count", "samples", "patterns"] {
+            let annotation = told.annotations.get(name).map(|text| (name.to_owned(), text.clone()));
+            self.annotations.extend(annotation);
+        }
+        let total = ended.total.filter(|total| *total > fired.count);
+        let total = total.map_or_else(String::new, |total| format!(", {total} in all"));
+        let summary = format!("{}; it is over, {}{total}", summary(fired, host), span(ended));
+        self.annotations.insert("summary".to_owned(), summary);
+    }
+
+    /// Says that it fired before as well, which no message says.
+    fn tell_earlier(&mut self, earlier: &EarlierFirings) {
+        let times = if earlier.count == 1 { "once".to_owned() } else { format!("{} times", earlier.count) };
+        if let Some(summary) = self.annotations.get_mut("summary") {
+            *summary = format!("{summary}; it had fired {times} since {}", earlier.since);
         }
     }
 }
@@ -127,8 +179,8 @@ fn summary(event: &AlertEvent, host: &str) -> String {
     }
     match event.condition.as_str() {
         "silence" => format!("{alert}: no {rule} for {window_s}s in {place}"),
-        "new" => format!("{alert}: {count} {rule} in {place} ({why})"),
-        _ => format!("{alert}: {count} {rule} in {window_s}s in {place} ({why})"),
+        "new" => format!("{alert}: {} in {place} ({why})", counted(*count, rule)),
+        _ => format!("{alert}: {} in {window_s}s in {place} ({why})", counted(*count, rule)),
     }
 }
 
@@ -140,32 +192,19 @@ impl Notification {
         origin: &MessageOrigin,
         more_labels: &BTreeMap<String, String>,
     ) -> Notification {
-        let all: Vec<WebhookAlert> =
-            group.transitions.iter().map(|t| WebhookAlert::new(&t.event, origin, more_labels)).collect();
-        let firing = all.iter().filter(|alert| alert.status == AlertState::Firing).count();
+        let all = alerts(group, origin, more_labels);
+        let still_firing = group.still_firing.iter();
+        let still_firing: Vec<WebhookAlert> =
+            still_firing.map(|still| WebhookAlert::new(&still.event, origin, more_labels)).collect();
+        // As with an Alertmanager: a group is over when nothing of it fires.
+        let changed = all.iter().filter(|alert| alert.status == AlertState::Firing).count();
+        let firing = changed + group.still_firing_count;
         let status = if firing > 0 { AlertState::Firing } else { AlertState::Resolved };
-        let shouted = status.as_str().to_uppercase();
-        let common = |of: fn(&WebhookAlert) -> &BTreeMap<String, String>| {
-            let mut common = all.first().map(of).cloned().unwrap_or_default();
-            common.retain(|key, value| all.iter().all(|alert| of(alert).get(key) == Some(value)));
-            common
-        };
-        let group_labels = BTreeMap::from([("alertname".to_owned(), group.alert.clone())]);
-        let title = match all.as_slice() {
-            [one] => format!("[{}] {}", shouted, one.annotations["summary"]),
-            _ => format!(
-                "[{}] {}: {firing} firing, {} resolved on {}{}",
-                shouted,
-                group.alert,
-                all.len() - firing,
-                origin.host,
-                if group.following > 0 {
-                    format!("; {} more follow", group.following)
-                } else {
-                    String::new()
-                }
-            ),
-        };
+        let group_labels = BTreeMap::from(
+            [("alertname", &group.alert), ("instance", &origin.host), ("watch", &group.watch)]
+                .map(|(name, value)| (name.to_owned(), value.clone())),
+        );
+        let title = title(group, &all, firing, &origin.host);
         let mut lines = Vec::new();
         if all.len() > LISTED_MAX {
             // First, so that no receiver that cuts a long text cuts this.
@@ -193,17 +232,82 @@ impl Notification {
         }
         Notification {
             version: "4",
-            group_key: format!("{{}}:{{alertname={:?}}}", group.alert),
+            group_key: group_key(&group_labels),
             truncated_alerts: group.following,
             status,
             receiver: receiver.to_owned(),
             group_labels,
-            common_labels: common(|alert| &alert.labels),
-            common_annotations: common(|alert| &alert.annotations),
+            common_labels: common(&all, |alert| &alert.labels),
+            common_annotations: common(&all, |alert| &alert.annotations),
             external_url: origin.url.clone(),
             title,
             text: lines.join("\n"),
             alerts: all,
+            still_firing,
         }
     }
+
+    /// The same message with the alerts of the group that fire still, as an Alertmanager sends it.
+    pub(super) fn with_still_firing(&self) -> Notification {
+        let mut whole = self.clone();
+        whole.alerts.append(&mut whole.still_firing);
+        whole.common_labels = common(&whole.alerts, |alert| &alert.labels);
+        whole.common_annotations = common(&whole.alerts, |alert| &alert.annotations);
+        whole
+    }
+}
+
+/// The alerts that a message is about.
+fn alerts(
+    group: &NotificationGroup,
+    origin: &MessageOrigin,
+    more_labels: &BTreeMap<String, String>,
+) -> Vec<WebhookAlert> {
+    let alert = |transition: &Arc<TransitionRecord>| {
+        let event = &transition.event;
+        let mut alert = WebhookAlert::new(event, origin, more_labels);
+        if let Some(fired) = group.untold.get(&event.fingerprint) {
+            alert.tell_beginning(&fired.event, event, &origin.host);
+        }
+        if let Some(earlier) = group.earlier.get(&event.fingerprint) {
+            alert.tell_earlier(earlier);
+        }
+        alert
+    };
+    group.transitions.iter().map(alert).collect()
+}
+
+/// What all of `alerts` have in common.
+fn common(
+    alerts: &[WebhookAlert],
+    of: fn(&WebhookAlert) -> &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut common = alerts.first().map(of).cloned().unwrap_or_default();
+    common.retain(|key, value| alerts.iter().all(|alert| of(alert).get(key) == Some(value)));
+    common
+}
+
+/// One line about `alerts`, of which, with the others of the group, so many are `firing`.
+fn title(group: &NotificationGroup, alerts: &[WebhookAlert], firing: usize, host: &str) -> String {
+    let state = if firing > 0 { "FIRING" } else { "RESOLVED" };
+    match alerts {
+        [one] if (one.status == AlertState::Firing) == (firing > 0) => {
+            format!("[{state}] {}", one.annotations["summary"])
+        }
+        [one] => format!("[{state}] {firing} others still fire; {}", one.annotations["summary"]),
+        _ => {
+            let resolved = alerts.iter().filter(|alert| alert.status != AlertState::Firing).count();
+            let following = match group.following {
+                0 => String::new(),
+                more => format!("; {more} more follow"),
+            };
+            format!("[{state}] {}: {firing} firing, {resolved} resolved on {host}{following}", group.alert)
+        }
+    }
+}
+
+/// The key of a group, as an Alertmanager writes it: its route and its labels. It has the host, so that no host ends what another began.
+fn group_key(labels: &BTreeMap<String, String>) -> String {
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    format!("{{}}:{{{}}}", labels.join(", "))
 }

@@ -2,40 +2,48 @@
 //!
 //! An alert that fires or resolves becomes a row of the outbox in the same transaction as the counts. The
 //! [`NotificationQueue`] holds what waits for each output: the committer fills it, and a task per output empties it. The task collects
-//! alerts of one name, sends them as one message (or several, if there are many), and tries again until the receiver has accepted it.
+//! alerts of one name and watch, sends them as one message (or several, if there are many), and tries again until the receiver has
+//! accepted it; what it rejects holds up nothing else.
 //! Then the rows of the alerts in it are marked as delivered. So each alert arrives at least once, also across restarts, and nothing else waits for a receiver.
 
+mod group;
 pub mod heartbeat;
 mod http;
 mod message;
+mod output_queue;
 pub mod queue;
 pub mod receivers;
 pub mod route;
+mod schedule;
 mod secret;
 pub mod settings;
 pub mod silence;
 mod task;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::event::AlertEvent;
-use crate::notify::message::MessageOrigin;
 use crate::notify::queue::NotificationQueue;
 use crate::notify::receivers::Notifier;
 use crate::notify::route::Route;
 use crate::notify::settings::DeliverySpec;
-use crate::notify::task::DeliveryTask;
+use crate::notify::task::{DeliverySetup, DeliveryTask};
 use crate::store::TransitionRecord;
+
+pub use message::MessageOrigin;
 
 /// The running delivery: a thread of its own, with a task for each output.
 pub struct Delivery {
     runtime: Runtime,
     queue: Arc<NotificationQueue>,
-    tasks: Vec<JoinHandle<()>>,
+    /// By the name of the output.
+    tasks: BTreeMap<String, (watch::Sender<Arc<DeliverySetup>>, JoinHandle<()>)>,
 }
 
 /// Receivers that can be used. Nothing is sent before [`Delivery::commit`].
@@ -46,24 +54,24 @@ pub struct PreparedDelivery {
 struct PreparedReceiver {
     output: String,
     route: Route,
-    group_wait: Duration,
-    notifier: Notifier,
+    setup: DeliverySetup,
 }
 
 impl PreparedDelivery {
-    /// Builds what `specs` need. Messages say that the daemon is reached at `external_url`, if it is not empty.
+    /// Builds what `specs` need, for messages from `origin`. Files of certificates are read.
     ///
     /// # Errors
     /// If one of them cannot be used: its name, and why.
-    pub fn new(specs: &[DeliverySpec], external_url: &str) -> Result<PreparedDelivery, String> {
-        let origin = MessageOrigin { host: host(), url: external_url.to_owned() };
+    pub fn new(specs: &[DeliverySpec], origin: &MessageOrigin) -> Result<PreparedDelivery, String> {
         let prepare = |spec: &DeliverySpec| {
-            let notifier = Notifier::new(spec, &origin);
+            let notifier = Notifier::new(spec, origin);
             Ok(PreparedReceiver {
                 output: spec.name.clone(),
                 route: spec.route.clone(),
-                group_wait: spec.group_wait,
-                notifier: notifier.map_err(|why| format!("the output {}: {why}", spec.name))?,
+                setup: DeliverySetup {
+                    group_wait: spec.group_wait,
+                    notifier: notifier.map_err(|why| format!("the output {}: {why}", spec.name))?,
+                },
             })
         };
         Ok(PreparedDelivery { receivers: specs.iter().map(prepare).collect::<Result<_, String>>()? })
@@ -86,7 +94,7 @@ impl Delivery {
         runtime.spawn(task::report_given_up(Arc::clone(&queue)));
         let silenced = Arc::clone(&queue);
         runtime.spawn(async move { silenced.follow_silences().await });
-        Ok(Delivery { runtime, queue, tasks: Vec::new() })
+        Ok(Delivery { runtime, queue, tasks: BTreeMap::new() })
     }
 
     /// The runtime, for other background work.
@@ -104,14 +112,23 @@ impl Delivery {
     /// Delivers by what was prepared from now on. What waits for receivers that are no longer defined is given up.
     pub fn commit(&mut self, prepared: PreparedDelivery) {
         let PreparedDelivery { receivers } = prepared;
-        self.tasks.drain(..).for_each(|task| task.abort());
         self.queue
             .replace(receivers.iter().map(|receiver| (receiver.output.clone(), receiver.route.clone())));
-        let start = |PreparedReceiver { output, group_wait, notifier, .. }| {
-            let task = DeliveryTask { output, group_wait, queue: Arc::clone(&self.queue), notifier };
-            self.runtime.spawn(task.run())
-        };
-        self.tasks = receivers.into_iter().map(start).collect();
+        let mut before = std::mem::take(&mut self.tasks);
+        for PreparedReceiver { output, setup, .. } in receivers {
+            let setup = Arc::new(setup);
+            let task = match before.remove(&output) {
+                // What is being sent is not interrupted, so that it does not arrive twice.
+                Some((setups, task)) if setups.send(Arc::clone(&setup)).is_ok() => (setups, task),
+                _ => {
+                    let (setups, receiver) = watch::channel(setup);
+                    let task = DeliveryTask::new(output.clone(), Arc::clone(&self.queue), receiver);
+                    (setups, self.runtime.spawn(task.run()))
+                }
+            };
+            self.tasks.insert(output, task);
+        }
+        before.into_values().for_each(|(_, task)| task.abort());
     }
 
     /// Waits until all is delivered, at most for `limit`, and ends.
@@ -133,27 +150,27 @@ pub struct TestDelivery {
     pub result: Result<String, String>,
 }
 
-/// The name of this machine.
-#[must_use]
-pub fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 impl Delivery {
     /// Sends each of `events` through each of `specs`, and returns the answers.
     #[must_use]
-    pub fn try_out(&self, specs: &[DeliverySpec], events: &[AlertEvent]) -> Vec<TestDelivery> {
-        let origin = MessageOrigin { host: host(), url: String::new() };
+    pub fn try_out(
+        &self,
+        specs: &[DeliverySpec],
+        events: &[AlertEvent],
+        origin: &MessageOrigin,
+    ) -> Vec<TestDelivery> {
         let mut answers = Vec::new();
         for spec in specs {
             for event in events {
-                let result = match Notifier::new(spec, &origin) {
+                let result = match Notifier::new(spec, origin) {
                     Ok(notifier) => self.runtime.block_on(notifier.send(&message_of(event))),
                     Err(why) => http::SendOutcome::Refused(why),
                 };
                 let result = match result {
                     http::SendOutcome::Accepted(said) => Ok(said),
                     http::SendOutcome::Later(why, _)
+                    | http::SendOutcome::Busy(why, _)
+                    | http::SendOutcome::Doubted(why)
                     | http::SendOutcome::Refused(why)
                     | http::SendOutcome::TooLarge(why) => Err(why),
                 };
@@ -168,12 +185,8 @@ impl Delivery {
     }
 }
 
-fn message_of(event: &AlertEvent) -> queue::NotificationGroup {
+fn message_of(event: &AlertEvent) -> group::NotificationGroup {
     let transition =
         TransitionRecord { at_ms: jiff::Timestamp::now().as_millisecond(), event: event.clone() };
-    queue::NotificationGroup {
-        alert: event.alert.clone(),
-        transitions: vec![Arc::new(transition)],
-        following: 0,
-    }
+    group::NotificationGroup::of_one(transition)
 }

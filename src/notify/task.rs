@@ -1,19 +1,19 @@
-//! One task per output: groups, sends, and tries again.
+//! One task per output: groups, sends, and tries again. What changes at a reload reaches it between two messages, so that none is sent
+//! twice.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::event::{HealthEvent, HealthKind};
+use crate::notify::group::{GroupKey, NotificationGroup};
 use crate::notify::http::SendOutcome;
-use crate::notify::queue::{NotificationGroup, NotificationQueue};
+use crate::notify::queue::NotificationQueue;
 use crate::notify::receivers::Notifier;
+use crate::notify::schedule::{Refusal, Schedule};
 use crate::store::DeliveryOutcome;
-
-/// The first and the longest wait between attempts.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
 
 /// How long after the start a receiver that forgets is sent what was firing before, at the latest.
 const FIRST_RESEND: Duration = Duration::from_secs(5);
@@ -24,106 +24,148 @@ const GIVEN_UP_GATHERED: Duration = Duration::from_secs(5);
 /// How long after such an event there is no other.
 const GIVEN_UP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Delivers what waits for one output, until it is aborted.
-pub(super) struct DeliveryTask {
-    pub(super) output: String,
+/// How an output is served, from one reload to the next.
+pub(super) struct DeliverySetup {
     pub(super) group_wait: Duration,
-    pub(super) queue: Arc<NotificationQueue>,
     pub(super) notifier: Notifier,
 }
 
-impl DeliveryTask {
-    pub(super) async fn run(self) {
-        let Some(notify) = self.queue.notify(&self.output) else { return };
-        let interval = self.notifier.resend_interval();
-        // What fired before the start may have ended by itself at a receiver that heard of it long ago.
-        let mut resend_at = interval.map(|interval| Instant::now() + interval.min(FIRST_RESEND));
-        loop {
-            if self.next().is_some() {
-                sleep(self.group_wait).await;
-                while let Some(delivered) = self.deliver_next().await {
-                    self.queue.done(&self.output, &delivered.group, delivered.outcome);
-                    if delivered.after_failure {
-                        // An Alertmanager that was restarted remembers nothing.
-                        resend_at = resend_at.map(|_| Instant::now());
-                    }
-                }
-            }
-            tokio::select! {
-                () = notify.notified() => {}
-                () = at(resend_at) => {
-                    resend_at = interval.map(|interval| Instant::now() + interval);
-                    let firing = self.queue.firing(&self.output);
-                    if !firing.is_empty() {
-                        self.notifier.resend(&firing).await;
-                    }
-                }
-            }
-        }
-    }
-
-    fn next(&self) -> Option<NotificationGroup> {
-        self.next_up_to(self.notifier.alerts_max())
-    }
-
-    fn next_up_to(&self, alerts_max: usize) -> Option<NotificationGroup> {
-        self.queue.next(&self.output, alerts_max)
-    }
-
-    /// Sends the next group until it is accepted or refused. Each attempt takes what came in meanwhile into account.
-    async fn deliver_next(&self) -> Option<DeliveredGroup> {
-        let output = &self.output;
-        let mut waits = backoff();
-        let mut has_failed = false;
-        let mut alerts_max = self.notifier.alerts_max();
-        loop {
-            let group = self.next_up_to(alerts_max)?;
-            match self.notifier.send(&group).await {
-                SendOutcome::Accepted(_) => {
-                    if has_failed {
-                        let reason = format!("the output {output} takes alerts again");
-                        HealthEvent::info(HealthKind::DeliveryRecovered, reason).emit();
-                    }
-                    let outcome = DeliveryOutcome::Accepted;
-                    return Some(DeliveredGroup { group, outcome, after_failure: has_failed });
-                }
-                SendOutcome::TooLarge(_) if group.transitions.len() > 1 => {
-                    alerts_max = group.transitions.len() / 2;
-                }
-                SendOutcome::Refused(why) | SendOutcome::TooLarge(why) => {
-                    self.queue.failed(output, &why);
-                    let reason = format!(
-                        "the output {output} refuses the alert {} for good: {why}; see its settings with `spiketail test-alert {output}`",
-                        group.alert
-                    );
-                    let count = group.transitions.len() as u64;
-                    HealthEvent::warning(HealthKind::DeliveryRefused, reason).counting(count).emit();
-                    let outcome = DeliveryOutcome::Abandoned;
-                    return Some(DeliveredGroup { group, outcome, after_failure: false });
-                }
-                SendOutcome::Later(why, after) => {
-                    self.queue.delayed(output, &why);
-                    if !has_failed {
-                        has_failed = true;
-                        let reason = format!(
-                            "the output {output} takes no alerts: {why}; they are kept and tried again"
-                        );
-                        HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
-                    }
-                    let wait = waits.next().unwrap_or(BACKOFF.1);
-                    sleep(after.map_or(wait, |after| after.max(wait))).await;
-                }
-            }
-        }
-    }
+/// Delivers what waits for one output, until it is aborted.
+pub(super) struct DeliveryTask {
+    output: String,
+    queue: Arc<NotificationQueue>,
+    setups: watch::Receiver<Arc<DeliverySetup>>,
+    schedule: Schedule,
+    /// Whether an attempt failed, and nothing was accepted since.
+    has_failed: bool,
+    /// When a receiver that forgets is sent what is firing.
+    resend_at: Option<Instant>,
 }
 
-/// A group that need not be sent again.
-struct DeliveredGroup {
-    group: NotificationGroup,
-    outcome: DeliveryOutcome,
-    /// Whether the receiver had failed before it accepted it.
-    after_failure: bool,
+impl DeliveryTask {
+    pub(super) fn new(
+        output: String,
+        queue: Arc<NotificationQueue>,
+        setups: watch::Receiver<Arc<DeliverySetup>>,
+    ) -> DeliveryTask {
+        DeliveryTask {
+            output,
+            queue,
+            setups,
+            schedule: Schedule::default(),
+            has_failed: false,
+            resend_at: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let Some(notify) = self.queue.notify(&self.output) else { return };
+        let mut setup = Arc::clone(&self.setups.borrow_and_update());
+        // What fired before the start may have ended by itself at a receiver that heard of it long ago.
+        self.resend_at =
+            setup.notifier.resend_interval().map(|every| Instant::now() + every.min(FIRST_RESEND));
+        loop {
+            if self.setups.has_changed().unwrap_or(false) {
+                setup = Arc::clone(&self.setups.borrow_and_update());
+                self.schedule.retry_now(Instant::now());
+                let every = setup.notifier.resend_interval();
+                self.resend_at = every.map(|every| self.resend_at.unwrap_or(Instant::now() + every));
+            }
+            let now = Instant::now();
+            let waiting = self.queue.waiting(&self.output);
+            let next = self.schedule.next(&waiting, setup.group_wait, now);
+            let next_at = match next {
+                Some((key, at)) if at <= now => {
+                    self.attempt(&setup.notifier, &key).await;
+                    continue;
+                }
+                next => next.map(|(_, at)| at),
+            };
+            tokio::select! {
+                () = notify.notified() => {}
+                _ = self.setups.changed() => self.setups.mark_changed(),
+                () = at(next_at) => {}
+                () = at(self.resend_at) => self.resend(&setup.notifier).await,
+            }
+        }
+    }
+
+    async fn resend(&mut self, notifier: &Notifier) {
+        self.resend_at = notifier.resend_interval().map(|every| Instant::now() + every);
+        let firing = self.queue.firing(&self.output);
+        if !firing.is_empty() {
+            notifier.resend(&firing).await;
+        }
+    }
+
+    /// Sends what waits of a group, once.
+    async fn attempt(&mut self, notifier: &Notifier, key: &GroupKey) {
+        let alerts_max = self.schedule.alerts_max(key, notifier.alerts_max());
+        let Some(group) = self.queue.group(&self.output, key, alerts_max, notifier.endings()) else { return };
+        let outcome = notifier.send(&group).await;
+        let now = Instant::now();
+        self.schedule.paused(notifier.gap(), now);
+        match outcome {
+            SendOutcome::Accepted(_) => self.accepted(key, &group, now),
+            SendOutcome::TooLarge(_) if group.size() > 1 => {
+                self.schedule.halve(key, group.size(), now);
+            }
+            SendOutcome::Doubted(why) | SendOutcome::TooLarge(why) => self.doubted(key, &group, &why, now),
+            SendOutcome::Refused(why) => self.refused(key, &group, &why, now),
+            SendOutcome::Later(why, after) => {
+                self.schedule.failed(key, after, now);
+                self.failed(&group, &why);
+            }
+            SendOutcome::Busy(why, after) => {
+                self.schedule.busy(key, after, now);
+                self.failed(&group, &why);
+            }
+        }
+    }
+
+    fn accepted(&mut self, key: &GroupKey, group: &NotificationGroup, now: Instant) {
+        self.queue.done(&self.output, group, DeliveryOutcome::Accepted);
+        self.schedule.done(key, group.following > 0, now);
+        if self.has_failed && !self.schedule.is_failing() {
+            self.has_failed = false;
+            // An Alertmanager that was restarted remembers nothing.
+            self.resend_at = self.resend_at.map(|_| now);
+            let reason = format!("the output {} takes all alerts again", self.output);
+            HealthEvent::info(HealthKind::DeliveryRecovered, reason).emit();
+        }
+    }
+
+    fn failed(&mut self, group: &NotificationGroup, why: &str) {
+        let output = &self.output;
+        self.queue.delayed(output, why);
+        if !std::mem::replace(&mut self.has_failed, true) {
+            let reason = format!(
+                "the output {output} does not take the alert {}: {why}; it is kept and tried again",
+                group.alert
+            );
+            HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
+        }
+    }
+
+    fn doubted(&mut self, key: &GroupKey, group: &NotificationGroup, why: &str, now: Instant) {
+        match self.schedule.refused(key, now) {
+            Refusal::TryAgain => self.failed(group, why),
+            Refusal::GiveUp => self.refused(key, group, why, now),
+        }
+    }
+
+    fn refused(&mut self, key: &GroupKey, group: &NotificationGroup, why: &str, now: Instant) {
+        let output = &self.output;
+        self.queue.failed(output, why);
+        let reason = format!(
+            "the output {output} refuses the alert {} for good: {why}; see its settings with `spiketail test-alert {output}`",
+            group.alert
+        );
+        let count = group.transitions.len() as u64;
+        HealthEvent::warning(HealthKind::DeliveryRefused, reason).counting(count).emit();
+        self.queue.done(output, group, DeliveryOutcome::Abandoned);
+        self.schedule.done(key, group.following > 0, now);
+    }
 }
 
 /// Reports what is given up because too much waits: soon, but gathered, and not too often.
@@ -141,9 +183,4 @@ async fn at(instant: Option<Instant>) {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
     }
-}
-
-fn backoff() -> impl Iterator<Item = Duration> {
-    let builder = ExponentialBuilder::default().with_min_delay(BACKOFF.0).with_max_delay(BACKOFF.1);
-    builder.with_jitter().without_max_times().build()
 }

@@ -8,8 +8,10 @@ use jiff::tz::TimeZone;
 use tracing::Level;
 
 use super::line_format::LineFormat;
-use crate::event::{AlertEvent, AlertState, CountEvent, Event, FileEvent, FileEventKind, HealthEvent};
-use crate::fmt::{display_path, printable};
+use crate::event::{
+    AlertEvent, AlertState, CountEvent, Event, FOUND_AT_START, FileEvent, FileEventKind, HealthEvent,
+};
+use crate::fmt::{counted, display_path, printable};
 
 /// Under the text that follows `10:00:00 `.
 const INDENT: &str = "         ";
@@ -128,12 +130,17 @@ impl Console {
 
     fn health(event: &HealthEvent) -> String {
         let said = if event.reason.is_empty() { event.event.as_str() } else { &event.reason };
-        format!("{}\n", printable(said))
+        // An error of a configuration has several lines.
+        let lines: Vec<_> = said.lines().map(printable).collect();
+        format!("{}\n", lines.join(&format!("\n{INDENT}")))
     }
 }
 
 impl LineFormat for Console {
     fn encode(&self, event: &Event, _level: Level, now: Timestamp) -> Vec<u8> {
+        if is_told_together(event) {
+            return Vec::new();
+        }
         let zone = self.zone.clone().unwrap_or_else(TimeZone::system);
         let time = now.to_zoned(zone).strftime("%H:%M:%S").to_string();
         let dim = self.palette.dim;
@@ -141,13 +148,19 @@ impl LineFormat for Console {
     }
 }
 
+/// Whether one line at the start tells it with others like it.
+pub(super) fn is_told_together(event: &Event) -> bool {
+    matches!(event, Event::File(file) if file.event == FileEventKind::Opened && file.reason == FOUND_AT_START)
+}
+
 /// What an alert saw: `57 errors in 60s (threshold 50)`.
 fn said(event: &AlertEvent) -> String {
     let (rule, why) = (printable(&event.rule), printable(&event.why));
+    let counted = counted(event.count, &event.rule);
     match event.condition.as_str() {
         "silence" => format!("no {rule} for {}", span(event.window_s)),
-        "new" => format!("{} {rule} ({why})", event.count),
-        _ => format!("{} {rule} in {} ({why})", event.count, span(event.window_s)),
+        "new" => format!("{counted} ({why})"),
+        _ => format!("{counted} in {} ({why})", span(event.window_s)),
     }
 }
 
@@ -155,7 +168,7 @@ fn said(event: &AlertEvent) -> String {
 fn outcome(event: &AlertEvent) -> String {
     match (event.total, event.peak) {
         (Some(total), Some(peak)) if total > 0 && event.window_s > 0.0 => {
-            format!(": {total} {}, at most {peak} in {}", printable(&event.rule), span(event.window_s))
+            format!(": {}, at most {peak} in {}", counted(total, &event.rule), span(event.window_s))
         }
         _ => String::new(),
     }
@@ -261,7 +274,8 @@ mod tests {
              10:05:03 /l  rotated: another file stands there\n\
              10:05:03 /l  missed 9 bytes: no copy\\x0dfound\n\
              10:05:03 /l  status at 1 of 2 bytes (3)\n\
-             10:05:03 reads\\x0a2 files\n"
+             10:05:03 reads\n\
+             \x20        2 files\n"
         );
     }
 
@@ -277,6 +291,12 @@ mod tests {
         assert!(
             text(true, &Event::File(file(FileEventKind::Opened, ""))).contains("\x1b[2m/l  opened\x1b[0m\n")
         );
+    }
+
+    #[test]
+    fn files_that_are_found_at_the_start_are_told_together() {
+        assert_eq!(text(false, &Event::File(file(FileEventKind::Opened, FOUND_AT_START))), "");
+        assert_ne!(text(false, &Event::File(file(FileEventKind::Opened, "being read now"))), "");
     }
 
     #[test]

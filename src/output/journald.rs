@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use serde_json::Value;
 use tracing::Level;
 
-use super::console::Console;
+use super::console::{Console, is_told_together};
 use super::line_format::LineFormat;
 use super::sink::{Sink, WriteOutcome, WriteProgress, wait_writable};
 use crate::event::{Event, Severity};
@@ -135,9 +135,15 @@ impl Default for JournalFormat {
 
 impl LineFormat for JournalFormat {
     fn encode(&self, event: &Event, level: Level, _now: Timestamp) -> Vec<u8> {
+        if is_told_together(event) {
+            return Vec::new();
+        }
         let mut fields = JournalFields(Vec::with_capacity(512));
         let sentence = self.console.sentence(event, Timestamp::UNIX_EPOCH);
-        fields.put("MESSAGE", sentence.lines().next().unwrap_or_default());
+        // The lines of an alert are in fields of their own.
+        let is_health = matches!(event, Event::Health(_));
+        let message = if is_health { Some(sentence.trim_end()) } else { sentence.lines().next() };
+        fields.put("MESSAGE", message.unwrap_or_default());
         fields.put("SYSLOG_IDENTIFIER", "spiketail");
         fields.put("PRIORITY", priority(event, level));
         fields.put("MESSAGE_ID", message_id_of(event));

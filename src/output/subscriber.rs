@@ -89,7 +89,10 @@ impl<S: Subscriber> Layer<S> for Output {
         let Some(record) = decode(event) else { return };
         let class =
             if record.kind() == EventKind::Alert { LinePriority::Alert } else { LinePriority::Ordinary };
-        self.queue.push(class, self.form.encode(&record, *metadata.level(), Timestamp::now()));
+        let encoded = self.form.encode(&record, *metadata.level(), Timestamp::now());
+        if !encoded.is_empty() {
+            self.queue.push(class, encoded);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod level;
 pub mod line;
 mod literals;
 pub(crate) mod names;
+pub mod own;
 pub mod pattern;
 mod rarity;
 pub mod records;

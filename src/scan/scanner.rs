@@ -10,8 +10,12 @@ use regex_automata::PatternSet;
 use crate::scan::finder::Finds;
 use crate::scan::level::Level;
 use crate::scan::line::content;
+use crate::scan::own::is_own;
 use crate::scan::records::Records;
 use crate::scan::rules::RuleSet;
+
+/// Who wrote a line is told by its beginning, of so many bytes.
+const HEAD_BYTES_MAX: usize = 4_096;
 
 /// A rule set with the scratch memory of one thread.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ impl Scanner {
     }
 
     /// Calls `hit` with rule and range of every matching line in `bytes`, which are complete lines, each with its line
-    /// feed.
+    /// feed. Lines that spiketail wrote itself match nothing.
     ///
     /// ```
     /// use spiketail::scan::rules::{RuleSet, RuleSpec};
@@ -57,6 +61,18 @@ impl Scanner {
     /// # Ok::<(), spiketail::scan::rules::RulePatternError>(())
     /// ```
     pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
+        // The rules of a watch are told of a line one after the other.
+        let mut judged: Option<(usize, bool)> = None;
+        let hit = &mut |rule: usize, place: Range<usize>| {
+            let is_own = match judged {
+                Some((start, is_own)) if start == place.start => is_own,
+                _ => is_own(content(&bytes[place.clone()], HEAD_BYTES_MAX)),
+            };
+            judged = Some((place.start, is_own));
+            if !is_own {
+                hit(rule, place);
+            }
+        };
         if let Some(literals) = self.rules.finder().literals() {
             return literals.scan(bytes, self.line_bytes_max, hit);
         }
@@ -72,7 +88,7 @@ impl Scanner {
             if self.rules.finder().is_certain() && content(line, self.line_bytes_max).len() == line.len() {
                 hit(0, start..end);
             } else {
-                self.judge(line, &mut |rule| hit(rule, start..end));
+                self.match_line(line, &mut |rule| hit(rule, start..end));
             }
             from = end + 1;
         }
@@ -103,7 +119,7 @@ impl Scanner {
                 Some(lf) => from + lf + 1,
                 None => {
                     let end = memchr::memchr(b'\n', &bytes[stretch..]).map_or(bytes.len(), |lf| stretch + lf);
-                    self.judge(&bytes[from..end], &mut |rule| hit(rule, from..end));
+                    self.match_line(&bytes[from..end], &mut |rule| hit(rule, from..end));
                     (end + 1).min(skipped.end)
                 }
             };
@@ -113,6 +129,12 @@ impl Scanner {
     /// Calls `hit` with every rule that one line matches. `line` has no line feed; of a line longer than the bound
     /// only the beginning is judged.
     pub fn judge(&mut self, line: &[u8], hit: &mut dyn FnMut(usize)) {
+        if !is_own(content(line, HEAD_BYTES_MAX)) {
+            self.match_line(line, hit);
+        }
+    }
+
+    fn match_line(&mut self, line: &[u8], hit: &mut dyn FnMut(usize)) {
         self.rules.finder().judge(content(line, self.line_bytes_max), &mut self.scratch, hit);
     }
 

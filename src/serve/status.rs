@@ -14,6 +14,8 @@ pub struct Status {
     pub version: String,
     /// Names the configuration that is in use: another text has another one.
     pub config_hash: String,
+    /// What its machine is called.
+    pub host: String,
     /// How long it has been running, in seconds.
     pub uptime_s: i64,
     /// Why the state cannot be saved, if it cannot.

@@ -137,6 +137,7 @@ impl Database {
 
     /// Writes all of `batch` or nothing, and keeps to the bounds.
     pub(super) fn commit(&mut self, batch: &Batch, limits: &Limits) -> Result<(), Fault> {
+        self.bound_journal(limits.journal_bytes_max)?;
         let rows = self.history_rows;
         let kept = self.transaction(|connection| {
             let added = write::apply(connection, batch)?;
@@ -144,6 +145,33 @@ impl Database {
         })?;
         self.history_rows = kept;
         Ok(())
+    }
+
+    /// Moves the journal into the database if it is longer than `bytes_max`. Whoever reads in one transaction keeps that from being done,
+    /// and the journal would grow with each commit.
+    fn bound_journal(&self, bytes_max: u64) -> Result<(), Fault> {
+        let folder = self.location.path();
+        if self.file.is_none() || journal_bytes(folder) <= bytes_max {
+            return Ok(());
+        }
+        let moved = || -> rusqlite::Result<()> {
+            self.connection.busy_timeout(Duration::ZERO)?;
+            let outcome = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            self.connection.busy_timeout(BUSY)?;
+            outcome
+        };
+        moved().map_err(|error| fault(folder, "write", &error))?;
+        if journal_bytes(folder) <= bytes_max {
+            return Ok(());
+        }
+        Err(Fault::Trouble(StoreError::Unusable {
+            action: "write",
+            folder: folder.to_owned(),
+            reason: format!("its journal has grown beyond {bytes_max} bytes"),
+            mend: format!(
+                "another program has held a transaction for long: end that one (`fuser -v {NAME}`)"
+            ),
+        }))
     }
 
     /// See [`prune::unwatched`].
@@ -179,6 +207,11 @@ impl Database {
         };
         run(&mut self.connection).map_err(|error| fault(self.location.path(), "write", &error))
     }
+}
+
+/// The length of the journal in `folder`.
+fn journal_bytes(folder: &Path) -> u64 {
+    std::fs::metadata(folder.join(format!("{NAME}-wal"))).map_or(0, |journal| journal.len())
 }
 
 /// Makes an empty file if there is none, so that it is not readable by everyone: alerts carry lines of logs. Returns its

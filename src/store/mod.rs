@@ -122,6 +122,8 @@ pub struct Limits {
     pub keeps_delivered: bool,
     /// Files that no one has watched for so many days are forgotten.
     pub unwatched_days: u32,
+    /// Nothing is committed while the journal is longer than this because someone reads in one transaction.
+    pub journal_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -134,6 +136,7 @@ impl Default for Limits {
             marks_max: 16_384,
             keeps_delivered: true,
             unwatched_days: 30,
+            journal_bytes_max: 64 << 20,
         }
     }
 }

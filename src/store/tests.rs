@@ -549,3 +549,31 @@ fn payloads_of_a_former_version_and_of_none_are_read() {
     assert_eq!(pending[0].1, TransitionRecord { at_ms: 1, event: expected });
     assert_eq!(pending[1].1, transition(2), "the columns say what the payload does not");
 }
+
+#[test]
+fn the_journal_does_not_grow_without_bound_while_someone_reads() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let limits = Limits { journal_bytes_max: 256 << 10, ..Limits::default() };
+    let mut store = SqliteStore::open(folder.path(), limits).unwrap();
+    let minute = |minute: i64| MinuteCount {
+        minute,
+        file: file_id(format!("/{minute}{}", "x".repeat(500)).as_bytes()),
+        rule: "r".into(),
+        matched: 1,
+    };
+    let batch = |n: i64| Batch {
+        at_ms: n,
+        minutes: (100 * n..100 * (n + 1)).map(minute).collect(),
+        ..Batch::default()
+    };
+    store.commit(&batch(0)).unwrap();
+    let reader = Connection::open(folder.path().join("state.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM counts_per_minute").unwrap();
+    let refused = (1..50).find_map(|n| store.commit(&batch(n)).err()).expect("it is bounded");
+    assert!(refused.to_string().contains("another program has held a transaction for long"), "{refused}");
+    let journal = fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
+    assert!((256 << 10..1 << 20).contains(&journal), "{journal}");
+    reader.execute_batch("COMMIT").unwrap();
+    store.commit(&batch(50)).unwrap();
+    assert!(fs::metadata(folder.path().join("state.db-wal")).unwrap().len() < 256 << 10);
+}

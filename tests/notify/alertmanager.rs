@@ -1,10 +1,13 @@
 //! An Alertmanager forgets what it is not sent again, so it is sent again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::common::server::{Reply, Request, Server};
-use crate::common::{Daemon, TestFolder, append, lines};
+use crate::common::{Daemon, TestFolder, append, lines, until};
 
 /// An alert that fires for longer than the test lasts.
 fn config(server: &Server) -> String {
@@ -69,5 +72,31 @@ fn what_is_sent_again_has_the_present_numbers() {
     while count(server.wait(seen + 1).last().unwrap()) != "10" {
         seen = server.requests().len();
     }
+    daemon.stop();
+}
+
+#[test]
+fn what_ended_before_it_was_told_fires_first() {
+    let is_open = Arc::new(AtomicBool::new(false));
+    let open = Arc::clone(&is_open);
+    let server = Server::start(move |_| Reply::status(if open.load(Ordering::SeqCst) { 200 } else { 503 }));
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let config = config(&server).replace("\"1h\"", "\"1s\"\nkeep_firing_for = \"0s\"");
+    let mut daemon = place.resume_with("app.log", &config.replace("resend_interval = \"1s\"", ""));
+    append(&place.log("app.log"), lines(0..3));
+    let is = |event: &Value, state: &str| event["target"] == "spiketail::alert" && event["state"] == state;
+    daemon.wait_for("the end", |events| events.iter().any(|event| is(event, "resolved")));
+    server.wait(1);
+    is_open.store(true, Ordering::SeqCst);
+    let is_over = |request: &Request| time(&alert(request), "endsAt") < Timestamp::now();
+    let sent = until("the end is told", || {
+        let sent = server.requests();
+        sent.last().is_some_and(is_over).then_some(sent)
+    });
+    let (ended, fired) = (alert(&sent[sent.len() - 1]), &sent[..sent.len() - 1]);
+    assert!(!fired.is_empty() && !fired.iter().any(is_over));
+    assert_eq!(alert(&fired[0])["labels"], ended["labels"]);
+    assert!(time(&ended, "startsAt") <= time(&ended, "endsAt"));
     daemon.stop();
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::common::server::{Reply, Request, Server};
@@ -131,22 +132,106 @@ fn what_fails_is_tried_again_later_and_later_and_recovers() {
     let failed: Vec<_> = daemon.events.iter().filter(|event| is(event, "delivery_failed")).collect();
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(
-        failed[0]["reason"].as_str().unwrap().contains("the output pager takes no alerts: 500"),
+        failed[0]["reason"].as_str().unwrap().contains("the output pager does not take the alert spike: 500"),
         "{failed:?}"
     );
     daemon.stop();
 }
 
 #[test]
-fn what_is_refused_for_good_is_told_and_does_not_hold_up_the_next() {
-    let server = Server::start(|n| Reply::status(if n == 0 { 400 } else { 200 }));
+fn a_final_answer_is_not_believed_at_once() {
+    for status in [400, 404, 407, 421, 423, 425] {
+        let server = Server::start(move |n| Reply::status(if n < 2 { status } else { 200 }));
+        let place = TestFolder::new();
+        append(&place.log("app.log"), "");
+        let mut daemon = place.resume_with("app.log", &webhook(&server, "").replace("\"1s\"", "\"1m\""));
+        fire(&mut daemon, &place, 1);
+        assert_eq!(statuses(&server.wait(3)), ["firing"; 3], "{status}");
+        let failed = daemon.wait_event("delivery_failed");
+        assert!(failed["reason"].as_str().unwrap().contains(&status.to_string()), "{failed}");
+        wait_rows(&place, "SELECT count(*) FROM outbox WHERE delivered_ms IS NOT NULL", 1);
+        daemon.stop();
+    }
+}
+
+#[test]
+fn an_alert_that_is_rejected_does_not_hold_up_the_others() {
+    let server = Server::start_judging(|body| {
+        let is_bad = String::from_utf8_lossy(body).contains("\"alertname\":\"bad\"");
+        Reply::status(if is_bad { 500 } else { 200 })
+    });
     let place = TestFolder::new();
     append(&place.log("app.log"), "");
-    let mut daemon = place.resume_with("app.log", &webhook(&server, ""));
+    let config = webhook(&server, "")
+        + &ALERT.replace("[rule.errors]\nany = [\"ERROR\"]\n", "").replace("spike", "bad");
+    let mut daemon = place.resume_with("app.log", &config);
+    for n in 1..=3 {
+        append(&place.log("app.log"), lines(0..3));
+        daemon.wait_for("firing", |events| states(events, "firing") >= 2 * n);
+        daemon.wait_for("resolved", |events| states(events, "resolved") >= 2 * n);
+        until("the good one is delivered", || {
+            let good = server
+                .requests()
+                .iter()
+                .map(json)
+                .filter(|m| m["groupLabels"]["alertname"] == "spike")
+                .count();
+            (good >= 2 * n).then_some(())
+        });
+    }
+    wait_waiting(&mut daemon, 1);
+    daemon.stop();
+}
+
+#[test]
+fn what_waits_is_tried_at_once_after_a_reload() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let server = Server::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::Status(503, "retry-after: 3600\r\n".into(), Vec::new()),
+        _ => Reply::status(200),
+    });
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let mut daemon = place.resume_with("app.log", &webhook(&server, "").replace("\"1s\"", "\"1m\""));
     fire(&mut daemon, &place, 1);
-    resolve(&mut daemon, 1);
-    assert_eq!(statuses(&server.wait(2)), ["firing", "resolved"]);
-    daemon.wait_event("delivery_refused");
+    server.wait(1);
+    daemon.wait_event("delivery_failed");
+    daemon.signal(Signal::HUP);
+    assert_eq!(statuses(&server.wait(2)), ["firing"; 2]);
+    daemon.stop();
+}
+
+#[test]
+fn a_group_is_over_when_none_of_its_paths_fires() {
+    let server = Server::start(|_| Reply::status(200));
+    let place = TestFolder::new();
+    ["a.log", "b.log"].iter().for_each(|name| append(&place.log(name), ""));
+    let config = webhook(&server, "").replace("over = 1", "over = 1\nby = \"path\"");
+    let mut daemon = place.resume_with("*.log", &config.replace("\"1s\"", "\"2s\""));
+    append(&place.log("a.log"), lines(0..3));
+    daemon.wait_for("firing", |events| states(events, "firing") >= 1);
+    server.wait(1);
+    // The other path goes on as long as the first one has not ended.
+    while states(&daemon.events, "resolved") == 0 {
+        append(&place.log("b.log"), lines(0..3));
+        daemon.listen(Duration::from_millis(200));
+    }
+    resolve(&mut daemon, 2);
+    let messages: Vec<Value> = until("both are told to be over", || {
+        let messages: Vec<Value> = server.requests().iter().map(json).collect();
+        messages.last().is_some_and(|last| last["status"] == "resolved").then_some(messages)
+    });
+    let half = messages.iter().find(|message| {
+        message["alerts"].as_array().unwrap().iter().any(|alert| alert["status"] == "resolved")
+    });
+    let half = half.unwrap();
+    assert_eq!(half["status"], "firing", "{half}");
+    assert_eq!(half["alerts"].as_array().unwrap().len(), 2, "{half}");
+    for label in ["alertname", "instance", "watch"] {
+        let value = half["groupLabels"][label].as_str().unwrap();
+        assert!(half["groupKey"].as_str().unwrap().contains(&format!("{label}=\"{value}\"")), "{half}");
+    }
     daemon.stop();
 }
 
@@ -160,15 +245,40 @@ fn what_came_to_nothing_while_nobody_listened_is_told_once() {
         fire(&mut daemon, &place, n);
         resolve(&mut daemon, n);
     }
-    // All six are in the outbox; with the next commit all but the last are known to be superseded.
+    // All six are in the outbox; with the next commit all but the last two are known to be superseded.
     wait_rows(&place, "SELECT count(*) FROM outbox", 6);
     append(&place.log("app.log"), "nothing\n");
-    wait_rows(&place, "SELECT count(*) FROM pending", 1);
+    wait_rows(&place, "SELECT count(*) FROM pending", 2);
     let first = gate.open();
-    let taken = gate.server.wait(first + 1);
-    assert_eq!(statuses(&taken[first..]), ["resolved"]);
+    let taken = gate.server.wait(first + 2);
+    assert_eq!(statuses(&taken[first..]), ["firing", "resolved"]);
+    let fired = json(&taken[first]);
+    assert!(fired["title"].as_str().unwrap().contains("; it had fired 2 times since 20"), "{fired}");
     wait_waiting(&mut daemon, 0);
-    assert_eq!(gate.server.requests().len(), first + 1, "three alerts became one message");
+    assert_eq!(gate.server.requests().len(), first + 2, "three alerts became one");
+    daemon.stop();
+}
+
+#[test]
+fn people_are_told_with_one_message_what_fired_and_ended_while_nobody_listened() {
+    let gate = Gate::closed();
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let mut daemon = place.resume_with("app.log", &webhook(&gate.server, "preset = \"slack\""));
+    fire(&mut daemon, &place, 1);
+    resolve(&mut daemon, 1);
+    wait_rows(&place, "SELECT count(*) FROM outbox", 2);
+    let first = gate.open();
+    let told = json(&gate.server.wait(first + 1)[first]);
+    let text = told["text"].as_str().unwrap();
+    assert!(text.starts_with("[RESOLVED] spike on "), "{text}");
+    for part in [": 3 errors in 1s in watch logs (threshold 1); it is over, from 20", " UTC"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(told["attachments"][0]["text"].as_str().unwrap().contains("ERROR"), "{told}");
+    wait_waiting(&mut daemon, 0);
+    assert_eq!(gate.server.requests().len(), first + 1);
+    wait_rows(&place, "SELECT count(*) FROM outbox WHERE delivered_ms IS NOT NULL", 2);
     daemon.stop();
 }
 

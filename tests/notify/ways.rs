@@ -6,11 +6,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustix::process::Signal;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::common::TestFolder;
 use crate::common::server::{Reply, Server};
+use crate::common::{TestFolder, append, lines};
 
 fn test_alert(place: &TestFolder, output: &str, env: &[(&str, &str)]) -> String {
     let config = place.config(&format!(
@@ -134,4 +135,59 @@ fn secrets_come_from_credentials_or_files_and_are_never_shown() {
         said.contains("credentials/nowhere: No such file or directory") && said.contains("; let the user"),
         "{said}"
     );
+}
+
+#[test]
+fn a_replaced_authority_is_read_at_a_reload() {
+    let (port, authority) = tls_server();
+    let (_, other) = tls_server();
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let file = place.beside("ca.pem");
+    std::fs::write(&file, other).unwrap();
+    let mut daemon = place.resume_with(
+        "app.log",
+        &format!(
+            "[rule.errors]\nany = [\"ERROR\"]\n[alert.spike]\nover = 1\nwindow = \"1h\"\n[output.pager]\ntype = \"webhook\"\n\
+             url = \"https://localhost:{port}/\"\nca_file = {file:?}\ngroup_wait = \"0s\"\n"
+        ),
+    );
+    append(&place.log("app.log"), lines(0..3));
+    let failed = daemon.wait_event("delivery_failed");
+    assert!(failed["reason"].as_str().unwrap().contains("invalid peer certificate"), "{failed}");
+    std::fs::write(&file, authority).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_event("delivery_recovered");
+    daemon.stop();
+}
+
+#[test]
+fn what_the_machine_is_called_is_read_at_a_reload() {
+    let server = Server::start(|_| Reply::status(200));
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let config = |instance: &str, over: u32| {
+        format!(
+            "instance = {instance:?}\n[watch.logs]\npaths = [{:?}]\n[alert.spike]\nover = {over}\nwindow = \"1h\"\n\
+             [output.pager]\ntype = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"0s\"\n[output.out]\ntype = \"json\"\n",
+            place.log("app.log"),
+            server.url()
+        )
+    };
+    // The table of the engine has begun.
+    place.config(&config("node-1", 1));
+    let mut daemon = place.start_configured();
+    append(&place.log("app.log"), lines(0..3));
+    let labels = |n: usize| -> serde_json::Value {
+        let message: serde_json::Value = serde_json::from_slice(&server.wait(n)[n - 1].body).unwrap();
+        message["alerts"][0]["labels"]["instance"].clone()
+    };
+    assert_eq!(labels(1), "node-1");
+    place.config(&config("node-2", 5));
+    daemon.signal(Signal::HUP);
+    daemon.wait_event("reloaded");
+    append(&place.log("app.log"), lines(0..9));
+    let is_second = |event: &serde_json::Value| event["host"] == "node-2" && event["state"] == "firing";
+    daemon.wait_for("an alert of the second name", |events| events.iter().any(is_second));
+    daemon.stop();
 }

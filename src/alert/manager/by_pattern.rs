@@ -69,12 +69,6 @@ impl AlertManager {
         }
     }
 
-    /// Moves the minutes in which patterns were reported: the clock was set.
-    pub(super) fn shift_told(&mut self, by_ms: i64) {
-        let minutes = by_ms.saturating_add(MINUTE_MS / 2).div_euclid(MINUTE_MS);
-        self.told.values_mut().for_each(|(minute, _)| *minute = minute.saturating_add(minutes));
-    }
-
     /// Whether enough patterns were reported one by one in the minute of `at_ms`.
     fn is_too_many(&mut self, key: AlertKey, at_ms: i64, per_minute_max: u32) -> bool {
         let minute = at_ms.div_euclid(MINUTE_MS);

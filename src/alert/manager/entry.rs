@@ -41,10 +41,13 @@ pub struct WatchAlerts {
 }
 
 /// Keeps the newest `max` of `samples`.
-fn keep_newest(samples: &mut VecDeque<String>, max: usize) {
+fn keep_newest<T>(samples: &mut VecDeque<T>, max: usize) {
     let surplus = samples.len().saturating_sub(max);
     samples.drain(..surplus);
 }
+
+/// For so many times as many lines as an alert shows are kept while it is not known which burst they belong to.
+const SAMPLES_ASIDE: usize = 16;
 
 /// An alert that fired or resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,9 +78,20 @@ pub struct AlertParts {
     breakdown: Breakdown,
     /// That it fired, while more of the same is awaited.
     held: Option<AlertChange>,
+    /// When the newest matching lines were written.
+    sample_times: Vec<i64>,
     /// Since it fired: matching lines, and the greatest count within the window.
     total: u64,
     peak: u64,
+}
+
+impl AlertParts {
+    /// The lines that were saved with it, with their times; a former version did not save these, so that the lines are of any time.
+    fn timed(&self, samples: Vec<String>) -> VecDeque<(i64, String)> {
+        let unknown = samples.len().saturating_sub(self.sample_times.len());
+        let times = std::iter::repeat_n(i64::MAX, unknown).chain(self.sample_times.iter().copied());
+        times.zip(samples).collect()
+    }
 }
 
 /// The state of a series, for people.
@@ -108,11 +122,15 @@ pub(super) struct AlertEntry {
     pub(super) path: Option<PathBuf>,
     pub(super) pattern: Option<PatternId>,
     pub(super) instance: AlertInstance,
-    samples: VecDeque<String>,
+    /// The newest matching lines, and when they were written.
+    samples: VecDeque<(i64, String)>,
     parts: AlertParts,
     /// When it was first and last heard of while a report is held.
     pub(super) held_at: Option<(WallTime, WallTime)>,
 }
+
+/// Lines that were written so long before the condition began to hold belong to it, in milliseconds.
+const SAMPLE_REACH_MS: i64 = 1_000;
 
 impl AlertEntry {
     pub(super) fn new(
@@ -152,7 +170,7 @@ impl AlertEntry {
             watch: Arc::clone(watch),
             path: saved.id.path,
             pattern: saved.id.pattern,
-            samples: saved.samples.into(),
+            samples: saved.parts.timed(saved.samples),
             held_at: None,
             parts: saved.parts,
         };
@@ -163,10 +181,22 @@ impl AlertEntry {
         entry
     }
 
+    /// While the machine was off, until it was `booted`, nothing could write a line, so that this time is no silence.
+    pub(super) fn skip_time_off(&mut self, booted: Option<WallTime>) {
+        let off_ms = booted
+            .zip(self.instance.judged_ms())
+            .map_or(0, |(booted, judged)| booted.0.saturating_sub(judged));
+        let is_firing = self.instance.lifecycle().is_firing();
+        if self.spec.condition.expects_lines() && !is_firing && off_ms > 0 {
+            self.shift(off_ms);
+        }
+    }
+
     /// Moves every time by `by_ms`: the clock was set.
     pub(super) fn shift(&mut self, by_ms: i64) {
         self.instance.shift(by_ms);
         self.parts.breakdown.shift(by_ms);
+        self.samples.iter_mut().for_each(|(at_ms, _)| *at_ms = at_ms.saturating_add(by_ms));
         if let Some(held) = &mut self.parts.held {
             held.shift(by_ms);
         }
@@ -178,10 +208,36 @@ impl AlertEntry {
         (self.watch, self.spec) = (Arc::clone(watch), Arc::clone(spec));
     }
 
-    pub(super) fn add_samples(&mut self, samples: &[String]) {
-        let newest = samples.len().saturating_sub(self.spec.samples_max);
-        self.samples.extend(samples[newest..].iter().cloned());
-        keep_newest(&mut self.samples, self.spec.samples_max);
+    pub(super) fn add_samples(&mut self, samples: &[(WallTime, String)]) {
+        let max = self.spec.samples_max * SAMPLES_ASIDE;
+        let newest = samples.len().saturating_sub(max);
+        self.samples.extend(samples[newest..].iter().map(|(at, line)| (at.0, line.clone())));
+        keep_newest(&mut self.samples, max);
+    }
+
+    /// Keeps the newest lines, unless lines are set aside: they may belong to several bursts.
+    pub(super) fn trim_samples(&mut self) {
+        if !self.instance.has_backlog() {
+            keep_newest(&mut self.samples, self.spec.samples_max);
+        }
+    }
+
+    /// The lines that belong to `change`: those that were written while it was so, not before and not later.
+    fn own_samples(&self, change: &AlertChange) -> VecDeque<String> {
+        // What is held, and what fires still, has lines that came since.
+        let is_present = self.instance.lifecycle().firing_since() == Some(change.since_ms());
+        let until_ms = if is_present { i64::MAX } else { change.at_ms };
+        let reach_ms = self.spec.condition.window_ms().max(SAMPLE_REACH_MS);
+        let from_ms = if self.spec.condition.expects_lines() {
+            i64::MIN
+        } else {
+            change.since_ms().saturating_sub(reach_ms)
+        };
+        let is_own = |(at_ms, _): &&(i64, String)| (from_ms..=until_ms).contains(at_ms);
+        let mut own: VecDeque<String> =
+            self.samples.iter().filter(is_own).map(|(_, line)| line.clone()).collect();
+        keep_newest(&mut own, self.spec.samples_max);
+        own
     }
 
     /// Adds lines that were written at `at`, or sets them aside if they come out of order. False if there is no more room for that.
@@ -232,7 +288,8 @@ impl AlertEntry {
 
     /// What is reported of `change`. The samples of an alert that resolved are used up.
     pub(super) fn transition(&mut self, change: &AlertChange, is_late: bool) -> AlertTransition {
-        let new = change.event(&self.spec, &self.watch.name, self.path.as_deref(), &self.samples, |at_ms| {
+        let samples = self.own_samples(change);
+        let new = change.event(&self.spec, &self.watch.name, self.path.as_deref(), &samples, |at_ms| {
             WallTime(at_ms).to_string()
         });
         let mut event = AlertEvent { late: is_late, ..new };
@@ -250,7 +307,7 @@ impl AlertEntry {
                 self.parts.peak = self.parts.peak.max(change.seen.count);
             }
             AlertState::Resolved => {
-                self.samples.clear();
+                self.samples.retain(|(at_ms, _)| *at_ms > change.at_ms);
                 event.total = Some(std::mem::take(&mut self.parts.total));
                 event.peak = Some(std::mem::take(&mut self.parts.peak));
                 event.duration_s = Some(((change.at_ms - change.since_ms()).max(0) / 1_000).unsigned_abs());
@@ -272,8 +329,11 @@ impl AlertEntry {
         SavedAlert {
             id: self.series_id(),
             instance: self.instance.clone(),
-            samples: self.samples.iter().cloned().collect(),
-            parts: self.parts.clone(),
+            samples: self.samples.iter().map(|(_, line)| line.clone()).collect(),
+            parts: AlertParts {
+                sample_times: self.samples.iter().map(|(at_ms, _)| *at_ms).collect(),
+                ..self.parts.clone()
+            },
         }
     }
 

@@ -56,6 +56,17 @@ impl AlertManager {
         }
     }
 
+    /// Nothing is at a path any longer: an alert that waits for its lines ends.
+    pub fn end_silence(&mut self, path: PathId, now: WallTime) {
+        for key in self.keys() {
+            let Some(entry) = self.entries.get(&key) else { continue };
+            if key.path == Some(path) && entry.spec.condition.expects_lines() {
+                self.resolve(key, now);
+                self.remove(key);
+            }
+        }
+    }
+
     /// Resolves a firing alert whose series ends: nothing else ever would.
     fn resolve(&mut self, key: AlertKey, now: WallTime) {
         let Some(entry) = self.entries.get(&key) else { return };

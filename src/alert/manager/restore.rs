@@ -48,7 +48,9 @@ impl AlertManager {
             return;
         };
         let key = AlertKey { alert, watch: watch.id, path, pattern: saved.id.pattern };
-        self.insert(key, AlertEntry::restored(saved, &spec, &watch, now));
+        let mut entry = AlertEntry::restored(saved, &spec, &watch, now);
+        entry.skip_time_off(self.booted);
+        self.insert(key, entry);
     }
 
     fn definition(

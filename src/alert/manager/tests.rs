@@ -36,7 +36,8 @@ fn count(manager: &mut AlertManager, watch: &Arc<WatchAlerts>, path: u64, at: i6
     let name = PathBuf::from(format!("/logs/{path}.log"));
     let at_path = CountedPath { id: PathId(path), path: &name, since: WallTime(0), watch_since: WallTime(0) };
     let times = [(WallTime(at), n, 0)];
-    let lines = CountedLines { times: &times, samples: &["ERROR".to_owned()], patterns: &[] };
+    let samples = [(WallTime(at), format!("ERROR at {at}"))];
+    let lines = CountedLines { times: &times, samples: &samples, patterns: &[] };
     manager.count(watch, &watch.by_rule[0][0], at_path, lines, now(at));
 }
 
@@ -163,4 +164,76 @@ fn what_was_announced_and_is_no_longer_defined_is_resolved() {
     assert_eq!(transitions[0].event.state, AlertState::Resolved);
     assert_eq!(transitions[0].event.fingerprint, announced.fingerprint);
     assert_eq!(after.take_changes().ended.len(), 1);
+}
+
+#[test]
+fn the_time_for_which_the_machine_was_off_is_no_silence() {
+    let silent =
+        watch(AlertSpec { condition: Condition::Silence { window_ms: 60_000 }, ..spec(Scope::Watch) });
+    let mut before = AlertManager::new(vec![Arc::clone(&silent)]);
+    before.add_watch_series(Some(WallTime(0)));
+    count(&mut before, &silent, 1, 1_000, 1);
+    before.bring_up_to(now(21_000));
+    let saved = before.take_changes().saved;
+    let fired_at = |booted: Option<i64>| {
+        let mut after = AlertManager::new(vec![Arc::clone(&silent)])
+            .settling_from(now(1_000_000))
+            .booted_at(booted.map(WallTime));
+        after.restore(saved.clone(), Vec::new(), now(1_000_000));
+        after.all_is_read(now(1_000_000));
+        let mut at = 1_000_000;
+        while states(&mut after).is_empty() && at < 2_000_000 {
+            at += 1_000;
+            after.tick(now(at));
+        }
+        at
+    };
+    // It was silent for 20 seconds before the machine was turned off at 21 s, and boots at 990 s.
+    assert_eq!(fired_at(Some(990_000)), 1_030_000);
+    assert_eq!(fired_at(None), 1_001_000, "the machine was on");
+    assert_eq!(fired_at(Some(-5_000)), 1_001_000, "it was on, too");
+}
+
+#[test]
+fn each_burst_has_its_own_lines_whether_it_is_read_late_or_at_once() {
+    let watch = watch(spec(Scope::Watch));
+    for is_late in [false, true] {
+        let mut manager = AlertManager::new(vec![Arc::clone(&watch)]);
+        if is_late {
+            manager = manager.settling_from(now(1_000_000));
+        }
+        manager.add_watch_series(Some(WallTime(0)));
+        for at in [1_000, 2_000, 400_000, 401_000, 402_000] {
+            count(&mut manager, &watch, 1, at, 1);
+        }
+        manager.all_is_read(now(1_000_000));
+        manager.tick(now(1_000_001));
+        let events = manager.take_transitions().into_iter().map(|t| t.event);
+        let told: Vec<_> = events.map(|event| (event.state, event.samples)).collect();
+        let lines = |times: &[i64]| times.iter().map(|at| format!("ERROR at {at}")).collect::<Vec<_>>();
+        assert_eq!(told[0], (AlertState::Firing, lines(&[1_000, 2_000])), "{is_late}");
+        assert_eq!(told[1], (AlertState::Resolved, lines(&[1_000, 2_000])), "{is_late}");
+        // It fires still when all of it has been read.
+        let newest = if is_late { [401_000, 402_000] } else { [400_000, 401_000] };
+        assert_eq!(told[2], (AlertState::Firing, lines(&newest)), "{is_late}");
+        assert_eq!(told[3], (AlertState::Resolved, lines(&[401_000, 402_000])), "{is_late}");
+    }
+}
+
+#[test]
+fn silence_of_a_path_ends_with_the_path() {
+    let silent =
+        watch(AlertSpec { condition: Condition::Silence { window_ms: 60_000 }, ..spec(Scope::Path) });
+    let mut manager = AlertManager::new(vec![Arc::clone(&silent)]);
+    for path in [1, 2] {
+        manager.watch_path(&silent, PathId(path), Path::new("/logs/app.log"), now(1_000));
+    }
+    manager.tick(now(1_001));
+    manager.end_silence(PathId(2), now(2_000));
+    count(&mut manager, &silent, 1, 3_000, 1);
+    manager.tick(now(100_000));
+    assert_eq!(states(&mut manager).len(), 1, "the other one is silent");
+    manager.end_silence(PathId(1), now(101_000));
+    assert_eq!(states(&mut manager)[0].0, AlertState::Resolved);
+    assert_eq!(manager.statuses(), []);
 }

@@ -120,7 +120,8 @@ impl Replay<'_> {
                 let news = PatternNews::of(sighting.news, is_first);
                 let patterns = [PatternLines { at_ms, pattern: Some(sighting.id), lines: 1, news }];
                 let times = [(WallTime(at_ms), 1, 0)];
-                let lines = CountedLines { times: &times, samples: &[sample(&line)], patterns: &patterns };
+                let samples = [(WallTime(at_ms), sample(&line))];
+                let lines = CountedLines { times: &times, samples: &samples, patterns: &patterns };
                 for alert in &alerts.by_rule[rule] {
                     self.manager.count(alerts, alert, at, lines, WallTime(at_ms));
                 }

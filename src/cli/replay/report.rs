@@ -13,7 +13,7 @@ use crate::detect::Millis;
 use crate::detect::condition::Span;
 use crate::engine::plan::CompiledPlan;
 use crate::event::{AlertEvent, AlertState, Event};
-use crate::fmt::{display_path, printable};
+use crate::fmt::{self, display_path, printable};
 use crate::output::json::Json;
 use crate::output::line_format::LineFormat;
 
@@ -83,7 +83,8 @@ pub(super) fn write_text(
     for ((watch, rule), counted) in &replayed.counted {
         let watch = &plan.watches[*watch];
         let rule = &watch.rules.names()[*rule];
-        writeln!(out, "\n{rule} in {}: {} lines", watch.name, counted.total)?;
+        let lines = fmt::counted(counted.total, "lines");
+        writeln!(out, "\n{rule} in {}: {lines}", watch.name)?;
         if style.plots {
             let columns = counted.rate.columns(from_ms, to_ms, style.width);
             write_plot(out, &columns, (from_ms, to_ms), style)?;
@@ -109,13 +110,9 @@ pub(super) fn write_episodes(
         let after = resolved_ms.map_or_else(String::new, |at_ms| Span(at_ms - fired_ms).to_string());
         let place = fired.path.as_deref().map_or_else(|| printable(&fired.watch).into_owned(), display_path);
         let (severity, name) = (fired.severity, printable(&fired.alert));
-        let (rule, why) = (printable(&fired.rule), printable(&fired.why));
+        let (said, why) = (fmt::counted(fired.count, &fired.rule), printable(&fired.why));
         let time = style.time(*fired_ms);
-        writeln!(
-            out,
-            "{time}  {resolved:<19}  {after:>8}  {severity} {name}: {} {rule} in {place} ({why})",
-            fired.count
-        )?;
+        writeln!(out, "{time}  {resolved:<19}  {after:>8}  {severity} {name}: {said} in {place} ({why})")?;
         for line in fired.breakdown() {
             writeln!(out, "{:52}{}", "", printable(&line))?;
         }
@@ -141,7 +138,11 @@ pub(super) fn write_plot(
     let each = Span((to_ms - from_ms) / columns.len().max(1) as Millis);
     let middle = format!("at most {most} in {each}");
     let gap = style.width.saturating_sub(from.len() + to.len());
-    writeln!(out, "{from}{middle:^gap$}{to}")
+    if gap >= middle.len() + 2 {
+        return writeln!(out, "{from}{middle:^gap$}{to}");
+    }
+    // Too narrow for one line.
+    writeln!(out, "{from}{:gap$}{to}\n{}", "", format!("{middle:^width$}", width = style.width).trim_end())
 }
 
 /// Draws when each alert was firing.

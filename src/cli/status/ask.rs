@@ -27,7 +27,12 @@ pub(in crate::cli) struct Answer {
 /// The error says where it was looked for, and what to do.
 pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Answer, String> {
     let candidates = candidates(socket);
-    let there = candidates.iter().find(|path| path.symlink_metadata().is_ok());
+    let is_there = |path: &&PathBuf| match path.symlink_metadata() {
+        Ok(_) => true,
+        // It may be there: connecting says what is in the way.
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    };
+    let there = candidates.iter().find(is_there);
     let Some(path) = there else {
         let shown: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
         return Err(format!(

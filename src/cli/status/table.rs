@@ -1,6 +1,6 @@
 //! The answer of the daemon as a table for people: what fires first, then files, then outputs.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{BinaryBytes, HumanDuration};
@@ -17,7 +17,8 @@ const PATTERNS_MAX: usize = 10;
 const MINUTES_EACH: usize = 3;
 
 /// The whole answer, with at most `listed_max` files.
-pub(super) fn table(status: &Status, listed_max: usize, is_coloured: bool) -> String {
+/// Each line has at most `width` characters.
+pub(super) fn table(status: &Status, listed_max: usize, width: usize, is_coloured: bool) -> String {
     let mut out = vec![head(status)];
     out.extend(status.state_trouble.as_ref().map(|trouble| format!("state: {}", printable(trouble))));
     if !status.alerts.is_empty() {
@@ -40,7 +41,43 @@ pub(super) fn table(status: &Status, listed_max: usize, is_coloured: bool) -> St
         let rows: Vec<_> = status.outputs.iter().map(of_output).collect();
         out.extend(columns(&["output", "waiting", "last error"], &rows));
     }
-    out.join("\n") + "\n"
+    let lines: Vec<String> = out.iter().map(|line| fitted(line, width)).collect();
+    lines.join("\n") + "\n"
+}
+
+/// `line` with at most `width` characters, of which escape sequences take none.
+fn fitted(line: &str, width: usize) -> String {
+    let (mut fitted, mut shown, mut is_escape) = (String::new(), 0, false);
+    let length = anstyle_free(line).chars().count();
+    if length <= width {
+        return line.to_owned();
+    }
+    for c in line.chars() {
+        let is_part_of_escape = is_escape || c == '\u{1b}';
+        is_escape = is_part_of_escape && !(is_escape && c.is_ascii_alphabetic());
+        if is_part_of_escape {
+            fitted.push(c);
+            continue;
+        }
+        shown += 1;
+        match shown.cmp(&width) {
+            Ordering::Less => fitted.push(c),
+            Ordering::Equal => fitted.push('…'),
+            Ordering::Greater => {}
+        }
+    }
+    fitted
+}
+
+/// `line` without escape sequences.
+fn anstyle_free(line: &str) -> String {
+    let mut is_escape = false;
+    let is_shown = |c: &char| {
+        let is_part = is_escape || *c == '\u{1b}';
+        is_escape = is_part && !(is_escape && c.is_ascii_alphabetic());
+        !is_part
+    };
+    line.chars().filter(is_shown).collect()
 }
 
 fn head(status: &Status) -> String {
@@ -48,10 +85,11 @@ fn head(status: &Status) -> String {
     let firing = status.alerts.iter().filter(|alert| alert.is_firing()).count();
     let up = HumanDuration(std::time::Duration::from_secs(status.uptime_s.max(0).unsigned_abs()));
     let version = printable(&status.version);
+    let on = if status.host.is_empty() { String::new() } else { format!(" on {}", printable(&status.host)) };
     let some = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let (files, firing) = (some(status.files.len(), "file"), some(firing, "alert"));
     format!(
-        "spiketail {version}, up {up}: {files}, {} matching lines a second, {firing} firing",
+        "spiketail {version}{on}, up {up}: {files}, {} matching lines a second, {firing} firing",
         rounded(rate)
     )
 }
@@ -163,6 +201,8 @@ pub(in crate::cli) fn figures_of(file: &StatusFile) -> Vec<String> {
 }
 
 fn rounded(rate: f64) -> String {
+    // The sum of nothing is -0.
+    let rate = rate.max(0.0) + 0.0;
     if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
 }
 

@@ -1,14 +1,17 @@
 //! Where counts become alerts: what a turn counted is given to them, and what they did is emitted.
 
+use std::path::Path;
+
 use super::{Counters, events};
 use crate::alert::breakdown::PatternLines;
 use crate::alert::manager::{AlertTransition, CountedLines, CountedPath, by_time};
 use crate::engine::plan::CompiledWatch;
 use crate::event::AlertEvent;
-use crate::file::tailer::Turn;
+use crate::file::tailer::{TailEvent, Turn};
+use crate::file::tally::Sample;
 use crate::fmt::sample;
 use crate::store::TransitionRecord;
-use crate::units::WallTime;
+use crate::units::{PathId, WallTime};
 
 impl Counters {
     /// Runs the alerts over what one turn counted.
@@ -35,7 +38,8 @@ impl Counters {
                 |lines: &PatternLines| PatternLines { at_ms: clock.of_stamp(lines.at_ms).0, ..*lines };
             let patterns: Vec<PatternLines> =
                 patterns.get(rule).into_iter().flatten().map(of_pattern).collect();
-            let samples: Vec<String> = tally.samples[rule].iter().map(|s| sample(&s.line)).collect();
+            let of_sample = |s: &Sample| (clock.of_stamp(s.at_ms), sample(&s.line));
+            let samples: Vec<(WallTime, String)> = tally.samples[rule].iter().map(of_sample).collect();
             for alert in alerts {
                 let needs_lines = alert.1.condition.needs_lines();
                 if !matched.is_empty() || needs_lines {
@@ -46,6 +50,22 @@ impl Counters {
             }
         }
         self.emit_transitions();
+    }
+
+    /// Has the alerts on silence of a path begin when something is at it, and end when nothing is any longer.
+    pub(super) fn follow_path(&mut self, id: PathId, watch: &CompiledWatch, path: &Path, turn: &Turn) {
+        let is_there = |(what, _): &(TailEvent, u64)| match what {
+            TailEvent::Opened | TailEvent::Rotated(_) => Some(true),
+            TailEvent::Removed(_) => Some(false),
+            _ => None,
+        };
+        let Some(is_there) = turn.news.iter().rev().find_map(is_there) else { return };
+        let now = self.alert_time();
+        if is_there {
+            self.alerts.watch_path(&watch.alerts, id, path, now);
+        } else {
+            self.alerts.end_silence(id, now);
+        }
     }
 
     pub(super) fn emit_overflows(&mut self) {

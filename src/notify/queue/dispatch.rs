@@ -26,10 +26,9 @@ impl Dispatcher for NotificationQueue {
         silences.restore(saved);
         self.silenced.notify_one();
         for (output, transition) in pending {
-            let displaced =
-                queues.get_mut(&output).and_then(|queue| queue.put(Arc::new(transition), &self.given_up));
-            delivered
-                .extend(displaced.map(|displaced| ended(&output, &displaced, DeliveryOutcome::Abandoned)));
+            let Some(queue) = queues.get_mut(&output) else { continue };
+            let displaced = queue.put(Arc::new(transition), &self.given_up);
+            delivered.extend(displaced.iter().map(|old| ended(&output, old, DeliveryOutcome::Abandoned)));
         }
         for transition in firing {
             let transition = Arc::new(transition);
@@ -62,8 +61,7 @@ impl Dispatcher for NotificationQueue {
                     continue;
                 }
                 let displaced = queue.put(Arc::clone(&transition), &self.given_up);
-                delivered
-                    .extend(displaced.map(|displaced| ended(output, &displaced, DeliveryOutcome::Abandoned)));
+                delivered.extend(displaced.iter().map(|old| ended(output, old, DeliveryOutcome::Abandoned)));
             }
         }
     }

@@ -23,6 +23,15 @@ fn take(queue: &NotificationQueue, transitions: &[TransitionRecord]) {
     queue.take(transitions, &outputs);
 }
 
+fn next_as(queue: &NotificationQueue, output: &str, endings: Endings) -> Option<NotificationGroup> {
+    let key = queue.waiting(output).first()?.key.clone();
+    queue.group(output, &key, 100, endings)
+}
+
+fn next(queue: &NotificationQueue, output: &str) -> Option<NotificationGroup> {
+    next_as(queue, output, Endings::Together)
+}
+
 fn delivered(queue: &NotificationQueue) -> Vec<(String, i64)> {
     queue.delivered().into_iter().map(|delivered| (delivered.fingerprint, delivered.at_ms)).collect()
 }
@@ -31,22 +40,60 @@ fn delivered(queue: &NotificationQueue) -> Vec<(String, i64)> {
 fn an_alert_waits_as_its_latest_transition_in_its_old_place() {
     let queue = queue();
     take(&queue, &[transition("a", Firing, 1), transition("b", Firing, 2), transition("a", Resolved, 3)]);
-    let message = queue.next("pager", 100).unwrap();
+    let message = next(&queue, "pager").unwrap();
     assert_eq!(message.transitions, [transition("a", Resolved, 3), transition("b", Firing, 2)].map(Arc::new));
-    assert_eq!(delivered(&queue), [("a".to_owned(), 1)], "it is superseded");
+    assert_eq!(delivered(&queue), [], "that it fired is in the message");
+    assert_eq!(message.untold["a"], Arc::new(transition("a", Firing, 1)));
     queue.done("pager", &message, DeliveryOutcome::Accepted);
-    assert_eq!(delivered(&queue), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
-    assert_eq!((queue.next("pager", 100), queue.firing("pager").len()), (None, 1));
+    assert_eq!(delivered(&queue), [("a".to_owned(), 1), ("a".to_owned(), 3), ("b".to_owned(), 2)]);
+    assert_eq!((next(&queue, "pager"), queue.firing("pager").len()), (None, 1));
 }
 
 #[test]
 fn what_changes_while_it_is_sent_is_sent_again() {
     let queue = queue();
     take(&queue, &[transition("a", Firing, 1)]);
-    let sent = queue.next("pager", 100).unwrap();
+    let sent = next(&queue, "pager").unwrap();
     take(&queue, &[transition("a", Resolved, 2)]);
     queue.done("pager", &sent, DeliveryOutcome::Accepted);
-    assert_eq!(queue.next("pager", 100).unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
+    assert_eq!(next(&queue, "pager").unwrap().transitions, [Arc::new(transition("a", Resolved, 2))]);
+}
+
+#[test]
+fn what_ended_before_it_was_told_is_told_as_a_beginning_and_then_an_end_to_those_that_keep_incidents() {
+    let queue = queue();
+    take(&queue, &[transition("a", Firing, 1), transition("a", Resolved, 2)]);
+    for (state, at_ms) in [(Firing, 1), (Resolved, 2)] {
+        let group = next_as(&queue, "pager", Endings::Apart).unwrap();
+        assert_eq!(group.transitions, [Arc::new(transition("a", state, at_ms))]);
+        assert!(group.untold.is_empty());
+        queue.done("pager", &group, DeliveryOutcome::Accepted);
+        assert_eq!(delivered(&queue), [("a".to_owned(), at_ms)]);
+    }
+    assert_eq!((next(&queue, "pager"), queue.firing("pager").len()), (None, 0));
+}
+
+#[test]
+fn of_what_fired_several_times_the_last_is_told_and_the_others_are_counted() {
+    let queue = queue();
+    let states = [(Firing, 1), (Resolved, 2), (Firing, 3), (Resolved, 4), (Firing, 5), (Resolved, 6)];
+    take(&queue, &states.map(|(state, at_ms)| transition("a", state, at_ms)));
+    let group = next(&queue, "pager").unwrap();
+    assert_eq!(group.transitions, [Arc::new(transition("a", Resolved, 6))]);
+    assert_eq!((group.untold["a"].at_ms, group.earlier["a"].count), (5, 2));
+    assert_eq!(outcomes(&queue), [(); 4].map(|()| ("a".to_owned(), DeliveryOutcome::Abandoned)));
+}
+
+#[test]
+fn what_still_fires_beside_a_message_is_known() {
+    let queue = queue();
+    take(&queue, &[transition("a", Firing, 1), transition("b", Firing, 2)]);
+    let group = next(&queue, "pager").unwrap();
+    assert!(group.still_firing.is_empty());
+    queue.done("pager", &group, DeliveryOutcome::Accepted);
+    take(&queue, &[transition("a", Resolved, 3)]);
+    let still = next(&queue, "pager").unwrap().still_firing;
+    assert_eq!(still, [Arc::new(transition("b", Firing, 2))]);
 }
 
 fn outcomes(queue: &NotificationQueue) -> Vec<(String, DeliveryOutcome)> {
@@ -73,7 +120,7 @@ fn only_what_was_in_a_group_is_delivered_and_the_rest_follows() {
     take(&queue, &all);
     let mut taken = Vec::new();
     for (size, following) in [(100, 150), (100, 50), (50, 0)] {
-        let group = queue.next("pager", 100).unwrap();
+        let group = next(&queue, "pager").unwrap();
         assert_eq!((group.transitions.len(), group.following), (size, following));
         queue.done("pager", &group, DeliveryOutcome::Accepted);
         let delivered = outcomes(&queue);
@@ -84,7 +131,7 @@ fn only_what_was_in_a_group_is_delivered_and_the_rest_follows() {
         taken.extend(names);
     }
     assert_eq!(taken.len(), 250);
-    assert_eq!(queue.next("pager", 100), None);
+    assert_eq!(next(&queue, "pager"), None);
 }
 
 #[test]
@@ -92,24 +139,24 @@ fn an_output_that_is_added_gets_what_is_firing() {
     let queue = queue();
     take(&queue, &[transition("a", Firing, 1), transition("b", Firing, 2), transition("b", Resolved, 3)]);
     queue.replace([output("pager", Route::default()), output("other", Route::default())]);
-    assert_eq!(queue.next("other", 100).unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
+    assert_eq!(next(&queue, "other").unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
 }
 
 #[test]
 fn an_output_that_no_longer_takes_an_alert_is_told_its_end_and_one_that_does_now_its_beginning() {
     let queue = queue();
     take(&queue, &[transition("a", Firing, 1)]);
-    let sent = queue.next("pager", 100).unwrap();
+    let sent = next(&queue, "pager").unwrap();
     queue.done("pager", &sent, DeliveryOutcome::Accepted);
     let none = Route { alerts: vec!["other".to_owned()], ..Route::default() };
     let some = Route { alerts: vec!["spike".to_owned()], ..Route::default() };
     queue.replace([output("pager", none.clone()), output("mail", none.clone())]);
-    assert_eq!(queue.next("mail", 100), None);
+    assert_eq!(next(&queue, "mail"), None);
     queue.replace([output("pager", none.clone()), output("mail", some)]);
-    assert_eq!(queue.next("mail", 100).unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
-    assert_eq!(queue.next("pager", 100), None, "it was told already");
+    assert_eq!(next(&queue, "mail").unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
+    assert_eq!(next(&queue, "pager"), None, "it was told already");
     take(&queue, &[transition("a", Resolved, 2), transition("b", Firing, 3)]);
     let resolved = [Arc::new(transition("a", Resolved, 2))];
-    assert_eq!(queue.next("pager", 100).unwrap().transitions, resolved);
-    assert_eq!(queue.next("mail", 100).unwrap().transitions.len(), 2);
+    assert_eq!(next(&queue, "pager").unwrap().transitions, resolved);
+    assert_eq!(next(&queue, "mail").unwrap().transitions.len(), 2);
 }

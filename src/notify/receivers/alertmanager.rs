@@ -8,18 +8,26 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::body::{self, Preset, RequestBody};
+use crate::notify::group::Endings;
 use crate::notify::http::{HttpSender, SendOutcome};
 use crate::notify::message::{MessageOrigin, Notification, WebhookAlert};
 use crate::notify::settings::HttpSpec;
 use crate::store::TransitionRecord;
 
-pub(super) const PRESET: Preset = Preset { name: "alertmanager", alerts_max: body::ALERTS_MAX, encode };
+pub(super) const PRESET: Preset = Preset {
+    name: "alertmanager",
+    alerts_max: body::ALERTS_MAX,
+    encode,
+    gap: Duration::ZERO,
+    endings: Endings::Apart,
+};
 
 /// An Alertmanager gets at most this many alerts in a request, as from Prometheus.
 pub(super) const ALERTS_MAX: usize = 256;
 
 fn encode(message: &Notification) -> RequestBody {
-    RequestBody::json(&serde_json::to_value(message).unwrap_or_default())
+    let whole = message.with_still_firing();
+    RequestBody::json(&serde_json::to_value(whole).unwrap_or_default())
 }
 
 /// Posts alerts to the API of an Alertmanager.

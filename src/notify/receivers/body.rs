@@ -1,9 +1,11 @@
 //! Bodies of requests: what every preset needs.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::notify::group::Endings;
 use crate::notify::message::{Notification, WebhookAlert};
 
 /// A body, what kind it is, and headers that go with it.
@@ -36,6 +38,10 @@ pub struct Preset {
     /// At most this many alerts are sent as one message.
     pub(super) alerts_max: usize,
     pub(super) encode: fn(&Notification) -> RequestBody,
+    /// The least time between two messages.
+    pub(super) gap: Duration,
+    /// How an alert is told that ended before it was told that it fires.
+    pub(super) endings: Endings,
 }
 
 impl PartialEq for Preset {

@@ -1,11 +1,23 @@
 //! An incoming webhook of Google Chat.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::body::{self, Preset, RequestBody, cut};
+use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "google-chat", alerts_max: body::SUMMARY_MAX, encode };
+/// One message a second and space.
+const GAP: Duration = Duration::from_secs(1);
+
+pub(super) const PRESET: Preset = Preset {
+    name: "google-chat",
+    alerts_max: body::SUMMARY_MAX,
+    encode,
+    gap: GAP,
+    endings: Endings::Together,
+};
 
 /// Of the 32,000 bytes that a message may have, as much for its text; the rest is for its form and for what JSON escapes.
 /// <https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create>

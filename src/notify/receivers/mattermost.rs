@@ -1,12 +1,24 @@
 //! An incoming webhook of Mattermost.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::body::{self, Preset, RequestBody, cut, fenced};
 use crate::event::AlertState;
+use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "mattermost", alerts_max: body::SUMMARY_MAX, encode };
+/// Ten messages a second.
+const GAP: Duration = Duration::from_millis(100);
+
+pub(super) const PRESET: Preset = Preset {
+    name: "mattermost",
+    alerts_max: body::SUMMARY_MAX,
+    encode,
+    gap: GAP,
+    endings: Endings::Together,
+};
 
 /// The longest post has 16,383 characters.
 const CHARS_MAX: usize = 15_000;

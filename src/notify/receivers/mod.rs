@@ -22,9 +22,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::notify::group::{Endings, NotificationGroup};
 use crate::notify::http::SendOutcome;
 use crate::notify::message::{MessageOrigin, Notification};
-use crate::notify::queue::NotificationGroup;
 use crate::notify::settings::{DeliverySpec, Receiver, Service};
 use crate::store::TransitionRecord;
 use alertmanager::AlertmanagerClient;
@@ -113,6 +113,25 @@ impl Notifier {
             Client::PagerDuty(_) | Client::Opsgenie(_) => 1,
             Client::Telegram(_) => body::SUMMARY_MAX,
             Client::Email(_) => email::ALERTS_MAX,
+        }
+    }
+
+    /// The least time between two messages, as the receiver documents it.
+    pub(super) fn gap(&self) -> Duration {
+        match &self.client {
+            Client::Webhook(client) => client.gap(),
+            // One message a second to a chat: <https://core.telegram.org/bots/faq>
+            Client::Telegram(_) => Duration::from_secs(1),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// How the receiver is told of an alert that ended before it was told that it fires.
+    pub(super) fn endings(&self) -> Endings {
+        match &self.client {
+            Client::Webhook(client) => client.endings(),
+            Client::Command(_) | Client::Telegram(_) | Client::Email(_) => Endings::Together,
+            Client::Alertmanager(_) | Client::PagerDuty(_) | Client::Opsgenie(_) => Endings::Apart,
         }
     }
 

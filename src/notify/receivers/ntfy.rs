@@ -1,10 +1,19 @@
 //! A topic of ntfy.
 
+use std::time::Duration;
+
 use super::body::{self, Preset, RequestBody};
 use crate::event::{AlertState, Severity};
+use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "ntfy", alerts_max: body::SUMMARY_MAX, encode };
+pub(super) const PRESET: Preset = Preset {
+    name: "ntfy",
+    alerts_max: body::SUMMARY_MAX,
+    encode,
+    gap: Duration::ZERO,
+    endings: Endings::Together,
+};
 
 /// The longest message that ntfy takes as such, in bytes.
 const BYTES_MAX: usize = 4_096;

@@ -38,7 +38,11 @@ impl PagerDutyClient {
                 break;
             }
         }
-        outcome
+        match outcome {
+            // It is the service that answers so, and it says that the event is not to be sent again.
+            SendOutcome::Doubted(why) if why.starts_with("400 ") => SendOutcome::Refused(why),
+            outcome => outcome,
+        }
     }
 }
 

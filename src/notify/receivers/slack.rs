@@ -1,12 +1,19 @@
 //! An incoming webhook of Slack, or of what understands the same.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::body::{self, Preset, RequestBody, cut, fenced};
 use crate::event::AlertState;
+use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "slack", alerts_max: body::SUMMARY_MAX, encode };
+/// One message a second: https://api.slack.com/apis/rate-limits
+const GAP: Duration = Duration::from_secs(1);
+
+pub(super) const PRESET: Preset =
+    Preset { name: "slack", alerts_max: body::SUMMARY_MAX, encode, gap: GAP, endings: Endings::Together };
 
 /// Beyond this many characters Slack cuts a text.
 const CHARS_MAX: usize = 3_000;

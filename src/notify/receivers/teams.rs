@@ -1,12 +1,19 @@
 //! A workflow webhook of Microsoft Teams.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::body::{self, Preset, RequestBody, cut};
 use crate::event::AlertState;
+use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
-pub(super) const PRESET: Preset = Preset { name: "teams", alerts_max: body::SUMMARY_MAX, encode };
+/// Four messages a second.
+const GAP: Duration = Duration::from_millis(250);
+
+pub(super) const PRESET: Preset =
+    Preset { name: "teams", alerts_max: body::SUMMARY_MAX, encode, gap: GAP, endings: Endings::Together };
 
 /// Well below the 28 KB that Teams takes as a whole, in characters.
 const CHARS_MAX: usize = 6_000;

@@ -1,14 +1,13 @@
 //! Bodies by a template of the user.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::body::RequestBody;
 use crate::event::{AlertEvent, AlertState};
+use crate::notify::group::NotificationGroup;
 use crate::notify::message::{MessageOrigin, Notification};
-use crate::notify::queue::NotificationGroup;
 use crate::store::TransitionRecord;
 
 /// Checks that `text` is a template.
@@ -31,11 +30,7 @@ pub fn try_out(text: &str) -> Result<(), String> {
             samples: vec!["a line".to_owned()],
             ..AlertEvent::default()
         };
-        let group = NotificationGroup {
-            alert: "test".to_owned(),
-            transitions: vec![Arc::new(TransitionRecord { at_ms: 0, event })],
-            following: 0,
-        };
+        let group = NotificationGroup::of_one(TransitionRecord { at_ms: 0, event });
         let origin = MessageOrigin { host: "host".to_owned(), url: String::new() };
         let body = render(text, &Notification::new(&group, "test", &origin, &BTreeMap::new()))?;
         if is_json(text)
@@ -83,11 +78,7 @@ mod tests {
 
     fn notification(text: &str) -> Notification {
         let event = AlertEvent { alert: text.into(), samples: vec![text.into()], ..AlertEvent::default() };
-        let group = NotificationGroup {
-            alert: text.into(),
-            transitions: vec![Arc::new(TransitionRecord { at_ms: 0, event })],
-            following: 0,
-        };
+        let group = NotificationGroup::of_one(TransitionRecord { at_ms: 0, event });
         let origin = MessageOrigin { host: "host".into(), url: String::new() };
         Notification::new(&group, "receiver", &origin, &BTreeMap::new())
     }

@@ -1,7 +1,10 @@
 //! Any receiver of HTTP requests: the body is a preset's or a template's.
 
+use std::time::Duration;
+
 use super::body::{ALERTS_MAX, RequestBody};
 use super::template;
+use crate::notify::group::Endings;
 use crate::notify::http::{HttpSender, SendOutcome};
 use crate::notify::message::Notification;
 use crate::notify::settings::{Body, HttpSpec};
@@ -32,6 +35,20 @@ impl WebhookClient {
         match &self.body {
             Body::Preset(preset) => preset.alerts_max,
             Body::Template(_) => ALERTS_MAX,
+        }
+    }
+
+    pub(super) fn gap(&self) -> Duration {
+        match &self.body {
+            Body::Preset(preset) => preset.gap,
+            Body::Template(_) => Duration::ZERO,
+        }
+    }
+
+    pub(super) fn endings(&self) -> Endings {
+        match &self.body {
+            Body::Preset(preset) => preset.endings,
+            Body::Template(_) => Endings::Together,
         }
     }
 
