@@ -22,7 +22,7 @@ use spiketail::file::settings::FileSettings;
 use spiketail::file::tailer::FileOrigin;
 use spiketail::scan::rules::RuleSpec;
 use spiketail::store::sqlite::SqliteStore;
-use spiketail::store::{Delivered, Dispatcher, Limits, TransitionRecord};
+use spiketail::store::{Delivered, Dispatcher, Limits, SilenceRecord, TransitionRecord};
 use tempfile::TempDir;
 
 const SECOND: i64 = 1_000;
@@ -94,7 +94,15 @@ impl Dispatcher for Transitions {
         Vec::new()
     }
 
-    fn restore(&self, _: Vec<(String, TransitionRecord)>, _: Vec<TransitionRecord>) {}
+    fn restore(&self, _: Vec<(String, TransitionRecord)>, _: Vec<TransitionRecord>, _: Vec<SilenceRecord>) {}
+
+    fn changed_silences(&self) -> Option<Vec<SilenceRecord>> {
+        None
+    }
+
+    fn silences(&self) -> Vec<SilenceRecord> {
+        Vec::new()
+    }
 
     fn take(&self, transitions: &[TransitionRecord], _: &[Vec<String>]) {
         let events = transitions.iter().map(|transition| transition.event.clone());
