@@ -51,6 +51,33 @@ fn continue_with_archives(place: &TestFolder, files: usize, archive: &[u8]) -> D
 }
 
 #[test]
+fn archives_are_found_whatever_rotation_calls_them() {
+    for name in [
+        "app__2026-11-26_03-41-38.log.gz",
+        "app.log.2026-W48.gz",
+        "app20261126.log.gz",
+        "app.log.saved.gz",
+        "archive/2026-11/app.log-20261126.gz",
+        "archive/2026/11/app.log.26.gz",
+        "2026-11/app-11-26-2026-1.log.gz",
+    ] {
+        let place = TestFolder::new();
+        let mut daemon = place.resume_with("app.log", "start = \"beginning\"");
+        append(&place.log("app.log"), lines(0..3));
+        daemon.wait_status_sum(3);
+        assert!(daemon.stop().status.success());
+        let archive = place.log(name);
+        fs::create_dir_all(archive.parent().unwrap()).unwrap();
+        fs::write(&archive, compress::gzip(lines(0..5).as_ref())).unwrap();
+        fs::remove_file(place.log("app.log")).unwrap();
+        append(&place.log("app.log"), lines(10..11));
+        let mut daemon = place.resume_with("app.log", "start = \"beginning\"");
+        daemon.wait_status_sum(6);
+        assert!(daemon.stop().status.success(), "{name}");
+    }
+}
+
+#[test]
 fn few_decoders_are_in_memory_at_once() {
     const FILES: usize = 8;
     let place = TestFolder::new();

@@ -178,22 +178,49 @@ fn what_cannot_be_replayed_is_reported() {
     assert!(reported.contains("there is no such watch; there are a, b"), "{reported}");
 }
 
-#[test]
-fn standard_input_is_replayed_too() {
-    let folder = TempDir::new().unwrap();
+/// What `replay - --json` prints for `input`.
+fn replayed_input(folder: &Path, input: Vec<u8>) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
     let mut child = command
         .args(["replay", "-", "--json"])
-        .current_dir(folder.path())
+        .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(bursty().as_bytes()));
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap().unwrap();
-    assert_eq!(stdout(&output).lines().count(), 5);
+    stdout(&output)
+}
+
+#[test]
+fn standard_input_is_replayed_from_its_first_byte_also_if_it_is_compressed() {
+    let folder = TempDir::new().unwrap();
+    let text = bursty();
+    let printed = replayed_input(folder.path(), text.clone().into_bytes());
+    assert_eq!(printed.lines().count(), 5);
+    let whole: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+    assert_eq!(whole["bytes"], text.len());
+    assert_eq!(whole["from"], "2026-11-23T12:00:00Z");
+    let path = folder.path().join("app.log");
+    std::fs::write(&path, &text).unwrap();
+    compress(&path, "gzip");
+    let compressed = std::fs::read(folder.path().join("app.log.gz")).unwrap();
+    assert_eq!(replayed_input(folder.path(), compressed), printed);
+    // A single line is the shortest input of which the first bytes can be lost.
+    let one = replayed_input(folder.path(), line(0, "ERROR").into_bytes());
+    let whole: Value = serde_json::from_str(one.lines().last().unwrap()).unwrap();
+    assert_eq!((&whole["lines_matched"], &whole["from"]), (&Value::from(1), &"2026-11-23T12:00:00Z".into()));
+}
+
+#[test]
+fn without_anything_to_replay_nothing_is_read() {
+    let folder = TempDir::new().unwrap();
+    let output = replay(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("nothing to replay; name logs"), "{}", stderr(&output));
 }
 
 #[test]

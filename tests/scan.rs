@@ -101,6 +101,40 @@ fn rules_come_from_a_configuration() {
 }
 
 #[test]
+fn a_path_is_counted_as_its_watch_counts_it() {
+    let folder = Folder::new();
+    let log = "2026-11-22 ERROR a\n  ERROR b\n2026-11-22 ERROR c\nWARN\n";
+    folder.file("app.log", log);
+    folder.file("app.log.1", log);
+    folder.file("web.log", log);
+    folder.file("x.log", log);
+    folder.file(
+        "watches.toml",
+        "[watch.app]\npaths = ['app.log']\nrules = ['errors']\nrecord_start = '^2026'\n\
+         [watch.web]\npaths = ['web.log']\n\
+         [rule.warnings]\nany = ['WARN']\n[rule.errors]\nany = ['ERROR']\n",
+    );
+    let assert = folder
+        .scan(&["-c", "watches.toml", "--json", "web.log", "app.log", "app.log.1", "x.log"])
+        .assert()
+        .code(0);
+    let counts = |warnings: u32, errors: u32| format!(r#"{{"warnings":{warnings},"errors":{errors}}}"#);
+    let output = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let mut from = 0;
+    for (path, expected) in [
+        ("web.log", counts(1, 3)),
+        ("app.log", counts(0, 2)),
+        ("app.log.1", counts(0, 2)),
+        ("x.log", counts(1, 3)),
+    ] {
+        let at = output[from..].find(&format!("\"{path}\"")).unwrap_or_else(|| panic!("{path}: {output}"));
+        from += at;
+        let counted = output[from..].find('{').map(|at| &output[from + at..]).unwrap();
+        assert!(counted.starts_with(&expected), "{path}: {output}");
+    }
+}
+
+#[test]
 fn standard_input_may_be_a_pipe_a_file_or_compressed() {
     let folder = Folder::new();
     let plain = folder.file("app.log", LOG);

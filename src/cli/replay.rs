@@ -53,6 +53,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Returns whether everything could be read.
 fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+    if args.paths.is_empty() && args.config.is_none() && !args.journal.is_given() {
+        anyhow::bail!(
+            "there is nothing to replay; name logs, such as `spiketail replay /var/log/syslog*`, `-` for standard input, \
+             or a configuration whose watches match some, with `-c FILE`"
+        );
+    }
     let settings = settings(args)?;
     let compiled = Arc::new(CompiledPlan::new(&settings.plan)?);
     let (logs, read, mut problems) = if args.journal.is_given() {
@@ -88,7 +94,7 @@ fn settings(args: &ReplayArgs) -> anyhow::Result<Settings> {
         return Ok(config::load(std::slice::from_ref(path))?);
     }
     let flags = Flags {
-        // The settings do not say where the logs are.
+        // Any path: those on the command line are read, whatever the settings watch.
         paths: vec![PathBuf::from("/")],
         patterns: args.patterns.clone(),
         ignore_case: args.ignore_case,

@@ -1,6 +1,7 @@
 //! `spiketail scan`: counts the matching lines of existing files by rule, as `grep -c` does.
 
 mod count;
+mod groups;
 mod input;
 mod journal;
 mod progress;
@@ -9,7 +10,6 @@ mod report;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use crate::cli::terminal::print_error;
 pub use count::{FileCount, ScanOptions, ScanReport, count};
@@ -19,7 +19,9 @@ use crate::cli::selection::Selection;
 use crate::config::flags::Flags;
 use crate::config::{self, ConfigError};
 use crate::file::settings::ReadMethod;
+use crate::scan::bulk::BulkTally;
 use crate::scan::rules::{RuleSet, RuleSpec};
+use groups::{ScanGroup, groups};
 use progress::Progress;
 
 /// Exit status when nothing matched.
@@ -105,15 +107,16 @@ pub fn run(args: &ScanArgs) -> ExitCode {
 }
 
 fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
-    let rules = RuleSet::compile(&rule_specs(args)?)?;
+    let specs = rule_specs(args)?;
+    let names = &specs.iter().map(|spec| spec.name.clone()).collect::<Vec<_>>();
     let (files, problems) = if args.journal.is_given() {
-        journal::count(&args.journal, &rules)?
+        journal::count(&args.journal, &RuleSet::compile(&specs)?)?
     } else {
         let paths = args.selection.kept(&args.paths)?;
-        (count_with_progress(args, &paths, &rules), Vec::new())
+        let groups = groups(&specs, args.config.as_deref(), &paths)?;
+        (count_with_progress(args, &paths, &groups, names.len()), Vec::new())
     };
     problems.iter().for_each(print_error);
-    let names = rules.names();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if args.json {
         report::write_json(&mut out, names, &files)
@@ -146,7 +149,13 @@ fn rule_specs(args: &ScanArgs) -> Result<Vec<RuleSpec>, ConfigError> {
     config::rules(args.config.as_slice(), &args.selection.onto(flags))
 }
 
-fn count_with_progress(args: &ScanArgs, paths: &[PathBuf], rules: &Arc<RuleSet>) -> Vec<FileCount> {
+/// Counts the paths of all groups, in the order of the command line.
+fn count_with_progress(
+    args: &ScanArgs,
+    paths: &[PathBuf],
+    groups: &[ScanGroup],
+    rules: usize,
+) -> Vec<FileCount> {
     let reader = match args.reader {
         ReaderArg::Auto | ReaderArg::Pread => ReadMethod::Pread,
         ReaderArg::Mmap => ReadMethod::Mmap,
@@ -157,14 +166,38 @@ fn count_with_progress(args: &ScanArgs, paths: &[PathBuf], rules: &Arc<RuleSet>)
     }
     let visible = !args.no_progress && io::stderr().is_terminal();
     let progress = visible.then(|| Progress::new(paths));
-    let files = count(paths, rules, &options, &mut |report| match (report, &progress) {
-        (ScanReport::Problem(text), Some(progress)) => progress.suspend(|| print_error(&text)),
-        (ScanReport::Problem(text), None) => print_error(&text),
-        (ScanReport::Bytes(bytes), Some(progress)) => progress.set(bytes),
-        (ScanReport::Bytes(_), None) => {}
-    });
+    let (mut files, mut bytes_before) = (Vec::with_capacity(paths.len()), 0);
+    for group in groups {
+        let line_bytes_max = group.line_bytes_max.unwrap_or(options.line_bytes_max);
+        let options = ScanOptions { line_bytes_max, ..options.clone() };
+        let mut bytes_of_group = 0;
+        let counted = count(&group.paths, &group.rules, &options, &mut |report| match (report, &progress) {
+            (ScanReport::Problem(text), Some(progress)) => progress.suspend(|| print_error(&text)),
+            (ScanReport::Problem(text), None) => print_error(&text),
+            (ScanReport::Bytes(bytes), Some(progress)) => {
+                bytes_of_group = bytes;
+                progress.set(bytes_before + bytes);
+            }
+            (ScanReport::Bytes(_), None) => {}
+        });
+        bytes_before += bytes_of_group;
+        files.extend(
+            group.places.iter().zip(counted).map(|(place, count)| (*place, in_columns(count, group, rules))),
+        );
+    }
     if let Some(progress) = progress {
         progress.clear();
     }
-    files
+    files.sort_by_key(|(place, _)| *place);
+    files.into_iter().map(|(_, count)| count).collect()
+}
+
+/// `count` with a number for each of all rules.
+fn in_columns(mut count: FileCount, group: &ScanGroup, rules: usize) -> FileCount {
+    let mut tally = BulkTally { bytes: count.tally.bytes, ..BulkTally::new(rules) };
+    for (column, lines) in group.columns.iter().zip(&count.tally.lines_matched) {
+        tally.lines_matched[*column] = *lines;
+    }
+    count.tally = tally;
+    count
 }

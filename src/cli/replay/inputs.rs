@@ -136,9 +136,13 @@ impl<'s> LogFinder<'s> {
 
     /// How the lines of the file at `path` tell their time: as its watch says, or its rotated file's.
     pub(in crate::cli) fn time_of(&self, path: &Path) -> Option<Arc<TimeSettings>> {
-        let base = base_of(path, &HashSet::new());
-        let watch = self.watch_of(path, &base).ok()?;
+        let watch = self.number_of(path)?;
         Some(Arc::clone(&self.settings.plan.watches[watch].time))
+    }
+
+    /// The number of the watch that the file at `path` belongs to, or its rotated file; the only one there is, if none does.
+    pub(in crate::cli) fn number_of(&self, path: &Path) -> Option<usize> {
+        self.watch_of(path, &base_of(path, &HashSet::new())).ok()
     }
 
     fn watch_of(&self, path: &Path, base: &Path) -> anyhow::Result<usize> {

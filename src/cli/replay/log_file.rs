@@ -36,11 +36,11 @@ pub(super) struct LogFile {
 
 /// Finds the first time stamp of the file at `path`. The error says why it cannot be replayed.
 pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile, String> {
-    let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
     if path.as_os_str() == STDIN {
-        // It can be read only once.
+        // It can be read only once, so not even its first bytes are looked at here.
         return Ok(LogFile { path: path.to_owned(), first_ms: Millis::MIN });
     }
+    let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
     let mut first_ms = None;
     let mut detector = Detector::new(Arc::clone(settings));
     let mut is_empty = true;

@@ -17,6 +17,9 @@ use crate::units::PathId;
 /// At most this many directories below a path's own are looked into for rotated files.
 const SUBDIRECTORIES_MAX: usize = 64;
 
+/// So deep may directories of years, months and days lie in one another below those.
+const PERIODS_DEPTH_MAX: usize = 3;
+
 /// So often is a search made again because rotation moved files meanwhile.
 const ROUNDS_MAX: u32 = 8;
 
@@ -172,7 +175,8 @@ impl RotationSearch<'_> {
         }
     }
 
-    /// Files in the path's directory and in those below it: `olddir` is often one of them. If the path is a symbolic link,
+    /// Files in the path's directory and in those below it, of which `olddir` is often one, and in those of periods below
+    /// them, such as `archive/2026/11`. If the path is a symbolic link,
     /// those around its target as well, under the target's name.
     pub(super) fn look_around(&self, names: NameSet) -> Surroundings {
         let mut around = Surroundings::default();
@@ -193,8 +197,20 @@ impl RotationSearch<'_> {
             bases.extend(names::bases(&own));
         }
         let Some(listing) = self.list(dir, Some(name), &bases, around) else { return };
-        for below in listing.directories.iter().take(SUBDIRECTORIES_MAX) {
-            self.list(&dir.join(below), None, &bases, around);
+        let mut left = SUBDIRECTORIES_MAX;
+        let mut level: Vec<PathBuf> =
+            newest_first(&listing.directories).map(|below| dir.join(below)).collect();
+        for _ in 0..=PERIODS_DEPTH_MAX {
+            let mut next = Vec::new();
+            for below in level.into_iter().take(left) {
+                left -= 1;
+                let Some(listing) = self.list(&below, None, &bases, around) else { continue };
+                let is_period = |name: &&OsString| names::is_period(&names::text(name));
+                next.extend(
+                    newest_first(&listing.directories).filter(is_period).map(|name| below.join(name)),
+                );
+            }
+            level = next;
         }
     }
 
@@ -249,6 +265,13 @@ impl RotationSearch<'_> {
         around.listings.push((dir.to_owned(), Arc::clone(&listing)));
         Some(listing)
     }
+}
+
+/// Directories of dates in an order in which the newest come first, so that none of those is beyond the bound.
+fn newest_first(directories: &[OsString]) -> impl Iterator<Item = &OsString> {
+    let mut sorted: Vec<&OsString> = directories.iter().collect();
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    sorted.into_iter()
 }
 
 /// Whether `plain` is what `compressed` is being made from. A compressor stamps its work with the time of now, and at last
