@@ -1,6 +1,7 @@
 //! The composition root: builds everything from settings, starts it in order, stops it in reverse.
 
 mod absent;
+mod binary;
 mod endpoint;
 mod hints;
 mod own_files;
@@ -158,6 +159,7 @@ impl App {
         let _control =
             socket.as_deref().and_then(|path| self.hear_at(&path.with_file_name(control::NAME), calls));
         let _socket = socket.and_then(|path| self.answer_at(&path, &pages));
+        binary::report(&self.settings.finds);
         let files = self.engine.reporter().totals().files;
         HealthEvent::info(
             HealthKind::Started,

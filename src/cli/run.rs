@@ -29,7 +29,7 @@ const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 /// What `spiketail run` takes.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// Files, directories or globs to watch; they need not exist yet
+    /// Files, globs, or directories with all logs below them, up to 32 levels deep, to watch; they need not exist yet
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Configuration file, or a directory of files that end in .toml (may be repeated: later ones add and override)

@@ -15,7 +15,7 @@ pub(super) struct Selection {
     /// Count once in each record that begins with a line in which this regular expression matches
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     record_start: Option<String>,
-    /// Leave out files that match this glob, by name or, with a slash in it, by path; may be repeated
+    /// Leave out files that match this glob, by name or, with a slash in it, by path, and all below it; may be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
 }
@@ -33,10 +33,17 @@ impl Selection {
 
     /// Those of `paths` that are not left out.
     pub(super) fn kept(&self, paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-        let spec = WatchSpec { name: String::new(), paths: Vec::new(), exclude: self.exclude.clone() };
+        let spec = WatchSpec {
+            name: String::new(),
+            paths: Vec::new(),
+            exclude: self.exclude.clone(),
+            is_recursive: false,
+        };
         let exclusions = Exclusions::new(&spec)
             .map_err(|error| anyhow::anyhow!("--exclude {}: {}", error.path, error.problem))?;
-        let is_kept = |path: &&PathBuf| path.as_path() == Path::new("-") || !exclusions.are_of(path);
+        let cwd = std::env::current_dir().unwrap_or_default();
+        let is_kept =
+            |path: &&PathBuf| path.as_path() == Path::new("-") || !exclusions.are_of(&cwd.join(path));
         Ok(paths.iter().filter(is_kept).cloned().collect())
     }
 }

@@ -10,7 +10,7 @@ use super::link::ADDED_WATCH;
 use super::rules::{check_literal, check_regex};
 use super::settings::Settings;
 use super::values::{DAY_MS, MINUTE_MS, parse_duration_ms, show_duration};
-use super::watches::{check_exclude, check_path, default_exclude};
+use super::watches::{check_exclude, check_path, default_exclude, literal_if_there};
 use super::{hash, outputs, parse_with, source};
 use crate::alert::{AlertNotes, AlertSpec, Scope};
 use crate::detect::Millis;
@@ -208,7 +208,7 @@ fn find(name: &str, flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError>
             );
         }
         // The same file named twice is still one file.
-        let path = cwd.join(path);
+        let path = literal_if_there(cwd.join(path));
         if let Err(why_not) = check_path(&path) {
             return refuse(&format!("{}: {why_not}", quoted(&path.to_string_lossy())));
         }
@@ -222,7 +222,7 @@ fn find(name: &str, flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError>
         }
     }
     let exclude = default_exclude().into_iter().chain(flags.exclude.iter().cloned()).collect();
-    Ok(WatchSpec { name: name.to_owned(), paths, exclude })
+    Ok(WatchSpec { name: name.to_owned(), paths, exclude, is_recursive: true })
 }
 
 /// Count and window of a text such as `50/1m`.

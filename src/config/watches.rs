@@ -12,7 +12,7 @@ use super::table::{Table, Text};
 use super::times;
 use crate::file::settings::{FileSettings, ReadMethod, Start};
 use crate::scan::timestamp::TimeSettings;
-use crate::watch::patterns::{Exclusions, PathPatternError, Pattern};
+use crate::watch::patterns::{Exclusions, PathPatternError, Pattern, escaped};
 use crate::watch::spec::WatchSpec;
 
 /// What a watch leaves out where nothing else is said: compressed files, which rotation leaves and nothing
@@ -53,6 +53,7 @@ fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut ErrorReport<'_>
         name: table.name().to_owned(),
         paths: read_paths(table, folder, report),
         exclude: read_exclude(table, report),
+        is_recursive: false,
     };
     let all = "leave the key out to use all rules";
     Watch {
@@ -74,7 +75,10 @@ fn read_paths(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) ->
     }
     let mut paths = Vec::new();
     for text in table.filled_list(report, "paths", example).unwrap_or_default() {
-        match absolute(text.get_ref(), folder).and_then(|path| check_path(&path).map(|()| path)) {
+        match absolute(text.get_ref(), folder)
+            .map(literal_if_there)
+            .and_then(|path| check_path(&path).map(|()| path))
+        {
             Ok(path) => paths.push(path),
             Err(why_not) => refuse(table, report, &text, "paths", &why_not),
         }
@@ -136,14 +140,30 @@ pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path.to_owned()) } else { Ok(folder.join(path)) }
 }
 
+/// A path at which something is means that, even if it has the characters of a glob.
+pub(super) fn literal_if_there(path: PathBuf) -> PathBuf {
+    if path.symlink_metadata().is_ok() { escaped(&path) } else { path }
+}
+
 /// Whether a watch can find files by `path`; the error says what would be right.
 pub(super) fn check_path(path: &Path) -> Result<(), String> {
-    Pattern::new(0, path).map(drop).map_err(|error| bad_glob(&error))
+    let spec = WatchSpec {
+        name: String::new(),
+        paths: vec![path.to_owned()],
+        exclude: Vec::new(),
+        is_recursive: false,
+    };
+    Pattern::of_spec(0, &spec).map(drop).map_err(|error| bad_glob(&error))
 }
 
 /// Whether `glob` can leave out files; the error says what would be right.
 pub(super) fn check_exclude(glob: &str) -> Result<(), String> {
-    let spec = WatchSpec { name: String::new(), paths: Vec::new(), exclude: vec![glob.to_owned()] };
+    let spec = WatchSpec {
+        name: String::new(),
+        paths: Vec::new(),
+        exclude: vec![glob.to_owned()],
+        is_recursive: false,
+    };
     Exclusions::new(&spec).map(drop).map_err(|error| bad_glob(&error))
 }
 

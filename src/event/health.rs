@@ -37,6 +37,8 @@ names! {
         StateSetAside = "state_set_aside",
         /// Files changed while they were scanned.
         TornScans = "torn_scans",
+        /// The text of a file is in an encoding that is not decoded.
+        WrongEncoding = "wrong_encoding",
         /// Timestamps are ahead of the clock.
         StampsAhead = "stamps_ahead",
         /// Timestamps are too old for alerts.
@@ -49,6 +51,8 @@ names! {
         Polling = "polling",
         /// A watched directory does not exist yet.
         Waiting = "waiting",
+        /// Files in a directory are not logs.
+        LeftOut = "left_out",
         /// A directory cannot be listed.
         Unlisted = "unlisted",
         /// A directory can be watched again.

@@ -11,10 +11,11 @@ use smallvec::SmallVec;
 
 use crate::units::PathId;
 use crate::watch::directory_id::DirectoryId;
-use crate::watch::discovery::{DEPTH_MAX, Visitor};
+use crate::watch::discovery::Visitor;
 use crate::watch::incidents::{IncidentKey, Incidents, mended, refused};
 use crate::watch::inotify::{EventListener, Inbox, Nap, Routes};
 use crate::watch::links::{hops, links_above};
+use crate::watch::patterns::DEPTH_MAX;
 use crate::watch::spec::IsRemote;
 use crate::watch::{HintSink, Incident};
 

@@ -11,18 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::watch::patterns::{Exclusions, PathPatternError, Pattern, PatternPart};
+use crate::watch::patterns::{DEPTH_MAX, Exclusions, PathPatternError, Pattern, PatternPart};
 use crate::watch::spec::WatchSpec;
-
-/// At most this deep does `**` go below the directory where it begins.
-pub(super) const DEPTH_MAX: usize = 32;
 
 /// A pattern, and the part of it that a directory's entries must match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Interest {
     pattern: usize,
     part: usize,
-    /// If the part is `**`: how many directories it has matched on the way.
+    /// If the part is `**`, or the pattern means a directory with those below it: how many directories led here.
     depth: usize,
 }
 
@@ -74,9 +71,7 @@ impl Discovery {
     pub fn new(specs: &[WatchSpec]) -> Result<Discovery, PathPatternError> {
         let mut patterns = Vec::new();
         for (watch, spec) in specs.iter().enumerate() {
-            for path in &spec.paths {
-                patterns.push(Pattern::new(watch, path)?);
-            }
+            patterns.extend(Pattern::of_spec(watch, spec)?);
         }
         Ok(Discovery {
             names: specs.iter().map(|spec| spec.name.clone()).collect(),
@@ -271,6 +266,12 @@ impl Discovery {
         let Some(wanted) = pattern.parts.get(interest.part) else {
             if !kind.is_dir() {
                 self.offer(path, kind, pattern, true, visitor);
+            } else if pattern.is_recursive && PatternPart::AnyDepth.matches(name) {
+                if interest.depth < DEPTH_MAX {
+                    self.enter(path, Interest { depth: interest.depth + 1, ..interest }, linked, visitor);
+                } else {
+                    visitor.too_deep(&pattern.text);
+                }
             }
             return;
         };
@@ -371,6 +372,7 @@ mod tests {
             name: "logs".into(),
             paths: vec![path.to_owned()],
             exclude: Vec::new(),
+            is_recursive: false,
         }])
         .unwrap()
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use globset::{Glob, GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 
@@ -15,6 +15,16 @@ use crate::watch::spec::WatchSpec;
 const LEFT_BY_ROTATION: &str = "{*.[0-9],*.[0-9][0-9],*.[0-9][0-9][0-9],*[-.]20[0-9][0-9][01][0-9][0-3][0-9],\
     *[-.]20[0-9][0-9][01][0-9][0-3][0-9]-[0-9]*,*[-.]20[0-9][0-9]-[01][0-9]-[0-3][0-9],\
     *.gz,*.zst,*.bz2,*.xz,*.zip,*.Z,*.lz4,*.old,*.swp,*~,.*}";
+
+/// Binary files that a directory of logs holds: logins, the journal, figures of sysstat, databases. A directory leaves them out.
+const BINARY: &str =
+    "{{w,b,u}tmp,{w,b}tmp[.-]*,lastlog,faillog,tallylog,*.journal,*.journal~,sa[0-9][0-9],*.db,*.sqlite}";
+
+/// At most this deep do `**` and a recursive directory go below the directory where they begin.
+pub(super) const DEPTH_MAX: usize = 32;
+
+/// At most this many paths does one with braces stand for.
+const ALTERNATIVES_MAX: usize = 256;
 
 /// One step down.
 #[derive(Debug, Clone)]
@@ -51,6 +61,8 @@ pub struct Pattern {
     pub(super) parts: Vec<PatternPart>,
     /// Whether the path names one thing outright.
     pub(super) is_plain: bool,
+    /// Whether a directory stands for the logs in those below it, too.
+    pub(super) is_recursive: bool,
     /// The path as it was given.
     pub(super) text: String,
 }
@@ -66,6 +78,21 @@ pub struct PathPatternError {
 }
 
 impl Pattern {
+    /// Understands the paths of `spec`, the watch with this index. Braces that hold a slash make several patterns.
+    ///
+    /// # Errors
+    /// As [`Pattern::new`].
+    pub fn of_spec(watch: usize, spec: &WatchSpec) -> Result<Vec<Pattern>, PathPatternError> {
+        let mut patterns = Vec::new();
+        for path in &spec.paths {
+            for path in alternatives(path)? {
+                let pattern = Pattern::new(watch, &path)?;
+                patterns.push(Pattern { is_recursive: spec.is_recursive && pattern.is_plain, ..pattern });
+            }
+        }
+        Ok(patterns)
+    }
+
     /// Understands `path`, an absolute path or glob.
     ///
     /// # Errors
@@ -90,9 +117,14 @@ impl Pattern {
             };
             parts.push(match name.to_str() {
                 Some("**") => PatternPart::AnyDepth,
-                Some(glob) if is_glob(glob) => PatternPart::Glob(
-                    component_glob(glob).map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher(),
-                ),
+                Some(glob) if is_glob(glob) => match literal(glob) {
+                    Some(name) => PatternPart::Name(name.into()),
+                    None => PatternPart::Glob(
+                        component_glob(glob)
+                            .map_err(|e| error(e.kind().to_string().as_str()))?
+                            .compile_matcher(),
+                    ),
+                },
                 _ => PatternPart::Name(name.to_owned()),
             });
         }
@@ -103,7 +135,8 @@ impl Pattern {
                 component_glob("*").map_err(|e| error(e.kind().to_string().as_str()))?.compile_matcher(),
             ));
         }
-        Ok(Pattern { watch, parts, is_plain, text: path.display().to_string() })
+        let text = if is_plain { plain_path(&parts) } else { path.to_owned() }.display().to_string();
+        Ok(Pattern { watch, parts, is_plain, is_recursive: false, text })
     }
 
     /// Whether the pattern means a file at `path`, whatever is there now; and if so, whether it names its directory alone.
@@ -111,6 +144,13 @@ impl Pattern {
         let names: Vec<&OsStr> = path.iter().skip(1).collect();
         if matches(&self.parts, &names) {
             return Some(false);
+        }
+        if self.is_recursive {
+            let (above, below) = names.split_at_checked(self.parts.len())?;
+            let (_, directories) = below.split_last()?;
+            let is_reached = directories.len() <= DEPTH_MAX
+                && directories.iter().all(|name| !name.as_bytes().starts_with(b"."));
+            return (is_reached && matches(&self.parts, above)).then_some(true);
         }
         let (_, above) = names.split_last()?;
         (self.is_plain && matches(&self.parts, above)).then_some(true)
@@ -134,7 +174,107 @@ fn matches(parts: &[PatternPart], names: &[&OsStr]) -> bool {
 }
 
 fn is_glob(name: &str) -> bool {
-    name.contains(['*', '?', '[', '{'])
+    name.contains(GLOB_CHARACTERS)
+}
+
+/// Characters that make a name a glob.
+const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
+
+/// `path` as a pattern that means it and nothing else.
+#[must_use]
+pub fn escaped(path: &Path) -> PathBuf {
+    let Some(text) = path.to_str().filter(|text| is_glob(text)) else { return path.to_owned() };
+    let mut pattern = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        match letter {
+            '*' | '?' | '[' | '{' => pattern.extend(['[', letter, ']']),
+            _ => pattern.push(letter),
+        }
+    }
+    PathBuf::from(pattern)
+}
+
+/// The one name that a glob means whose special characters all stand in brackets of their own, as [`escaped`] writes them.
+fn literal(glob: &str) -> Option<String> {
+    let (mut name, mut rest) = (String::new(), glob);
+    while let Some(at) = rest.find(GLOB_CHARACTERS) {
+        let inner = rest[at..].strip_prefix('[')?;
+        let letter = inner.chars().next().filter(|letter| GLOB_CHARACTERS.contains(letter))?;
+        name.push_str(&rest[..at]);
+        name.push(letter);
+        rest = inner[1..].strip_prefix(']')?;
+    }
+    Some(name + rest)
+}
+
+fn plain_path(parts: &[PatternPart]) -> PathBuf {
+    let names = parts.iter().filter_map(|part| match part {
+        PatternPart::Name(name) => Some(name),
+        _ => None,
+    });
+    std::iter::once(OsStr::new("/")).chain(names.map(OsString::as_os_str)).collect()
+}
+
+/// The paths that `path` stands for: one for each alternative in braces that hold a slash. Other braces are left to the glob of
+/// their component.
+fn alternatives(path: &Path) -> Result<Vec<PathBuf>, PathPatternError> {
+    let Some(text) = path.to_str() else { return Ok(vec![path.to_owned()]) };
+    let (mut open, mut done) = (vec![text.to_owned()], Vec::new());
+    while let Some(text) = open.pop() {
+        match braces_with_slash(&text) {
+            Some((start, commas, end)) => {
+                let starts = std::iter::once(&start).chain(&commas);
+                let parts = starts.zip(commas.iter().chain([&end])).map(|(from, to)| &text[from + 1..*to]);
+                open.extend(parts.map(|part| format!("{}{part}{}", &text[..start], &text[end + 1..])));
+            }
+            None => done.push(PathBuf::from(text)),
+        }
+        if open.len() + done.len() > ALTERNATIVES_MAX {
+            let problem =
+                format!("its braces stand for more than {ALTERNATIVES_MAX} paths; write several paths");
+            return Err(PathPatternError { path: path.display().to_string(), problem });
+        }
+    }
+    Ok(done)
+}
+
+/// The first outermost braces with a slash in them: where they begin, their commas, and where they end.
+fn braces_with_slash(text: &str) -> Option<(usize, Vec<usize>, usize)> {
+    let (mut depth, mut start, mut commas, mut in_class) = (0_u32, 0, Vec::new(), false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            // `[]…]` and `[!]…]` hold a bracket.
+            ']' if in_class && !text[..at].ends_with(['[', '!']) => in_class = false,
+            _ if in_class => {}
+            '[' => in_class = true,
+            '{' => {
+                if depth == 0 {
+                    (start, commas) = (at, Vec::new());
+                }
+                depth += 1;
+            }
+            ',' if depth == 1 => commas.push(at),
+            '}' if depth > 0 => {
+                depth -= 1;
+                if depth == 0 && text[start..at].contains('/') {
+                    return Some((start, commas, at));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The globs that an exclusion with a slash stands for: the path itself, anywhere unless it is absolute, and all below it.
+fn excluded_paths(glob: &str) -> [String; 2] {
+    let path = glob.trim_end_matches('/');
+    let path = if path.starts_with('/') || path.starts_with("**/") {
+        path.to_owned()
+    } else {
+        format!("**/{}", path.trim_start_matches("./"))
+    };
+    [format!("{path}/**"), path]
 }
 
 fn component_glob(glob: &str) -> Result<Glob, globset::Error> {
@@ -148,6 +288,7 @@ pub struct Exclusions {
     names: GlobSet,
     paths: GlobSet,
     in_directories: GlobMatcher,
+    binary: GlobMatcher,
 }
 
 impl Exclusions {
@@ -163,10 +304,12 @@ impl Exclusions {
         };
         for glob in &spec.exclude {
             if glob.contains('/') {
-                paths.add(build(glob)?)
+                for path in excluded_paths(glob) {
+                    paths.add(build(&path)?);
+                }
             } else {
-                names.add(build(glob)?)
-            };
+                names.add(build(glob)?);
+            }
         }
         let set = |set: GlobSetBuilder| {
             set.build().map_err(|e| PathPatternError {
@@ -175,7 +318,9 @@ impl Exclusions {
             })
         };
         let in_directories = build(LEFT_BY_ROTATION)?.compile_matcher();
-        Ok(Exclusions { globs: spec.exclude.clone(), names: set(names)?, paths: set(paths)?, in_directories })
+        let binary = build(BINARY)?.compile_matcher();
+        let (names, paths) = (set(names)?, set(paths)?);
+        Ok(Exclusions { globs: spec.exclude.clone(), names, paths, in_directories, binary })
     }
 
     /// Whether one of the globs means `path`, wherever it comes from.
@@ -190,14 +335,26 @@ impl Exclusions {
             return None;
         }
         let name = path.file_name()?;
-        let is_it = |glob: &&String| {
-            let matcher = component_glob(glob).map(|glob| glob.compile_matcher());
-            matcher.is_ok_and(|m| m.is_match(if glob.contains('/') { path.as_os_str() } else { name }))
+        let means = |glob: &str, text: &OsStr| {
+            component_glob(glob).is_ok_and(|glob| glob.compile_matcher().is_match(text))
+        };
+        let is_it = |glob: &&String| match glob.contains('/') {
+            true => excluded_paths(glob).iter().any(|glob| means(glob, path.as_os_str())),
+            false => means(glob, name),
         };
         Some(match self.globs.iter().find(is_it) {
             Some(glob) => format!("`exclude` holds \"{glob}\""),
+            None if self.is_binary(path) => {
+                "it is a binary file; name it, or a glob, to have it read".to_owned()
+            }
             None => "its name looks like what rotation left; name it, or a glob, to have it read".to_owned(),
         })
+    }
+
+    /// Whether a file of this name is binary.
+    #[must_use]
+    pub fn is_binary(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| self.binary.is_match(name))
     }
 
     /// Whether `path` is left out. `in_directory` says that only its directory was named.
@@ -205,7 +362,7 @@ impl Exclusions {
         let Some(name) = path.file_name() else { return true };
         self.names.is_match(name)
             || self.paths.is_match(path)
-            || (in_directory && self.in_directories.is_match(name))
+            || (in_directory && (self.in_directories.is_match(name) || self.binary.is_match(name)))
     }
 }
 
@@ -219,6 +376,7 @@ mod tests {
             name: "logs".into(),
             paths: vec![],
             exclude: vec!["debug.*".into(), "/var/**/secret.log".into()],
+            is_recursive: false,
         };
         let out = Exclusions::new(&spec).unwrap();
         for name in ["app.log", "app", "app-2.log", "app-1.2.log", "app-2026-11-22.log", "x.1y"] {
@@ -239,6 +397,105 @@ mod tests {
         assert!(!out.leave_out(Path::new("/d/app.log.1"), false));
         assert!(out.leave_out(Path::new("/d/debug.log"), false));
         assert!(out.leave_out(Path::new("/var/a/b/secret.log"), false));
+    }
+
+    #[test]
+    fn an_exclusion_with_a_slash_means_a_path_and_all_below_it() {
+        for (glob, path, is_out) in [
+            ("archive/", "/d/archive/a.log", true),
+            ("archive/", "/d/archive/2026/a.log", true),
+            ("archive/", "/d/archive.log", false),
+            ("archive/*.log", "/d/archive/a.log", true),
+            ("archive/*.log", "/d/archive/a.txt", false),
+            ("./app/debug.log", "/d/app/debug.log", true),
+            ("app/debug.log", "app/debug.log", true),
+            ("app/debug.log", "/d/webapp/debug.log", false),
+            ("**/old/*", "/d/old/a.log", true),
+            ("/d/private", "/d/private/a.log", true),
+            ("/private", "/d/private/a.log", false),
+            ("{a,b}/x.log", "/d/b/x.log", true),
+        ] {
+            let spec = WatchSpec {
+                name: "w".into(),
+                paths: vec![],
+                exclude: vec![glob.into()],
+                is_recursive: false,
+            };
+            let out = Exclusions::new(&spec).unwrap();
+            assert_eq!(out.are_of(Path::new(path)), is_out, "{glob} {path}");
+            assert_eq!(out.why(Path::new(path), false).is_some(), is_out, "{glob} {path}");
+        }
+    }
+
+    #[test]
+    fn binary_files_are_left_out_of_directories() {
+        let spec = WatchSpec { name: "w".into(), paths: vec![], exclude: vec![], is_recursive: true };
+        let out = Exclusions::new(&spec).unwrap();
+        for name in
+            ["wtmp", "btmp", "lastlog", "btmp.1", "wtmp-20261122", "system.journal", "sa22", "faillog"]
+        {
+            let path = Path::new("/var/log").join(name);
+            assert!(out.leave_out(&path, true) && !out.leave_out(&path, false), "{name}");
+            assert!(out.why(&path, true).unwrap().contains("binary"), "{name}");
+        }
+        assert!(!out.leave_out(Path::new("/var/log/tmp.log"), true));
+    }
+
+    #[test]
+    fn braces_may_hold_slashes() {
+        let spec = |path: &str| WatchSpec {
+            name: "w".into(),
+            paths: vec![path.into()],
+            exclude: vec![],
+            is_recursive: false,
+        };
+        let means = |pattern: &str, path: &str| {
+            let patterns = Pattern::of_spec(0, &spec(pattern)).unwrap();
+            patterns.iter().any(|pattern| pattern.means(Path::new(path)).is_some())
+        };
+        for (pattern, path, is_meant) in [
+            ("/l/{nginx,app/current}/*.log", "/l/nginx/a.log", true),
+            ("/l/{nginx,app/current}/*.log", "/l/app/current/a.log", true),
+            ("/l/{nginx,app/current}/*.log", "/l/app/a.log", false),
+            ("/l/{a,{b/c,d}/e}/{x,y}.log", "/l/b/c/e/y.log", true),
+            ("/l/{a,{b/c,d}/e}/{x,y}.log", "/l/d/e/x.log", true),
+            ("/l/{a,{b/c,d}/e}/{x,y}.log", "/l/a/x.log", true),
+            ("/l/{,sub/}a.log", "/l/a.log", true),
+            ("/l/{,sub/}a.log", "/l/sub/a.log", true),
+            ("/l/[{]a,b/c}.log", "/l/{a,b/c}.log", true),
+        ] {
+            assert_eq!(means(pattern, path), is_meant, "{pattern} {path}");
+        }
+        let many = format!("/{}", "{a/b,c/d}".repeat(12));
+        assert!(Pattern::of_spec(0, &spec(&many)).unwrap_err().problem.contains("more than 256"));
+    }
+
+    #[test]
+    fn an_escaped_path_means_itself_alone() {
+        for path in ["/l/app[prod].log", "/l/a*b?.log", "/l/{x}.log", "/l/plain.log", "/d[1]/a[[].log"] {
+            let pattern = Pattern::new(0, &escaped(Path::new(path))).unwrap();
+            assert!(pattern.is_plain, "{path}");
+            assert_eq!(pattern.text, path);
+            assert_eq!(pattern.means(Path::new(path)), Some(false), "{path}");
+        }
+        assert_eq!(literal("[ab]"), None);
+        assert_eq!(literal("a[*"), None);
+    }
+
+    #[test]
+    fn a_recursive_directory_means_what_is_below_it() {
+        let spec =
+            WatchSpec { name: "w".into(), paths: vec!["/l".into()], exclude: vec![], is_recursive: true };
+        let pattern = &Pattern::of_spec(0, &spec).unwrap()[0];
+        let deep = format!("/l/{}x.log", "d/".repeat(DEPTH_MAX));
+        let deeper = format!("/l/{}x.log", "d/".repeat(DEPTH_MAX + 1));
+        for (path, is_meant) in
+            [("/l/a.log", true), ("/l/a/b/c.log", true), ("/l/.a/b.log", false), ("/m/a.log", false)]
+        {
+            assert_eq!(pattern.means(Path::new(path)), is_meant.then_some(true), "{path}");
+        }
+        assert_eq!(pattern.means(Path::new("/l")), Some(false));
+        assert!(pattern.means(Path::new(&deep)).is_some() && pattern.means(Path::new(&deeper)).is_none());
     }
 
     #[test]

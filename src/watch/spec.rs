@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 pub struct WatchSpec {
     /// Name of the watch.
     pub name: String,
-    /// Absolute paths: files, directories (every log file directly in it), or globs with `*`, `?`, `[…]`, `{…}`, `**`.
+    /// Absolute paths: files, directories (every log file in them), or globs with `*`, `?`, `[…]`, `{…}`, `**`.
     pub paths: Vec<PathBuf>,
-    /// Globs that exclude a path: matched against the file's name, or against the whole path if they hold a `/`.
+    /// Globs that exclude a path: matched against the file's name, or against the path if they hold a `/`, from any directory
+    /// on unless they are absolute, with all below it.
     pub exclude: Vec<String>,
+    /// Whether a directory stands for the logs in the directories below it, too.
+    pub is_recursive: bool,
 }
 
 impl WatchSpec {

@@ -59,8 +59,8 @@ pub fn survey(specs: &[WatchSpec]) -> Result<Survey, PathPatternError> {
 /// If a path or an exclusion is malformed.
 pub fn left_out(spec: &WatchSpec, path: &Path) -> Result<Option<String>, PathPatternError> {
     let exclusions = Exclusions::new(spec)?;
-    for pattern in &spec.paths {
-        if let Some(in_directory) = Pattern::new(0, pattern)?.means(path) {
+    for pattern in Pattern::of_spec(0, spec)? {
+        if let Some(in_directory) = pattern.means(path) {
             return Ok(exclusions.why(path, in_directory));
         }
     }
