@@ -39,7 +39,10 @@ fn scan_and_replay_decode_them() {
         assert_eq!(scanned["total"]["bytes"], LINES.len(), "{name}");
         let replayed = printed(&["replay", "--json"], path);
         let replayed: Value = serde_json::from_str(replayed.lines().last().unwrap()).unwrap();
-        assert_eq!((&replayed["lines_matched"], &replayed["to"]), (&2.into(), &"2026-11-22T10:00:02.120Z".into()));
+        assert_eq!(
+            (&replayed["lines_matched"], &replayed["to"]),
+            (&2.into(), &"2026-11-22T10:00:02.12Z".into())
+        );
     }
 }
 
@@ -53,9 +56,11 @@ fn check_and_the_daemon_report_them() {
     assert!(checked.contains("a.log  its text is UTF-16LE"), "{checked}");
     let mut daemon = folder.watch("*.log");
     let reported = |events: &[Value], name: &str| {
-        events.iter().filter(|event| event["event"] == "wrong_encoding").filter(|event| {
-            event["level"] == "WARN" && event["reason"].as_str().unwrap().contains(name)
-        }).count()
+        events
+            .iter()
+            .filter(|event| event["event"] == "wrong_encoding")
+            .filter(|event| event["level"] == "WARN" && event["reason"].as_str().unwrap().contains(name))
+            .count()
     };
     daemon.wait_for("a report of a.log", |events| reported(events, "a.log: its text is UTF-16LE") == 1);
     append(&folder.log("b.log"), encoded("", true));

@@ -11,6 +11,7 @@ use crate::cli::terminal::{print, print_error};
 use crate::config::{self, ConfigError, Problem, Settings};
 use crate::engine::settings::WatchPlan;
 use crate::event::AlertEvent;
+use crate::file::encoding::Encoding;
 use crate::fmt::display_path;
 use crate::notify::settings::DeliverySpec;
 use crate::sys::open::open_regular;
@@ -201,7 +202,10 @@ fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize) -> Vec<St
     lines
 }
 
-/// Why a file that is meant cannot be read by whoever asks, if it cannot.
+/// Why a file that is meant cannot be read by whoever asks, or not understood, if so.
 fn why_not(path: &Path) -> Option<String> {
-    open_regular(path).err().map(|error| format!("not read: {error}"))
+    if let Err(error) = open_regular(path) {
+        return Some(format!("not read: {error}"));
+    }
+    Encoding::of_file(path).map(|encoding| encoding.advice())
 }

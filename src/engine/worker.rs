@@ -10,7 +10,9 @@ use crate::engine::entry::{TurnJob, WakeReason};
 use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::TurnOutcome;
 use crate::engine::shared::Shared;
-use crate::file::tailer::{Declined, Turn, TurnOptions, TurnScope};
+use crate::event::{HealthEvent, HealthKind};
+use crate::file::encoding::Encoding;
+use crate::file::tailer::{Declined, TailEvent, Turn, TurnOptions, TurnScope};
 use crate::fmt::display_path;
 use crate::units::{EngineTime, PathId};
 
@@ -83,6 +85,20 @@ fn run_turn(
     Ok(())
 }
 
+/// Reports a file that is not in UTF-8 when the first of it is read, or when reading begins behind its beginning.
+fn report_encoding(job: &TurnJob, turn: &Turn) {
+    let Some((offset, _)) = job.tail.position() else { return };
+    let is_first = turn.bytes > 0 && offset <= turn.bytes;
+    let is_opened = || offset > 0 && turn.news.iter().any(|(news, _)| *news == TailEvent::Opened);
+    if !is_first && !is_opened() {
+        return;
+    }
+    if let Some(encoding) = Encoding::of_file(job.tail.path()) {
+        let path = display_path(job.tail.path());
+        HealthEvent::warning(HealthKind::WrongEncoding, format!("{path}: {}", encoding.advice())).emit();
+    }
+}
+
 /// Hands over what a turn found.
 fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, scope: TurnScope) {
     let now = shared.clock.now();
@@ -100,6 +116,7 @@ fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, scope: TurnScope) {
         if turn.is_worth_noting() {
             due = shared.counters().apply(job.key, &job.watch, &job.tail, &turn, now);
         }
+        report_encoding(&job, &turn);
         (read_by, released, vanished) = (turn.read_by, turn.released, turn.vanished);
     }
     // After everything was counted, so that an alert does not wait for this.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::file::encoding::{ENCODING_BYTES, Encoding, Utf16Reader};
 use crate::file::vfs::{Source, WindowState};
 
 /// How many bytes [`Compression::of`] wants to see.
@@ -126,6 +127,25 @@ impl DecompressSource {
         })
     }
 
+    /// The same, and a text in UTF-16 is shown in UTF-8.
+    ///
+    /// # Errors
+    /// As [`DecompressSource::new`].
+    pub fn decoding(compressed: impl Read + Send + 'static) -> io::Result<DecompressSource> {
+        let mut source = DecompressSource::new(compressed)?;
+        let mut stream = source.stream;
+        let mut head = Vec::with_capacity(ENCODING_BYTES);
+        // What was read before an error is shown before it.
+        let failed = stream.by_ref().take(ENCODING_BYTES as u64).read_to_end(&mut head).err();
+        let encoding = Encoding::of(&head);
+        let whole = io::Cursor::new(head).chain(FailedRead(failed)).chain(stream);
+        source.stream = match encoding {
+            Some(encoding) => Box::new(Utf16Reader::new(whole, encoding)),
+            None => Box::new(whole),
+        };
+        Ok(source)
+    }
+
     /// Where the bytes begin that can be shown, from the beginning of the stream.
     #[must_use]
     pub fn position(&self) -> u64 {
@@ -195,6 +215,15 @@ impl DecompressSource {
             }
             kind => io::Error::new(kind, format!("the {name} data cannot be read: {error}")),
         }
+    }
+}
+
+/// Fails once with the error of an earlier read, if there was one.
+struct FailedRead(Option<io::Error>);
+
+impl Read for FailedRead {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
     }
 }
 

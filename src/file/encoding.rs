@@ -117,10 +117,10 @@ impl<R: Read> Utf16Reader<R> {
             // The other half of the character is still to come.
             whole -= 2;
         }
-        let units = bytes[..whole].chunks_exact(2).map(|pair| self.unit(pair));
+        let units: Vec<u16> = bytes[..whole].chunks_exact(2).map(|pair| self.unit(pair)).collect();
         (self.text, self.taken) = (Vec::with_capacity(whole), 0);
         let mut buffer = [0; 4];
-        for letter in char::decode_utf16(units.collect::<Vec<u16>>()) {
+        for letter in char::decode_utf16(units) {
             let letter = letter.unwrap_or(char::REPLACEMENT_CHARACTER);
             if self.is_begun || letter != '\u{feff}' {
                 self.text.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes());
@@ -195,7 +195,9 @@ mod tests {
                 assert_eq!(Encoding::of(&encoded(line, encoding, has_mark)), Some(encoding));
             }
         }
-        for other in [line.as_bytes(), b"", b"a\0", &[0; 256], b"\xEF\xBB\xBF2026", &[0xFF, 0xFE, 0, 0, 65, 0, 0, 0]] {
+        for other in
+            [line.as_bytes(), b"", b"a\0", &[0; 256], b"\xEF\xBB\xBF2026", &[0xFF, 0xFE, 0, 0, 65, 0, 0, 0]]
+        {
             assert_eq!(Encoding::of(other), None, "{other:?}");
         }
         // A log that begins behind a hole, and one with a few NULs.

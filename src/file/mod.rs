@@ -9,6 +9,7 @@ pub mod change;
 pub mod checkpoint;
 pub mod decompress;
 pub mod disk;
+pub mod encoding;
 pub mod identity;
 mod line_counter;
 mod line_time;

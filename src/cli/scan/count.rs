@@ -343,7 +343,7 @@ impl ScanShared<'_> {
         let count = move |got| {
             bytes.fetch_add(got, Ordering::Relaxed);
         };
-        let mut source = match DecompressSource::new(CountedInput { reader: stream, count }) {
+        let mut source = match DecompressSource::decoding(CountedInput { reader: stream, count }) {
             Ok(source) => source,
             Err(error) => return (BulkTally::new(scanner.rules().names().len()), Some(error)),
         };

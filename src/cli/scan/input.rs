@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::file::decompress::{Compression, MAGIC_BYTES};
+use crate::file::decompress::Compression;
+use crate::file::encoding::{ENCODING_BYTES, Encoding};
 use crate::file::source::read_at;
 use crate::fmt::display_path;
 use crate::sys::open::{OpenError, open_regular, stat_file};
@@ -66,10 +67,10 @@ fn open_stdin() -> io::Result<Input> {
 }
 
 fn plain_or_stream(file: File, size: u64) -> io::Result<Input> {
-    let mut head = [0; MAGIC_BYTES];
+    let mut head = [0; ENCODING_BYTES];
     let got = read_at(&file, &mut head, 0)?;
     // Files in /proc have a size of zero but contents.
-    if size == 0 || Compression::of(&head[..got]).is_some() {
+    if size == 0 || Compression::of(&head[..got]).is_some() || Encoding::of(&head[..got]).is_some() {
         return Ok(Input::Stream(file));
     }
     Ok(Input::Plain(Arc::new(file), size))
