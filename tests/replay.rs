@@ -215,6 +215,73 @@ fn standard_input_is_replayed_from_its_first_byte_also_if_it_is_compressed() {
     assert_eq!((&whole["lines_matched"], &whole["from"]), (&Value::from(1), &"2026-11-23T12:00:00Z".into()));
 }
 
+fn from_and_to(folder: &Path, args: &[&str]) -> (Value, Value) {
+    let whole = objects(folder, args).pop().unwrap();
+    (whole["from"].clone(), whole["to"].clone())
+}
+
+/// Sets when a file was changed last.
+fn set_modified(path: &Path, at: &str) {
+    let at: Timestamp = at.parse().unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(at.try_into().unwrap()).unwrap();
+}
+
+#[test]
+fn a_log_without_years_ends_no_later_than_it_was_changed() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("syslog");
+    let config = "[watch.a]\npaths = ['syslog', 'times']\ntime.zone = 'UTC'\n";
+    std::fs::write(folder.path().join("c.toml"), config).unwrap();
+    let mut text = String::new();
+    for year in 0..3 {
+        for month in ["Jan", "Mar", "Jun", "Sep", "Dec"] {
+            writeln!(text, "{month} 14 10:00:0{year} host app: ERROR").unwrap();
+        }
+    }
+    std::fs::write(&path, text).unwrap();
+    set_modified(&path, "2026-12-14T10:00:05Z");
+    let ends = from_and_to(folder.path(), &["-c", "c.toml", "syslog"]);
+    assert_eq!(ends, ("2024-01-14T10:00:00Z".into(), "2026-12-14T10:00:02Z".into()));
+    // The same with days that are left out.
+    let path = folder.path().join("times");
+    let hours =
+        (0..5).flat_map(|day| [3, 9, 15, 21].map(|hour| format!("{hour:02}:00:0{day} [main] ERROR\n")));
+    let text: String = hours.collect();
+    std::fs::write(&path, text).unwrap();
+    set_modified(&path, "2026-11-22T21:30:00Z");
+    let ends = from_and_to(folder.path(), &["-c", "c.toml", "times"]);
+    assert_eq!(ends, ("2026-11-18T03:00:00Z".into(), "2026-11-22T21:00:04Z".into()));
+}
+
+#[test]
+fn the_format_that_a_refusal_recommends_solves_it() {
+    for line in
+        ["app 2026|11|22 10-00-00 ERROR", "a b c d 1795341600 ERROR", "worker 7 at 10:00:00.123 ERROR"]
+    {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("app.log");
+        std::fs::write(&path, format!("{line}\n{line}\n").replacen("d 1795341600", "d 1795340600", 1))
+            .unwrap();
+        set_modified(&path, "2026-11-22T10:00:05Z");
+        let output = replay(folder.path(), &["app.log"]);
+        let reported = stderr(&output);
+        if output.status.success() {
+            // A number that grows is understood without help.
+            continue;
+        }
+        let key = reported
+            .split('`')
+            .find(|part| part.starts_with("time.format = "))
+            .unwrap_or_else(|| panic!("{reported}"));
+        let config = format!("[watch.a]\npaths = ['app.log']\ntime.zone = 'UTC'\n{key}\n");
+        std::fs::write(folder.path().join("c.toml"), config).unwrap();
+        let whole = objects(folder.path(), &["-c", "c.toml"]).pop().unwrap();
+        assert_eq!(whole["lines_matched"], 2, "{key}");
+        assert!(whole["to"].as_str().unwrap().starts_with("2026-11-22T10:00:00"), "{key}: {whole}");
+    }
+}
+
 #[test]
 fn without_anything_to_replay_nothing_is_read() {
     let folder = TempDir::new().unwrap();

@@ -11,7 +11,9 @@ mod journal;
 pub(in crate::cli) mod log_file;
 mod merge;
 mod plot;
+mod recommend;
 mod report;
+mod span;
 pub(in crate::cli) mod stream;
 
 use std::io::{self, Write};

@@ -93,6 +93,10 @@ const NEAR_WORDS: usize = 3;
 const LOOKED_AT_BYTES_MAX: usize = 64 << 10;
 /// So much of the copy of a line is kept for the next one.
 const KEPT_BYTES_MAX: usize = 256;
+/// Milliseconds in a day.
+const DAY_MS: i64 = 86_400_000;
+/// Milliseconds in a mean year of the calendar.
+const YEAR_MS: i64 = 31_556_952_000;
 /// How far apart two numbers in the same place may be if they are to be seconds since 1970.
 const DOUBT_MS_MAX: i64 = 31 * 86_400_000;
 
@@ -108,6 +112,8 @@ pub struct Detector {
     /// How many lines in a row had no stamp, before there was any.
     misses: u64,
     last_ms: Option<i64>,
+    /// After how long the stamps repeat, in milliseconds, if they leave out the year or the date.
+    period_ms: Option<i64>,
     /// The line that is looked at. In a mapping it may change meanwhile, and what looks twice must see the same.
     copy: Vec<u8>,
 }
@@ -125,6 +131,7 @@ impl Detector {
             doubt: None,
             misses: 0,
             last_ms: None,
+            period_ms: None,
             copy: Vec::new(),
         }
     }
@@ -167,6 +174,18 @@ impl Detector {
     #[must_use]
     pub fn last_ms(&self) -> Option<i64> {
         self.last_ms
+    }
+
+    /// After how long the stamps repeat, in milliseconds, if they leave out the year or the date: then a file that spans more
+    /// than that may seem to end after it was changed last.
+    #[must_use]
+    pub fn period_ms(&self) -> Option<i64> {
+        self.period_ms
+    }
+
+    /// Continues from a line that was written at `at_ms`, in milliseconds since 1970.
+    pub fn resume(&mut self, at_ms: i64) {
+        self.last_ms = Some(at_ms);
     }
 
     fn stamp(&mut self, line: &[u8], near: Near) -> Option<i64> {
@@ -258,8 +277,18 @@ impl Detector {
 
     fn instant(&mut self, reading: StampReading, near: Near) -> Option<i64> {
         match reading {
-            StampReading::At(ms) => Some(ms),
-            StampReading::Civil(stamp) => self.zone.resolve(stamp, near, self.last_ms),
+            StampReading::At(ms) => {
+                self.period_ms = None;
+                Some(ms)
+            }
+            StampReading::Civil(stamp) => {
+                self.period_ms = match (stamp.year, stamp.month) {
+                    (Some(_), _) => None,
+                    (None, 0) => Some(DAY_MS),
+                    (None, _) => Some(YEAR_MS),
+                };
+                self.zone.resolve(stamp, near, self.last_ms)
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::cli::replay::{recommend, span};
 use crate::detect::Millis;
 use crate::file::decompress::DecompressSource;
 use crate::file::vfs::Source;
@@ -41,24 +42,35 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile
         return Ok(LogFile { path: path.to_owned(), first_ms: Millis::MIN });
     }
     let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
-    let mut first_ms = None;
+    let (mut first_ms, mut recommended) = (None, None);
     let mut detector = Detector::new(Arc::clone(settings));
     let mut is_empty = true;
     let shown = source.show(0..PROBE_BYTES, &mut |bytes| {
         is_empty = bytes.is_empty();
         let mut lines = bytes.split(|byte| *byte == b'\n');
         first_ms = lines.find_map(|line| detector.recall(line, modified_ms));
+        if first_ms.is_none() {
+            recommended = recommend::time_format(bytes, settings, modified_ms);
+        }
     });
+    if let (Some(at_ms), Some(period_ms)) = (first_ms, detector.period_ms()) {
+        // From its beginning again, which a stream cannot go back to.
+        let (mut again, _) = open(path).map_err(|error| error.to_string())?;
+        first_ms = Some(span::begin_ms(&mut again, settings, (at_ms, period_ms), modified_ms));
+    }
     match (shown, first_ms) {
         (Err(error), _) => Err(error.to_string()),
         (Ok(_), Some(first_ms)) => Ok(LogFile { path: path.to_owned(), first_ms }),
         (Ok(_), None) if is_empty => {
             Ok(LogFile { path: path.to_owned(), first_ms: modified_ms })
         }
-        (Ok(_), None) => Err(
-            "no time can be read from its lines; if they have one, say how it is written with `time.format` of the watch"
-                .to_owned(),
-        ),
+        (Ok(_), None) => Err(match recommended {
+            // A pattern in single quotes is a literal of TOML.
+            Some(format) => format!(
+                "no time can be read from its lines; set `time.format = '{format}'` in the table of its watch, and name the configuration with -c"
+            ),
+            None => "no time can be read from its lines; if they have one, describe it with a pattern for `time.format` of the watch".to_owned(),
+        }),
     }
 }
 
@@ -66,9 +78,9 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile
 pub(in crate::cli) fn open(path: &Path) -> io::Result<(DecompressSource, Millis)> {
     if path.as_os_str() == STDIN {
         let now_ms = jiff::Timestamp::now().as_millisecond();
-        return Ok((DecompressSource::new(io::stdin())?, now_ms));
+        return Ok((DecompressSource::decoding(io::stdin())?, now_ms));
     }
     let (file, _) = open_regular(path).map_err(io::Error::other)?;
     let modified_ms = stat_file(&file)?.modified_ns / 1_000_000;
-    Ok((DecompressSource::new(file)?, modified_ms))
+    Ok((DecompressSource::decoding(file)?, modified_ms))
 }

@@ -96,6 +96,10 @@ impl LogStream {
                 match open(&file.path) {
                     Ok((source, modified_ms)) => {
                         self.times.reference_ms = modified_ms;
+                        if file.first_ms != Millis::MIN && self.times.detector.last_ms().is_none() {
+                            // What leaves out the year is nearest to its beginning.
+                            self.times.detector.resume(file.first_ms);
+                        }
                         self.open = Some((source, LineCursor::default()));
                     }
                     Err(error) => self.give_up(&error, problems),
