@@ -113,7 +113,7 @@ fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
         journal::count(&args.journal, &RuleSet::compile(&specs)?)?
     } else {
         let paths = args.selection.kept(&args.paths)?;
-        let groups = groups(&specs, args.config.as_deref(), &paths)?;
+        let groups = groups(&specs, args.config.as_slice(), &paths)?;
         (count_with_progress(args, &paths, &groups, names.len()), Vec::new())
     };
     problems.iter().for_each(print_error);

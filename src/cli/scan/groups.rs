@@ -1,7 +1,7 @@
 //! Which rules are for which path: with a configuration those of its watch, with the records of that, as the daemon counts.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::replay::inputs::LogFinder;
@@ -23,11 +23,11 @@ pub(super) struct ScanGroup {
 /// Divides `paths` among the watches of `config`. Paths of no watch are scanned by all rules, which are `specs`.
 pub(super) fn groups(
     specs: &[RuleSpec],
-    config: Option<&Path>,
+    config: &[PathBuf],
     paths: &[PathBuf],
 ) -> anyhow::Result<Vec<ScanGroup>> {
     // A configuration need not watch anything.
-    let settings = config.and_then(|path| config::load(path).ok());
+    let settings = (!config.is_empty()).then(|| config::load(config).ok()).flatten();
     let finder = settings.as_ref().map(|settings| LogFinder::new(settings, None)).transpose()?;
     let mut by_watch: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
     for (place, path) in paths.iter().enumerate() {
