@@ -76,6 +76,7 @@ fn plan() -> Arc<CompiledPlan> {
         file: FileSettings::default(),
         time: Arc::default(),
         paths: String::new(),
+        journal: None,
     };
     Arc::new(CompiledPlan::new(&Plan { watches: vec![watch], alerts: Vec::new() }).unwrap())
 }

@@ -109,6 +109,7 @@ fn engine(turn_bytes_max: u64) -> TestEngine {
         file: FileSettings { start: Start::Beginning, ..FileSettings::default() },
         time: Arc::default(),
         paths: "logs".into(),
+        journal: None,
     };
     let plan = Plan { watches: vec![watch], alerts: Vec::new() };
     let plan = Arc::new(CompiledPlan::new(&plan).unwrap());

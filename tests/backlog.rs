@@ -83,6 +83,7 @@ impl TestFolder {
             file: FileSettings::default(),
             time: Arc::default(),
             paths: String::new(),
+            journal: None,
         };
         let plan = Plan { watches: vec![watch], alerts: vec![self.alert.clone()] };
         let world = Dependencies {

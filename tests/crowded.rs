@@ -74,6 +74,7 @@ impl Crowd {
             file: FileSettings { start: Start::Beginning, ..FileSettings::default() },
             time: Arc::default(),
             paths: "logs".into(),
+            journal: None,
         };
         let plan = Plan { watches: vec![watch], alerts: Vec::new() };
         let plan = Arc::new(CompiledPlan::new(&plan).unwrap());

@@ -14,6 +14,7 @@ use crate::event::AlertEvent;
 use crate::file::encoding::Encoding;
 use crate::fmt::display_path;
 use crate::notify::settings::DeliverySpec;
+use crate::source::journal::{JournalFollower, JournalSelection, JournalState, Origin};
 use crate::sys::open::open_regular;
 use crate::watch::discovery::Discovery;
 use crate::watch::survey::{Findings, survey};
@@ -183,9 +184,23 @@ fn own_output(settings: &Settings) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
+/// Whether the journal can be read.
+fn of_journal(journal: &JournalSelection) -> String {
+    let places = &journal.places;
+    let mut follower = JournalFollower::new(places.clone(), Origin::End, [].into(), JournalState::default());
+    match follower.look() {
+        Ok(()) => format!("the systemd journal in {}", places.shown()),
+        Err(error) => format!("not read: {error}"),
+    }
+}
+
 fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize) -> Vec<String> {
     let rules: Vec<_> = watch.rules.iter().map(|rule| rule.name.as_str()).collect();
     let mut lines = vec![format!("[watch.{}] counts {}", watch.name, rules.join(", "))];
+    if let Some(journal) = &watch.journal {
+        lines.push(format!("  {}", of_journal(journal)));
+        return lines;
+    }
     let read = findings.found.iter().map(|path| (path, why_not(path)));
     let left_out = findings.left_out.iter().map(|(path, why)| (path, Some(format!("left out: {why}"))));
     let files: Vec<_> = read.chain(left_out).collect();

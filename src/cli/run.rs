@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::app::{self, App, AppContext, AppError, Prepared, Start};
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::journal::JournalArg;
 use crate::cli::selection::Selection;
 use crate::cli::state::{self, Folder};
 use crate::cli::terminal::print_error;
@@ -47,6 +48,8 @@ pub struct RunArgs {
     /// Do not count lines that match this regular expression (may be repeated)
     #[arg(long = "not", value_name = "PATTERN")]
     not: Vec<String>,
+    #[command(flatten)]
+    journal: JournalArg,
     #[command(flatten)]
     selection: Selection,
     /// Alert when more than COUNT lines match within TIME [default: 50/1m]
@@ -110,6 +113,7 @@ impl RunArgs {
                 ColorArg::Always => Color::Always,
                 ColorArg::Never => Color::Never,
             }),
+            journal: self.journal.selection(),
             listen: self.listen,
             log: self.log,
             ..Flags::default()

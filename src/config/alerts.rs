@@ -16,8 +16,9 @@ use crate::event::Severity;
 /// How many sample lines an alert carries where nothing else is said.
 pub(super) const DEFAULT_SAMPLES: usize = 5;
 
-const SCOPES: [(&str, Scope); 3] =
-    [("watch", Scope::Watch), ("path", Scope::Path), ("pattern", Scope::Pattern)];
+/// In the journal the unit stands where a file has its path.
+const SCOPES: [(&str, Scope); 4] =
+    [("watch", Scope::Watch), ("path", Scope::Path), ("unit", Scope::Path), ("pattern", Scope::Pattern)];
 
 /// An alert, its rule and watches not yet looked up.
 pub(super) struct AlertTable<'t> {

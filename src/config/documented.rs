@@ -64,6 +64,7 @@ fn what_is_commented_out_is_the_default() {
         "# time.field = ",
         "# budget = ",
         "# time.format = ",
+        "# journal = ",
         "# level = ",
         "# record_start = ",
         "# match = ",
@@ -93,7 +94,11 @@ fn its_examples_are_right_too() {
         .lines()
         .map(|line| if key_of(line).is_some() { line.trim_start_matches("# ") } else { line })
         .map(|line| if line.starts_with("when = ") { "when = \"spike\"" } else { line })
-        .filter(|line| !line.starts_with("new_max = ") && !line.starts_with("outputs = "))
+        .filter(|line| {
+            !line.starts_with("new_max = ")
+                && !line.starts_with("journal = ")
+                && !line.starts_with("outputs = ")
+        })
         .collect();
     let settings = parse(&uncommented.join("\n"), Path::new(ORIGIN)).unwrap();
     assert_eq!(settings.plan.watches[0].rules[0].regex, ["level=(error|fatal)", r"\bsegfault\b"]);

@@ -21,10 +21,13 @@ use crate::file::settings::{FileSettings, Start};
 use crate::output::{Color, Destination, Format, OutputSpec};
 use crate::scan::level::Level;
 use crate::scan::rules::RuleSpec;
+use crate::source::journal::JournalSelection;
 use crate::watch::spec::WatchSpec;
 
 /// The watch that paths without a configuration make.
 const LONE_WATCH: &str = "logs";
+/// The watch that `--journal` makes.
+const JOURNAL_WATCH: &str = "journal";
 /// The alert that there is without a configuration.
 const LONE_ALERT: &str = "error-spike";
 /// How many matching lines within [`MINUTE_MS`] are still fine where nothing else is said.
@@ -49,6 +52,8 @@ pub struct Flags {
     pub record_start: Option<String>,
     /// `--exclude`: globs of files that are left out.
     pub exclude: Vec<String>,
+    /// `--journal`: the systemd journal is read instead of files.
+    pub journal: Option<JournalSelection>,
     /// `--alert-over`: how many matching lines within which time are still fine, such as `50/1m`.
     pub alert_over: Option<String>,
     /// `--from-start`: files are read from their first byte.
@@ -128,6 +133,11 @@ fn with_config(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings
         ("--level", flags.level.is_some(), look_for),
         ("--record-start", flags.record_start.is_some(), look_for),
         ("--alert-over", flags.alert_over.is_some(), alert),
+        (
+            "--journal",
+            flags.journal.is_some(),
+            "[watch.…] tables say what to watch, such as `journal = true`",
+        ),
     ];
     let given = contradicting.iter().filter(|(_, is_given, _)| *is_given);
     let problem = |(flag, _, instead): &(&str, bool, &str)| {
@@ -145,13 +155,14 @@ fn with_config(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings
 }
 
 fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
-    if flags.paths.is_empty() {
+    if flags.paths.is_empty() && flags.journal.is_none() {
         return refuse(
             "nothing to watch; name files, folders or globs, such as `spiketail run '/var/log/*.log'`, \
-             or a configuration with `-c FILE`",
+             the systemd journal with `--journal`, or a configuration with `-c FILE`",
         );
     }
-    let find = find(LONE_WATCH, flags, cwd)?;
+    let name = if flags.journal.is_some() { JOURNAL_WATCH } else { LONE_WATCH };
+    let find = find(name, flags, cwd)?;
     let rule = rule_from_flags(flags)?;
     let (over, window_ms) = match &flags.alert_over {
         Some(text) => parse_alert_over(text)?,
@@ -160,7 +171,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
     let alert = AlertSpec {
         name: LONE_ALERT.to_owned(),
         rule: rule.name.clone(),
-        watches: vec![LONE_WATCH.to_owned()],
+        watches: vec![name.to_owned()],
         scope: Scope::Watch,
         condition: Condition::Count { over, window_ms },
         severity: Severity::Critical,
@@ -172,11 +183,12 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
     };
     let file = FileSettings::default();
     let watch = WatchPlan {
-        name: LONE_WATCH.to_owned(),
+        name: name.to_owned(),
         rules: vec![rule],
         file,
         time: Arc::default(),
         paths: find.paths_text(),
+        journal: flags.journal.clone().map(Arc::new),
     };
     let Basics { engine, timing, log, .. } = Basics::default();
     Ok(Settings {

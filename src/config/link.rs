@@ -78,13 +78,17 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut ErrorReport<
         };
         let rules: Vec<_> = found.iter().map(own).collect();
         refuse_too_many_records(watch, &rules, report);
-        let paths = watch.find.paths_text();
+        let paths = match &watch.journal {
+            Some(_) => "systemd journal".to_owned(),
+            None => watch.find.paths_text(),
+        };
         plans.push(WatchPlan {
             name: watch.name.clone(),
             rules,
             file: watch.file,
             time: Arc::clone(&watch.time),
             paths,
+            journal: watch.journal.clone(),
         });
     }
     // A rule whose name is misspelt in a watch is not unused but misspelt, which has been said.
@@ -213,5 +217,6 @@ pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: 
         time: Arc::default(),
         record_start: None,
         find: find.clone(),
+        journal: None,
     });
 }

@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod expand;
 pub mod flags;
+mod journal;
 mod link;
 mod link_outputs;
 mod lint;

@@ -136,6 +136,7 @@ impl Kind {
             Kind::Watch => &[
                 "paths",
                 "exclude",
+                "journal",
                 "rules",
                 "start",
                 "reader",

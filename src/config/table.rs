@@ -124,6 +124,11 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// Whether the value of `key` is true or false.
+    pub(super) fn is_switch(&self, key: &str) -> bool {
+        matches!(self.values.get(key).map(Spanned::get_ref), Some(DeValue::Boolean(_)))
+    }
+
     pub(super) fn choice<T: Copy>(
         &self,
         report: &mut ErrorReport<'_>,

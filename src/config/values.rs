@@ -1,5 +1,7 @@
 //! Values as people write them: durations, sizes, names, and what they may have meant. Pure.
 
+use std::path::{Path, PathBuf};
+
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use reqwest::Url;
 
@@ -124,6 +126,24 @@ pub(super) fn suggest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) ->
         .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// `text` as an absolute path; the error says what would be right.
+pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("it is empty; write a path".to_owned());
+    }
+    if text.contains('\0') {
+        return Err("no path holds a NUL; write the path without it".to_owned());
+    }
+    if text == "~" || text.starts_with("~/") {
+        return Err("`~` is a matter of the shell; write the absolute path".to_owned());
+    }
+    let path = Path::new(text);
+    if !path.is_absolute() && !folder.is_absolute() {
+        return Err("the working directory is unknown; write an absolute path".to_owned());
+    }
+    if path.is_absolute() { Ok(path.to_owned()) } else { Ok(folder.join(path)) }
 }
 
 #[cfg(test)]

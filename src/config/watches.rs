@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use super::engine::to_usize;
 use super::error::{ErrorReport, quoted};
+use super::journal;
 use super::rules;
 use super::schema::Kind;
 use super::table::{Table, Text};
 use super::times;
+pub(super) use super::values::absolute;
 use crate::file::settings::{FileSettings, ReadMethod, Start};
 use crate::scan::timestamp::TimeSettings;
+use crate::source::journal::JournalSelection;
 use crate::watch::patterns::{Exclusions, PathPatternError, Pattern, escaped};
 use crate::watch::spec::WatchSpec;
 
@@ -35,6 +38,8 @@ pub(super) struct Watch<'t> {
     /// How a record begins, for the rules that do not say it.
     pub(super) record_start: Option<String>,
     pub(super) find: WatchSpec,
+    /// The journal that it reads, if it reads no files.
+    pub(super) journal: Option<Arc<JournalSelection>>,
 }
 
 /// The default of `exclude`.
@@ -49,6 +54,7 @@ pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorRe
 }
 
 fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut ErrorReport<'_>) -> Watch<'t> {
+    let journal = journal::read(table, folder, report);
     let find = WatchSpec {
         name: table.name().to_owned(),
         paths: read_paths(table, folder, report),
@@ -64,11 +70,22 @@ fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut ErrorReport<'_>
         time: times::read(table, report),
         record_start: rules::read_record_start(table, report),
         find,
+        journal,
     }
 }
 
 fn read_paths(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Vec<PathBuf> {
     let example = "write where the logs are, such as `paths = [\"/var/log/app/*.log\"]`";
+    if table.has("journal") && !table.has("paths") {
+        return Vec::new();
+    }
+    if table.has("journal") {
+        table.refuse(
+            report,
+            "journal",
+            "stands beside `paths`; a watch reads files or the journal: write two watches",
+        );
+    }
     if !table.has("paths") {
         report.refuse(table.span(), format!("{} lacks `paths`; {example}", table.label()));
         return Vec::new();
@@ -120,24 +137,6 @@ fn read_file(table: &Table<'_>, report: &mut ErrorReport<'_>) -> FileSettings {
 fn refuse(table: &Table<'_>, report: &mut ErrorReport<'_>, at: &Text<'_>, key: &str, why_not: &str) {
     let shown = quoted(at.get_ref());
     report.refuse(at.span(), format!("`{key}` in {} holds {shown}: {why_not}", table.label()));
-}
-
-/// `text` as an absolute path; the error says what would be right.
-pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, String> {
-    if text.is_empty() {
-        return Err("it is empty; write a path".to_owned());
-    }
-    if text.contains('\0') {
-        return Err("no path holds a NUL; write the path without it".to_owned());
-    }
-    if text == "~" || text.starts_with("~/") {
-        return Err("`~` is a matter of the shell; write the absolute path".to_owned());
-    }
-    let path = Path::new(text);
-    if !path.is_absolute() && !folder.is_absolute() {
-        return Err("the working directory is unknown; write an absolute path".to_owned());
-    }
-    if path.is_absolute() { Ok(path.to_owned()) } else { Ok(folder.join(path)) }
 }
 
 /// A path at which something is means that, even if it has the characters of a glob.

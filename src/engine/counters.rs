@@ -3,6 +3,8 @@
 mod alert_clock;
 mod alerting;
 mod events;
+mod journal_counters;
+mod journals;
 mod patterns;
 mod pending;
 mod reporting;
@@ -20,11 +22,13 @@ use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::suspect_times::SuspectTimes;
 use crate::event::{FOUND_AT_START, FileEventKind};
 use crate::file::checkpoint::TailCheckpoint;
-use crate::file::tailer::{Tailer, Turn};
+use crate::file::tailer::Turn;
 use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord, WatchedPath};
 use crate::units::{EngineTime, PathId, WallTime, WatchId};
 
 use alert_clock::AlertClock;
+use journal_counters::JournalCounters;
+pub(super) use journal_counters::JournalSource;
 use patterns::PatternCounters;
 pub use patterns::RulePatterns;
 use pending::PendingChanges;
@@ -41,6 +45,15 @@ pub struct DueWork {
     pub commit: bool,
     /// It is to be committed at once.
     pub urgent: bool,
+}
+
+/// Where lines come from.
+#[derive(Clone, Copy)]
+pub(super) struct CountedSource<'a> {
+    /// The path, or what stands for it.
+    pub(super) path: &'a Arc<Path>,
+    /// How many files have stood there.
+    pub(super) generation: u64,
 }
 
 /// All counts and alerts.
@@ -60,6 +73,7 @@ pub(super) struct Counters {
     pending: PendingChanges,
     suspect_times: SuspectTimes,
     activity: Activity,
+    journals: JournalCounters,
     torn_reported: u64,
     torn_reported_at: EngineTime,
     /// Whether all files that existed at the start have been read.
@@ -90,6 +104,7 @@ impl Counters {
             pending: PendingChanges::new(is_kept),
             suspect_times: SuspectTimes::default(),
             activity: Activity::default(),
+            journals: JournalCounters::default(),
             torn_reported: 0,
             torn_reported_at: NEVER,
             is_started: false,
@@ -176,18 +191,19 @@ impl Counters {
         &mut self,
         id: PathId,
         watch: &Arc<CompiledWatch>,
-        tail: &Tailer,
+        source: CountedSource<'_>,
         turn: &Turn,
         now: EngineTime,
     ) -> DueWork {
-        self.emit_file_events(id, watch, tail, turn);
+        let CountedSource { path, generation } = source;
+        self.emit_file_events(id, watch, path, turn);
         if !self.paths.contains_key(&id) {
             let now_wall = self.alert_time();
-            self.alerts.watch_path(&watch.alerts, id, tail.path(), now_wall);
-            self.paths.insert(id, Box::new(PathCounters::new(watch, tail.path(), now)));
+            self.alerts.watch_path(&watch.alerts, id, path, now_wall);
+            self.paths.insert(id, Box::new(PathCounters::new(watch, path, now)));
         }
         let Some(counters) = self.paths.get_mut(&id) else { return DueWork::default() };
-        counters.generation = tail.generation();
+        counters.generation = generation;
         counters.bytes_read += turn.bytes;
         counters.bytes_missed += turn.missed();
         for (counter, n) in counters.rules.iter_mut().zip(&turn.tally.matched) {
@@ -196,16 +212,16 @@ impl Counters {
         }
         let watch_since = self.watched_since.get(&watch.id).copied().unwrap_or(counters.since);
         let [since, watch_since] = [counters.since, watch_since].map(|at| self.alert_clock.to_wall(at));
-        let at = CountedPath { id, path: tail.path(), since, watch_since };
+        let at = CountedPath { id, path, since, watch_since };
         let patterns = self.patterns.count(watch, turn);
         self.report(id, now);
         self.evaluate(watch, at, turn, &patterns);
-        self.suspect_times.note(&turn.tally, tail.path(), now);
+        self.suspect_times.note(&turn.tally, path, now);
         if turn.tally.matched.iter().any(|n| *n > 0) {
             let times = turn.tally.times.iter().flatten().map(|(at_ms, n)| (WallTime(*at_ms), *n));
             self.activity.count(id, times, self.clock.wall());
         }
-        self.follow_path(id, watch, tail.path(), turn);
+        self.follow_path(id, watch, path, turn);
         self.pending.note_turn(id, watch, turn);
         if !self.pending.is_kept() {
             self.patterns.discard_changes();
@@ -256,6 +272,7 @@ impl Counters {
             transitions: pending.transitions,
             watches: pending.watches,
             patterns: self.patterns.take_changes(),
+            journals: pending.journals,
             ..Batch::default()
         }
     }
@@ -270,6 +287,7 @@ impl Counters {
             self.pending.unwatched.extend(gone);
         }
         self.pending.files.extend(tails);
+        self.change_journals();
         self.alerts.change_all();
         self.patterns.change_all();
     }
@@ -353,6 +371,7 @@ impl Counters {
     /// remembered of the files that are no longer watched.
     pub(super) fn replan(&mut self, plan: &CompiledPlan, removed: Vec<RemovedFile>) -> Vec<FileRecord> {
         self.flush();
+        let removed: Vec<_> = removed.into_iter().chain(self.remove_units(plan)).collect();
         let gone: HashSet<PathId> = removed.iter().map(|removed| removed.key).collect();
         let unwatched: Vec<_> = removed.into_iter().filter_map(|removed| self.unwatch(removed)).collect();
         self.pending.keep_unwatched(&unwatched);
@@ -384,9 +403,9 @@ impl Counters {
         (self.torn_reported, self.torn_reported_at) = (torn_scans, now);
     }
 
-    fn emit_file_events(&mut self, id: PathId, watch: &CompiledWatch, tail: &Tailer, turn: &Turn) {
+    fn emit_file_events(&mut self, id: PathId, watch: &CompiledWatch, path: &Path, turn: &Turn) {
         for (what, generation) in &turn.news {
-            let mut event = events::file(&watch.name, tail.path(), what, *generation);
+            let mut event = events::file(&watch.name, path, what, *generation);
             if !self.is_started && event.event == FileEventKind::Opened {
                 FOUND_AT_START.clone_into(&mut event.reason);
             }

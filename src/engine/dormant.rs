@@ -32,6 +32,12 @@ impl DormantFiles {
         self.records.remove(id).or_else(|| self.gone.take(id))
     }
 
+    /// What is no path, of those that are remembered for a watch.
+    pub(super) fn units_of(&self, watch: &str) -> Vec<String> {
+        let units = self.records.keys().filter(|id| id.watch == watch && !id.path.is_absolute());
+        units.map(|id| id.path.to_string_lossy().into_owned()).collect()
+    }
+
     pub(super) fn take_ready(&mut self, id: &WatchedPath) -> Option<(PathId, Tailer, FileRecord)> {
         self.ready.remove(id)
     }

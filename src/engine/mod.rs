@@ -16,6 +16,7 @@ mod file_report;
 mod gone;
 mod gone_record;
 mod handle;
+mod journals;
 mod open_files;
 pub mod path_counters;
 pub mod plan;
@@ -34,15 +35,17 @@ mod ticker;
 mod worker;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::engine::dependencies::Dependencies;
+use crate::engine::journals::Journals;
 use crate::engine::plan::CompiledPlan;
 use crate::engine::report::Reporter;
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::engine::shared::Shared;
+use crate::engine::signals::lock;
 use crate::scan::rules::RulePatternError;
 use crate::units::PathId;
 
@@ -57,6 +60,36 @@ pub struct Engine {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     committing: Option<JoinHandle<()>>,
+    journal: Mutex<Option<JournalThread>>,
+}
+
+/// The thread that follows the journal, until the sender is dropped.
+struct JournalThread {
+    stop: mpsc::Sender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl JournalThread {
+    /// Begins to follow the journal, if a watch reads it.
+    fn start(shared: &Arc<Shared>) -> Option<JournalThread> {
+        let plan = Arc::clone(shared.files.lock().plan());
+        if plan.watches.iter().all(|watch| watch.journal.is_none()) {
+            return None;
+        }
+        shared.await_journal();
+        let journals = Journals::new(shared);
+        let (stop, stopped) = mpsc::channel();
+        let shared = Arc::clone(shared);
+        let thread = spawn("journal", move || journals::run(&shared, journals, &stopped));
+        Some(JournalThread { stop, thread })
+    }
+
+    fn stop(self) {
+        drop(self.stop);
+        if let Some(thread) = self.thread {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Engine {
@@ -87,7 +120,8 @@ impl Engine {
             let shared = Arc::clone(&shared);
             spawn("committer", move || committer::run(&shared, committer))
         });
-        Engine { shared, threads, committing }
+        let journal = Mutex::new(JournalThread::start(&shared));
+        Engine { shared, threads, committing, journal }
     }
 
     /// A handle for whoever finds files and receives events of changes.
@@ -134,6 +168,10 @@ impl Engine {
         unwatched.into_iter().for_each(|record| scheduler.keep_dormant(record));
         self.shared.note_watches(&plan);
         self.shared.files.release(scheduler);
+        let mut journal = lock(&self.journal);
+        if journal.is_none() {
+            *journal = JournalThread::start(&self.shared);
+        }
     }
 
     /// Calls this machine `name` in alerts from now on.
@@ -178,6 +216,7 @@ impl Engine {
         for (path, entry) in scheduler.entries() {
             counters.emit_status(path, &entry.watch().name, entry.path(), &scheduler.status(path));
         }
+        counters.emit_unit_statuses();
     }
 
     /// Looks at every file once more, finishes, emits what was not emitted yet, and stops. Takes at most about `limit`.
@@ -185,6 +224,9 @@ impl Engine {
         self.shared.begin_to_stop();
         self.handle().look_at_all();
         let _ = self.settle(limit);
+        if let Some(journal) = lock(&self.journal).take() {
+            journal.stop();
+        }
         self.shared.files.stop();
         self.shared.ticks.stop();
         for thread in self.threads {

@@ -9,6 +9,7 @@ use crate::file::settings::FileSettings;
 use crate::pattern::PatternSettings;
 use crate::scan::rules::{RulePatternError, RuleSet};
 use crate::scan::timestamp::TimeSettings;
+use crate::source::journal::JournalSelection;
 use crate::units::{AlertSpecId, NameIds, WatchId};
 
 /// One watch, compiled.
@@ -34,6 +35,8 @@ pub struct CompiledWatch {
     pub counts_lines: bool,
     /// How matching lines are grouped into patterns.
     pub patterns: Arc<PatternSettings>,
+    /// The journal that it reads, if it reads no files.
+    pub journal: Option<Arc<JournalSelection>>,
 }
 
 /// A plan, compiled.
@@ -116,6 +119,7 @@ fn compile(
         rules,
         file: watch.file,
         paths: watch.paths.clone(),
+        journal: watch.journal.clone(),
         alerts: Arc::new(alerts),
         time: Arc::clone(&watch.time),
     }))

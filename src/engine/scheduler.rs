@@ -103,6 +103,10 @@ impl Scheduler {
                 self.dormant.put(record);
                 continue;
             };
+            if watch.journal.is_some() {
+                self.dormant.put(record);
+                continue;
+            }
             let key = self.new_key();
             let tail = self
                 .tail(key, &watch, Arc::from(record.id.path.as_path()), FileOrigin::Appeared)

@@ -6,6 +6,7 @@ use crate::alert::AlertSpec;
 use crate::file::settings::FileSettings;
 use crate::scan::rules::RuleSpec;
 use crate::scan::timestamp::TimeSettings;
+use crate::source::journal::JournalSelection;
 
 /// Bounds and intervals of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct WatchPlan {
     pub time: Arc<TimeSettings>,
     /// What it watches, as configured, one a line. With other paths it is another watch.
     pub paths: String,
+    /// The journal that it reads, if it reads no files.
+    pub journal: Option<Arc<JournalSelection>>,
 }
 
 /// What the engine works by: replaced as a whole on reload.

@@ -54,6 +54,8 @@ struct Startup {
     is_discovered: AtomicBool,
     /// All of them have been read.
     is_read: AtomicBool,
+    /// Whether a journal is still to be read up to the present.
+    reads_journal: AtomicBool,
 }
 
 /// A file that went unseen at a path that is watched was made less than so long ago, in nanoseconds: paths that are gone are
@@ -120,6 +122,7 @@ impl Shared {
         let mut counters = Counters::new(plan, settings.report_interval_ms, is_kept, clock.clone());
         counters.restore_alerts(state.alerts, state.firing);
         counters.restore_patterns(plan, state.patterns);
+        counters.restore_journals(state.journals);
         let shared = Shared {
             settings,
             clock,
@@ -197,11 +200,24 @@ impl Shared {
         let startup = &self.startup;
         let is_first = !startup.is_read.load(Ordering::Relaxed)
             && startup.is_discovered.load(Ordering::Relaxed)
+            && !startup.reads_journal.load(Ordering::Relaxed)
             && scheduler.is_idle()
             && !startup.is_read.swap(true, Ordering::Relaxed);
         if is_first {
             self.counters().all_is_read();
             self.ticks.wake_at(self.clock.now());
+        }
+    }
+
+    /// A journal is to be read up to the present before everything is read.
+    pub(super) fn await_journal(&self) {
+        self.startup.reads_journal.store(true, Ordering::Relaxed);
+    }
+
+    /// The journal was read up to the present.
+    pub(super) fn note_journal_is_read(&self) {
+        if self.startup.reads_journal.swap(false, Ordering::Relaxed) {
+            self.note_if_all_is_read(&self.files.lock());
         }
     }
 
@@ -225,7 +241,7 @@ impl Shared {
         };
         let mut scheduler = self.files.lock();
         let gone: Vec<WatchedPath> = scheduler.gone().all().map(|record| record.id).collect();
-        scheduler.entries().map(id).chain(gone).collect()
+        scheduler.entries().map(id).chain(gone).chain(self.counters().units()).collect()
     }
 
     /// Every path, those at which nothing is any longer as well, and what those had that were forgotten.
@@ -239,6 +255,7 @@ impl Shared {
             status: scheduler.status(id),
         };
         let mut reports: Vec<FileReport> = scheduler.entries().map(report).collect();
+        reports.extend(counters.unit_reports());
         let plan = Arc::clone(scheduler.plan());
         let gone = scheduler.gone();
         reports.extend(gone.all().filter_map(|record| {

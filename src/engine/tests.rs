@@ -24,6 +24,7 @@ fn engine_over_ten_files(settings: EngineSettings) -> (TestEngine, tempfile::Tem
         file,
         time: Arc::default(),
         paths: "logs".into(),
+        journal: None,
     };
     let plan = Plan { watches: vec![watch], alerts: Vec::new() };
     let plan = Arc::new(CompiledPlan::new(&plan).unwrap());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::engine::counters::DueWork;
+use crate::engine::counters::{CountedSource, DueWork};
 use crate::engine::entry::{TurnJob, WakeReason};
 use crate::engine::scanners::Scanners;
 use crate::engine::scheduler::TurnOutcome;
@@ -114,7 +114,8 @@ fn finish(shared: &Shared, job: TurnJob, turn: Option<Turn>, scope: TurnScope) {
         (outcome.more, outcome.draining, outcome.starved) = (turn.more, turn.draining, turn.starved);
         outcome.is_quiet = turn.bytes == 0 && !turn.draining && job.tail.is_well();
         if turn.is_worth_noting() {
-            due = shared.counters().apply(job.key, &job.watch, &job.tail, &turn, now);
+            let source = CountedSource { path: job.tail.path(), generation: job.tail.generation() };
+            due = shared.counters().apply(job.key, &job.watch, source, &turn, now);
         }
         report_encoding(&job, &turn);
         (read_by, released, vanished) = (turn.read_by, turn.released, turn.vanished);

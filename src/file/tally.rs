@@ -82,6 +82,19 @@ impl Tally {
     }
 
     /// Adds what was found in one window, whose bytes begin at `offset` of the file.
+    /// Counts one entry for `rule`.
+    pub(super) fn hit(
+        &mut self,
+        rule: usize,
+        line: &[u8],
+        offset: u64,
+        (time, signature): (EventTime, Option<u64>),
+    ) {
+        let mut hits = Hits::new(self.matched.len(), self.samples_max);
+        hits.hit(rule, 0..line.len(), time, signature);
+        self.add(hits, line, offset);
+    }
+
     pub(super) fn add(&mut self, hits: Hits, bytes: &[u8], offset: u64) {
         self.late += hits.late;
         self.future += hits.future;

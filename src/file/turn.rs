@@ -8,11 +8,12 @@ use crate::file::change::ChangeReason;
 use crate::file::checkpoint::{FileCheckpoint, TailCheckpoint};
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
-use crate::file::signatures::FirstLines;
+use crate::file::signatures::{FirstLines, TurnSignatures};
 use crate::file::tally::Tally;
 use crate::file::vfs::Filesystem;
-use crate::pattern::PatternSettings;
-use crate::scan::timestamp::TimeSettings;
+use crate::pattern::{PatternSettings, SignatureReader};
+use crate::scan::rules::RuleSet;
+use crate::scan::timestamp::{EventTime, TimeSettings};
 use crate::units::PathId;
 
 /// Whether a file was there when the daemon started.
@@ -77,6 +78,8 @@ pub enum MissReason {
     Refused,
     /// The device cannot read them.
     BadBlocks,
+    /// They were entries of the journal, which are counted instead of bytes.
+    Vacuumed,
 }
 
 impl MissReason {
@@ -93,6 +96,7 @@ impl MissReason {
                 "their file is compressed and would take more to decompress than is allowed, as a decompression bomb does"
             }
             MissReason::Unreadable => "their file cannot be read to its end",
+            MissReason::Vacuumed => "removed by the journal, or damaged, before they could be read",
             MissReason::BadBlocks => "the device cannot read them (input/output error)",
         }
     }
@@ -234,5 +238,43 @@ impl Probe {
             (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => !self.is_gone,
             _ => true,
         }
+    }
+}
+
+/// Counts entries of a source that is no file into a turn.
+#[derive(Debug)]
+pub struct EntryTally {
+    tally: Tally,
+    signatures: Option<TurnSignatures>,
+}
+
+impl EntryTally {
+    /// Nothing is counted yet. Patterns are found if there are settings for them.
+    #[must_use]
+    pub fn new(rules: &RuleSet, samples_max: usize, patterns: Option<&PatternSettings>) -> EntryTally {
+        let signatures = patterns.map(|settings| TurnSignatures::new(SignatureReader::new(settings)));
+        EntryTally { tally: Tally::new(rules.names().len(), samples_max), signatures }
+    }
+
+    /// Counts an entry for `rule`. Its first line tells the pattern; `number` is different for each entry.
+    pub fn hit(&mut self, rule: usize, (text, first_line): (&[u8], &[u8]), number: u64, time: EventTime) {
+        let signature = self.signatures.as_mut().map(|known| known.hash(first_line, number));
+        self.tally.hit(rule, text, number, (time, signature));
+    }
+
+    /// Counts an entry, whether it matches or not.
+    pub fn count_line(&mut self, time: EventTime) {
+        match self.tally.lines.last_mut() {
+            Some((at_ms, lines)) if *at_ms == time.at_ms => *lines += 1,
+            _ => self.tally.lines.push((time.at_ms, 1)),
+        }
+    }
+
+    /// What was counted, as a turn whose counts are to be committed.
+    #[must_use]
+    pub fn into_turn(self) -> Turn {
+        let first_lines = self.signatures.map(|known| known.first_lines).unwrap_or_default();
+        let record = Some(TailCheckpoint { generation: 1, ..TailCheckpoint::default() });
+        Turn { tally: self.tally, first_lines, record, ..Turn::new(0, 0) }
     }
 }

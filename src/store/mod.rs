@@ -6,6 +6,7 @@
 
 mod database;
 mod devices;
+mod journals;
 mod lock;
 mod own_file;
 mod patterns;
@@ -32,6 +33,7 @@ use crate::file::ownership::ReadPosition;
 use crate::fmt::display_path;
 use crate::units::WallTime;
 
+pub use journals::JournalRecord;
 pub use patterns::PatternsRecord;
 
 /// Keeps what must survive a restart.
@@ -281,6 +283,8 @@ pub struct Batch {
     pub watches: Vec<WatchRecord>,
     /// Patterns that changed.
     pub patterns: Vec<PatternsRecord>,
+    /// How far the journal was read.
+    pub journals: Vec<JournalRecord>,
 }
 
 impl Batch {
@@ -314,6 +318,7 @@ impl Batch {
         self.silences = newer.silences.or(self.silences);
         self.watches.extend(newer.watches);
         patterns::add(&mut self.patterns, newer.patterns);
+        journals::add(&mut self.journals, newer.journals);
         self.bounded()
     }
 
@@ -353,6 +358,8 @@ pub struct StoredState {
     pub firing: Vec<TransitionRecord>,
     /// Silences, oldest first, those that are over included.
     pub silences: Vec<SilenceRecord>,
+    /// How far the journal was read.
+    pub journals: Vec<JournalRecord>,
 }
 
 impl StoredState {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use super::{FileRecord, PositionRecord, RuleTotal, StoredState, TransitionRecord, WatchRecord, WatchedPath};
-use super::{patterns, silences, sql_types};
+use super::{journals, patterns, silences, sql_types};
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
@@ -31,6 +31,7 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
         })?,
         alerts: Vec::new(),
         patterns: patterns::load(connection)?,
+        journals: journals::load(connection)?,
         pending: query(
             connection,
             "SELECT p.output, o.* FROM pending p JOIN outbox o ON o.id = p.outbox_id ORDER BY p.output, o.id",

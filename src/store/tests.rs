@@ -25,6 +25,7 @@ use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Anchor, Fingerprint};
 use crate::pattern::{Pattern, PatternId, PatternUsage, SavedRegistry};
 use crate::scan::cursor::LineCursor;
+use crate::source::journal::{FilePosition, Id128};
 
 fn small() -> Limits {
     Limits { history_rows_max: 20, outbox_rows_max: 5, marks_max: 3, ..Limits::default() }
@@ -146,8 +147,33 @@ fn full() -> Batch {
         delivered: Vec::new(),
         silences: Some(vec![silence(1), silence(7)]),
         watches: vec![WatchRecord { watch: "w".into(), paths: "/a\n/b".into(), since_ns: 5 }],
+        journals: vec![journal(1, 7)],
         patterns: vec![patterns("v", &[(1, 2)], true), patterns("w", &[(3, 1), (u64::MAX, 9)], true)],
     }
+}
+
+/// A journal of which `entries` of the file with the id `n` were read.
+fn journal(n: u8, entries: u64) -> JournalRecord {
+    let position =
+        FilePosition { array: 4_096, index: entries, entries, seqnum: u64::MAX, xor_hash: 1 << 63 };
+    JournalRecord {
+        watch: "w".into(),
+        positions: vec![(Id128([n; 16]), position)],
+        ..JournalRecord::default()
+    }
+}
+
+#[test]
+fn positions_in_the_journal_come_back_until_their_file_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let commit = |journals| open(dir.path()).commit(&Batch { journals, ..Batch::default() }).unwrap();
+    commit(vec![journal(1, 7), journal(2, 8)]);
+    let gone = JournalRecord { gone: vec![Id128([1; 16])], ..journal(2, 9) };
+    let mut unwritten = Batch { journals: vec![journal(1, 8)], ..Batch::default() };
+    unwritten = unwritten.followed_by(Batch { journals: vec![gone.clone()], ..Batch::default() });
+    assert_eq!(unwritten.journals, vec![gone]);
+    commit(unwritten.journals);
+    assert_eq!(open(dir.path()).load().unwrap().journals, vec![journal(2, 9)]);
 }
 
 /// The patterns of a rule: ids and lines, either all of them or those that changed.
@@ -175,12 +201,15 @@ fn everything_comes_back() {
     let batch = full();
     open(&folder).commit(&batch).unwrap();
     let state = open(&folder).load().unwrap();
-    let Batch { files, marks, alerts, watches, transitions, patterns, silences, .. } = batch;
+    let Batch { files, marks, alerts, watches, transitions, patterns, silences, journals, .. } = batch;
     let silences = silences.unwrap();
     let batch_firing = transitions[1].clone();
     let firing = vec![batch_firing];
     let pending = transitions.iter().map(|t| ("pager".to_owned(), t.clone())).collect();
-    assert_eq!(state, StoredState { files, marks, alerts, watches, patterns, pending, firing, silences });
+    assert_eq!(
+        state,
+        StoredState { files, marks, alerts, watches, patterns, pending, firing, silences, journals }
+    );
     assert_eq!(count(&folder, "SELECT count(*) FROM outbox WHERE delivered_ms IS NULL"), 2);
     assert_eq!(count(&folder, "SELECT count(*) FROM files WHERE typeof(path) = 'blob'"), 1);
 }
@@ -490,6 +519,7 @@ prop_compose! {
                 let list: BTreeMap<u64, u64> = list.iter().copied().collect();
                 patterns(&watch.to_string(), &list.into_iter().collect::<Vec<_>>(), *is_all)
             }).collect(),
+            ..Batch::default()
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     Batch, Delivered, DeliveryOutcome, FileRecord, MinuteCount, PositionRecord, RuleTotal, TransitionRecord,
     WatchRecord, WatchedPath,
 };
-use super::{patterns, silences};
+use super::{journals, patterns, silences};
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::detect::Millis;
 use crate::file::checkpoint::FileCheckpoint;
@@ -45,6 +45,9 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
     }
     for record in &batch.patterns {
         patterns::put(connection, record)?;
+    }
+    for record in &batch.journals {
+        journals::put(connection, record)?;
     }
     let mut added = 0;
     for minute in &batch.minutes {

@@ -66,7 +66,7 @@ fn flags_that_are_not_right_are_refused() {
     let pattern = |text: &str| Flags { patterns: vec![text.into()], ..flags(&["x"]) };
     let caret = check_pattern("a[", false).unwrap_err();
     for (flags, message) in [
-        (flags(&[]), "nothing to watch; name files, folders or globs, such as `spiketail run '/var/log/*.log'`, or a configuration with `-c FILE`".to_owned()),
+        (flags(&[]), "nothing to watch; name files, folders or globs, such as `spiketail run '/var/log/*.log'`, the systemd journal with `--journal`, or a configuration with `-c FILE`".to_owned()),
         (flags(&[""]), "a path is empty; name a file, folder or glob".to_owned()),
         (flags(&["-"]), "standard input cannot be watched; count it with `spiketail scan -`, or write `./-` for a file".to_owned()),
         (over("50"), format!("--alert-over `50`: {right}")),

@@ -18,7 +18,7 @@ conf.toml:1:8: [watch.app] lacks `paths`; write where the logs are, such as `pat
 1 | [watch.app]
   |        ^^^
 
-conf.toml:2:1: unknown key `pathz` in [watch.app]; did you mean `paths`? (known: `paths`, `exclude`, `rules`, \
+conf.toml:2:1: unknown key `pathz` in [watch.app]; did you mean `paths`? (known: `paths`, `exclude`, `journal`, `rules`, \
 `start`, `reader`, `window_bytes`, `line_bytes_max`, `record_start`, `rotated_grace`, `time`)
   |
 2 | pathz = [\"/var/log\"]
@@ -219,7 +219,7 @@ fn choices_are_listed() {
         ),
         (
             "[alert.a]\nover = 1\nby = 'file'\n",
-            "5:6: `by` in [alert.a] cannot be `file` (known: `watch`, `path`, `pattern`)",
+            "5:6: `by` in [alert.a] cannot be `file` (known: `watch`, `path`, `unit`, `pattern`)",
         ),
         (
             "[alert.a]\nover = 1\nwhen = 'rate'\nby = 'pattern'\n",

@@ -61,8 +61,14 @@ pub enum Fault {
 static PLAN: LazyLock<Arc<CompiledPlan>> = LazyLock::new(|| {
     let file = FileSettings { reader: ReadMethod::Pread, start: Start::Beginning, ..FileSettings::default() };
     let rules = vec![RuleSpec::errors()];
-    let watch =
-        WatchPlan { name: "logs".to_owned(), rules, file, time: Arc::default(), paths: String::new() };
+    let watch = WatchPlan {
+        name: "logs".to_owned(),
+        rules,
+        file,
+        time: Arc::default(),
+        paths: String::new(),
+        journal: None,
+    };
     Arc::new(CompiledPlan::new(&Plan { watches: vec![watch], alerts: Vec::new() }).unwrap())
 });
 

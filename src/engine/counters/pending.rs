@@ -8,7 +8,9 @@ use crate::file::checkpoint::TailCheckpoint;
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::tailer::Turn;
-use crate::store::{FileRecord, MinuteCount, PositionRecord, TransitionRecord, WatchRecord, WatchedPath};
+use crate::store::{
+    FileRecord, JournalRecord, MinuteCount, PositionRecord, TransitionRecord, WatchRecord, WatchedPath,
+};
 use crate::units::PathId;
 
 const MINUTE_MS: i64 = 60_000;
@@ -24,6 +26,7 @@ pub(super) struct PendingChanges {
     pub(super) positions: Vec<PositionRecord>,
     pub(super) watches: Vec<WatchRecord>,
     pub(super) transitions: Vec<TransitionRecord>,
+    pub(super) journals: Vec<JournalRecord>,
     /// Matching lines by minute, path and rule.
     minutes: BTreeMap<(i64, PathId, usize), u64>,
     /// The same with their names, for when paths and rules change.
@@ -46,6 +49,7 @@ impl PendingChanges {
             || !self.positions.is_empty()
             || !self.watches.is_empty()
             || !self.transitions.is_empty()
+            || !self.journals.is_empty()
     }
 
     /// Takes everything out.
@@ -81,6 +85,13 @@ impl PendingChanges {
                 identity,
                 mark,
             }));
+        }
+    }
+
+    pub(super) fn note_journal(&mut self, record: JournalRecord) {
+        match self.journals.iter_mut().find(|known| known.watch == record.watch) {
+            Some(known) => known.update(record),
+            None => self.journals.push(record),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::engine::entry::{FileEntry, RemovedFile, TurnPhase};
 use crate::engine::gone::GoneFiles;
 use crate::engine::plan::CompiledPlan;
 use crate::file::checkpoint::TailCheckpoint;
-use crate::store::FileRecord;
+use crate::store::{FileRecord, WatchedPath};
 use crate::units::PathId;
 
 impl Scheduler {
@@ -79,5 +79,15 @@ impl Scheduler {
         let claims = self.ownership(&entry.watch.name);
         marks.iter().for_each(|(identity, mark)| claims.release(*identity, *mark));
         Some(RemovedFile { key, tail: record, marks })
+    }
+
+    /// A key for a unit of the journal, and what was remembered of it.
+    pub(in crate::engine) fn add_unit(&mut self, id: &WatchedPath) -> (PathId, Option<FileRecord>) {
+        (self.new_key(), self.dormant.take(id))
+    }
+
+    /// The units of the journal that are remembered for a watch.
+    pub(in crate::engine) fn remembered_units(&self, watch: &str) -> Vec<String> {
+        self.dormant.units_of(watch)
     }
 }

@@ -50,6 +50,8 @@ pub struct ReadEntries {
     pub positions: Vec<(Id128, FilePosition)>,
     /// Files that are gone.
     pub gone: Vec<Id128>,
+    /// Whether a file came to its end for good, so that there may be a new one.
+    pub is_rotated: bool,
 }
 
 /// See the [module](self).
@@ -274,7 +276,10 @@ impl JournalFollower {
                 Ok(true) => self.reader.forget(&open.file),
                 Ok(false) => {}
                 // What is missed shows in the sequence.
-                Err(JournalError::Vacuumed) => return false,
+                Err(JournalError::Vacuumed) => {
+                    out.is_rotated = true;
+                    return false;
+                }
                 Err(_) => return true,
             }
             open.is_ended |= !open.file.header().is_online;
@@ -285,7 +290,9 @@ impl JournalFollower {
                 out.positions.push((open.file.id(), open.position));
             }
             // An archived file keeps no descriptor.
-            !open.is_ended || open.position.entries < open.file.header().entries
+            let is_kept = !open.is_ended || open.position.entries < open.file.header().entries;
+            out.is_rotated |= !is_kept;
+            is_kept
         });
         self.open = open;
         if !out.more {

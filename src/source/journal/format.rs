@@ -31,6 +31,16 @@ const STATE_ONLINE: u8 = 1;
 )]
 pub struct Id128(pub [u8; 16]);
 
+impl Id128 {
+    /// The id that is written like this.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Id128> {
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hex.then(|| u128::from_str_radix(text, 16).ok()).flatten()?;
+        Some(Id128(number.to_be_bytes()))
+    }
+}
+
 impl fmt::Display for Id128 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
