@@ -1,7 +1,7 @@
 //! What an alert does, in plain words.
 
 use crate::alert::{AlertSpec, Scope};
-use crate::detect::condition::{Condition, Short, Span};
+use crate::detect::condition::{Condition, Percent, Short, Span};
 
 impl AlertSpec {
     /// One sentence without its subject: `fires when errors in app exceed 4 × the usual rate and at least 20 in 1m`.
@@ -27,6 +27,14 @@ impl AlertSpec {
                 format!(
                     "fires when {rule} {place} exceed {percent}% of all lines in {}{least}",
                     Span(*window_ms)
+                )
+            }
+            Condition::BurnRate(settings) => {
+                let (percent, least) = (Percent(settings.objective), settings.at_least);
+                let windows: Vec<String> = settings.windows.iter().map(ToString::to_string).collect();
+                let windows = windows.join(", or by ");
+                format!(
+                    "fires when {rule} {place} exceed what {percent} allows by {windows}, and at least {least} come"
                 )
             }
             Condition::Spike(settings) => {
@@ -70,6 +78,7 @@ fn least(at_least: u64, window_ms: i64) -> String {
 mod tests {
     use super::*;
     use crate::alert::AlertNotes;
+    use crate::detect::burn_settings::{BURN_WINDOWS, BurnSettings};
     use crate::detect::spike::SpikeSettings;
     use crate::event::Severity;
 
@@ -102,6 +111,14 @@ mod tests {
             (
                 Condition::Share { over: 0.05, at_least: 20, window_ms },
                 "fires when errors in app exceed 5% of all lines in 1m and at least 20 in 1m",
+            ),
+            (
+                Condition::BurnRate(BurnSettings {
+                    objective: 0.9995,
+                    at_least: 20,
+                    windows: BURN_WINDOWS.to_vec(),
+                }),
+                "fires when errors in app exceed what 99.95% allows by 14.4 times over 1h and 5m, or by 6 times over 6h and 30m, and at least 20 come",
             ),
             (
                 Condition::Spike(SpikeSettings { factor: 4.0, ..SpikeSettings::default() }),

@@ -78,7 +78,7 @@ impl AlertChange {
             path: path.map(Path::to_owned),
             condition: spec.condition.name().to_owned(),
             count: self.seen.count,
-            window_s: spec.condition.window_ms() as f64 / 1000.0,
+            window_s: self.seen.window_ms(&spec.condition) as f64 / 1000.0,
             threshold: spec.condition.threshold(),
             expected: self.seen.expected.map(|expected| (expected * 1_000.0).round() / 1_000.0),
             lines: self.seen.lines,

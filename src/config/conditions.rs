@@ -1,9 +1,10 @@
 //! The keys of an `[alert.NAME]` that say what must hold of a rule's lines.
 
-use super::error::ErrorReport;
+use super::error::{ErrorReport, quoted};
 use super::table::Table;
-use super::values::{DAY_MS, MINUTE_MS};
+use super::values::{DAY_MS, MINUTE_MS, parse_duration_ms};
 use crate::detect::Millis;
+use crate::detect::burn_settings::{BURN_WINDOWS, BurnSettings, BurnWindow};
 use crate::detect::condition::Condition;
 use crate::detect::spike::SpikeSettings;
 
@@ -12,25 +13,34 @@ enum ConditionKind {
     Count,
     Rate,
     Share,
+    BurnRate,
     Spike,
     Silence,
     New,
 }
 
-const KINDS: [(&str, ConditionKind); 6] = [
+const KINDS: [(&str, ConditionKind); 7] = [
     ("count", ConditionKind::Count),
     ("rate", ConditionKind::Rate),
     ("share", ConditionKind::Share),
+    ("burn_rate", ConditionKind::BurnRate),
     ("spike", ConditionKind::Spike),
     ("silence", ConditionKind::Silence),
     ("new", ConditionKind::New),
 ];
 
 /// Keys that not every condition has.
-const KEYS: [&str; 8] = ["over", "window", "at_least", "learn", "adopt", "budget", "for", "new_max"];
+const KEYS: [&str; 10] =
+    ["over", "objective", "burn", "window", "at_least", "learn", "adopt", "budget", "for", "new_max"];
 
 /// So many new patterns are reported one by one within a minute, if nothing else is said.
 const NEW_MAX: u32 = 5;
+
+/// So many pairs of windows has a burn rate at most.
+const BURNS_MAX: usize = 8;
+const BURN_EXAMPLE: &str = "write how many times what is allowed is too much, over a long and a shorter window of 10s to 7d: \"14.4 over 1h and 5m\"";
+/// How long they may be.
+const BURN_MS: std::ops::RangeInclusive<Millis> = 10_000..=7 * DAY_MS;
 
 /// A month, in milliseconds: no alert looks back further.
 const MONTH_MS: Millis = 31 * DAY_MS;
@@ -48,7 +58,8 @@ impl ConditionKind {
             ConditionKind::Rate | ConditionKind::Share => {
                 matches!(key, "over" | "window" | "at_least" | "for")
             }
-            ConditionKind::Spike => key != "new_max",
+            ConditionKind::BurnRate => matches!(key, "objective" | "burn" | "at_least" | "for"),
+            ConditionKind::Spike => !matches!(key, "new_max" | "objective" | "burn"),
             ConditionKind::Silence => matches!(key, "window" | "for"),
             ConditionKind::New => matches!(key, "window" | "learn" | "new_max"),
         }
@@ -78,6 +89,7 @@ pub(super) fn read(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Condition
     }
     let window_ms = window_ms(kind, table, report);
     match kind {
+        ConditionKind::BurnRate => Condition::BurnRate(read_burn(table, report)),
         ConditionKind::Count => Condition::Count {
             over: table.integer(report, "over", 0..=u64::MAX).unwrap_or_default(),
             window_ms,
@@ -120,6 +132,8 @@ fn window_ms(kind: ConditionKind, table: &Table<'_>, report: &mut ErrorReport<'_
         ConditionKind::Count | ConditionKind::Rate | ConditionKind::Share => (1_000, DAY_MS, MINUTE_MS),
         ConditionKind::Spike => (10_000, DAY_MS, MINUTE_MS),
         ConditionKind::Silence => (1_000, MONTH_MS, 0),
+        // It has windows of its own.
+        ConditionKind::BurnRate => return 0,
         ConditionKind::New => (MINUTE_MS, 366 * DAY_MS, 0),
     };
     if kind == ConditionKind::Silence && !table.has("window") {
@@ -157,6 +171,35 @@ fn read_spike(window_ms: Millis, table: &Table<'_>, report: &mut ErrorReport<'_>
     }
 }
 
+fn read_burn(table: &Table<'_>, report: &mut ErrorReport<'_>) -> BurnSettings {
+    if !table.has("objective") {
+        let label = table.label();
+        let example = "write which share of all lines must not match: `objective = \"99.9%\"`";
+        report.refuse(table.span(), format!("{label} lacks `objective`; {example}"));
+    }
+    let texts = table.filled_list(report, "burn", "write some, or take it out");
+    let mut windows = Vec::new();
+    for text in texts.iter().flatten() {
+        let window = burn_window(text.get_ref());
+        if window.is_none() {
+            let (label, quoted) = (table.label(), quoted(text.get_ref()));
+            report.refuse(text.span(), format!("`burn` in {label} cannot be {quoted}; {BURN_EXAMPLE}"));
+        }
+        windows.extend(window);
+    }
+    if windows.len() > BURNS_MAX {
+        table.refuse(report, "burn", &format!("has more than {BURNS_MAX} entries; take some out"));
+    }
+    if texts.is_none() {
+        windows = BURN_WINDOWS.to_vec();
+    }
+    BurnSettings {
+        objective: table.parsed(report, "objective", objective, "write a share such as \"99.9%\" or 0.999"),
+        at_least: at_least(table, report, SHARE_AT_LEAST),
+        windows,
+    }
+}
+
 fn at_least(table: &Table<'_>, report: &mut ErrorReport<'_>, default: u64) -> u64 {
     table.integer(report, "at_least", 1..=u64::MAX).unwrap_or(default)
 }
@@ -185,6 +228,21 @@ fn share(text: &str) -> Option<f64> {
     (share < 1.0).then_some(share)
 }
 
+fn objective(text: &str) -> Option<f64> {
+    share(text).filter(|objective| *objective >= 0.5)
+}
+
+/// `14.4 over 1h and 5m`.
+fn burn_window(text: &str) -> Option<BurnWindow> {
+    let (rate, windows) = text.split_once(" over ")?;
+    let (long, short) = windows.split_once(" and ")?;
+    let rate =
+        number(rate.trim().trim_end_matches(['x', '×'])).filter(|rate| (0.1..=1_000.0).contains(rate))?;
+    let window = |text: &str| parse_duration_ms(text.trim()).ok().filter(|ms| BURN_MS.contains(ms));
+    let (long_ms, short_ms) = (window(long)?, window(short)?);
+    (short_ms < long_ms).then_some(BurnWindow { rate, long_ms, short_ms })
+}
+
 fn factor(text: &str) -> Option<f64> {
     number(text.trim().trim_end_matches(['x', '×'])).filter(|factor| (1.1..=1_000.0).contains(factor))
 }
@@ -205,6 +263,11 @@ mod tests {
         );
         assert_eq!((rate("-1"), rate("5/d"), rate("nan"), rate("")), (None, None, None, None));
         assert_eq!((share("5%"), share("0.05"), share("5")), (Some(0.05), Some(0.05), None));
+        assert_eq!((objective("99.9%"), objective("0.1")), (Some(0.999), None));
+        assert_eq!(burn_window("14.4 over 1h and 5m"), Some(BURN_WINDOWS[0]));
+        for wrong in ["14.4", "14.4 over 1h", "x over 1h and 5m", "6 over 5m and 1h", "6 over 9d and 1h"] {
+            assert_eq!(burn_window(wrong), None, "{wrong}");
+        }
         assert_eq!(
             (factor("4"), factor("4x"), factor("1"), factor("inf")),
             (Some(4.0), Some(4.0), None, None)

@@ -63,6 +63,8 @@ fn what_is_commented_out_is_the_default() {
         "# adopt = ",
         "# time.field = ",
         "# budget = ",
+        "# objective = ",
+        "# burn = ",
         "# time.format = ",
         "# journal = ",
         "# level = ",

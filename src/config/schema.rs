@@ -11,6 +11,8 @@ const ALERT_KEYS: &[&str] = &[
     "by",
     "when",
     "over",
+    "objective",
+    "burn",
     "window",
     "at_least",
     "learn",

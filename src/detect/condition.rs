@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
+use crate::detect::burn_settings::{BurnSettings, BurnWindow};
 use crate::detect::judge::SpikeReason;
 use crate::detect::spike::SpikeSettings;
 
@@ -36,6 +37,8 @@ pub enum Condition {
         /// Length of the sliding window in milliseconds.
         window_ms: Millis,
     },
+    /// Of all lines, more matched than an objective allows, for so long that it matters.
+    BurnRate(BurnSettings),
     /// Far more matching lines than usual were written, see [`judge`](crate::detect::judge).
     Spike(SpikeSettings),
     /// No matching line was written for `window_ms`.
@@ -71,9 +74,20 @@ pub struct Observation {
     pub expected: Option<f64>,
     /// `-log10` of the probability of such a count or a greater one, for a spike.
     pub unlikely: Option<f64>,
-    /// Why there is a spike.
+    /// Why there is a spike, or how fast what an objective allows is used up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<SpikeReason>,
+}
+
+impl Observation {
+    /// The window whose lines are counted, in milliseconds: of several, the one that is the reason.
+    #[must_use]
+    pub fn window_ms(&self, condition: &Condition) -> Millis {
+        match (condition, self.reason) {
+            (Condition::BurnRate(_), Some(reason)) => reason.window_ms,
+            _ => condition.window_ms(),
+        }
+    }
 }
 
 impl Condition {
@@ -84,6 +98,7 @@ impl Condition {
             Condition::Count { .. } => "count",
             Condition::Rate { .. } => "rate",
             Condition::Share { .. } => "share",
+            Condition::BurnRate(_) => "burn_rate",
             Condition::Spike(_) => "spike",
             Condition::Silence { .. } => "silence",
             Condition::New { .. } | Condition::NewPattern { .. } => "new",
@@ -98,18 +113,21 @@ impl Condition {
             | Condition::Rate { window_ms, .. }
             | Condition::Share { window_ms, .. }
             | Condition::Silence { window_ms } => *window_ms,
+            Condition::BurnRate(settings) => settings.window_ms(),
             Condition::Spike(settings) => settings.window_ms,
             Condition::New { quiet_ms } => quiet_ms.unwrap_or(0),
             Condition::NewPattern { .. } => 0,
         }
     }
 
-    /// The number that the condition compares with: lines, lines per second, a share, or times the usual.
+    /// The number that the condition compares with: lines, lines per second, a share, times the usual, or
+    /// times what is allowed.
     #[must_use]
     pub fn threshold(&self) -> f64 {
         match self {
             Condition::Count { over, .. } => *over as f64,
             Condition::Rate { over, .. } | Condition::Share { over, .. } => *over,
+            Condition::BurnRate(settings) => settings.rate(),
             Condition::Spike(settings) => settings.factor,
             Condition::Silence { .. } | Condition::New { .. } | Condition::NewPattern { .. } => 0.0,
         }
@@ -124,7 +142,7 @@ impl Condition {
     /// Whether all lines must be counted.
     #[must_use]
     pub fn needs_lines(&self) -> bool {
-        matches!(self, Condition::Share { .. })
+        matches!(self, Condition::Share { .. } | Condition::BurnRate(_))
     }
 }
 
@@ -145,6 +163,14 @@ impl fmt::Display for Why<'_> {
                 let percent = Short(share(seen.count, lines) * 100.0);
                 write!(f, "{percent}% of {lines} lines, threshold {}%", Short(over * 100.0))
             }
+            Condition::BurnRate(settings) => {
+                let (times, window_ms) =
+                    seen.reason.map_or((0.0, 0), |reason| (reason.times, reason.window_ms));
+                let lines = seen.lines.unwrap_or(seen.count);
+                let (objective, percent) = (Percent(settings.objective), Percent(share(seen.count, lines)));
+                let (times, window) = (Short(times), Span(window_ms));
+                write!(f, "{times} times what {objective} allows over {window}, {percent} of {lines} lines")
+            }
             Condition::Spike(_) => match seen.reason {
                 Some(SpikeReason { window_ms, times, days }) => {
                     write!(f, "{} times the usual over {}", Short(times), Span(window_ms))?;
@@ -157,6 +183,22 @@ impl fmt::Display for Why<'_> {
             Condition::New { quiet_ms: None } => write!(f, "the first ever"),
             Condition::New { quiet_ms: Some(quiet) } => write!(f, "the first in {}", Span(*quiet)),
         }
+    }
+}
+
+impl fmt::Display for BurnWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} times over {} and {}", Short(self.rate), Span(self.long_ms), Span(self.short_ms))
+    }
+}
+
+/// A share as percent, without trailing zeros: `99.95%`.
+pub struct Percent(pub f64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{:.4}", self.0 * 100.0);
+        write!(f, "{}%", text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 

@@ -4,13 +4,16 @@
 //! |---|---|---|
 //! | `count`, `rate` | 62 buckets | 1,000 |
 //! | `share` | twice that | 2,000 |
+//! | `burn_rate` | 4 times that, with two pairs of windows | 8,000 |
 //! | `spike` | 62 buckets and what is usual | 5,000 |
 //! | `silence`, `new` | when the newest line was written | 32 |
 
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
+use crate::detect::burn::{Burn, BurnObservation};
 use crate::detect::condition::{Condition, Observation, per_second, share};
+use crate::detect::judge::SpikeReason;
 use crate::detect::series::Series;
 use crate::detect::spike::Spike;
 
@@ -27,6 +30,8 @@ pub enum ConditionState {
         /// All lines.
         lines: Series,
     },
+    /// The same over pairs of windows.
+    Burn(Burn),
     /// Counts within a sliding window, and the baseline.
     Spike(Box<Spike>),
     /// When the newest matching line was written, or when the watching began.
@@ -54,6 +59,7 @@ impl ConditionState {
             Condition::Share { window_ms, .. } => {
                 ConditionState::Share { matched: Series::new(*window_ms), lines: Series::new(*window_ms) }
             }
+            Condition::BurnRate(settings) => ConditionState::Burn(Burn::new(settings)),
             Condition::Spike(settings) => {
                 let mut spike = Spike::new(*settings);
                 spike.add(since_ms, 0);
@@ -73,6 +79,9 @@ impl ConditionState {
         match (self, condition) {
             (ConditionState::Spike(spike), Condition::Spike(settings)) => {
                 ConditionState::Spike(Box::new(spike.resume(*settings)))
+            }
+            (ConditionState::Burn(burn), Condition::BurnRate(settings)) if burn.fits(settings) => {
+                ConditionState::Burn(burn)
             }
             (state @ ConditionState::Window(_), Condition::Count { .. } | Condition::Rate { .. })
             | (state @ ConditionState::Share { .. }, Condition::Share { .. })
@@ -105,6 +114,7 @@ impl ConditionState {
                 matched.shift(by_ms);
                 lines.shift(by_ms);
             }
+            ConditionState::Burn(burn) => burn.shift(by_ms),
             ConditionState::Spike(spike) => spike.shift(by_ms),
             ConditionState::Silence { last_ms } => *last_ms = last_ms.saturating_add(by_ms),
             ConditionState::New { last_ms, .. } => *last_ms = last_ms.map(|last| last.saturating_add(by_ms)),
@@ -121,6 +131,7 @@ impl ConditionState {
                 series.add(at_ms, matched);
                 all.add(at_ms, lines);
             }
+            ConditionState::Burn(burn) => burn.add(at_ms, matched, lines),
             ConditionState::Spike(spike) => spike.add(at_ms, matched),
             ConditionState::Silence { last_ms } if matched > 0 => *last_ms = at_ms.max(*last_ms),
             ConditionState::New { last_ms, fresh } if matched > 0 => {
@@ -165,6 +176,11 @@ impl ConditionState {
                 let holds = count >= *at_least && share(count, lines) > *over;
                 Observation { holds, count, lines: Some(lines.max(count)), ..Observation::default() }
             }
+            (ConditionState::Burn(burn), Condition::BurnRate(settings)) => {
+                let BurnObservation { holds, count, lines, window_ms, rate } = burn.observe(settings, at_ms);
+                let reason = Some(SpikeReason { window_ms, times: rate, days: 0 });
+                Observation { holds, count, lines: Some(lines), reason, ..Observation::default() }
+            }
             (ConditionState::Spike(spike), Condition::Spike(_)) => {
                 let seen = spike.observe(at_ms);
                 let is_known = !seen.is_learning;
@@ -202,6 +218,7 @@ impl ConditionState {
             ConditionState::Share { matched, lines } => {
                 matched.next_expiry().into_iter().chain(lines.next_expiry()).min()
             }
+            ConditionState::Burn(burn) => burn.next_change(),
             ConditionState::Spike(spike) => spike.next_change(),
             ConditionState::Silence { last_ms } => {
                 let silent = last_ms.saturating_add(condition.window_ms());
@@ -218,6 +235,7 @@ impl ConditionState {
         match self {
             ConditionState::Window(series) => series.is_empty(),
             ConditionState::Share { matched, lines } => matched.is_empty() && lines.is_empty(),
+            ConditionState::Burn(burn) => burn.is_empty(),
             ConditionState::Spike(_) | ConditionState::Silence { .. } => false,
             ConditionState::New { last_ms, .. } => last_ms.is_none(),
         }
@@ -228,6 +246,7 @@ impl ConditionState {
     pub fn count(&self) -> u64 {
         match self {
             ConditionState::Window(series) | ConditionState::Share { matched: series, .. } => series.sum(),
+            ConditionState::Burn(burn) => burn.count(),
             ConditionState::Spike(spike) => spike.count(),
             ConditionState::Silence { .. } => 0,
             ConditionState::New { fresh, .. } => *fresh,

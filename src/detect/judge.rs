@@ -68,6 +68,9 @@ pub struct Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Episode {
     reason: SpikeReason,
+    /// The count of a bucket of the longer scales that it is, if one of those is the reason.
+    #[serde(default)]
+    risen: f64,
     /// Whether the window is the reason, and not a longer one.
     is_burst: bool,
 }
@@ -134,17 +137,19 @@ impl Judge {
         let odds = self.scales.judge(counts.open, &settings.scales);
         let is_enough = self.scales.count(odds.window.saturating_sub(1)).saturating_add(counts.open)
             >= settings.baseline.at_least;
-        let is_high = is_enough && self.is_high(odds.times, odds.window > 1, counts, settings);
+        let is_high = is_enough && self.is_high(odds.risen, odds.window > 1, counts, settings);
         let score = self.score(&odds, is_high, &settings.scales);
         let is_news = is_high && self.scales.is_news(&odds, &settings.scales);
         let goes_on = self.episode.filter(|episode| match episode.is_burst {
             true => is_burst,
-            false => self.is_high(episode.reason.times, self.is_long(&episode.reason), counts, settings),
+            false => self.is_high(episode.risen, self.is_long(&episode.reason), counts, settings),
         });
         let burst = is_burst.then(|| self.burst(&window, settings)).flatten();
         let begins = match burst {
-            Some(reason) => Some(Episode { reason, is_burst: true }),
-            None => is_news.then(|| Episode { reason: self.reason(&odds), is_burst: false }),
+            Some(reason) => Some(Episode { reason, risen: 0.0, is_burst: true }),
+            None => {
+                is_news.then(|| Episode { reason: self.reason(&odds), risen: odds.risen, is_burst: false })
+            }
         };
         let begins_by_burst = goes_on.is_none() && burst.is_some();
         self.episode = goes_on.or(begins);
@@ -200,12 +205,12 @@ impl Judge {
         if is_damped { odds.score() * settings.damping } else { odds.score() }
     }
 
-    /// Whether the newest lines are still above half of a rise to `times` the usual, over the shortest time that tells it from chance.
-    fn is_high(&self, times: f64, is_long: bool, counts: Counts, settings: &JudgeSettings) -> bool {
+    /// Whether the newest lines are still above half of a rise to `risen` a bucket, over the shortest time that tells it from chance.
+    fn is_high(&self, risen: f64, is_long: bool, counts: Counts, settings: &JudgeSettings) -> bool {
         let usual = self.scales.usual();
-        let risen = times * (usual + settings.scales.floor) - settings.scales.floor;
         let half = f64::midpoint(usual, risen);
-        let enough = (END_DEVIATIONS * 2.0 * times / (times - 1.0).max(0.1)).powi(2);
+        let rise = (risen - usual).max(0.1 * risen).max(f64::MIN_POSITIVE);
+        let enough = (END_DEVIATIONS * 2.0 * risen / rise).powi(2);
         let window = settings.baseline.window_ms as f64 / self.scales.bucket_ms() as f64;
         if risen * window >= enough {
             return counts.window as f64 >= half * window;

@@ -2,6 +2,8 @@
 
 pub mod baseline;
 pub mod buckets;
+pub mod burn;
+pub mod burn_settings;
 pub mod condition;
 pub mod condition_state;
 mod fading;

@@ -118,12 +118,14 @@ pub struct Odds {
     pub window: usize,
     /// How many times the usual it has.
     pub times: f64,
+    /// The count of a bucket that this is.
+    pub risen: f64,
     /// In so many days there was none as high.
     pub days: u32,
 }
 
 impl Odds {
-    const NONE: Odds = Odds { odds: RECORD_NONE, window: 0, times: 1.0, days: 0 };
+    const NONE: Odds = Odds { odds: RECORD_NONE, window: 0, times: 1.0, risen: 0.0, days: 0 };
 
     /// The score in [0, 1), which ranks as the odds do.
     #[must_use]
@@ -164,7 +166,7 @@ pub struct Scales {
     level: Level,
     pause: Pause<Level>,
     /// Log ratio and count of the buckets of the longest window, oldest first.
-    recent: VecDeque<(i16, u64)>,
+    recent: VecDeque<(i16, u32)>,
     scales: Vec<Scale>,
     /// Buckets that were learned.
     seen: u64,
@@ -206,7 +208,7 @@ impl Scales {
     /// The count of the last `buckets` closed buckets.
     #[must_use]
     pub fn count(&self, buckets: usize) -> u64 {
-        self.recent.iter().rev().take(buckets).fold(0, |sum, (_, count)| sum.saturating_add(*count))
+        self.recent.iter().rev().take(buckets).map(|(_, count)| u64::from(*count)).sum()
     }
 
     /// Whether it is still too early for a judgement.
@@ -227,7 +229,7 @@ impl Scales {
             let oldest =
                 if self.recent.len() >= window { self.recent[self.recent.len() - window] } else { (0, 0) };
             let ratios = scale.ratios - i32::from(oldest.0) + i32::from(packed(ratio));
-            let sum = (scale.count - oldest.1).saturating_add(count);
+            let sum = (scale.count - u64::from(oldest.1)).saturating_add(count);
             self.odds(at, (ratios, sum), window, settings)
         };
         windows.enumerate().map(of).fold(Odds::NONE, higher)
@@ -307,11 +309,12 @@ impl Scales {
     }
 
     fn push(&mut self, ratio: i16, count: u64, settings: &ScaleSettings) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         let len = self.recent.len();
         for (scale, window) in self.scales.iter_mut().zip(settings.windows) {
             let oldest = if len >= window { self.recent[len - window] } else { (0, 0) };
             scale.ratios += i32::from(ratio) - i32::from(oldest.0);
-            scale.count = (scale.count - oldest.1).saturating_add(count);
+            scale.count = scale.count - u64::from(oldest.1) + u64::from(count);
         }
         self.recent.push_back((ratio, count));
         let most = settings.windows.iter().copied().max().unwrap_or(1);
@@ -343,11 +346,13 @@ impl Scales {
         if ratio >= settings.ratio_min {
             let young = (settings.young_ms as f64 / self.seen_ms().max(1) as f64).ln().max(0.0);
             let odds = height(ratios, window, settings) - scale.record - young;
-            best = Odds { odds, window, times: ratio.exp(), days: days() };
+            let risen = ratio.exp() * (self.level.mean() + settings.floor) - settings.floor;
+            best = Odds { odds, window, times: ratio.exp(), risen, days: days() };
         }
         if let Some(usual) = scale.usual.filter(|_| excess >= settings.ratio_min) {
             let odds = settings.odds + settings.margin_gain * (excess - usual - settings.margin);
-            best = higher(best, Odds { odds, window, times: excess.exp(), days: days() });
+            let risen = count as f64 / window as f64;
+            best = higher(best, Odds { odds, window, times: excess.exp(), risen, days: days() });
         }
         best
     }

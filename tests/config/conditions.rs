@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+use spiketail::detect::burn_settings::{BURN_WINDOWS, BurnSettings, BurnWindow};
 use spiketail::detect::condition::Condition;
 use spiketail::detect::spike::SpikeSettings;
 
@@ -36,6 +37,22 @@ fn every_condition_arrives() {
                 learn_ms: 86_400_000,
                 adopt_ms: 7 * 86_400_000,
                 ..spike
+            }),
+        ),
+        (
+            "when = 'burn_rate'\nobjective = '99.9%'",
+            Condition::BurnRate(BurnSettings {
+                objective: 0.999,
+                at_least: 20,
+                windows: BURN_WINDOWS.to_vec(),
+            }),
+        ),
+        (
+            "when = 'burn_rate'\nobjective = 0.95\nat_least = 5\nburn = ['2 over 1d and 1h']",
+            Condition::BurnRate(BurnSettings {
+                objective: 0.95,
+                at_least: 5,
+                windows: vec![BurnWindow { rate: 2.0, long_ms: 86_400_000, short_ms: 3_600_000 }],
             }),
         ),
         ("when = 'silence'\nwindow = '10m'", Condition::Silence { window_ms: 600_000 }),
@@ -75,6 +92,18 @@ fn what_means_nothing_to_a_condition_is_refused() {
         (
             "when = 'spike'\nbudget = 0",
             "5:10: `budget` in [alert.a] is 0; write how many alerts a month may be chance, 0.1 to 15",
+        ),
+        (
+            "when = 'burn_rate'",
+            "3:8: [alert.a] lacks `objective`; write which share of all lines must not match: `objective = \"99.9%\"`",
+        ),
+        (
+            "when = 'burn_rate'\nobjective = 0.99\nburn = ['9']",
+            "6:9: `burn` in [alert.a] cannot be `9`; write how many times what is allowed is too much, over a long and a shorter window of 10s to 7d: \"14.4 over 1h and 5m\"",
+        ),
+        (
+            "when = 'burn_rate'\nobjective = 0.99\nover = 5",
+            "6:8: `over` in [alert.a] means nothing with `when = \"burn_rate\"`; take it out",
         ),
         (
             "when = 'silence'",

@@ -227,7 +227,7 @@ fn choices_are_listed() {
         ),
         (
             "[alert.a]\nover = 1\nwhen = 'rates'\n",
-            "5:8: `when` in [alert.a] cannot be `rates`; did you mean `rate`? (known: `count`, `rate`, `share`, `spike`, `silence`, `new`)",
+            "5:8: `when` in [alert.a] cannot be `rates`; did you mean `rate`? (known: `count`, `rate`, `share`, `burn_rate`, `spike`, `silence`, `new`)",
         ),
         (
             "[alert.a]\nover = 1\nseverity = 'warn'\n",

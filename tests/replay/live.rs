@@ -47,6 +47,11 @@ when = "share"
 over = "30%"
 at_least = 5
 window = "20s"
+[alert.burn]
+when = "burn_rate"
+objective = "90%"
+burn = ["5 over 1m and 10s", "4 over 2m and 20s"]
+cooldown = "0s"
 [alert.spike]
 when = "spike"
 learn = "10m"
@@ -165,6 +170,6 @@ fn a_replay_reports_what_a_live_run_reports() {
             .for_each(|reported| *fired.entry(reported.0).or_insert(0) += 1);
     }
     // A comparison of nothing would tell nothing.
-    let names = ["again", "count", "for", "new", "path", "rate", "share", "silence", "spike"];
+    let names = ["again", "burn", "count", "for", "new", "path", "rate", "share", "silence", "spike"];
     assert_eq!(fired.keys().collect::<Vec<_>>(), names, "{fired:?}");
 }
