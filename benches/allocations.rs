@@ -72,7 +72,7 @@ fn append(log: &mut File, lines: u64, matching: u64) {
 fn plan() -> Arc<CompiledPlan> {
     let watch = WatchPlan {
         name: "logs".to_owned(),
-        rules: vec![RuleSpec::errors()],
+        rules: vec![RuleSpec::containing("ERROR")],
         file: FileSettings::default(),
         time: Arc::default(),
         paths: String::new(),

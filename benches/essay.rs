@@ -67,7 +67,7 @@ fn whole_mapping(path: &Path) -> Result<u64> {
 }
 
 fn ours(path: &Path, reader: ReadMethod, threads: Option<usize>) -> Result<u64> {
-    let rules = RuleSet::compile(&[RuleSpec::errors()])?;
+    let rules = RuleSet::compile(&[RuleSpec::containing("ERROR")])?;
     let mut options = ScanOptions::for_reader(reader);
     options.threads = threads.unwrap_or(options.threads);
     let files = count(&[path.to_path_buf()], &rules, &options, &mut |_| {});

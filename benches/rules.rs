@@ -25,16 +25,19 @@ fn main() {
         ("100 literals, a rule each", literals(100)),
         ("1,000 literals, a rule each", literals(1_000)),
         ("100 literals in one rule", vec![RuleSpec { any: codes(100), ..RuleSpec::default() }]),
-        ("1 literal, ignore_case", vec![RuleSpec { ignore_case: true, ..RuleSpec::errors() }]),
-        ("1 literal, word", vec![RuleSpec { word: true, ..RuleSpec::errors() }]),
-        ("1 literal, not", vec![RuleSpec { not: vec!["retry|ignored".into()], ..RuleSpec::errors() }]),
+        ("1 literal, ignore_case", vec![RuleSpec { ignore_case: true, ..RuleSpec::containing("ERROR") }]),
+        ("1 literal, word", vec![RuleSpec { word: true, ..RuleSpec::containing("ERROR") }]),
+        (
+            "1 literal, not",
+            vec![RuleSpec { not: vec!["retry|ignored".into()], ..RuleSpec::containing("ERROR") }],
+        ),
         (
             "1 literal, record_start",
-            vec![RuleSpec { record_start: Some("^2026-".into()), ..RuleSpec::errors() }],
+            vec![RuleSpec { record_start: Some("^2026-".into()), ..RuleSpec::containing("ERROR") }],
         ),
         ("1 regex", vec![RuleSpec { regex: vec![r"E\d{4}: .* failed".into()], ..RuleSpec::default() }]),
         ("level = \"error\"", vec![level(Level::Error)]),
-        ("level = \"error\", 1 literal", vec![level(Level::Error), RuleSpec::errors()]),
+        ("level = \"error\", 1 literal", vec![level(Level::Error), RuleSpec::containing("ERROR")]),
         ("level = \"info\"", vec![level(Level::Info)]),
     ];
     let sets: Vec<_> = cases.iter().map(|(_, rules)| RuleSet::compile(rules).unwrap()).collect();

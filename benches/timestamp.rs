@@ -114,7 +114,7 @@ fn finders() {
     println!("\nMB/s over {} MB, 1% of lines are errors", text.len() / 1_000_000);
     let level = |level: Level| RuleSpec { level: Some(level), ..RuleSpec::default() };
     let rules = [
-        ("ERROR", RuleSpec::errors()),
+        ("ERROR", RuleSpec::containing("ERROR")),
         ("level error", level(Level::Error)),
         ("level critical", level(Level::Critical)),
         ("level warn", level(Level::Warn)),

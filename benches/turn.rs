@@ -67,7 +67,7 @@ fn write(path: &Path, bytes: u64, matching: u64) {
 }
 
 fn search(path: &Path) -> Duration {
-    let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
+    let rules = RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap();
     let mut scanner = Scanner::new(rules, 1 << 20);
     let map = std::fs::File::open(path).unwrap();
     let mut buffer = vec![0; 4 << 20];
@@ -86,7 +86,7 @@ fn search(path: &Path) -> Duration {
 
 fn turn(path: &Path, time: &Arc<TimeSettings>, counts_lines: bool) -> Duration {
     let settings = FileSettings { reader: ReadMethod::Pread, ..FileSettings::default() };
-    let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
+    let rules = RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap();
     let mut scanner = Scanner::new(rules, settings.line_bytes_max);
     let common = WatchContext {
         settings,

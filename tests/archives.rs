@@ -105,7 +105,7 @@ fn an_archive_that_would_take_too_much_memory_is_refused_and_reported() {
 fn engine(turn_bytes_max: u64) -> TestEngine {
     let watch = WatchPlan {
         name: "logs".into(),
-        rules: vec![RuleSpec::errors()],
+        rules: vec![RuleSpec::containing("ERROR")],
         file: FileSettings { start: Start::Beginning, ..FileSettings::default() },
         time: Arc::default(),
         paths: "logs".into(),

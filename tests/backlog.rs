@@ -79,7 +79,7 @@ impl TestFolder {
     fn start(&self) -> Daemon<'_> {
         let watch = WatchPlan {
             name: "logs".into(),
-            rules: vec![RuleSpec::errors()],
+            rules: vec![RuleSpec::containing("ERROR")],
             file: FileSettings::default(),
             time: Arc::default(),
             paths: String::new(),

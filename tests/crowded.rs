@@ -70,7 +70,7 @@ impl Crowd {
         let folder = tempfile::tempdir().unwrap();
         let watch = WatchPlan {
             name: "logs".into(),
-            rules: vec![RuleSpec::errors()],
+            rules: vec![RuleSpec::containing("ERROR")],
             file: FileSettings { start: Start::Beginning, ..FileSettings::default() },
             time: Arc::default(),
             paths: "logs".into(),

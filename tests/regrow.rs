@@ -67,7 +67,7 @@ struct Follower {
 impl Follower {
     fn new(path: PathBuf, reader: ReadMethod, window_bytes: usize) -> Follower {
         let settings = FileSettings { reader, window_bytes, ..FileSettings::default() };
-        let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
+        let rules = RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap();
         let common = WatchContext {
             settings,
             filesystem: Arc::new(Disk),

@@ -152,7 +152,7 @@ struct Follower {
 impl Follower {
     fn new(path: &Path, reader: ReadMethod) -> Follower {
         let settings = FileSettings { reader, ..FileSettings::default() };
-        let rules = RuleSet::compile(&[RuleSpec::errors()]).unwrap();
+        let rules = RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap();
         let common = WatchContext {
             settings,
             filesystem: Arc::new(Disk),

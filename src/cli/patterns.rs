@@ -35,7 +35,7 @@ pub struct PatternsArgs {
     #[arg(short = 'c', long, value_name = "FILE",
           conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "all", "level", "record_start"])]
     config: Option<PathBuf>,
-    /// Group lines that match this regular expression instead of the text ERROR; may be repeated
+    /// Group lines that match this regular expression instead of errors (level error, or the form of one); may be repeated
     #[arg(
         short = 'e',
         long = "regexp",

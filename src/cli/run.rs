@@ -36,7 +36,7 @@ pub struct RunArgs {
     /// Configuration file, or a directory of files that end in .toml (may be repeated: later ones add and override)
     #[arg(short, long, value_name = "FILE")]
     config: Vec<PathBuf>,
-    /// Count lines that match this regular expression (may be repeated) [default: ERROR]
+    /// Count lines that match this regular expression (may be repeated) [default: errors, by level or by form]
     #[arg(short = 'e', long = "regexp", value_name = "PATTERN")]
     patterns: Vec<String>,
     /// Take the patterns of -e as plain text

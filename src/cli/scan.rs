@@ -39,7 +39,7 @@ pub struct ScanArgs {
     #[arg(value_name = "PATH", required_unless_present = "journal")]
     pub paths: Vec<PathBuf>,
 
-    /// Look for this regular expression instead of the text ERROR; may be repeated, any of them counts
+    /// Look for this regular expression instead of errors (level error, or the form of one); may be repeated, any of them counts
     #[arg(short = 'e', long = "regexp", value_name = "PATTERN", allow_hyphen_values = true)]
     pub patterns: Vec<String>,
 

@@ -20,7 +20,7 @@ use crate::event::Severity;
 use crate::file::settings::{FileSettings, Start};
 use crate::output::{Color, Destination, Format, OutputSpec};
 use crate::scan::level::Level;
-use crate::scan::rules::RuleSpec;
+use crate::scan::rules::{BUILT_IN, RuleSpec};
 use crate::source::journal::JournalSelection;
 use crate::watch::spec::WatchSpec;
 
@@ -82,7 +82,7 @@ pub fn resolve(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings
     Ok(settings)
 }
 
-/// The rule that `flags` describe: lines that hold `ERROR` unless there are patterns.
+/// The rule that `flags` describe: the built-in one unless there are patterns or a level.
 ///
 /// # Errors
 /// A pattern does not compile or could not mean anything.
@@ -111,16 +111,23 @@ pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
         let known = Level::ALL.map(Level::name).join(", ");
         check("--level", text, Err(format!("it is no level; the levels are {known}")));
     }
+    if flags.ignore_case && flags.patterns.is_empty() && flags.not.is_empty() {
+        let why_not = "-i ignores the case of the patterns of -e and --not, and there are none; without patterns, lines of level \
+                       error count, in whatever case programs write it";
+        problems.push(why_not.to_owned());
+    }
     refuse_if_any(problems)?;
-    let (any, regex) = match (flags.patterns.is_empty(), flags.fixed_strings) {
-        (true, _) if level.is_some() => (Vec::new(), Vec::new()),
-        (true, _) => (RuleSpec::errors().any, Vec::new()),
-        (false, true) => (flags.patterns.clone(), Vec::new()),
-        (false, false) => (Vec::new(), flags.patterns.clone()),
+    let (any, regex) = match flags.fixed_strings {
+        true => (flags.patterns.clone(), Vec::new()),
+        false => (Vec::new(), flags.patterns.clone()),
+    };
+    let chosen = match (flags.patterns.is_empty(), level) {
+        (true, None) => RuleSpec::errors(),
+        _ => RuleSpec { name: BUILT_IN.to_owned(), any, regex, level, ..RuleSpec::default() },
     };
     let (not, ignore_case) = (flags.not.clone(), flags.ignore_case);
     let record_start = flags.record_start.clone();
-    Ok(RuleSpec { any, regex, not, ignore_case, level, record_start, ..RuleSpec::errors() })
+    Ok(RuleSpec { not, ignore_case, record_start, ..chosen })
 }
 
 fn with_config(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
 use super::table::{Table, Text};
-use crate::scan::level::Level;
-use crate::scan::rules::{RuleSpec, check_pattern};
+use crate::scan::level::{Level, TEXT_BYTES_MIN};
+use crate::scan::rules::{BUILT_IN, RuleSpec, check_pattern};
 
 /// A rule and, if it stands in the file, where.
 pub(super) struct Rule {
@@ -69,7 +69,10 @@ fn read_rule(table: &Table<'_>, report: &mut ErrorReport<'_>) -> RuleSpec {
         owned(&patterns)
     };
     let (regex, not) = (patterns("regex"), patterns("not"));
-    if !["any", "regex", "level"].into_iter().any(|key| table.has(key)) {
+    let is_built_in =
+        table.name() == BUILT_IN && !["any", "regex", "level"].into_iter().any(|key| table.has(key));
+    let built_in = if is_built_in { RuleSpec::errors() } else { RuleSpec::default() };
+    if !is_built_in && !["any", "regex", "level"].into_iter().any(|key| table.has(key)) {
         let label = table.label();
         report.refuse(
             table.span(),
@@ -89,10 +92,35 @@ fn read_rule(table: &Table<'_>, report: &mut ErrorReport<'_>) -> RuleSpec {
         not,
         ignore_case,
         word,
-        level: read_level(table, report),
+        level: read_level(table, report).or(built_in.level),
+        without_level: read_without_level(table, report, is_built_in).unwrap_or(built_in.without_level),
         record_start: read_record_start(table, report),
         masks: Vec::new(),
     }
+}
+
+/// Reads the texts that stand for the level of a rule.
+fn read_without_level(
+    table: &Table<'_>,
+    report: &mut ErrorReport<'_>,
+    has_level: bool,
+) -> Option<Vec<String>> {
+    if !table.has("without_level") {
+        return None;
+    }
+    if !has_level && !table.has("level") {
+        table.refuse(report, "without_level", "means nothing without `level`; add it, or write `any`");
+    }
+    let texts = table.texts(report, "without_level");
+    for text in &texts {
+        let is_short = text.get_ref().len() < TEXT_BYTES_MIN;
+        let too_short = || format!("it is too short; write at least {TEXT_BYTES_MIN} bytes");
+        let checked = check_literal(text.get_ref());
+        if let Err(why_not) = checked.and(if is_short { Err(too_short()) } else { Ok(()) }) {
+            refuse(table, report, text, "without_level", &why_not);
+        }
+    }
+    Some(owned(&texts))
 }
 
 fn read_level(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Option<Level> {

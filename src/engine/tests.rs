@@ -20,7 +20,7 @@ fn engine_over_ten_files(settings: EngineSettings) -> (TestEngine, tempfile::Tem
     let file = FileSettings { reader: ReadMethod::Mmap, start: Start::Beginning, ..FileSettings::default() };
     let watch = WatchPlan {
         name: "logs".into(),
-        rules: vec![RuleSpec { any: vec!["ERROR".into()], ..RuleSpec::errors() }],
+        rules: vec![RuleSpec { any: vec!["ERROR".into()], ..RuleSpec::containing("ERROR") }],
         file,
         time: Arc::default(),
         paths: "logs".into(),

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_refused_step_changes_nothing() {
-        let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 100);
+        let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 100);
         let mut walk = BulkWalk::new(&mut scanner, 0..6, 6, 100);
         let torn = walk.step(&mut |_, look| {
             look(b"ERROR\n");

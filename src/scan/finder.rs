@@ -59,7 +59,8 @@ impl CandidateSearch {
         let Some(least) = levels.iter().filter_map(|rule| rule.level).min() else {
             return Ok(CandidateSearch::Some { levels: None, texts });
         };
-        Ok(match LevelSearch::new(least, &[]) {
+        let without_level: Vec<_> = levels.iter().flat_map(|rule| rule.without_level.clone()).collect();
+        Ok(match LevelSearch::new(least, &without_level) {
             Some(search) => CandidateSearch::Some { levels: Some(Box::new(search)), texts },
             None => CandidateSearch::All,
         })
@@ -102,7 +103,31 @@ enum Judge {
     /// Patterns `0..n` are wanted by the n rules, `n..2n` are unwanted.
     Each(Regex),
     /// A single rule for which the level alone decides.
-    Level(Level),
+    Level(Severity),
+}
+
+/// How severe a line must be.
+#[derive(Debug)]
+struct Severity {
+    least: Level,
+    /// Texts that are as severe in a line without a level.
+    without_level: Vec<memmem::Finder<'static>>,
+}
+
+impl Severity {
+    fn new(rule: &RuleSpec) -> Option<Severity> {
+        let texts = rule.without_level.iter();
+        let without_level = texts.map(|text| memmem::Finder::new(text).into_owned()).collect();
+        Some(Severity { least: rule.level?, without_level })
+    }
+
+    /// Whether `line`, which has this level, is so severe.
+    fn is_met(&self, level: Option<Level>, line: &[u8]) -> bool {
+        match level {
+            Some(level) => level >= self.least,
+            None => self.without_level.iter().any(|text| text.find(line).is_some()),
+        }
+    }
 }
 
 /// The compiled patterns of a rule set.
@@ -114,7 +139,7 @@ pub(super) struct Finder {
     /// Whether every candidate matches.
     is_certain: bool,
     /// How severe a line must be for each rule.
-    levels: Vec<Option<Level>>,
+    levels: Vec<Option<Severity>>,
     /// Instead of search and judge, where all rules are literal texts.
     literals: Option<Literals>,
 }
@@ -134,7 +159,7 @@ impl Finder {
             judge: judge(rules)?,
             rules: rules.len(),
             is_certain: matches!(rules, [rule] if rule.is_plain()),
-            levels: rules.iter().map(|rule| rule.level).collect(),
+            levels: rules.iter().map(Severity::new).collect(),
             literals,
         })
     }
@@ -180,8 +205,8 @@ impl Finder {
                 }
                 return;
             }
-            Judge::Level(least) => {
-                if level().is_some_and(|level| level >= *least) {
+            Judge::Level(severity) => {
+                if severity.is_met(level(), line) {
                     hit(0);
                 }
                 return;
@@ -194,8 +219,11 @@ impl Finder {
         let rules = self.rules;
         for pattern in scratch.iter().map(|id| id.as_usize()).take_while(|id| *id < rules) {
             let is_unwanted = scratch.contains(PatternID::new_unchecked(rules + pattern));
-            let is_severe = |least| known.get_or_insert_with(&level).is_some_and(|level| level >= least);
-            if !is_unwanted && self.levels[pattern].is_none_or(is_severe) {
+            let is_severe = |severity: &Severity| {
+                let level = *known.get_or_insert_with(&level);
+                severity.is_met(level, line)
+            };
+            if !is_unwanted && self.levels[pattern].as_ref().is_none_or(is_severe) {
                 hit(pattern);
             }
         }
@@ -229,8 +257,8 @@ fn judge(rules: &[RuleSpec]) -> Result<Judge, RulePatternError> {
     if let [rule] = rules
         && rule.not.is_empty()
     {
-        match rule.level {
-            Some(level) if rule.is_level_alone() => return Ok(Judge::Level(level)),
+        match Severity::new(rule) {
+            Some(severity) if rule.is_level_alone() => return Ok(Judge::Level(severity)),
             Some(_) => return each(rules),
             None => {}
         }

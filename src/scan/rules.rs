@@ -8,7 +8,7 @@ use crate::scan::finder::{Finder, build};
 pub use crate::scan::pattern::RulePatternError;
 use crate::scan::pattern::{CaseScope, parse};
 use crate::scan::records::Starts;
-pub use crate::scan::spec::RuleSpec;
+pub use crate::scan::spec::{BUILT_IN, ERRORS_WITHOUT_LEVEL, RuleSpec};
 
 /// Checks that `pattern` is a valid regular expression of a rule.
 ///

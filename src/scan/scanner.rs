@@ -54,7 +54,7 @@ impl Scanner {
     /// use spiketail::scan::rules::{RuleSet, RuleSpec};
     /// use spiketail::scan::scanner::Scanner;
     ///
-    /// let rules = RuleSet::compile(&[RuleSpec::errors()])?;
+    /// let rules = RuleSet::compile(&[RuleSpec::containing("ERROR")])?;
     /// let mut places = Vec::new();
     /// Scanner::new(rules, 1 << 20).scan(b"all well\nERROR disk full\n", &mut |rule, place| places.push((rule, place)));
     /// assert_eq!(places, [(0, 9..24)]);
@@ -167,7 +167,10 @@ mod tests {
 
     #[test]
     fn a_line_counts_once_however_often_it_matches() {
-        assert_eq!(lines(RuleSpec::errors(), "ERROR ERROR\nok\nan ERROR\n"), ["ERROR ERROR", "an ERROR"]);
+        assert_eq!(
+            lines(RuleSpec::containing("ERROR"), "ERROR ERROR\nok\nan ERROR\n"),
+            ["ERROR ERROR", "an ERROR"]
+        );
     }
 
     #[test]
@@ -198,8 +201,11 @@ mod tests {
 
     #[test]
     fn every_rule_counts_for_itself() {
-        let rules =
-            [RuleSpec::errors(), regex("disk|ERROR"), RuleSpec { not: vec!["a".into()], ..regex(".") }];
+        let rules = [
+            RuleSpec::containing("ERROR"),
+            regex("disk|ERROR"),
+            RuleSpec { not: vec!["a".into()], ..regex(".") },
+        ];
         let mut scanner = Scanner::new(RuleSet::compile(&rules).unwrap(), 1 << 20);
         let mut counts = [0; 3];
         scanner.scan(b"ERROR a\ndisk\nnothing\n", &mut |rule, _| counts[rule] += 1);
@@ -208,7 +214,7 @@ mod tests {
 
     #[test]
     fn only_the_beginning_of_a_long_line_is_looked_at() {
-        let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 8);
+        let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 8);
         let mut found = Vec::new();
         scanner.scan(b"123ERROR9\n1234ERROR\nERROR\n", &mut |_, place| found.push(place.start));
         assert_eq!(found, [0, 20]);
@@ -265,7 +271,7 @@ mod tests {
         assert_eq!(lines(level("error", &["ERROR"]), text), ["ERROR a", "<3>d ERROR"]);
         let not = RuleSpec { not: vec!["^<".into()], ..level("error", &[]) };
         assert_eq!(lines(not, text), errors[..2]);
-        let rules = [level("warn", &[]), RuleSpec::errors(), level("debug", &["c"])];
+        let rules = [level("warn", &[]), RuleSpec::containing("ERROR"), level("debug", &["c"])];
         let mut scanner = Scanner::new(RuleSet::compile(&rules).unwrap(), 1 << 20);
         let mut counts = [0; 3];
         scanner.scan(text.as_bytes(), &mut |rule, _| counts[rule] += 1);

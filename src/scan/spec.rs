@@ -5,6 +5,21 @@ use regex_syntax::hir::Hir;
 use crate::scan::level::Level;
 use crate::scan::pattern::{CaseScope, RulePatternError, as_words, literal, parse};
 
+/// The name of the built-in rule.
+pub const BUILT_IN: &str = "errors";
+
+/// Texts of errors that are written without a level: by Python, Rust, the JVM, Go and the kernel.
+pub const ERRORS_WITHOUT_LEVEL: [&str; 8] = [
+    "Traceback (most recent call last)",
+    "panicked at",
+    "Exception in thread",
+    "panic:",
+    "segfault",
+    "Segmentation fault",
+    "Out of memory",
+    "Kernel panic",
+];
+
 /// A validated rule: a line matches if any of `any` or `regex` is in it, none of `not` is, and it is as severe as `level`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleSpec {
@@ -22,6 +37,8 @@ pub struct RuleSpec {
     pub word: bool,
     /// How severe a line must be. Without `any` and `regex` the level alone decides.
     pub level: Option<Level>,
+    /// Literal texts that are as severe as `level` in a line without a level.
+    pub without_level: Vec<String>,
     /// A regular expression for the first line of a record: the rule counts once in each.
     pub record_start: Option<String>,
     /// Regular expressions for what varies in its lines beyond what is known to vary.
@@ -29,10 +46,21 @@ pub struct RuleSpec {
 }
 
 impl RuleSpec {
-    /// The default rule: lines with `ERROR`.
+    /// The built-in rule: lines of level `error` and above, and lines without a level that are errors by their form.
     #[must_use]
     pub fn errors() -> RuleSpec {
-        RuleSpec { name: "errors".to_owned(), any: vec!["ERROR".to_owned()], ..RuleSpec::default() }
+        RuleSpec {
+            name: BUILT_IN.to_owned(),
+            level: Some(Level::Error),
+            without_level: ERRORS_WITHOUT_LEVEL.map(str::to_owned).into(),
+            ..RuleSpec::default()
+        }
+    }
+
+    /// A rule named `errors` for lines that contain `text`.
+    #[must_use]
+    pub fn containing(text: &str) -> RuleSpec {
+        RuleSpec { name: BUILT_IN.to_owned(), any: vec![text.to_owned()], ..RuleSpec::default() }
     }
 
     /// What a line must hold; for a window, at least that.

@@ -38,6 +38,7 @@ struct Rule {
     wanted: Vec<Regex>,
     unwanted: Vec<Regex>,
     level: Option<Level>,
+    without_level: Vec<String>,
 }
 
 impl Rule {
@@ -55,6 +56,7 @@ impl Rule {
             wanted: texts.chain(patterns).collect::<Option<_>>()?,
             unwanted: spec.not.iter().map(|pattern| compile(pattern)).collect::<Option<_>>()?,
             level: spec.level,
+            without_level: spec.without_level.clone(),
         })
     }
 
@@ -64,6 +66,12 @@ impl Rule {
             Some(_) if self.wanted.is_empty() => true,
             _ => any(&self.wanted),
         };
-        is_wanted && !any(&self.unwanted) && (self.level.is_none() || level_of(content) >= self.level)
+        let holds = |text: &String| content.windows(text.len()).any(|part| part == text.as_bytes());
+        let is_severe = match (self.level, level_of(content)) {
+            (None, _) => true,
+            (Some(_), None) => self.without_level.iter().any(holds),
+            (Some(least), Some(level)) => level >= least,
+        };
+        is_wanted && !any(&self.unwanted) && is_severe
     }
 }

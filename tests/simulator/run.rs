@@ -60,7 +60,7 @@ pub enum Fault {
 
 static PLAN: LazyLock<Arc<CompiledPlan>> = LazyLock::new(|| {
     let file = FileSettings { reader: ReadMethod::Pread, start: Start::Beginning, ..FileSettings::default() };
-    let rules = vec![RuleSpec::errors()];
+    let rules = vec![RuleSpec::containing("ERROR")];
     let watch = WatchPlan {
         name: "logs".to_owned(),
         rules,

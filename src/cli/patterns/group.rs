@@ -73,7 +73,7 @@ impl Grouped {
     ) -> anyhow::Result<Grouped> {
         let takes_all = rules.is_none();
         // Without rules the scanner only finds the lines.
-        let rules = rules.map_or_else(|| RuleSet::compile(&[RuleSpec::errors()]), Ok)?;
+        let rules = rules.map_or_else(|| RuleSet::compile(&[RuleSpec::containing("ERROR")]), Ok)?;
         Ok(Grouped {
             registry: Registry::new(patterns),
             scanner: Scanner::new(rules, LINE_BYTES_MAX),

@@ -19,13 +19,13 @@ pub struct ReplayArgs {
     /// With a configuration the default is what its watches match.
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Configuration whose rules and alerts are used [default: lines with ERROR; more than 50 a minute, or a spike]
+    /// Configuration whose rules and alerts are used [default: errors, by level or by form; more than 50 a minute, or a spike]
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["level", "record_start"])]
     pub(super) config: Option<PathBuf>,
     /// The watch that paths belong to which no watch of the configuration matches
     #[arg(long, value_name = "NAME", requires = "config")]
     pub(super) watch: Option<String>,
-    /// Count lines that match this regular expression (may be repeated) [default: ERROR]
+    /// Count lines that match this regular expression (may be repeated) [default: errors, by level or by form]
     #[arg(short = 'e', long = "regexp", value_name = "PATTERN", conflicts_with = "config")]
     pub(super) patterns: Vec<String>,
     /// Ignore case

@@ -73,7 +73,7 @@ fn read(second: &[u8]) -> (ReadProgress, u64) {
         is_second: AtomicBool::new(false),
     });
     let stat = file.stat().unwrap();
-    let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 1 << 20);
+    let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 1 << 20);
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
     let mut counter =
         LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, judged: 0, signatures: None };
@@ -141,7 +141,7 @@ fn a_block_that_cannot_be_read_is_passed_over_and_missed() {
     let bytes = b"ERROR number 123".map(|b| if b == b'3' { b'\n' } else { b }).repeat(1024);
     let file = Arc::new(Damaged { bytes, bad: 4096..8192 });
     let stat = file.stat().unwrap();
-    let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::errors()]).unwrap(), 1 << 20);
+    let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 1 << 20);
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
     let mut counter =
         LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, judged: 0, signatures: None };

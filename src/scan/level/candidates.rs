@@ -16,6 +16,9 @@ use crate::scan::level::texts::{Buckets, Kind, of_letters, of_members_and_names,
 use crate::scan::level::{colours, marks, translated, words};
 use crate::scan::line::line_around;
 
+/// So many texts of rules fit into the search for members and names, in this bucket.
+const TEXTS_BESIDE_MAX: usize = 8;
+const TEXTS_BUCKET: usize = 5;
 /// The most searches for texts.
 const SEARCHES_MAX: usize = 5;
 
@@ -55,11 +58,16 @@ impl LevelSearch {
     /// texts.
     pub(in crate::scan) fn new(least: Level, texts: &[String]) -> Option<LevelSearch> {
         let mut buckets: Vec<Buckets> = vec![of_letters(b"EF"), of_members_and_names()];
+        let mut texts_left = of_texts(texts);
+        if texts.len() <= TEXTS_BESIDE_MAX {
+            let beside = &mut buckets[1][TEXTS_BUCKET];
+            texts_left.iter_mut().for_each(|bucket| beside.append(bucket));
+        }
         if least <= Level::Warn {
             buckets.extend([of_letters(b"W"), of_warnings()]);
         }
-        if !texts.is_empty() {
-            buckets.push(of_texts(texts));
+        if texts_left.iter().any(|bucket| !bucket.is_empty()) {
+            buckets.push(texts_left);
         }
         let searches = buckets.into_iter().map(Teddy::new).collect::<Option<Vec<_>>>()?;
         Some(LevelSearch { least, searches, texts: texts.to_vec() })
