@@ -160,7 +160,7 @@ impl World {
     fn start(&self) -> TestEngine {
         let watch = WatchPlan {
             name: "logs".into(),
-            rules: vec![RuleSpec::errors()],
+            rules: vec![RuleSpec::containing("ERROR")],
             file: FileSettings::default(),
             time: Arc::default(),
             paths: String::new(),

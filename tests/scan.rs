@@ -89,6 +89,61 @@ fn patterns_are_regular_unless_fixed_and_can_exclude() {
     counts(&["--not", "net"], 1);
 }
 
+/// Errors with and without a level, and what is none.
+const FORMS: &str = r#"{"level":"info","msg":"ERROR"}
+{"level":"error","msg":"x"}
+2026/11/22 10:00:00 [error] 12#0: *1 open() failed
+Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+thread 'main' panicked at src/main.rs:2:5:
+Exception in thread "main" java.lang.IllegalStateException: x
+Nov 22 10:00:00 host kernel: app[12]: segfault at 0 ip 00007f sp 00007f error 4 in app
+Nov 22 10:00:00 host kernel: Out of memory: Killed process 12 (app)
+2026-11-22 10:00:00 INFO no more segfaults, Out of memory, panicked at noon
+2026-11-22 10:00:00 WARN Exception in thread "pool-1"
+panic: runtime error: index out of range
+all is well, 0 errors
+"#;
+
+#[test]
+fn without_patterns_errors_count_by_level_or_by_form() {
+    let folder = Folder::new();
+    folder.file("app.log", FORMS);
+    folder.file("built-in.toml", "[rule.errors]\nnot = [\"sp 00007f\"]\n");
+    folder.file("own.toml", "[rule.own]\nlevel = \"error\"\nwithout_level = \"Killed process\"\n");
+    let counts = |args: &[&str], expected: &str| {
+        folder.scan(args).args(["--json", "app.log"]).assert().stdout(contains(expected));
+    };
+    counts(&[], r#"{"errors":8}"#);
+    counts(&["--level", "error"], r#"{"errors":3}"#);
+    counts(&["-c", "built-in.toml"], r#"{"errors":7}"#);
+    counts(&["-c", "own.toml"], r#"{"own":4}"#);
+}
+
+#[test]
+fn ignoring_the_case_of_nothing_is_refused() {
+    let folder = Folder::new();
+    folder.file("app.log", LOG);
+    folder
+        .scan(&["-i", "app.log"])
+        .assert()
+        .code(2)
+        .stdout(is_empty())
+        .stderr(contains("-i ignores the case of"));
+    folder.file("short.toml", "[rule.a]\nlevel = \"error\"\nwithout_level = [\"oom\"]\n");
+    folder
+        .scan(&["-c", "short.toml", "app.log"])
+        .assert()
+        .code(2)
+        .stderr(contains("too short; write at least 4 bytes"));
+    folder.file("alone.toml", "[rule.a]\nany = [\"x\"]\nwithout_level = [\"oomph\"]\n");
+    folder
+        .scan(&["-c", "alone.toml", "app.log"])
+        .assert()
+        .code(2)
+        .stderr(contains("means nothing without `level`"));
+}
+
 #[test]
 fn rules_come_from_a_configuration() {
     let folder = Folder::new();

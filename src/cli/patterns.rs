@@ -33,7 +33,7 @@ pub struct PatternsArgs {
     paths: Vec<PathBuf>,
     /// Group the lines that match the rules of this configuration
     #[arg(short = 'c', long, value_name = "FILE",
-          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "all", "level", "record_start"])]
+          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "all", "level", "record_start", "multiline"])]
     config: Option<PathBuf>,
     /// Group lines that match this regular expression instead of errors (level error, or the form of one); may be repeated
     #[arg(
@@ -59,7 +59,7 @@ pub struct PatternsArgs {
     #[command(flatten)]
     selection: Selection,
     /// Group all lines
-    #[arg(long, conflicts_with_all = ["level", "record_start"])]
+    #[arg(long, conflicts_with_all = ["level", "record_start", "multiline"])]
     all: bool,
     /// The order of the patterns
     #[arg(long, value_enum, default_value_t = Sort::Count)]

@@ -63,7 +63,7 @@ pub struct ScanArgs {
 
     /// Count by the rules of this configuration
     #[arg(short = 'c', long, value_name = "FILE",
-          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "level", "record_start"])]
+          conflicts_with_all = ["patterns", "fixed_strings", "ignore_case", "not", "level", "record_start", "multiline"])]
     pub config: Option<PathBuf>,
 
     /// Print one JSON object

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::flags::Flags;
+use crate::scan::multiline::Multiline;
 use crate::watch::patterns::Exclusions;
 use crate::watch::spec::WatchSpec;
 
@@ -15,9 +16,17 @@ pub(super) struct Selection {
     /// Count once in each record that begins with a line in which this regular expression matches
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     record_start: Option<String>,
+    /// Count once in each record that continues over several lines as stack traces of this language do; its level is that of its first line
+    #[arg(long, value_name = "LANGUAGE", conflicts_with = "record_start", value_parser = multiline_parser())]
+    multiline: Option<String>,
     /// Leave out files that match this glob, by name or, with a slash in it, by path, and all below it; may be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+}
+
+/// Takes the names of the presets only.
+fn multiline_parser() -> clap::builder::PossibleValuesParser {
+    Multiline::ALL.map(Multiline::name).into()
 }
 
 impl Selection {
@@ -26,6 +35,7 @@ impl Selection {
         Flags {
             level: self.level.clone(),
             record_start: self.record_start.clone(),
+            multiline: self.multiline.as_deref().and_then(Multiline::parse),
             exclude: self.exclude.clone(),
             ..flags
         }

@@ -69,6 +69,8 @@ fn what_is_commented_out_is_the_default() {
         "# journal = ",
         "# level = ",
         "# record_start = ",
+        "# multiline = ",
+        "# any = ",
         "# match = ",
         "# no_match = ",
         "# mask = ",

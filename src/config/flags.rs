@@ -20,6 +20,7 @@ use crate::event::Severity;
 use crate::file::settings::{FileSettings, Start};
 use crate::output::{Color, Destination, Format, OutputSpec};
 use crate::scan::level::Level;
+use crate::scan::multiline::Multiline;
 use crate::scan::rules::{BUILT_IN, RuleSpec};
 use crate::source::journal::JournalSelection;
 use crate::watch::spec::WatchSpec;
@@ -50,6 +51,8 @@ pub struct Flags {
     pub level: Option<String>,
     /// `--record-start`: how a record begins, in each of which one line counts.
     pub record_start: Option<String>,
+    /// `--multiline`: in which language's form records continue.
+    pub multiline: Option<Multiline>,
     /// `--exclude`: globs of files that are left out.
     pub exclude: Vec<String>,
     /// `--journal`: the systemd journal is read instead of files.
@@ -127,7 +130,7 @@ pub fn rule_from_flags(flags: &Flags) -> Result<RuleSpec, ConfigError> {
     };
     let (not, ignore_case) = (flags.not.clone(), flags.ignore_case);
     let record_start = flags.record_start.clone();
-    Ok(RuleSpec { not, ignore_case, record_start, ..chosen })
+    Ok(RuleSpec { not, ignore_case, record_start, multiline: flags.multiline, ..chosen })
 }
 
 fn with_config(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
@@ -139,6 +142,7 @@ fn with_config(config: &[PathBuf], flags: &Flags, cwd: &Path) -> Result<Settings
         ("--not", !flags.not.is_empty(), look_for),
         ("--level", flags.level.is_some(), look_for),
         ("--record-start", flags.record_start.is_some(), look_for),
+        ("--multiline", flags.multiline.is_some(), look_for),
         ("--alert-over", flags.alert_over.is_some(), alert),
         (
             "--journal",

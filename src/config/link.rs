@@ -73,8 +73,11 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut ErrorReport<
         }
         used.extend(found.iter().map(|rule| rule.spec.name.as_str()));
         let own = |rule: &&Rule| {
-            let record_start = rule.spec.record_start.clone().or_else(|| watch.record_start.clone());
-            RuleSpec { record_start, ..rule.spec.clone() }
+            let spec = rule.spec.clone();
+            if spec.record_start.is_some() || spec.multiline.is_some() {
+                return spec;
+            }
+            RuleSpec { record_start: watch.record_start.clone(), multiline: watch.multiline, ..spec }
         };
         let rules: Vec<_> = found.iter().map(own).collect();
         refuse_too_many_records(watch, &rules, report);
@@ -99,13 +102,13 @@ fn link_watches(watches: &[Watch<'_>], rules: &[Rule], report: &mut ErrorReport<
 }
 
 fn refuse_too_many_records(watch: &Watch<'_>, rules: &[RuleSpec], report: &mut ErrorReport<'_>) {
-    let count = rules.iter().filter(|rule| rule.record_start.is_some()).count();
+    let count = rules.iter().filter(|rule| rule.record_start.is_some() || rule.multiline.is_some()).count();
     if count > RECORD_RULES_MAX {
         let span = watch.span.clone().unwrap_or(0..0);
         report.refuse(
             span,
             format!(
-                "[watch.{}] has {count} rules with a `record_start`, and can keep {RECORD_RULES_MAX} apart; \
+                "[watch.{}] has {count} rules with a `record_start` or `multiline`, and can keep {RECORD_RULES_MAX} apart; \
                  put some of them together, or into another watch",
                 watch.name
             ),
@@ -216,6 +219,7 @@ pub(super) fn add_watch(watches: &mut Vec<Watch<'_>>, find: &WatchSpec, report: 
         file: FileSettings::default(),
         time: Arc::default(),
         record_start: None,
+        multiline: None,
         find: find.clone(),
         journal: None,
     });

@@ -6,6 +6,7 @@ use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
 use super::table::{Table, Text};
 use crate::scan::level::{Level, TEXT_BYTES_MIN};
+use crate::scan::multiline::Multiline;
 use crate::scan::rules::{BUILT_IN, RuleSpec, check_pattern};
 
 /// A rule and, if it stands in the file, where.
@@ -95,6 +96,7 @@ fn read_rule(table: &Table<'_>, report: &mut ErrorReport<'_>) -> RuleSpec {
         level: read_level(table, report).or(built_in.level),
         without_level: read_without_level(table, report, is_built_in).unwrap_or(built_in.without_level),
         record_start: read_record_start(table, report),
+        multiline: read_multiline(table, report),
         masks: Vec::new(),
     }
 }
@@ -140,6 +142,15 @@ pub(super) fn read_record_start(table: &Table<'_>, report: &mut ErrorReport<'_>)
         refuse(table, report, &text, "record_start", &why_not);
     }
     Some((*text.get_ref()).to_owned())
+}
+
+/// Reads in which language's form records continue, which a rule and a watch can say.
+pub(super) fn read_multiline(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Option<Multiline> {
+    let text = table.text(report, "multiline")?;
+    if table.has("record_start") {
+        table.refuse(report, "multiline", "contradicts `record_start`; take one of them out");
+    }
+    table.choose(report, "multiline", &text, &Multiline::ALL.map(|preset| (preset.name(), preset)))
 }
 
 fn read_samples(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Vec<RuleSample> {

@@ -144,13 +144,24 @@ impl Kind {
                 "reader",
                 "window_bytes",
                 "line_bytes_max",
+                "multiline",
                 "record_start",
                 "rotated_grace",
                 "time",
             ],
-            Kind::Rule => {
-                &["any", "regex", "not", "ignore_case", "word", "level", "record_start", "match", "no_match"]
-            }
+            Kind::Rule => &[
+                "any",
+                "regex",
+                "not",
+                "ignore_case",
+                "word",
+                "level",
+                "without_level",
+                "multiline",
+                "record_start",
+                "match",
+                "no_match",
+            ],
             Kind::Alert => ALERT_KEYS,
             Kind::Output => OUTPUT_KEYS,
             Kind::Heartbeat => &["url", "url_file", "every"],

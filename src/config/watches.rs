@@ -13,6 +13,7 @@ use super::table::{Table, Text};
 use super::times;
 pub(super) use super::values::absolute;
 use crate::file::settings::{FileSettings, ReadMethod, Start};
+use crate::scan::multiline::Multiline;
 use crate::scan::timestamp::TimeSettings;
 use crate::source::journal::JournalSelection;
 use crate::watch::patterns::{Exclusions, PathPatternError, Pattern, escaped};
@@ -37,6 +38,8 @@ pub(super) struct Watch<'t> {
     pub(super) time: Arc<TimeSettings>,
     /// How a record begins, for the rules that do not say it.
     pub(super) record_start: Option<String>,
+    /// Which lines continue a record, likewise.
+    pub(super) multiline: Option<Multiline>,
     pub(super) find: WatchSpec,
     /// The journal that it reads, if it reads no files.
     pub(super) journal: Option<Arc<JournalSelection>>,
@@ -69,6 +72,7 @@ fn read_watch<'t>(table: &Table<'t>, folder: &Path, report: &mut ErrorReport<'_>
         file: read_file(table, report),
         time: times::read(table, report),
         record_start: rules::read_record_start(table, report),
+        multiline: rules::read_multiline(table, report),
         find,
         journal,
     }

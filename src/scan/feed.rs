@@ -173,6 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scan::multiline::Multiline;
     use crate::scan::rules::{RuleSet, RuleSpec};
     use crate::scan::scanner::Scanner;
 
@@ -262,6 +263,31 @@ mod tests {
         counts
     }
 
+    /// What a line is of a record.
+    #[derive(Debug, Clone, Copy)]
+    enum Trace {
+        Error,
+        Mild,
+        Unknown,
+        /// The beginning of a stack trace.
+        Form,
+        /// Another line of one.
+        Frame,
+    }
+
+    const TRACES: &[(&str, Trace)] = &[
+        ("2026-11-22 10:00:00 ERROR x\n", Trace::Error),
+        ("[error] x\r\n", Trace::Error),
+        ("2026-11-22 10:00:00 WARN x\n", Trace::Mild),
+        ("INFO retry after ERROR\n", Trace::Mild),
+        ("starting\n", Trace::Unknown),
+        ("Traceback (most recent call last):\n", Trace::Form),
+        ("\tat a.b.C.d(C.java:1)\n", Trace::Frame),
+        ("org.x.PSQLException: ERROR: y\n", Trace::Frame),
+        ("\n", Trace::Frame),
+        ("\r\n", Trace::Frame),
+    ];
+
     proptest! {
         /// However the stream is cut, and wherever a new scanner continues, each record counts once for each rule.
         #[test]
@@ -275,6 +301,32 @@ mod tests {
             };
             let rules = RuleSet::compile(&[rule("E", Some("^R")), rule("x", Some("^R")), rule("E", None)]).unwrap();
             prop_assert_eq!(count_grown(&rules, 1 << 20, &stream, &steps, window), records_oracle(&stream));
+        }
+
+        /// However the stream is cut, the level of a record is that of its first line, and a trace counts only after lines
+        /// without a level.
+        #[test]
+        fn pieces_do_not_matter_to_stack_traces(
+            lines in proptest::collection::vec(proptest::sample::select(TRACES), 0..24),
+            steps in proptest::collection::vec(1usize..90, 1..20),
+            window in 1usize..200,
+        ) {
+            let rule = RuleSpec { multiline: Some(Multiline::Auto), ..RuleSpec::errors() };
+            let rules = RuleSet::compile(&[rule]).unwrap();
+            let (mut wanted, mut first, mut is_open) = (0, None, false);
+            for (line, level) in &lines {
+                let (is_start, severe) = (!matches!(level, Trace::Form | Trace::Frame), matches!(level, Trace::Error));
+                if is_start {
+                    (first, is_open) = (Some(*level), severe);
+                    wanted += usize::from(severe);
+                } else if matches!(level, Trace::Form) && !is_open && !matches!(first, Some(Trace::Mild)) {
+                    is_open = true;
+                    wanted += 1;
+                }
+                assert!(!line.is_empty());
+            }
+            let stream: Vec<u8> = lines.iter().flat_map(|(line, _)| line.bytes()).collect();
+            prop_assert_eq!(count_grown(&rules, 1 << 20, &stream, &steps, window), [wanted]);
         }
 
         /// However the stream is cut into growth steps and windows, the count is the same.

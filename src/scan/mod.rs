@@ -3,10 +3,11 @@
 //! [`rules`] compiles all rules of a watch, each a [`spec`], into one finder; [`scanner`] runs it over runs of complete
 //! lines; [`cursor`] says what a line is in a growing or an ended stream; [`feed`] is the read loop over such a stream;
 //! [`bulk`] cuts an ended one into chunks for several threads; [`pattern`] keeps a regular expression within one line;
-//! [`records`] joins lines to records. For a line that matches, [`level`] returns how severe it is and [`timestamp`] when
+//! [`records`] joins lines to records, [`multiline`] by the forms of programming languages. For a line that matches, [`level`] returns how severe it is and [`timestamp`] when
 //! it was written; [`explain`] says why a line matches or does not.
 
 pub mod bulk;
+mod continuation;
 pub mod cursor;
 pub mod explain;
 pub mod feed;
@@ -16,6 +17,7 @@ pub mod level;
 pub mod line;
 mod literals;
 pub(crate) mod names;
+pub mod multiline;
 pub mod own;
 pub mod pattern;
 mod rarity;

@@ -3,6 +3,7 @@
 use regex_syntax::hir::Hir;
 
 use crate::scan::level::Level;
+use crate::scan::multiline::Multiline;
 use crate::scan::pattern::{CaseScope, RulePatternError, as_words, literal, parse};
 
 /// The name of the built-in rule.
@@ -41,6 +42,8 @@ pub struct RuleSpec {
     pub without_level: Vec<String>,
     /// A regular expression for the first line of a record: the rule counts once in each.
     pub record_start: Option<String>,
+    /// Which lines continue a record, instead of `record_start`. Then the level of a record is that of its first line.
+    pub multiline: Option<Multiline>,
     /// Regular expressions for what varies in its lines beyond what is known to vary.
     pub masks: Vec<String>,
 }

@@ -6,7 +6,7 @@ use spiketail::config::{self, ConfigError, Flags};
 use spiketail::detect::condition::Condition;
 use spiketail::file::settings::Start;
 use spiketail::output::{Color, Destination, Format};
-use spiketail::scan::rules::check_pattern;
+use spiketail::scan::rules::{RuleSpec, check_pattern};
 
 use super::MINIMAL;
 
@@ -24,7 +24,7 @@ fn paths_alone_make_a_complete_configuration() {
     assert_eq!(settings.finds[0].paths, [Path::new("/home/me/app.log"), Path::new("/var/log")]);
     assert_eq!(settings.plan.watches[0].name, "logs");
     assert_eq!(settings.plan.watches[0].rules[0].name, "errors");
-    assert_eq!(settings.plan.watches[0].rules[0].any, ["ERROR"]);
+    assert_eq!(settings.plan.watches[0].rules[0], RuleSpec::errors());
     let alert = &settings.plan.alerts[0];
     assert_eq!((alert.name.as_str(), alert.watches.as_slice()), ("error-spike", &["logs".to_owned()][..]));
     assert_eq!(alert.condition, Condition::Count { over: 50, window_ms: 60_000 });

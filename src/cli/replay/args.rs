@@ -20,7 +20,7 @@ pub struct ReplayArgs {
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
     /// Configuration whose rules and alerts are used [default: errors, by level or by form; more than 50 a minute, or a spike]
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["level", "record_start"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["level", "record_start", "multiline"])]
     pub(super) config: Option<PathBuf>,
     /// The watch that paths belong to which no watch of the configuration matches
     #[arg(long, value_name = "NAME", requires = "config")]
