@@ -71,6 +71,17 @@ fn a_burst_is_reported_with_its_time_and_the_output_is_the_same_each_time() {
     assert_eq!(json[0]["target"], "spiketail::alert");
     assert_eq!(json[4]["lines_matched"], 820);
     assert_eq!(json[4]["alerts"], 2);
+    let patterns: Vec<_> = json[4]["patterns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["text"].as_str().unwrap(), p["lines"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(patterns.iter().map(|(_, lines)| lines).sum::<u64>(), 820);
+    assert!(
+        patterns.iter().any(|(text, _)| *text == "burst") && first.contains("  burst\n"),
+        "{patterns:?} {first}"
+    );
 }
 
 #[test]

@@ -141,6 +141,10 @@ fn explain_says_by_what_a_path_is_watched_or_why_not() {
     let (code, said) = explain(&log);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("watched: [watch.logs] means it, by ") && said.contains("errors 3"), "{said}");
+    assert!(
+        said.contains("what matches in all files of [watch.logs]:\n") && said.contains("3  errors: "),
+        "{said}"
+    );
     std::fs::rename(&log, place.log("app.log.2")).unwrap();
     append(&log, lines(3..4));
     daemon.wait_total(&log, 4);

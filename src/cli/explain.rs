@@ -1,5 +1,6 @@
 //! `spiketail explain`: whether a path is watched, by what, or why not, and what happened to it recently.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,11 +8,15 @@ use crate::cli::exit::EXIT_USAGE;
 use crate::cli::status::{SocketArgs, ask, changes_of, figures_of, is_path};
 use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
-use crate::fmt::display_path;
+use crate::fmt::{display_path, printable};
+use crate::serve::status::Status;
 use crate::sys::open::open_regular;
 use crate::watch::discovery::Discovery;
 use crate::watch::spec::WatchSpec;
 use crate::watch::survey::left_out;
+
+/// So many patterns of a watch are shown.
+const PATTERNS_MAX: usize = 5;
 
 /// What `spiketail explain` takes.
 #[derive(Debug, clap::Args)]
@@ -66,6 +71,7 @@ fn try_run(args: &ExplainArgs) -> anyhow::Result<bool> {
                     .chain(&changes_of(file))
                     .for_each(|line| print(&format!("    {line}\n")));
             }
+            patterns_of(&answer.status, &path).iter().for_each(|line| print(&format!("  {line}\n")));
             if !is_known {
                 print(&format!("  the daemon does not know it{}\n", if is_meant { " (yet)" } else { "" }));
             }
@@ -82,6 +88,27 @@ fn configuration(args: &ExplainArgs) -> anyhow::Result<Option<Settings>> {
         ([], None) => Ok(Some(config::load(&config::DEFAULT_PATHS.map(PathBuf::from))?)),
         (paths, _) => Ok(Some(config::load(paths)?)),
     }
+}
+
+/// The most frequent patterns of the watches to which `path` belongs, as lines.
+fn patterns_of(status: &Status, path: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut watches: Vec<&str> =
+        status.files.iter().filter(|file| is_path(file, path)).map(|file| file.watch.as_str()).collect();
+    watches.dedup();
+    for watch in watches {
+        let mut patterns: Vec<_> = status.patterns.iter().filter(|pattern| pattern.watch == watch).collect();
+        if patterns.is_empty() {
+            continue;
+        }
+        patterns.sort_by_key(|pattern| Reverse(pattern.lines));
+        lines.push(format!("what matches in all files of [watch.{watch}]:"));
+        for pattern in patterns.iter().take(PATTERNS_MAX) {
+            let text = if pattern.text.is_empty() { &pattern.pattern } else { &pattern.text };
+            lines.push(format!("  {:>9}  {}: {}", pattern.lines, printable(&pattern.rule), printable(text)));
+        }
+    }
+    lines
 }
 
 /// Whether any watch means `path`, and a sentence from each.

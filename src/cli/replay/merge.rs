@@ -1,5 +1,6 @@
 //! Merges logs by time and runs the alerts over them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -12,8 +13,11 @@ use crate::detect::Millis;
 use crate::engine::plan::CompiledPlan;
 use crate::event::AlertEvent;
 use crate::fmt::sample;
-use crate::pattern::Registry;
+use crate::pattern::{Pattern, Registry};
 use crate::units::{PathId, WallTime};
+
+/// So many patterns of a rule are shown.
+const PATTERNS_MAX: usize = 5;
 
 /// An alert that fired or resolved.
 #[derive(Debug)]
@@ -29,6 +33,29 @@ pub(super) struct RuleCount {
     pub(super) rate: Histogram,
 }
 
+/// The patterns of the lines of a rule.
+#[derive(Debug, Default)]
+pub(super) struct RulePatterns {
+    pub(super) watch: String,
+    pub(super) rule: String,
+    /// The most frequent ones, in this order.
+    pub(super) shown: Vec<Pattern>,
+    /// How many others there are, with the lines of those that are not kept.
+    pub(super) more: usize,
+    pub(super) more_lines: u64,
+}
+
+impl RulePatterns {
+    fn new(watch: &str, rule: &str, registry: &Registry) -> RulePatterns {
+        let mut shown = registry.patterns().to_vec();
+        shown.sort_by_key(|pattern| (Reverse(pattern.lines), pattern.first_ms));
+        let more = shown.len().saturating_sub(PATTERNS_MAX);
+        shown.truncate(PATTERNS_MAX);
+        let more_lines = registry.lines() - shown.iter().map(|pattern| pattern.lines).sum::<u64>();
+        RulePatterns { watch: watch.to_owned(), rule: rule.to_owned(), shown, more, more_lines }
+    }
+}
+
 /// The outcome of a replay.
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
@@ -36,6 +63,8 @@ pub(super) struct Replayed {
     pub(super) alerts: Vec<ReplayedAlert>,
     /// By watch and rule.
     pub(super) counted: BTreeMap<(usize, usize), RuleCount>,
+    /// The most frequent patterns, by watch and rule.
+    pub(super) patterns: BTreeMap<(usize, usize), RulePatterns>,
     /// The first and the last time that was read, in milliseconds since the epoch.
     pub(super) range_ms: Option<(Millis, Millis)>,
     pub(super) bytes: u64,
@@ -157,6 +186,11 @@ impl Replay<'_> {
             self.collect();
         }
         problems.extend(self.manager.take_overflows().iter().map(SeriesOverflow::sentence));
+        let of_rule = |(of, registry): (&(usize, usize), &Registry)| {
+            let watch = &self.plan.watches[of.0];
+            (*of, RulePatterns::new(&watch.name, &watch.rules.names()[of.1], registry))
+        };
+        self.replayed.patterns = self.patterns.iter().map(of_rule).collect();
         self.replayed.alerts.sort_by_key(|alert| alert.at_ms);
         self.replayed
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::Level;
 
-use crate::cli::replay::merge::{Replayed, ReplayedAlert};
+use crate::cli::replay::merge::{Replayed, ReplayedAlert, RulePatterns};
 use crate::cli::replay::plot;
 use crate::detect::Millis;
 use crate::detect::condition::Span;
@@ -80,11 +80,14 @@ pub(super) fn write_text(
         style.time(from_ms),
         style.time(to_ms)
     )?;
-    for ((watch, rule), counted) in &replayed.counted {
-        let watch = &plan.watches[*watch];
-        let rule = &watch.rules.names()[*rule];
+    for (of, counted) in &replayed.counted {
+        let watch = &plan.watches[of.0];
+        let rule = &watch.rules.names()[of.1];
         let lines = fmt::counted(counted.total, "lines");
         writeln!(out, "\n{rule} in {}: {lines}", watch.name)?;
+        if let Some(patterns) = replayed.patterns.get(of) {
+            write_patterns(out, patterns)?;
+        }
         if style.plots {
             let columns = counted.rate.columns(from_ms, to_ms, style.width);
             write_plot(out, &columns, (from_ms, to_ms), style)?;
@@ -93,6 +96,19 @@ pub(super) fn write_text(
         }
     }
     Ok(())
+}
+
+/// Writes which errors the lines of a rule are.
+fn write_patterns(out: &mut impl Write, patterns: &RulePatterns) -> io::Result<()> {
+    for pattern in &patterns.shown {
+        writeln!(out, "{:>9}  {}", pattern.lines, printable(&pattern.text))?;
+    }
+    match (patterns.more, patterns.more_lines) {
+        (_, 0) => Ok(()),
+        (1, lines) => writeln!(out, "{lines:>9}  1 other pattern"),
+        (0, lines) => writeln!(out, "{lines:>9}  other patterns"),
+        (more, lines) => writeln!(out, "{lines:>9}  {more} other patterns"),
+    }
 }
 
 /// Writes a row for each alert that fired, with a sample line below.
@@ -173,11 +189,23 @@ pub(super) fn write_json(out: &mut impl Write, replayed: &Replayed) -> io::Resul
     }
     let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
     let total: u64 = replayed.counted.values().map(|counted| counted.total).sum();
+    let patterns = replayed.patterns.values().flat_map(|patterns| {
+        patterns.shown.iter().map(|pattern| {
+            serde_json::json!({
+                "watch": patterns.watch,
+                "rule": patterns.rule,
+                "pattern": pattern.id.to_string(),
+                "text": pattern.text,
+                "lines": pattern.lines,
+            })
+        })
+    });
     let summary = serde_json::json!({
         "target": "spiketail::replay",
         "logs": replayed.logs,
         "bytes": replayed.bytes,
         "lines_matched": total,
+        "patterns": patterns.collect::<Vec<_>>(),
         "alerts": replayed.alerts.iter().filter(|alert| alert.event.state == AlertState::Firing).count(),
         "from": replayed.range_ms.map(|(from_ms, _)| time(from_ms)),
         "to": replayed.range_ms.map(|(_, to_ms)| time(to_ms)),
