@@ -25,6 +25,7 @@ mod keys;
 mod marks;
 mod name;
 mod object;
+mod places;
 mod teddy;
 mod texts;
 mod translated;

@@ -17,8 +17,9 @@ use std::time::{Duration, SystemTime};
 
 use common::{Daemon, TestFolder, last_totals};
 use serde_json::Value;
-use spiketail::scan::level::Level;
-use spiketail::scan::level::level_of;
+use spiketail::scan::level::{Level, level_of};
+use spiketail::scan::rules::{RuleSet, RuleSpec};
+use spiketail::scan::scanner::Scanner;
 use spiketail::scan::timestamp::{Detector, TimeSettings, zone};
 
 /// 2026-11-22T10:00:00Z in milliseconds since 1970.
@@ -37,7 +38,7 @@ struct Row {
 fn rows() -> Vec<Row> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats");
     let mut rows = Vec::new();
-    for name in ["headers.tsv", "localized.tsv", "members.tsv"] {
+    for name in ["headers.tsv", "localized.tsv", "members.tsv", "programs.tsv"] {
         let text = std::fs::read_to_string(folder.join(name)).unwrap();
         for row in text.lines().filter(|row| !row.is_empty() && !row.starts_with('#')) {
             let [level, time, source, line] = row.splitn(4, '\t').collect::<Vec<_>>()[..] else {
@@ -249,6 +250,22 @@ fn every_line_has_its_level() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The search for severe lines finds what a judgement of every line finds.
+#[test]
+fn every_severe_line_is_found_among_the_others() {
+    let rows = rows();
+    let text: String = rows.iter().map(|row| format!("{}\n", row.line)).collect();
+    for least in [Level::Warn, Level::Error, Level::Critical] {
+        let rule = RuleSpec { name: "r".into(), level: Some(least), ..RuleSpec::default() };
+        let mut found = Vec::new();
+        let mut scanner = Scanner::new(RuleSet::compile(&[rule]).unwrap(), 1 << 20);
+        scanner.scan(text.as_bytes(), &mut |_, place| found.push(&text[place]));
+        let severe = rows.iter().filter(|row| level_of(row.line.as_bytes()) >= Some(least));
+        let severe: Vec<&str> = severe.map(|row| row.line.as_str()).collect();
+        assert_eq!(found, severe, "{least}");
+    }
 }
 
 #[test]

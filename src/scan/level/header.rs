@@ -2,7 +2,7 @@
 
 use crate::scan::json;
 use crate::scan::level::name::Level;
-use crate::scan::level::{marks, translated, words};
+use crate::scan::level::{marks, places, translated, words};
 use crate::scan::names;
 
 /// How far into a line a word may be its level, in bytes.
@@ -36,6 +36,8 @@ struct Seen {
 /// One word, with what stands around it.
 struct Word<'a> {
     text: &'a [u8],
+    /// The line before it.
+    head: &'a [u8],
     /// Where it begins in the line.
     start: usize,
     /// The line behind it.
@@ -150,8 +152,8 @@ fn word(line: &[u8], at: usize, end: usize) -> Word<'_> {
         (Some(opened), Some(closed)) => is_bracket(opened) && is_bracket(closed),
         _ => false,
     };
-    let (text, rest) = (&line[at..end], &line[end..]);
-    Word { text, start: at, rest, before, after: byte(end), next: byte(end + 1), is_enclosed }
+    let (head, text, rest) = (&line[..at], &line[at..end], &line[end..]);
+    Word { text, head, start: at, rest, before, after: byte(end), next: byte(end + 1), is_enclosed }
 }
 
 /// The level in the pair whose key is `line[at..end]`, and where the next word may begin.
@@ -167,7 +169,10 @@ fn pair(line: &[u8], at: usize, end: usize) -> (Option<Level>, usize) {
         let length = value.iter().position(|b| matches!(b, b',' | b';' | b']' | b')')).unwrap_or(value.len());
         // A quoted letter at the end may be the beginning of a word.
         let is_cut = length == 1 && rest.len() == 2 && rest[0] == b'"';
-        words::word_or_letter(&line[at..end], key, &value[..length]).filter(|_| !is_cut)
+        let value = &value[..length];
+        let quoted = value.strip_prefix(b"'").and_then(|value| value.strip_suffix(b"'"));
+        words::word_or_letter(&line[at..end], key, quoted.filter(|text| text.len() > 1).unwrap_or(value))
+            .filter(|_| !is_cut)
     });
     (found.flatten(), end + 1 + taken)
 }
@@ -258,7 +263,11 @@ fn word_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
         || is_after_time
         || seen.is_php
         || seen.is_after_key
-        || is_in_angles(word, seen);
+        || is_in_angles(word, seen)
+        || places::is_special(word.head, word.rest, seen.has_time);
+    if text == b"ALERT" && places::is_event_of_nagios(word.head) {
+        return None;
+    }
     (is_upper || is_in_any_case).then_some(level)
 }
 
@@ -272,14 +281,16 @@ fn mark_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
             let is_lone = before == b'[' && (after == b']' || after == b' ' && next.is_ascii_digit());
             let is_column = before == b'|' && after == b'|' && seen.has_time;
             let is_after_time = seen.is_at_time && is_apart && !seen.is_redis;
-            if is_lone || is_column || is_after_time {
+            // Tarantool.
+            let is_prompt = seen.has_time && before == b' ' && after == b'>' && next == b' ';
+            if is_prompt || is_lone || is_column || is_after_time {
                 return words::letter(*letter);
             }
             (word.start == 0).then(|| marks::first_letter(*letter, rest))?
         }
         [letter, b'!'] => (seen.is_at_time && is_apart).then(|| words::letter(*letter))?,
         [_, _] => (before == b'(' && after == b')').then(|| marks::doubled(text))?,
-        [letter, b'/', ..] if seen.is_at_time && seen.depth == 0 && before == b' ' => words::letter(*letter),
+        [letter, b'/', ..] if seen.is_at_time && seen.depth < 2 && before == b' ' => words::letter(*letter),
         [b'%', ..] => marks::network_device(text),
         [b'A'..=b'Z', b'0'..=b'2', ..] if word.start == 0 || before == b' ' => marks::glog(text, rest),
         [b'a'..=b'z', ..] if (before <= b' ' && after == b' ') || after == b']' => {

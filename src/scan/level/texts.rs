@@ -51,7 +51,7 @@ pub(super) fn of_letters(letters: &[u8]) -> Buckets {
             bucket.extend([b' ', b':', b'/'].map(|after| (Kind::Rare, vec![first, letter, after])));
             bucket.extend([b'0', b'1', b'2'].map(|digit| (Kind::Glog, vec![first, letter, digit])));
         }
-        spaces.push((Kind::Rare, vec![b' ', letter, b'!']));
+        spaces.extend([b'!', b'>'].map(|after| (Kind::Rare, vec![b' ', letter, after])));
         lines.push((Kind::Rare, vec![b'\n', 0, letter]));
         brackets.push((Kind::Rare, vec![b'[', letter, b']']));
         brackets.push((Kind::Rare, vec![b'[', letter, b' ']));
@@ -63,7 +63,7 @@ pub(super) fn of_letters(letters: &[u8]) -> Buckets {
         }
     }
     if is_severe {
-        names.extend(all(Kind::Name, ["err", "ERR", "Err", "eror"]));
+        names.extend(all(Kind::Name, ["err", "ERR", "Err", "eror", "EROR"]));
         brackets.extend(all(Kind::Name, ["FTL"]));
         // A hole before a line.
         lines.extend(all(Kind::Rare, ["\n\0\0", "\n\0 ", "\n\0<", "\u{feff}"]));

@@ -26,7 +26,8 @@ pub(super) fn word(word: &[u8]) -> Option<Level> {
     // Of these, only the spellings that programs write are known, so that few texts need to be searched for.
     match word {
         b"FTL" | b"PANI" => return Some(Level::Critical),
-        b"eror" => return Some(Level::Error),
+        b"eror" | b"EROR" | b"ERRS" => return Some(Level::Error),
+        b"SUCCESS" => return Some(Level::Info),
         b"Severe" | b"Emerg" | b"Emergency" => return None,
         _ => {}
     }
