@@ -55,12 +55,13 @@ impl TestFolder {
         self.dir.path().join(name)
     }
 
-    /// Writes a configuration with quick reports.
+    /// Writes a configuration with quick reports. Without rules it counts lines with ERROR.
     pub fn config(&self, text: &str) -> PathBuf {
         let path = self.beside("spiketail.toml");
         let sweeps = self.sweep_interval;
         let engine = format!("[engine]\nreport_interval = \"100ms\"\nsweep_interval = \"{sweeps}\"\n");
-        std::fs::write(&path, format!("{engine}{text}")).unwrap();
+        let rule = if text.contains("[rule.") { "" } else { "\n[rule.errors]\nany = [\"ERROR\"]\n" };
+        std::fs::write(&path, format!("{engine}{text}{rule}")).unwrap();
         path
     }
 
