@@ -99,9 +99,8 @@ fn its_examples_are_right_too() {
         .map(|line| if key_of(line).is_some() { line.trim_start_matches("# ") } else { line })
         .map(|line| if line.starts_with("when = ") { "when = \"spike\"" } else { line })
         .filter(|line| {
-            !line.starts_with("new_max = ")
-                && !line.starts_with("journal = ")
-                && !line.starts_with("outputs = ")
+            let others = ["new_max = ", "outputs = ", "journal = ", "multiline = "];
+            !others.iter().any(|key| line.starts_with(key))
         })
         .collect();
     let settings = parse(&uncommented.join("\n"), Path::new(ORIGIN)).unwrap();

@@ -126,7 +126,8 @@ impl LevelSearch {
         let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         match kind {
             Kind::Name => self.is_name(bytes, start),
-            Kind::Rare => true,
+            // `stdout F ` is no level but CRI's mark of a whole line.
+            Kind::Rare => !(bytes[..start].ends_with(b"stdout") || bytes[..start].ends_with(b"stderr")),
             Kind::Glog => (end..end + 3).all(|at| next(at).is_ascii_digit()),
             Kind::Device => {
                 let is_after_name = start.checked_sub(1).is_some_and(|at| is_part(bytes[at]));
