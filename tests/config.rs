@@ -20,6 +20,7 @@ use spiketail::event::Severity;
 use spiketail::file::settings::{ReadMethod, Start};
 use spiketail::output::{Color, Destination, Format};
 use spiketail::scan::level::Level;
+use spiketail::scan::rules::RuleSpec;
 
 const MINIMAL: &str = "[watch.app]\npaths = [\"app.log\"]\n";
 
@@ -48,7 +49,7 @@ fn little_text_makes_a_complete_configuration() {
     assert_eq!(settings.finds[0].paths, [PathBuf::from("/etc/st/app.log")]);
     assert_eq!(settings.finds[0].exclude.len(), 7);
     assert_eq!(settings.plan.watches[0].name, "app");
-    assert_eq!(settings.plan.watches[0].rules[0].any, ["ERROR"]);
+    assert_eq!(settings.plan.watches[0].rules[0], RuleSpec::errors());
     assert_eq!(settings.plan.watches[0].file, spiketail::file::settings::FileSettings::default());
     assert!(settings.plan.alerts.is_empty());
     assert_eq!(settings.outputs.len(), 1);
