@@ -12,7 +12,7 @@ use aho_corasick::packed::{Config, MatchKind, Searcher};
 /// How many groups of texts Teddy distinguishes.
 pub(super) const BUCKETS: usize = 8;
 /// How many bytes of a text Teddy looks at, at most.
-const MASK_BYTES_MAX: usize = 4;
+pub(super) const MASK_BYTES_MAX: usize = 4;
 
 /// A search for texts, each of which is of some kind.
 #[derive(Debug)]
@@ -43,25 +43,29 @@ impl<T: Copy> Teddy<T> {
 
 /// The texts of all buckets in such an order that each gets into its bucket: the text with number n gets into bucket n modulo
 /// 8, unless an earlier one has the same low halves in its first bytes, with which it then is.
-fn arranged<T: Copy>(buckets: [Vec<(T, Vec<u8>)>; BUCKETS]) -> Vec<(T, Vec<u8>)> {
+pub(super) fn arranged<T: Copy>(buckets: [Vec<(T, Vec<u8>)>; BUCKETS]) -> Vec<(T, Vec<u8>)> {
     let bytes = buckets.iter().flatten().map(|(_, text)| text.len()).min().unwrap_or_default();
+    let halves =
+        |text: &[u8]| -> Vec<u8> { text[..bytes.min(MASK_BYTES_MAX)].iter().map(|b| b & 15).collect() };
     let mut seen = HashSet::new();
     let mut followers = Vec::new();
     let leaders = buckets.map(|bucket| {
-        let is_new = |(_, text): &(T, Vec<u8>)| {
-            seen.insert(text[..bytes.min(MASK_BYTES_MAX)].iter().map(|b| b & 15).collect::<Vec<u8>>())
-        };
-        let (leaders, others): (Vec<_>, Vec<_>) = bucket.into_iter().partition(is_new);
+        let (leaders, others): (Vec<_>, Vec<_>) =
+            bucket.into_iter().partition(|(_, text)| seen.insert(halves(text)));
         followers.extend(others);
         leaders
     });
     let rows = leaders.iter().map(Vec::len).max().unwrap_or_default();
-    let mut arranged: Vec<(T, Vec<u8>)> = Vec::new();
+    let (mut arranged, mut placed) = (Vec::<(T, Vec<u8>)>::new(), HashSet::new());
     for row in 0..rows {
         for bucket in &leaders {
-            // A place that is left is for a follower, or a repetition: both are in a bucket already.
-            let other = || followers.pop().or_else(|| leaders.iter().flatten().next().cloned());
-            arranged.extend(bucket.get(row).cloned().or_else(other));
+            let text = bucket.get(row).cloned().or_else(|| {
+                // A place that is left is for a text whose bucket is settled, or for a repetition of one.
+                let settled = followers.iter().position(|(_, text)| placed.contains(&halves(text)));
+                settled.map(|at| followers.swap_remove(at)).or_else(|| arranged.first().cloned())
+            });
+            placed.extend(text.iter().map(|(_, text)| halves(text)));
+            arranged.extend(text);
         }
     }
     arranged.extend(followers);
