@@ -4,7 +4,9 @@ mod absent;
 mod binary;
 mod endpoint;
 mod hints;
+mod live;
 mod own_files;
+mod pages;
 mod prepare;
 mod reload_outcome;
 mod silencing;
@@ -13,8 +15,8 @@ mod status;
 use std::future::Future;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -23,6 +25,7 @@ use tokio::task::JoinHandle;
 
 use endpoint::Endpoint;
 use hints::WatchSink;
+use live::Live;
 use own_files::OwnFiles;
 use reload_outcome::ReloadOutcome;
 
@@ -34,8 +37,9 @@ use crate::fmt::display_path;
 use crate::notify::{Delivery, heartbeat};
 use crate::output::subscriber::Telemetry;
 use crate::serve::control::{self, ControlAnswer, ControlCall, ControlRequest};
-use crate::serve::http::{self, ListenSocket, Pages};
+use crate::serve::http::{self, ListenSocket};
 use crate::serve::metrics::Exposition;
+use crate::serve::pages::Pages;
 use crate::serve::signals::Request;
 use crate::serve::socket::Socket;
 use crate::serve::systemd::SystemdNotifier;
@@ -153,7 +157,10 @@ impl App {
         let alive = Arc::clone(&endpoint);
         let is_alive: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || alive.stuck().is_none());
         let mut heartbeat = self.start_heartbeat(&is_alive);
-        let pages = Arc::new(endpoint.pages());
+        let finds = Arc::new(Mutex::new(self.settings.finds.clone()));
+        let live = Arc::new(Live::new(Arc::clone(&endpoint), self.state_folder.clone(), Arc::clone(&finds)));
+        let pages = Arc::new(pages::pages(&live, &self.settings.external_url));
+        self.delivery.handle().spawn(live.follow());
         self.answer_over_http(&pages);
         let (calls, mut called) = mpsc::channel(1);
         let _control =
@@ -201,6 +208,7 @@ impl App {
                 Request::Reload => {
                     notifier.reloading();
                     let _ = self.reload(&load, telemetry);
+                    finds.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.settings.finds);
                     notifier.reloaded();
                 }
             }

@@ -12,6 +12,7 @@ mod by_pattern;
 mod clock;
 mod entry;
 mod hold;
+mod live;
 mod reload;
 mod restore;
 mod room;
@@ -30,6 +31,7 @@ use crate::units::{AlertSpecId, PathId, WallTime, WatchId};
 use entry::AlertEntry;
 
 pub use entry::{AlertParts, AlertSeriesId, AlertStatus, AlertTransition, SavedAlert, WatchAlerts};
+pub use live::{FiringAlert, RuleUsual};
 pub use restore::AnnouncedAlert;
 use room::SeriesRoom;
 pub use room::{SERIES_MAX, SeriesFate, SeriesOverflow};

@@ -14,18 +14,14 @@ use crate::engine::{ForgottenTotals, RulePatterns};
 use crate::fmt::{display_path, printable};
 use crate::notify::queue::{DeliveryCounts, NotificationQueue, OutputReport};
 use crate::output::subscriber::Dropped;
-use crate::serve::http::{HttpResponse, Pages, Render};
+use crate::serve::http::HttpResponse;
 use crate::serve::metrics::{
     AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics, OutputMetrics, PatternMetrics,
 };
 use crate::serve::process::ProcessMetrics;
-use crate::sys::memory::give_back_free;
 
 /// A turn that takes longer than this is stuck.
 const STUCK: Duration = Duration::from_secs(30);
-
-/// After an answer of this length, in bytes, memory is given back.
-const LONG_ANSWER_BYTES: usize = 1 << 20;
 
 /// Where figures come from.
 pub(super) struct Endpoint {
@@ -39,33 +35,12 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// What is answered over HTTP.
-    pub(super) fn pages(self: &Arc<Self>) -> Pages {
-        let page = |render: fn(&Endpoint) -> HttpResponse| -> Render {
-            let endpoint = Arc::clone(self);
-            Arc::new(move || {
-                let answer = render(&endpoint);
-                // What it was made from took several times as much.
-                if answer.body.len() > LONG_ANSWER_BYTES {
-                    give_back_free();
-                }
-                answer
-            })
-        };
-        Pages::new([
-            ("/metrics", page(Endpoint::metrics)),
-            ("/healthz", page(Endpoint::health)),
-            ("/-/ready", page(Endpoint::readiness)),
-            ("/status", page(Endpoint::status_page)),
-        ])
-    }
-
-    fn metrics(&self) -> HttpResponse {
+    pub(super) fn metrics(&self) -> HttpResponse {
         let (content_type, body) = self.exposition.text(&self.figures());
         HttpResponse { status: 200, content_type, body }
     }
 
-    fn status_page(&self) -> HttpResponse {
+    pub(super) fn status_page(&self) -> HttpResponse {
         let mut body = serde_json::to_vec_pretty(&self.status()).unwrap_or_default();
         body.push(b'\n');
         HttpResponse { status: 200, content_type: "application/json".to_owned(), body }
@@ -116,7 +91,7 @@ impl Endpoint {
     }
 
     /// Whether the engine makes progress, something can be read, and the state can be written.
-    fn health(&self) -> HttpResponse {
+    pub(super) fn health(&self) -> HttpResponse {
         let (files, _) = self.view.files();
         let mut troubles = files.iter().map(|file| file.status.trouble.as_ref());
         let trouble = match (self.stuck_sentence(), self.view.state_error(), files.first()) {
@@ -138,7 +113,7 @@ impl Endpoint {
     }
 
     /// Whether the engine makes progress. If not, starting again may help.
-    fn readiness(&self) -> HttpResponse {
+    pub(super) fn readiness(&self) -> HttpResponse {
         answer(self.stuck_sentence())
     }
 }

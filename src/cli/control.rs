@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::status::{SocketArgs, candidates};
+use crate::cli::socket::{SocketArgs, candidates};
+
 use crate::serve::control::{self, ControlAnswer, ControlRequest};
 
 /// How long the daemon may take. A reload may wait for the first look at files that are new, and for a slow disk.

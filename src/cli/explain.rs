@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::exit::EXIT_USAGE;
-use crate::cli::status::{SocketArgs, ask, changes_of, figures_of, is_path};
+use crate::cli::socket::SocketArgs;
+use crate::cli::status::{ask, changes_of, figures_of, is_path};
 use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
 use crate::fmt::{display_path, printable};

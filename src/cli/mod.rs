@@ -14,10 +14,12 @@ pub mod scan;
 mod selection;
 pub mod shell;
 pub mod silence;
+mod socket;
 mod state;
 pub mod status;
 mod terminal;
 pub mod test_alert;
+pub mod top;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ enum Command {
     TestAlert(test_alert::TestAlertArgs),
     /// Ask the running daemon how files, alerts and outputs stand
     Status(status::StatusArgs),
+    /// Show what fires, which errors there are and how files stand, as it changes
+    Top(top::TopArgs),
     /// Say whether a path is watched, by what, or why not, and what happened to it recently
     Explain(explain::ExplainArgs),
     /// Have nobody told of an alert for a while; counting goes on, and what still fires at the end is sent then
@@ -73,6 +77,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Patterns(args) => patterns::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::TestAlert(args) => test_alert::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Silence(args) => silence::silence(&args),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::control;
 use crate::cli::exit::EXIT_USAGE;
-use crate::cli::status::SocketArgs;
+use crate::cli::socket::SocketArgs;
 use crate::cli::terminal::{print, print_error};
 use crate::config::duration_ms;
 use crate::serve::control::{ControlAnswer, ControlRequest, SilenceRequest};

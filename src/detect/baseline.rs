@@ -64,6 +64,8 @@ const WINDOW_BUCKETS_MAX: Millis = 60;
 const RATIO_FLOOR: f64 = 1.0;
 /// A spike is over after this many windows without one, so that nothing is learned in a short lull.
 const HELD_WINDOWS: u32 = 5;
+/// What is usual ends where a count is this unlikely, as `-log10 p`.
+const BAND_UNLIKELY: f64 = 2.0;
 /// How far the rhythm can lower the level of the last hour, and of the time before a spike.
 const FALL_MAX: f64 = 0.6;
 const FALL_MAX_HELD: f64 = 0.1;
@@ -134,6 +136,40 @@ pub struct Verdict {
     pub state: BaselineState,
 }
 
+/// The counts that are usual: about one of a hundred is above `hi`, and few are below `lo`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Band {
+    /// The lowest.
+    pub lo: f64,
+    /// The expected one.
+    pub mid: f64,
+    /// The highest.
+    pub hi: f64,
+}
+
+impl Band {
+    /// The band of a rate per minute, where this one is of counts within `window_ms`.
+    #[must_use]
+    pub fn per_minute(self, window_ms: Millis) -> Band {
+        let factor = 60_000.0 / window_ms.max(1) as f64;
+        Band { lo: self.lo * factor, mid: self.mid * factor, hi: self.hi * factor }
+    }
+}
+
+/// What is known of the counts of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Usual {
+    /// Too little.
+    Learning {
+        /// For how long the series has been observed, in milliseconds.
+        seen_ms: Millis,
+        /// How long that takes, in milliseconds.
+        learn_ms: Millis,
+    },
+    /// These are usual.
+    Band(Band),
+}
+
 /// The baseline of one series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
@@ -187,6 +223,21 @@ impl Baseline {
         let ratio = count as f64 / expected.max(RATIO_FLOOR);
         let verdict = Verdict { count, expected, ratio, unlikely, state: BaselineState::Normal };
         Verdict { state: self.state_of(&verdict), ..verdict }
+    }
+
+    /// Which counts are usual within the window that ends at about `at_ms`, or how much is known so far.
+    #[must_use]
+    pub fn usual(&self, at_ms: Millis) -> Usual {
+        if self.seen_ms() < self.settings.learn_ms {
+            return Usual::Learning { seen_ms: self.seen_ms(), learn_ms: self.settings.learn_ms };
+        }
+        let mid = self.expected(at_ms);
+        let dispersion = self.dispersion.get() + self.level.dispersion();
+        Usual::Band(Band {
+            lo: tail::lower_bound(mid, dispersion),
+            mid,
+            hi: tail::upper_bound(mid, dispersion, BAND_UNLIKELY),
+        })
     }
 
     /// Learns a closed bucket that began at `start_ms`, and judges the window that ends with it.

@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
+use crate::detect::baseline::Usual;
 use crate::detect::burn::{Burn, BurnObservation};
 use crate::detect::condition::{Condition, Observation, per_second, share};
 use crate::detect::judge::SpikeReason;
@@ -251,6 +252,12 @@ impl ConditionState {
             ConditionState::Silence { .. } => 0,
             ConditionState::New { fresh, .. } => *fresh,
         }
+    }
+
+    /// Which counts a minute are usual at `at_ms`, for a spike.
+    #[must_use]
+    pub fn usual_per_minute(&self, at_ms: Millis) -> Option<Usual> {
+        if let ConditionState::Spike(spike) = self { Some(spike.usual_per_minute(at_ms)) } else { None }
     }
 
     /// Whether old lines can be distinguished from new ones.

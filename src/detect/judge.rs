@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
-use crate::detect::baseline::{Baseline, BaselineSettings, BaselineState, Verdict};
+use crate::detect::baseline::{Baseline, BaselineSettings, BaselineState, Usual, Verdict};
 use crate::detect::peaks::Peaks;
 use crate::detect::scales::{Odds, ScaleSettings, Scales};
 
@@ -159,6 +159,12 @@ impl Judge {
             reason: self.episode.map(|episode| episode.reason),
             score: if begins_by_burst { score.max(alert) } else { score },
         }
+    }
+
+    /// Which counts are usual within the window that ends at about `at_ms`, or how much is known so far.
+    #[must_use]
+    pub fn usual(&self, at_ms: Millis) -> Usual {
+        self.baseline.usual(at_ms)
     }
 
     /// Learns a closed bucket of the window that began at `start_ms`.

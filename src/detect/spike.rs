@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Millis;
-use crate::detect::baseline::{BaselineSettings, BaselineState};
+use crate::detect::baseline::{BaselineSettings, BaselineState, Usual};
 use crate::detect::judge::{Counts, Judge, JudgeSettings, SpikeReason};
 use crate::detect::scales::ScaleSettings;
 use crate::detect::series::{Series, whole_buckets};
@@ -182,6 +182,15 @@ impl Spike {
             expected: window.expected,
             unlikely: window.unlikely,
             reason: judgement.reason,
+        }
+    }
+
+    /// Which counts a minute are usual at `at_ms`, or how much is known so far.
+    #[must_use]
+    pub fn usual_per_minute(&self, at_ms: Millis) -> Usual {
+        match self.judge.usual(clamped(at_ms)) {
+            Usual::Band(band) => Usual::Band(band.per_minute(self.settings.window_ms)),
+            learning @ Usual::Learning { .. } => learning,
         }
     }
 

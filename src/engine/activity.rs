@@ -25,11 +25,47 @@ pub struct PastChange {
     pub reason: String,
 }
 
+/// Lines by minute since the epoch, oldest first; minutes without any are not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Minutes(VecDeque<(i64, u64)>);
+
+impl Minutes {
+    /// Lines in each of the last [`MINUTES`] minutes up to `now`, oldest first.
+    pub(super) fn up_to(&self, now: WallTime) -> Vec<u64> {
+        let first = now.0.div_euclid(60_000) - MINUTES + 1;
+        let mut counts = vec![0; MINUTES as usize];
+        for (minute, n) in &self.0 {
+            if let Some(count) = usize::try_from(minute - first).ok().and_then(|at| counts.get_mut(at)) {
+                *count += n;
+            }
+        }
+        counts
+    }
+
+    pub(super) fn add(&mut self, minute: i64, n: u64) {
+        match self.0.iter_mut().find(|(known, _)| *known == minute) {
+            Some((_, count)) => *count += n,
+            None => {
+                let at = self.0.partition_point(|(known, _)| *known < minute);
+                self.0.insert(at, (minute, n));
+                if self.0.len() as i64 > MINUTES {
+                    self.0.pop_front();
+                }
+            }
+        }
+    }
+
+    /// The last minute in which there were any.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.0.back().map(|(minute, _)| *minute)
+    }
+}
+
 /// What happened at one path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PathActivity {
-    /// Matching lines of all rules by minute since the epoch, oldest first; minutes without any are not there.
-    minutes: VecDeque<(i64, u64)>,
+    /// Matching lines of all rules.
+    minutes: Minutes,
     /// The last changes, oldest first.
     pub changes: VecDeque<PastChange>,
 }
@@ -38,14 +74,7 @@ impl PathActivity {
     /// Matching lines in each of the last [`MINUTES`] minutes up to `now`, oldest first.
     #[must_use]
     pub fn per_minute(&self, now: WallTime) -> Vec<u64> {
-        let first = now.0.div_euclid(60_000) - MINUTES + 1;
-        let mut counts = vec![0; MINUTES as usize];
-        for (minute, n) in &self.minutes {
-            if let Some(count) = usize::try_from(minute - first).ok().and_then(|at| counts.get_mut(at)) {
-                *count += n;
-            }
-        }
-        counts
+        self.minutes.up_to(now)
     }
 
     /// Matching lines a second over this minute and the one before it.
@@ -54,19 +83,6 @@ impl PathActivity {
         let counts = self.per_minute(now);
         let lines: u64 = counts.iter().rev().take(2).sum();
         lines as f64 / (60.0 + now.0.rem_euclid(60_000) as f64 / 1e3)
-    }
-
-    fn add(&mut self, minute: i64, n: u64) {
-        match self.minutes.iter_mut().find(|(known, _)| *known == minute) {
-            Some((_, count)) => *count += n,
-            None => {
-                let at = self.minutes.partition_point(|(known, _)| *known < minute);
-                self.minutes.insert(at, (minute, n));
-                if self.minutes.len() as i64 > MINUTES {
-                    self.minutes.pop_front();
-                }
-            }
-        }
     }
 }
 
@@ -81,7 +97,7 @@ impl Activity {
         for (at, n) in times {
             let minute = at.0.div_euclid(60_000);
             if minute >= first {
-                self.0.entry(key).or_default().add(minute, n);
+                self.0.entry(key).or_default().minutes.add(minute, n);
             }
         }
     }
@@ -119,8 +135,8 @@ mod tests {
     #[test]
     fn minutes_are_kept_for_an_hour() {
         let mut recent = PathActivity::default();
-        (0..100).for_each(|minute| recent.add(minute, 2));
-        recent.add(99, 1);
+        (0..100).for_each(|minute| recent.minutes.add(minute, 2));
+        recent.minutes.add(99, 1);
         let now = WallTime(99 * 60_000 + 30_000);
         let counts = recent.per_minute(now);
         assert_eq!((counts.len(), counts[0], counts[59]), (60, 2, 3));

@@ -1,6 +1,7 @@
 //! Commits what has changed: once a second while anything has, at once when an alert fires or resolves, and at the end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::path_counters::NEVER;
@@ -68,6 +69,7 @@ impl Committer {
         tell_notices(&mut *self.store);
         match outcome {
             Ok(()) => {
+                shared.metrics.committed_ms.store(shared.clock.wall().0, Ordering::Relaxed);
                 if self.trouble.take().is_some() {
                     HealthEvent::info(HealthKind::StateRecovered, "the state is kept again").emit();
                 }

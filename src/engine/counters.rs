@@ -5,6 +5,7 @@ mod alerting;
 mod events;
 mod journal_counters;
 mod journals;
+mod live;
 mod patterns;
 mod pending;
 mod reporting;
@@ -19,6 +20,7 @@ use crate::engine::clock::EngineClock;
 use crate::engine::entry::{FileStatus, RemovedFile};
 use crate::engine::path_counters::{NEVER, PathCounters, PathTotals};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
+use crate::engine::recent_lines::RecentLines;
 use crate::engine::suspect_times::SuspectTimes;
 use crate::event::{FOUND_AT_START, FileEventKind};
 use crate::file::checkpoint::TailCheckpoint;
@@ -74,6 +76,7 @@ pub(super) struct Counters {
     suspect_times: SuspectTimes,
     activity: Activity,
     journals: JournalCounters,
+    recent_lines: RecentLines,
     torn_reported: u64,
     torn_reported_at: EngineTime,
     /// Whether all files that existed at the start have been read.
@@ -105,6 +108,7 @@ impl Counters {
             suspect_times: SuspectTimes::default(),
             activity: Activity::default(),
             journals: JournalCounters::default(),
+            recent_lines: RecentLines::new(),
             torn_reported: 0,
             torn_reported_at: NEVER,
             is_started: false,
@@ -220,6 +224,7 @@ impl Counters {
         if turn.tally.matched.iter().any(|n| *n > 0) {
             let times = turn.tally.times.iter().flatten().map(|(at_ms, n)| (WallTime(*at_ms), *n));
             self.activity.count(id, times, self.clock.wall());
+            self.note_lines(watch, path, turn, now);
         }
         self.follow_path(id, watch, path, turn);
         self.pending.note_turn(id, watch, turn);
@@ -257,6 +262,7 @@ impl Counters {
         let at = self.alert_time();
         self.pending.name_minutes(&self.paths);
         let pending = self.pending.take();
+        let rates = self.rate_records(&pending.named_minutes);
         let alerts = self.alerts.take_changes();
         let mut files = pending.unwatched;
         files.reserve_exact(pending.files.len());
@@ -264,6 +270,7 @@ impl Counters {
         Batch {
             at_ms: at.0,
             minutes: pending.named_minutes,
+            rates,
             files,
             forgotten: pending.forgotten,
             marks: pending.positions,

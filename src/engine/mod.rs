@@ -20,6 +20,8 @@ mod journals;
 mod open_files;
 pub mod path_counters;
 pub mod plan;
+mod rates;
+mod recent_lines;
 pub mod report;
 mod scanners;
 pub mod scheduler;
@@ -53,6 +55,8 @@ pub use counters::RulePatterns;
 pub use file_report::{EngineTotals, FileReport};
 pub use gone::ForgottenTotals;
 pub use handle::EngineHandle;
+pub use rates::{PatternRates, RuleRates};
+pub use recent_lines::RecentLine;
 pub use scanners::Scanners;
 
 /// The running engine. Dropping it without [`Engine::stop`] leaves its threads running.

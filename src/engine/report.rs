@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::alert::manager::AlertStatus;
-use crate::engine::RulePatterns;
+use crate::alert::manager::{AlertStatus, FiringAlert, RuleUsual};
 use crate::engine::activity::PathActivity;
 use crate::engine::durations::Durations;
 use crate::engine::file_report::{EngineTotals, FileReport};
 use crate::engine::gone::ForgottenTotals;
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
+use crate::engine::{RecentLine, RulePatterns, RuleRates};
 use crate::units::WallTime;
 
 /// See the [module](self).
@@ -48,6 +48,38 @@ impl Reporter {
     #[must_use]
     pub fn instance(&self) -> String {
         self.0.counters().instance()
+    }
+
+    /// How fast the lines of each rule are written; of each at most `patterns_max` patterns.
+    #[must_use]
+    pub fn rates(&self, patterns_max: usize) -> Vec<RuleRates> {
+        self.0.counters().rates(patterns_max)
+    }
+
+    /// What is usual of each rule now, where an alert learns it.
+    #[must_use]
+    pub fn usual(&self) -> Vec<RuleUsual> {
+        self.0.counters().usual()
+    }
+
+    /// The alerts that fire with their present numbers, the worst first, at most `alerts_max`, and how many there are.
+    #[must_use]
+    pub fn firing(&self, alerts_max: usize) -> (Vec<FiringAlert>, usize) {
+        self.0.counters().firing(alerts_max)
+    }
+
+    /// The newest matching lines with a number above `after`, how many were kept so far, and how many matched. They are kept for as
+    /// long as someone asks.
+    #[must_use]
+    pub fn lines_after(&self, after: u64) -> (Vec<RecentLine>, u64, u64) {
+        self.0.counters().lines_after(after)
+    }
+
+    /// When all that had changed was last committed.
+    #[must_use]
+    pub fn committed(&self) -> Option<WallTime> {
+        let at_ms = self.0.metrics.committed_ms.load(Ordering::Relaxed);
+        (at_ms > 0).then_some(WallTime(at_ms))
     }
 
     /// The time by the wall clock.

@@ -1,7 +1,7 @@
 //! What the threads of the engine share.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::engine::clock::EngineClock;
@@ -43,6 +43,8 @@ pub(super) struct EngineMetrics {
     pub(super) sweeps: AtomicU64,
     pub(super) turns: Durations,
     pub(super) commits: Durations,
+    /// When all that had changed was last committed, in milliseconds since the epoch.
+    pub(super) committed_ms: AtomicI64,
     /// Why the state cannot be saved.
     pub(super) state_error: Mutex<Option<String>>,
 }

@@ -130,6 +130,12 @@ impl Registry {
         Some(self.count_at(place, lines, at_ms))
     }
 
+    /// The pattern of lines with the signature `hash`, if it is known.
+    #[must_use]
+    pub fn find(&self, hash: u64) -> Option<PatternId> {
+        self.keys.get(&hash).map(|place| self.patterns[*place as usize].id)
+    }
+
     /// Counts lines of which only is known that they were there.
     pub fn count_other(&mut self, lines: u64) {
         self.lines += lines;

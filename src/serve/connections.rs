@@ -3,7 +3,7 @@
 //! say nothing, half a request or read nothing keep no one out, least of all from another page.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
@@ -25,6 +25,8 @@ pub(super) struct Connection {
     awaited: Arc<Places>,
     answered: OnceLock<Arc<Places>>,
     pub(super) stop: Arc<Notify>,
+    /// Whether its answer goes on for as long as the client reads.
+    pub(super) is_stream: AtomicBool,
 }
 
 impl Places {
@@ -60,7 +62,14 @@ impl Connection {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (number, stop) = (NEXT.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
         awaited.put(number, &stop);
-        Connection { number, awaited: Arc::clone(awaited), answered: OnceLock::new(), stop }
+        let (answered, is_stream) = (OnceLock::new(), AtomicBool::new(false));
+        Connection { number, awaited: Arc::clone(awaited), answered, stop, is_stream }
+    }
+
+    /// Its request is there, and its answer goes on for as long as the client reads. The stream bounds how many there are.
+    pub(super) fn streams(&self) {
+        self.awaited.take(self.number);
+        self.is_stream.store(true, Ordering::Relaxed);
     }
 
     /// Its request is there, and it gets a page with these places.

@@ -1,13 +1,18 @@
 //! How the daemon meets the system that runs it.
 
+pub mod api;
 mod connections;
 pub mod control;
 pub mod http;
 pub mod metrics;
+pub mod page;
+pub mod pages;
+pub mod parts;
 mod path_labels;
 pub mod process;
 mod shared_answer;
 pub mod signals;
 pub mod socket;
 pub mod status;
+pub mod stream;
 pub mod systemd;

@@ -20,7 +20,7 @@ use crate::detect::Millis;
 pub(super) const NAME: &str = "state.db";
 
 /// How long a commit waits for a person who holds a transaction in `sqlite3`.
-const BUSY: Duration = Duration::from_secs(2);
+pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// The whole of a larger database is not checked when it is opened. Checking one of 43 MB takes less than 60 ms.
 const CHECKED_BYTES_MAX: i64 = 64 << 20;

@@ -6,6 +6,7 @@
 
 mod database;
 mod devices;
+pub mod history;
 mod journals;
 mod lock;
 mod own_file;
@@ -199,6 +200,21 @@ pub struct MinuteCount {
     pub matched: u64,
 }
 
+/// Matching lines of a rule in a watch within one minute, and what was usual.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateRecord {
+    /// The minute, in minutes since the epoch.
+    pub minute: i64,
+    /// Name of the watch.
+    pub watch: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// Matching lines to add.
+    pub matched: u64,
+    /// Between which counts the usual ones were, if that is known.
+    pub usual: Option<(f64, f64)>,
+}
+
 /// An alert that fired or resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransitionRecord {
@@ -271,6 +287,8 @@ pub struct Batch {
     pub ended_alerts: Vec<AlertSeriesId>,
     /// Counts to add to the history.
     pub minutes: Vec<MinuteCount>,
+    /// The same as `minutes`, summed over the paths of a watch, with what was usual.
+    pub rates: Vec<RateRecord>,
     /// Alerts that fired or resolved, in order: to be appended to the outbox.
     pub transitions: Vec<TransitionRecord>,
     /// For each of `transitions`, the names of the outputs that are to be told of it.
@@ -312,6 +330,7 @@ impl Batch {
         self.alerts.extend(newer.alerts);
         self.ended_alerts.extend(newer.ended_alerts);
         self.minutes.extend(newer.minutes);
+        self.rates.extend(newer.rates);
         self.transitions.extend(newer.transitions);
         self.outputs.extend(newer.outputs);
         self.delivered.extend(newer.delivered);
@@ -328,6 +347,7 @@ impl Batch {
             list.drain(..list.len().saturating_sub(max));
         }
         drop_oldest(&mut self.minutes, UNWRITTEN_MAX);
+        drop_oldest(&mut self.rates, UNWRITTEN_MAX);
         drop_oldest(&mut self.transitions, UNWRITTEN_MAX);
         drop_oldest(&mut self.outputs, UNWRITTEN_MAX);
         drop_oldest(&mut self.delivered, UNWRITTEN_MAX);

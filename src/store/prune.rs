@@ -41,6 +41,10 @@ pub(super) fn to_bounds(
     let budget = 2 * added + ROWS_AT_ONCE;
     let oldest = (batch.at_ms - Millis::from(limits.history_days) * DAY_MS).div_euclid(60_000);
     let old = prune_history(connection, oldest, budget)?;
+    if !batch.rates.is_empty() {
+        let before = if limits.history_rows_max == 0 { i64::MAX } else { oldest };
+        connection.prepare_cached("DELETE FROM rates_per_minute WHERE minute < ?1")?.execute([before])?;
+    }
     let excess = (rows - old).saturating_sub(limits.history_rows_max).min(budget);
     Ok(old + if excess > 0 { prune_history(connection, i64::MAX, excess)? } else { 0 })
 }

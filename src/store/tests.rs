@@ -133,6 +133,10 @@ fn silence(id: u64) -> SilenceRecord {
     }
 }
 
+fn rate(minute: i64, matched: u64) -> RateRecord {
+    RateRecord { minute, watch: "w".into(), rule: "r".into(), matched, usual: Some((1.0, 4.0)) }
+}
+
 fn full() -> Batch {
     Batch {
         at_ms: 600_000,
@@ -142,6 +146,7 @@ fn full() -> Batch {
         alerts: vec![alert("x", None, 3), alert("x", Some(b"/a"), 4), alert("y", Some(b"/\xff"), 5)],
         ended_alerts: Vec::new(),
         minutes: vec![minute(9, b"/a", 3), minute(10, b"/\xff", 1)],
+        rates: vec![rate(9, 3), rate(10, 1)],
         transitions: vec![transition(1), transition(2)],
         outputs: vec![vec!["pager".into()]; 2],
         delivered: Vec::new(),
@@ -499,6 +504,7 @@ prop_compose! {
             alerts: alerts.iter().map(|(name, path, n)| alert(name, *path, *n)).collect(),
             ended_alerts: ended.iter().map(|(name, path)| alert(name, *path, 0).id).collect(),
             minutes: minutes.iter().map(|(n, path, matched)| minute(*n, path, *matched)).collect(),
+            rates: minutes.iter().map(|(n, _, matched)| rate(*n, *matched)).collect(),
             transitions: transitions.iter().map(|n| transition(*n)).collect(),
             outputs: transitions.iter().map(|n| {
                 let outputs = [&["a", "b"][..], &["b"], &[]][*n as usize % 3];

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::sql_types::{Bits, SqlPath, json};
 use super::{
-    Batch, Delivered, DeliveryOutcome, FileRecord, MinuteCount, PositionRecord, RuleTotal, TransitionRecord,
-    WatchRecord, WatchedPath,
+    Batch, Delivered, DeliveryOutcome, FileRecord, MinuteCount, PositionRecord, RateRecord, RuleTotal,
+    TransitionRecord, WatchRecord, WatchedPath,
 };
 use super::{journals, patterns, silences};
 use crate::alert::manager::{AlertSeriesId, SavedAlert};
@@ -52,6 +52,9 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> rusqlite::Result<
     let mut added = 0;
     for minute in &batch.minutes {
         added += u64::from(add_minute(connection, minute)?);
+    }
+    for rate in &batch.rates {
+        add_rate(connection, rate)?;
     }
     Ok(added)
 }
@@ -296,4 +299,18 @@ fn add_minute(connection: &Connection, count: &MinuteCount) -> rusqlite::Result<
         .prepare_cached("INSERT INTO counts_per_minute VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(values)?;
     Ok(true)
+}
+
+/// What was usual is kept as it was known first.
+fn add_rate(connection: &Connection, rate: &RateRecord) -> rusqlite::Result<()> {
+    let matched = i64::try_from(rate.matched).unwrap_or(i64::MAX);
+    let (lo, hi) = rate.usual.unzip();
+    connection
+        .prepare_cached(
+            "INSERT INTO rates_per_minute VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET matched = matched + excluded.matched, lo = coalesce(lo, excluded.lo),
+                hi = coalesce(hi, excluded.hi)",
+        )?
+        .execute(params![rate.minute, rate.watch, rate.rule, matched, lo, hi])?;
+    Ok(())
 }

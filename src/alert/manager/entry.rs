@@ -101,6 +101,8 @@ pub struct AlertStatus {
     pub alert: String,
     /// Name of its watch.
     pub watch: String,
+    /// Name of its rule.
+    pub rule: String,
     /// The path, for an alert by path.
     pub path: Option<PathBuf>,
     /// The pattern, for an alert by pattern.
@@ -316,6 +318,15 @@ impl AlertEntry {
         AlertTransition { at: WallTime(change.at_ms), event }
     }
 
+    pub(super) fn watch_name(&self) -> &str {
+        &self.watch.name
+    }
+
+    /// Since it fired: matching lines, and the greatest count within the window.
+    pub(super) fn extremes(&self) -> (u64, u64) {
+        (self.parts.total, self.parts.peak)
+    }
+
     pub(super) fn series_id(&self) -> AlertSeriesId {
         AlertSeriesId {
             alert: self.spec.name.clone(),
@@ -353,6 +364,7 @@ impl AlertEntry {
         AlertStatus {
             alert: self.spec.name.clone(),
             watch: self.watch.name.clone(),
+            rule: self.spec.rule.clone(),
             path: self.path.clone(),
             pattern: self.pattern,
             severity: self.spec.severity,

@@ -105,7 +105,7 @@ impl AlertManager {
 
 impl AlertEntry {
     /// The event of an alert that was reported and is firing still, with what is seen now.
-    fn current(&mut self) -> Option<AlertEvent> {
+    pub(super) fn current(&mut self) -> Option<AlertEvent> {
         let since = self.instance.lifecycle().firing_since().filter(|_| self.held_at.is_none())?;
         let at_ms = self.instance.judged_ms()?;
         let seen = self.instance.observe(&self.spec)?;

@@ -2,15 +2,12 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::state;
-use crate::serve::socket;
+use crate::cli::socket::find;
 use crate::serve::status::Status;
 
-/// Where the socket of the service is.
-const OF_SERVICE: &str = "/run/spiketail";
 /// How long the daemon may take to answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -26,20 +23,7 @@ pub(in crate::cli) struct Answer {
 ///
 /// The error says where it was looked for, and what to do.
 pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Answer, String> {
-    let candidates = candidates(socket);
-    let is_there = |path: &&PathBuf| match path.symlink_metadata() {
-        Ok(_) => true,
-        // It may be there: connecting says what is in the way.
-        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
-    };
-    let there = candidates.iter().find(is_there);
-    let Some(path) = there else {
-        let shown: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
-        return Err(format!(
-            "no daemon answers: there is no {}; see whether it runs, or name its socket with --socket",
-            shown.join(" and no ")
-        ));
-    };
+    let path = &find(socket)?;
     let answer = request(path).map_err(|error| {
         let mend = match error.kind() {
             io::ErrorKind::PermissionDenied => "ask as root, or as the user that it runs as",
@@ -60,16 +44,6 @@ pub(in crate::cli) fn ask(socket: Option<&Path>) -> Result<Answer, String> {
     let status = serde_json::from_str(body)
         .map_err(|error| format!("{} is no status socket of spiketail: {error}", path.display()))?;
     Ok(Answer { json: body.to_owned(), status })
-}
-
-/// Where the socket may be.
-pub(in crate::cli) fn candidates(socket: Option<&Path>) -> Vec<PathBuf> {
-    if let Some(path) = socket {
-        return vec![path.to_owned()];
-    }
-    let env = |name: &str| std::env::var_os(name);
-    let of_user = state::socket(Some(&state::folder(None, env)), env);
-    [Some(Path::new(OF_SERVICE).join(socket::NAME)), of_user].into_iter().flatten().collect()
 }
 
 fn request(path: &Path) -> io::Result<String> {

@@ -35,6 +35,30 @@ pub(super) fn unlikeliness_of_none(mean: f64, dispersion: f64) -> f64 {
     (dispersion * mean).ln_1p() / dispersion
 }
 
+/// The smallest count above `mean` that is as unlikely as `unlikely`.
+pub(super) fn upper_bound(mean: f64, dispersion: f64, unlikely: f64) -> f64 {
+    let is_unlikely = |count: u64| unlikeliness(count, mean, dispersion) >= unlikely;
+    let mut hi = mean.max(0.0) as u64 + 1;
+    let mut lo = hi - 1;
+    while !is_unlikely(hi) && hi < 1 << 52 {
+        (lo, hi) = (hi, hi.saturating_mul(2));
+    }
+    while hi - lo > 1 {
+        let middle = lo + (hi - lo) / 2;
+        if is_unlikely(middle) { hi = middle } else { lo = middle }
+    }
+    hi as f64
+}
+
+/// Below this are few counts: two standard deviations on a logarithmic scale, so that it never is negative.
+pub(super) fn lower_bound(mean: f64, dispersion: f64) -> f64 {
+    if mean <= 0.0 {
+        return 0.0;
+    }
+    let relative_variance = 1.0 / mean + dispersion.max(0.0);
+    (mean * (-2.0 * relative_variance.ln_1p().sqrt()).exp()).floor()
+}
+
 /// `P(X ≥ k) / P(X = k)`, or a bound above it.
 fn ratios(k: f64, size: f64, q: f64) -> f64 {
     let (mut sum, mut term, mut ratio) = (1.0, 1.0, q);

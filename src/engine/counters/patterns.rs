@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use crate::alert::breakdown::{PatternLines, PatternNews, complete};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
+use crate::engine::rates::{Rates, RuleRates};
 use crate::event::AlertEvent;
 use crate::file::signatures::{FirstLines, SignatureRun};
 use crate::file::tailer::Turn;
 use crate::pattern::{Pattern, PatternId, PatternSettings, Registry};
 use crate::store::PatternsRecord;
-use crate::units::WatchId;
+use crate::units::{WallTime, WatchId};
 
 /// A rule of a watch has at least so many patterns, however many rules there are.
 const PATTERNS_MIN: usize = 100;
@@ -41,6 +42,7 @@ struct RuleRegistry {
     watch: String,
     rule: String,
     registry: Registry,
+    rates: Rates,
 }
 
 impl PatternCounters {
@@ -65,7 +67,13 @@ impl PatternCounters {
                     || Registry::new(&settings),
                     |saved| Registry::restored(&settings, saved.patterns),
                 );
-                registries.push(RuleRegistry { watch: watch.name.clone(), rule: rule.clone(), registry });
+                let rates = Rates::default();
+                registries.push(RuleRegistry {
+                    watch: watch.name.clone(),
+                    rule: rule.clone(),
+                    registry,
+                    rates,
+                });
             }
         }
     }
@@ -75,7 +83,7 @@ impl PatternCounters {
         let Some(registries) = self.registries.get_mut(&watch.id) else { return Vec::new() };
         let count = |(rule, runs): (&String, &Vec<SignatureRun>)| {
             let known = registries.iter_mut().find(|known| known.rule == *rule);
-            known.map(|known| count(&mut known.registry, runs, &turn.first_lines)).unwrap_or_default()
+            known.map(|known| count(known, runs, &turn.first_lines)).unwrap_or_default()
         };
         watch.rules.names().iter().zip(&turn.tally.signatures).map(count).collect()
     }
@@ -123,6 +131,23 @@ impl PatternCounters {
         reports
     }
 
+    /// The pattern of lines with the signature `hash` in a rule.
+    pub(super) fn find(&self, watch: WatchId, rule: &str, hash: u64) -> Option<PatternId> {
+        self.registries.get(&watch)?.iter().find(|known| known.rule == rule)?.registry.find(hash)
+    }
+
+    /// How fast the lines of each rule are written, in the order of names; of each at most `patterns_max` patterns.
+    pub(super) fn rates(&mut self, now: WallTime, patterns_max: usize) -> Vec<RuleRates> {
+        let report = |known: &mut RuleRegistry| RuleRates {
+            watch: known.watch.clone(),
+            rule: known.rule.clone(),
+            ..known.rates.report(&known.registry, now, patterns_max)
+        };
+        let mut reports: Vec<RuleRates> = self.all_mut().map(report).collect();
+        reports.sort_by(|a, b| (&a.watch, &a.rule).cmp(&(&b.watch, &b.rule)));
+        reports
+    }
+
     fn all_mut(&mut self) -> impl Iterator<Item = &mut RuleRegistry> {
         self.registries.values_mut().flatten()
     }
@@ -134,10 +159,11 @@ fn settings(watch: &CompiledWatch) -> PatternSettings {
     watch.patterns.bounded(patterns_max.max(PATTERNS_MIN))
 }
 
-fn count(registry: &mut Registry, runs: &[SignatureRun], first_lines: &FirstLines) -> Vec<PatternLines> {
+fn count(known: &mut RuleRegistry, runs: &[SignatureRun], first_lines: &FirstLines) -> Vec<PatternLines> {
     let mut seen: Vec<PatternLines> = Vec::new();
     for run in runs {
-        let (pattern, news) = count_run(registry, run, first_lines);
+        let (pattern, news) = count_run(&mut known.registry, run, first_lines);
+        known.rates.add(pattern, run.at_ms, u64::from(run.lines));
         if run.is_late {
             continue;
         }

@@ -1,0 +1,230 @@
+//! The alerts that fire, one by one and in groups.
+
+use std::collections::BTreeMap;
+
+use super::answers::{band, seconds, tenth};
+use crate::alert::fingerprint::{fingerprint, of_pattern};
+use crate::alert::manager::{AlertStatus, FiringAlert as Firing};
+use crate::engine::report::Reporter;
+use crate::event::{AlertEvent, AlertPattern, Severity};
+use crate::fmt::{display_path, printable};
+use crate::serve::api::{
+    AlertGroup, AlertPart, AlertsNow, FiringAlert, GroupMember, PastAlert, PatternRate, Place, Usual,
+};
+use crate::serve::parts::parts;
+
+/// So many alerts are shown with all their numbers.
+const ALERTS_MAX: usize = 20;
+/// So many say what a group has in common.
+const LOOKED_AT_MAX: usize = 100;
+/// So many members of a group are shown.
+const MEMBERS_MAX: usize = 100;
+/// This many times the usual is more than usual.
+const RISEN: f64 = 2.0;
+
+/// The alerts that fire now. `patterns` are those that are shown.
+pub(super) fn now(view: &Reporter, patterns: &[PatternRate], history: Vec<PastAlert>) -> AlertsNow {
+    let (firing, count) = view.firing(LOOKED_AT_MAX);
+    let mut alerts: Vec<FiringAlert> = firing.iter().map(|alert| of_firing(alert, patterns)).collect();
+    let groups = if count == 0 { Vec::new() } else { groups(&view.alerts(), &alerts) };
+    alerts.truncate(ALERTS_MAX);
+    AlertsNow { alerts_more: (count - alerts.len()) as u64, alerts, groups, history }
+}
+
+fn time(text: &str) -> f64 {
+    text.parse::<jiff::Timestamp>().map_or(0.0, |at| seconds(at.as_millisecond()))
+}
+
+fn of_firing(firing: &Firing, patterns: &[PatternRate]) -> FiringAlert {
+    let event = &firing.event;
+    let per_window = |usual: Usual| {
+        let windows = event.window_s / 60.0;
+        Usual { lo: usual.lo * windows, mid: tenth(usual.mid * windows), hi: usual.hi * windows }
+    };
+    let expected = firing.usual.and_then(band).map(per_window);
+    let places: Vec<Place> = event.top_paths.iter().map(|at| place(&at.path, at.count)).collect();
+    let here: u64 = places.iter().map(|place| place.count).sum();
+    FiringAlert {
+        fingerprint: event.fingerprint.clone(),
+        name: event.alert.clone(),
+        severity: event.severity.as_str().to_owned(),
+        state: event.state.as_str().to_owned(),
+        watch: event.watch.clone(),
+        rule: event.rule.clone(),
+        path: event.path.as_deref().map(display_path),
+        pattern: event.pattern.clone(),
+        condition: event.condition.clone(),
+        why: printable(&event.why).into_owned(),
+        since: time(&event.since),
+        count: event.count,
+        window_s: event.window_s,
+        threshold: event.threshold,
+        ratio: event.expected.map(|usual| tenth(event.count as f64 / usual.max(1.0))),
+        expected,
+        peak: firing.peak.max(event.count),
+        total: firing.total,
+        patterns: event.patterns.iter().map(|part| of_part(part, patterns)).collect(),
+        elsewhere: event.count.saturating_sub(here),
+        places,
+        samples: event.samples.iter().rev().cloned().collect(),
+    }
+}
+
+fn of_part(part: &AlertPattern, patterns: &[PatternRate]) -> AlertPart {
+    let has_risen = part.count as f64 >= RISEN * part.before.max(1) as f64;
+    let state = match (part.new, has_risen) {
+        (true, _) => "new",
+        (false, true) => "risen",
+        (false, false) => "usual",
+    };
+    let known = patterns.iter().find(|known| known.id == part.id);
+    let of_text = || parts(&part.text);
+    AlertPart {
+        id: part.id.clone(),
+        parts: known.map_or_else(of_text, |known| known.parts.clone()),
+        state: state.to_owned(),
+        usual: part.before as f64,
+        now: part.count,
+        share: part.share,
+        sample: part.sample.clone(),
+    }
+}
+
+fn place(path: &str, count: u64) -> Place {
+    let (kind, name) = place_of(path);
+    Place { kind: kind.to_owned(), name, path: path.to_owned(), count }
+}
+
+/// The kind of place that a path is, and what people call it: the pod, the unit, or the file.
+pub(super) fn place_of(path: &str) -> (&'static str, String) {
+    if let Some(unit) = path.strip_prefix("journal:") {
+        return ("unit", unit.to_owned());
+    }
+    // The kubelet writes to NAMESPACE_POD_UID/CONTAINER/N.log; namespaces and pods hold no `_`.
+    let pod = path.strip_prefix("/var/log/pods/").and_then(|rest| rest.split('/').next());
+    let mut parts = pod.unwrap_or_default().split('_');
+    if let (Some(namespace), Some(name), Some(_)) = (parts.next(), parts.next(), parts.next()) {
+        return ("pod", format!("{namespace}/{name}"));
+    }
+    ("file", path.to_owned())
+}
+
+/// The alerts that fire by name and watch, the worst first.
+fn groups(statuses: &[AlertStatus], alerts: &[FiringAlert]) -> Vec<AlertGroup> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&AlertStatus>> = BTreeMap::new();
+    for status in statuses.iter().filter(|status| status.state == "firing") {
+        groups.entry((&status.alert, &status.watch)).or_default().push(status);
+    }
+    let group = |((name, watch), mut members): ((&str, &str), Vec<&AlertStatus>)| {
+        members.sort_by_key(|member| (std::cmp::Reverse(member.count), member.since));
+        let since = |member: &AlertStatus| member.since.map_or(0.0, |since| seconds(since.0));
+        let severity = members.iter().map(|member| member.severity).max().unwrap_or(Severity::Info);
+        let of_group = || alerts.iter().filter(|alert| alert.name == name && alert.watch == watch);
+        let looked_at: u64 = of_group().map(|alert| alert.count).sum();
+        let count: u64 = members.iter().map(|member| member.count).sum();
+        let by = match members.first() {
+            Some(AlertStatus { pattern: Some(_), .. }) => "pattern",
+            Some(AlertStatus { path: Some(_), .. }) => "path",
+            _ => "watch",
+        };
+        AlertGroup {
+            name: name.to_owned(),
+            severity: severity.as_str().to_owned(),
+            watch: watch.to_owned(),
+            by: by.to_owned(),
+            alerts: members.len() as u64,
+            first: members.iter().map(|member| since(member)).fold(f64::INFINITY, f64::min),
+            last: members.iter().map(|member| since(member)).fold(0.0, f64::max),
+            count,
+            // Of those that were not looked at it is taken to be the same.
+            pattern: in_common(of_group()).map(|part| AlertPart {
+                now: (part.now as f64 * count as f64 / looked_at.max(1) as f64).round() as u64,
+                ..part
+            }),
+            members: members.iter().take(MEMBERS_MAX).map(|of| member(of, since(of))).collect(),
+        }
+    };
+    let mut groups: Vec<AlertGroup> = groups.into_iter().map(group).collect();
+    let rank = |group: &AlertGroup| match group.severity.as_str() {
+        "critical" => 0,
+        "warning" => 1,
+        _ => 2,
+    };
+    groups.sort_by_key(|group| (rank(group), std::cmp::Reverse(group.count)));
+    groups
+}
+
+fn member(status: &AlertStatus, since: f64) -> GroupMember {
+    use std::os::unix::ffi::OsStrExt;
+    let path = status.path.as_deref();
+    let bytes = path.map(|path| path.as_os_str().as_bytes());
+    let of_series = fingerprint(&status.alert, &status.watch, &status.rule, bytes);
+    let shown = path.map(display_path);
+    let named = shown.as_deref().map(|path| place_of(path).1);
+    GroupMember {
+        fingerprint: status.pattern.map_or(of_series.clone(), |pattern| of_pattern(&of_series, pattern)),
+        name: named.or_else(|| status.pattern.map(|pattern| pattern.to_string())).unwrap_or_default(),
+        path: shown,
+        count: status.count,
+        since,
+    }
+}
+
+/// The pattern that has most of what is more than usual in all of `alerts` together, with its share of that.
+fn in_common<'a>(alerts: impl Iterator<Item = &'a FiringAlert>) -> Option<AlertPart> {
+    let mut parts: Vec<AlertPart> = Vec::new();
+    for part in alerts.flat_map(|alert| &alert.patterns) {
+        match parts.iter_mut().find(|known| known.id == part.id) {
+            Some(known) => {
+                known.now += part.now;
+                known.usual += part.usual;
+            }
+            None => parts.push(part.clone()),
+        }
+    }
+    let excess = |part: &AlertPart| (part.now as f64 - part.usual).max(0.0);
+    let total: f64 = parts.iter().map(excess).sum();
+    let most = parts.into_iter().max_by(|a, b| excess(a).total_cmp(&excess(b)))?;
+    let share = if total > 0.0 { excess(&most) / total } else { 0.0 };
+    Some(AlertPart { share, ..most })
+}
+
+/// An alert that is over.
+pub(super) fn past(event: &AlertEvent) -> PastAlert {
+    let to = time(&event.at);
+    PastAlert {
+        fingerprint: event.fingerprint.clone(),
+        name: event.alert.clone(),
+        severity: event.severity.as_str().to_owned(),
+        watch: event.watch.clone(),
+        from: to - event.duration_s.unwrap_or_default() as f64,
+        to,
+        peak: event.peak.unwrap_or_default(),
+        total: event.total.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_have_the_names_that_people_know() {
+        let pod = "/var/log/pods/shop_checkout-7d9f4c6b5-x2k8p_5b1e07c2/checkout/0.log";
+        assert_eq!(place_of(pod), ("pod", "shop/checkout-7d9f4c6b5-x2k8p".to_owned()));
+        assert_eq!(place_of("journal:nginx.service"), ("unit", "nginx.service".to_owned()));
+        for path in ["/var/log/app.log", "/var/log/pods/x/0.log", "/var/log/pods/a_b", "journal"] {
+            assert_eq!(place_of(path), ("file", path.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_alerts_have_in_common_is_what_has_most_of_their_excess() {
+        let part = |id: &str, usual, now| AlertPart { id: id.to_owned(), usual, now, ..AlertPart::default() };
+        let alert = |patterns| FiringAlert { patterns, ..FiringAlert::default() };
+        let alerts = [alert(vec![part("a", 0.0, 60), part("b", 9.0, 10)]), alert(vec![part("a", 0.0, 39)])];
+        let most = in_common(alerts.iter()).unwrap();
+        assert_eq!((most.id.as_str(), most.now, most.share), ("a", 99, 0.99));
+        assert_eq!(in_common([].iter()), None);
+    }
+}

@@ -1,0 +1,419 @@
+//! Text in cells: cut, padded, and styled, so that a line is exactly as wide as it has to be.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::fmt::printable;
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) has_colours: bool,
+    pub(super) has_unicode: bool,
+}
+
+/// What a text means; what that looks like depends on the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    Bold,
+    Dim,
+    Critical,
+    Warning,
+    Accent,
+    New,
+    Selected,
+}
+
+impl Look {
+    pub(super) fn of_environment(env: impl Fn(&str) -> Option<String>) -> Look {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .filter_map(env_of(&env))
+            .find(|value| !value.is_empty());
+        let has_unicode = locale.is_some_and(|locale| {
+            let locale = locale.to_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        });
+        let has_colours =
+            env("NO_COLOR").is_none_or(|value| value.is_empty()) && env("TERM").as_deref() != Some("dumb");
+        Look { has_colours, has_unicode }
+    }
+
+    pub(super) fn style(self, tone: Tone) -> Style {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        let coloured = |style: Style, colour| if self.has_colours { style.fg(colour) } else { style };
+        match tone {
+            Tone::Plain => plain,
+            Tone::Bold => bold,
+            Tone::Dim => plain.add_modifier(Modifier::DIM),
+            Tone::Critical => coloured(bold, Color::Red),
+            Tone::Warning => coloured(bold, Color::Yellow),
+            Tone::Accent => coloured(plain, Color::Blue),
+            Tone::New => coloured(bold.add_modifier(Modifier::REVERSED), Color::Blue),
+            Tone::Selected => plain.add_modifier(Modifier::REVERSED),
+        }
+    }
+
+    /// The text, or what stands for it where there is only ASCII.
+    pub(super) fn text(self, text: &str) -> Cow<'_, str> {
+        if self.has_unicode || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let ascii = |c: char| match c {
+            '─' => '-',
+            '│' | '┤' => '|',
+            '▲' => '^',
+            '◆' | '!' => '!',
+            '∗' | '●' => '*',
+            '✓' => '+',
+            '✗' => 'x',
+            '…' => '~',
+            '→' | '›' => '>',
+            '×' => 'x',
+            '–' => '-',
+            '↑' => '^',
+            '↓' => 'v',
+            '░' => '.',
+            '▁' | '▏' => '.',
+            '▂' | '▎' => ':',
+            '▃' | '▍' => '-',
+            '▄' | '▌' => '=',
+            '▅' | '▋' => '+',
+            '▆' | '▊' => '*',
+            '▇' | '▉' => '#',
+            '█' => '@',
+            c if c.is_ascii() => c,
+            _ => '?',
+        };
+        Cow::Owned(text.chars().map(ascii).collect())
+    }
+}
+
+fn env_of(env: &impl Fn(&str) -> Option<String>) -> impl Fn(&'static str) -> Option<String> {
+    move |name| env(name)
+}
+
+/// A line in the making.
+pub(super) struct Row {
+    look: Look,
+    spans: Vec<Span<'static>>,
+    width: usize,
+}
+
+impl Row {
+    pub(super) fn new(look: Look) -> Row {
+        Row { look, spans: Vec::new(), width: 0 }
+    }
+
+    /// Adds a text.
+    pub(super) fn add(&mut self, text: impl AsRef<str>, tone: Tone) -> &mut Row {
+        let text = self.look.text(text.as_ref()).into_owned();
+        self.width += text.width();
+        self.spans.push(Span::styled(text, self.look.style(tone)));
+        self
+    }
+
+    /// Adds a text that takes exactly so many cells, at the left of them.
+    pub(super) fn left(&mut self, text: impl AsRef<str>, width: usize, tone: Tone) -> &mut Row {
+        let cut = cut(text.as_ref(), width);
+        let pad = width - cut.width();
+        self.add(cut, tone).gap(pad)
+    }
+
+    /// The same, at the right of them.
+    pub(super) fn right(&mut self, text: impl AsRef<str>, width: usize, tone: Tone) -> &mut Row {
+        let cut = cut(text.as_ref(), width);
+        let pad = width - cut.width();
+        self.gap(pad).add(cut, tone)
+    }
+
+    pub(super) fn gap(&mut self, width: usize) -> &mut Row {
+        if width > 0 {
+            self.add(" ".repeat(width), Tone::Plain);
+        }
+        self
+    }
+
+    /// Blanks up to the cell `at`.
+    pub(super) fn to(&mut self, at: usize) -> &mut Row {
+        self.gap(at.saturating_sub(self.width))
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The line, `width` cells wide.
+    pub(super) fn line(mut self, width: usize) -> Line<'static> {
+        let mut left = width;
+        let mut spans = Vec::with_capacity(self.spans.len() + 1);
+        for span in std::mem::take(&mut self.spans) {
+            let cells = span.content.width();
+            if cells <= left {
+                left -= cells;
+                spans.push(span);
+            } else {
+                let cut = self.look.text(&cut(&span.content, left)).into_owned();
+                left -= cut.width().min(left);
+                spans.push(Span::styled(cut, span.style));
+                break;
+            }
+        }
+        if left > 0 {
+            spans.push(Span::raw(" ".repeat(left)));
+        }
+        Line::from(spans)
+    }
+
+    /// The line in reverse.
+    pub(super) fn selected(self, width: usize) -> Line<'static> {
+        let style = self.look.style(Tone::Selected);
+        self.line(width).patch_style(style)
+    }
+}
+
+/// A rule across the screen with a title and what it says at its right: `─ Now ──── 1 firing ─`.
+pub(super) fn rule(look: Look, title: &str, says: &str, width: usize) -> Line<'static> {
+    let mut row = Row::new(look);
+    row.add("─ ", Tone::Dim).add(title, Tone::Bold).add(" ", Tone::Plain);
+    let room = width.saturating_sub(row.width() + if says.is_empty() { 0 } else { says.width() + 3 });
+    row.add("─".repeat(room), Tone::Dim);
+    if !says.is_empty() {
+        row.add(format!(" {says} "), Tone::Plain).add("─", Tone::Dim);
+    }
+    row.line(width)
+}
+
+/// The text in at most so many cells. Nothing of it can reach the terminal as a command.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    let text = printable(text);
+    if text.width() <= width {
+        return text.into_owned();
+    }
+    let (mut out, mut used) = (String::new(), 0);
+    for c in text.chars() {
+        let cells = c.width().unwrap_or(0);
+        if used + cells + 1 > width {
+            break;
+        }
+        used += cells;
+        out.push(c);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// A path in at most so many cells: its middle is left out.
+pub(super) fn cut_path(path: &str, width: usize) -> String {
+    let path = printable(path);
+    let all: Vec<char> = path.chars().collect();
+    if path.width() <= width || width < 8 {
+        return cut(&path, width);
+    }
+    let name = path.rsplit('/').next().unwrap_or_default().width() + 1;
+    let tail = if name <= width * 2 / 3 { name.max(width / 2) } else { width / 2 };
+    let take = |chars: &mut dyn Iterator<Item = char>, room: usize| {
+        let (mut out, mut used) = (Vec::new(), 0);
+        for c in chars {
+            used += c.width().unwrap_or(0);
+            if used > room {
+                break;
+            }
+            out.push(c);
+        }
+        out
+    };
+    let mut end = take(&mut all.iter().rev().copied(), tail);
+    end.reverse();
+    let start = take(&mut all.iter().copied(), width - 1 - tail);
+    start.into_iter().chain(['…']).chain(end).collect()
+}
+
+/// A count in at most five cells: `412`, `14.9k`, `3.2M`.
+pub(super) fn count(n: f64) -> String {
+    match n {
+        n if n < 9.95 && n.fract() != 0.0 => format!("{n:.1}"),
+        n if n < 99_999.5 => format!("{:.0}", n.round()),
+        n if n < 999_950.0 => format!("{:.0}k", n / 1e3),
+        n if n < 99.95e6 => format!("{:.1}M", n / 1e6),
+        n => format!("{:.0}M", n / 1e6),
+    }
+}
+
+/// The same with commas between thousands.
+pub(super) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number of bytes: `0 B`, `48.2 MB`.
+pub(super) fn bytes(n: u64) -> String {
+    let mut value = n as f64;
+    if value < 1e3 {
+        return format!("{n} B");
+    }
+    for unit in ["kB", "MB", "GB"] {
+        value /= 1e3;
+        if value < 1e3 {
+            return if value < 100.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") };
+        }
+    }
+    format!("{:.1} TB", value / 1e3)
+}
+
+/// A length of time: `8 min 31 s`, `11 h 23 min`, `12 d`.
+pub(super) fn duration(seconds: f64) -> String {
+    let s = seconds.max(0.0).round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..1_200 if !s.is_multiple_of(60) => format!("{} min {} s", s / 60, s % 60),
+        60..3_600 => format!("{} min", s / 60),
+        3_600..86_400 if s % 3_600 >= 60 => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
+        3_600..86_400 => format!("{} h", s / 3_600),
+        _ => format!("{} d", s / 86_400),
+    }
+}
+
+/// How long ago something was, in at most four cells.
+pub(super) fn ago(at: Option<f64>, now: f64) -> String {
+    let Some(at) = at else { return "–".to_owned() };
+    let s = (now - at).max(0.0);
+    match s {
+        s if s < 1.5 => "now".to_owned(),
+        s if s < 60.0 => format!("{s:.0}s"),
+        s if s < 3_600.0 => format!("{:.0}m", s / 60.0),
+        s if s < 86_400.0 => format!("{:.0}h", s / 3_600.0),
+        s => format!("{:.0}d", s / 86_400.0),
+    }
+}
+
+/// A time of this machine, in a form of `strftime`.
+pub(super) fn time(at: f64, form: &str) -> String {
+    let at = Timestamp::from_millisecond((at * 1e3) as i64).unwrap_or_default();
+    at.to_zoned(TimeZone::system()).strftime(form).to_string()
+}
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Counts as bars, in exactly so many cells; each cell is the mean of its counts.
+pub(super) fn spark(counts: &[u64], width: usize) -> String {
+    let cells = resample(counts, width);
+    let most = cells.iter().copied().fold(4.0, f64::max);
+    let bar = |mean: &f64| {
+        if *mean <= 0.0 {
+            return ' ';
+        }
+        BARS[((mean / most * 8.0).ceil() as usize).clamp(1, 8) - 1]
+    };
+    cells.iter().map(bar).collect()
+}
+
+/// The means of so many parts of equal length.
+pub(super) fn resample(counts: &[u64], width: usize) -> Vec<f64> {
+    let part = |at: usize| {
+        let (from, to) = (at * counts.len() / width, (at + 1) * counts.len() / width);
+        let part = &counts[from.min(counts.len())..to.max(from + 1).min(counts.len())];
+        if part.is_empty() { 0.0 } else { part.iter().sum::<u64>() as f64 / part.len() as f64 }
+    };
+    (0..width).map(part).collect()
+}
+
+/// A bar of a share between 0 and 1, in at most so many cells, to an eighth of a cell.
+pub(super) fn bar(share: f64, width: usize) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
+    let eighths = if share > 0.0 { eighths.max(1) } else { 0 };
+    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    format!("{}{rest}", "█".repeat(eighths / 8))
+}
+
+/// The text of a pattern, with a mark where it varies.
+pub(super) fn masked(parts: &[Option<String>]) -> String {
+    let text: String = parts.iter().map(|part| part.as_deref().unwrap_or("∗")).collect();
+    if text.is_empty() { "other lines".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_by_cells_and_cannot_command_the_terminal() {
+        assert_eq!(cut("connection", 10), "connection");
+        assert_eq!(cut("connection", 9), "connecti…");
+        assert_eq!(cut("日本語のログ", 7), "日本語…");
+        assert_eq!(cut("a", 0), "");
+        assert!(!cut("\u{1b}[31m\u{202e}x", 40).contains(['\u{1b}', '\u{202e}']));
+        let path = "/var/log/pods/shop_checkout-7d9f4c6b5-x2k8p_5b1e07c2/checkout/0.log";
+        assert_eq!(cut_path(path, 30), "/var/log/pods/…/checkout/0.log");
+        assert_eq!(cut_path(path, 30).width(), 30);
+        assert!(cut_path(path, 30).ends_with("/checkout/0.log"));
+        assert_eq!(cut_path("/a.log", 30), "/a.log");
+    }
+
+    #[test]
+    fn numbers_fit_into_five_cells() {
+        let all = [
+            (0.0, "0"),
+            (0.2, "0.2"),
+            (412.0, "412"),
+            (14_870.0, "14870"),
+            (148_700.0, "149k"),
+            (3.2e6, "3.2M"),
+        ];
+        for (n, text) in all {
+            assert_eq!(count(n), text);
+            assert!(count(n).len() <= 5);
+        }
+        assert_eq!(
+            (grouped(5_912), grouped(100), grouped(15_480_000)),
+            ("5,912".into(), "100".into(), "15,480,000".into())
+        );
+        assert_eq!((bytes(12_288), bytes(999)), ("12.3 kB".to_owned(), "999 B".to_owned()));
+        let times = [
+            (9.6, "10 s"),
+            (511.0, "8 min 31 s"),
+            (3_600.0, "1 h"),
+            (40_980.0, "11 h 23 min"),
+            (1.1e6, "12 d"),
+        ];
+        times.iter().for_each(|(s, text)| assert_eq!(duration(*s), *text));
+    }
+
+    #[test]
+    fn bars_fill_their_cells() {
+        assert_eq!(spark(&[0, 8, 4, 1], 4), " █▄▁");
+        assert_eq!(spark(&[8; 60], 10), "█".repeat(10));
+        assert_eq!(spark(&[], 3), "   ");
+        assert_eq!((bar(0.5, 4), bar(1.0, 4), bar(0.0, 4)), ("██".into(), "████".into(), String::new()));
+    }
+
+    #[test]
+    fn a_line_is_as_wide_as_the_screen() {
+        let look = Look { has_colours: true, has_unicode: true };
+        let mut row = Row::new(look);
+        row.add("abc", Tone::Bold).to(6).right("12", 4, Tone::Dim);
+        for width in [4, 10, 20] {
+            assert_eq!(Row { look, spans: row.spans.clone(), width: row.width }.line(width).width(), width);
+        }
+        assert_eq!(rule(look, "Now", "1 firing", 30).to_string(), "─ Now ───────────── 1 firing ─");
+        assert_eq!(rule(look, "Now", "", 20).width(), 20);
+        let ascii = Look { has_unicode: false, ..look };
+        assert_eq!(ascii.text("▲ a ∗ …"), "^ a * ~");
+    }
+}

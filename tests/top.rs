@@ -1,0 +1,172 @@
+//! `spiketail top` in a real terminal: what it shows at two sizes, its keys, and how it ends.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "common/mod.rs"]
+mod common;
+
+use std::process::Command;
+
+use common::{Daemon, TestFolder, append, lines, until};
+
+const COUNT: &str = "[alert.many]\nover = 20\nwindow = \"1m\"\n";
+
+/// A terminal of its own.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    fn start(place: &TestFolder, size: (u32, u32), command: &str) -> Terminal {
+        let terminal = Terminal { socket: place.beside("tmux").to_str().unwrap().to_owned() };
+        let shell = format!("LC_ALL=C.UTF-8 {command}; echo ended with $?; cat");
+        let (width, height) = (size.0.to_string(), size.1.to_string());
+        // -u: UTF-8, whatever the environment of the test says. -f: no configuration of whoever runs it.
+        terminal.tmux(&["-u", "-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, &shell]);
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let output = Command::new("tmux").args(["-S", &self.socket]).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn screen(&self) -> Vec<String> {
+        self.tmux(&["capture-pane", "-p"]).lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str) -> Vec<String> {
+        until(&format!("{what} in\n{}", self.screen().join("\n")), || {
+            let screen = self.screen();
+            screen.iter().any(|line| line.contains(what)).then_some(screen)
+        })
+    }
+
+    #[track_caller]
+    fn wait_gone(&self, what: &str) {
+        until(&format!("no {what}"), || {
+            (!self.screen().iter().any(|line| line.contains(what))).then_some(())
+        });
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = Command::new("tmux").args(["-S", &self.socket, "kill-server"]).output();
+    }
+}
+
+fn firing(place: &TestFolder) -> Daemon {
+    let log = place.log("app.log");
+    append(&log, "");
+    let mut daemon = place.resume_with("*.log", COUNT);
+    append(&log, b"ERROR payment: connect to 10.0.0.8:5432 failed: \x1b[31mrefused\n".repeat(30));
+    append(&log, lines(0..5));
+    daemon.wait_total(&log, 35);
+    daemon
+}
+
+fn command(place: &TestFolder, args: &str) -> String {
+    let socket = place.state().join("status.sock");
+    format!("{} {args} --socket {}", env!("CARGO_BIN_EXE_spiketail"), socket.display())
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn at_80_by_24_everything_has_its_row() {
+    let place = TestFolder::new();
+    let daemon = firing(&place);
+    let terminal = Terminal::start(&place, (80, 24), &command(&place, "top"));
+    let screen = terminal.wait("▲ CRITICAL many");
+    assert_eq!(screen.len(), 24);
+    assert!(screen[0].starts_with("spiketail  ") && screen[0].contains("● live  "), "{screen:#?}");
+    assert!(screen[1].starts_with("✓ agent ok  1 file  0 B missed  0 waiting  0 B behind"), "{screen:#?}");
+    assert!(screen[2].starts_with("─ Now ─") && screen[2].ends_with(" 1 firing ─"), "{screen:#?}");
+    assert!(screen[3].starts_with("▲ CRITICAL many") && screen[3].contains("since "), "{screen:#?}");
+    assert!(screen[4].starts_with("  35/min   fires above 20"), "{screen:#?}");
+    assert!(screen[5].starts_with("  NEW        ERROR payment: connect to ∗:∗ failed: "), "{screen:#?}");
+    assert!(screen.iter().any(|line| line.starts_with("─ Patterns ─")), "{screen:#?}");
+    assert!(screen.iter().any(|line| line.starts_with("› seen")), "{screen:#?}");
+    assert!(screen.iter().any(|line| line == "other 0   patterns + other = 35, exactly"), "{screen:#?}");
+    assert!(screen[23].starts_with("Enter open  f files  l live  a alerts"), "{screen:#?}");
+    // Keys.
+    terminal.keys(&["f"]);
+    terminal.wait("─ Files ─");
+    terminal.keys(&["Enter"]);
+    terminal.wait("─ Open ─");
+    terminal.wait("of it, live");
+    terminal.keys(&["Escape"]);
+    terminal.wait_gone("─ Open ─");
+    terminal.keys(&["p", "Down", "Enter"]);
+    terminal.wait("first line");
+    terminal.keys(&["Escape", "/", "n", "o", "t", "h", "i", "n", "g", "Enter"]);
+    terminal.wait("filter: nothing");
+    terminal.wait_gone("› seen");
+    terminal.keys(&["Escape", "?"]);
+    terminal.wait("─ Keys ─");
+    terminal.keys(&["x", "a"]);
+    terminal.wait("1 firing, 0 over");
+    terminal.keys(&["l"]);
+    terminal.wait("newest first, live");
+    // A new line comes by itself, and nothing of it commands the terminal.
+    append(&place.log("app.log"), "ERROR a fresh \x1b[2Jline\n");
+    terminal.wait("ERROR a fresh ");
+    terminal.keys(&["q"]);
+    terminal.wait("ended with 0");
+    daemon.stop();
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn at_200_by_60_there_are_more_sections_and_a_resize_is_followed() {
+    let place = TestFolder::new();
+    let daemon = firing(&place);
+    let terminal = Terminal::start(&place, (200, 60), &command(&place, "status --watch"));
+    let screen = terminal.wait("▲ CRITICAL many");
+    for part in ["─ Now ─", "─ Patterns ─", "─ Files ─", "NOW/MIN", "ERRORS/MIN", "Tab section"] {
+        assert!(screen.iter().any(|line| line.contains(part)), "{part}: {screen:#?}");
+    }
+    assert!(screen.iter().all(|line| line.chars().count() <= 200));
+    terminal.tmux(&["resize-window", "-x", "80", "-y", "24"]);
+    terminal.wait("Enter open  f files");
+    terminal.wait_gone("NOW/MIN");
+    terminal.tmux(&["resize-window", "-x", "30", "-y", "8"]);
+    terminal.wait_gone("─ Patterns ─");
+    terminal.tmux(&["resize-window", "-x", "100", "-y", "30"]);
+    terminal.wait("─ Patterns ─");
+    // The daemon ends and comes back.
+    daemon.stop();
+    terminal.wait("✗ disconnected");
+    let daemon = place.resume_with("*.log", COUNT);
+    terminal.wait("● live");
+    terminal.keys(&["C-c"]);
+    terminal.wait("ended with 0");
+    daemon.stop();
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn several_hosts_have_a_row_each() {
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let mut daemon = place.resume_with("*.log", "[http]\nlisten = \"127.0.0.1:0\"\n");
+    let (address, none) = (daemon.address(), format!("127.0.0.1:{}", common::free_port()));
+    let program = env!("CARGO_BIN_EXE_spiketail");
+    let terminal = Terminal::start(&place, (80, 24), &format!("{program} top {address} {none}"));
+    terminal.wait("─ 2 hosts ─");
+    let screen = terminal.wait("✗ Connection refused");
+    assert!(
+        screen.iter().any(|line| line.starts_with(&format!("› {address}")) && line.contains("0 firing")),
+        "{screen:#?}"
+    );
+    terminal.keys(&["Right"]);
+    terminal.wait("no daemon answers");
+    terminal.keys(&["q"]);
+    terminal.wait("ended with 0");
+    daemon.stop();
+}
