@@ -34,7 +34,7 @@ use crate::units::PathId;
 
 use draining::{DrainingFile, MissingFile};
 pub use parts::WatchContext;
-use parts::{AbsentSearch, CurrentFile, NextStep, TurnContext, Unopened};
+use parts::{AbsentSearch, CurrentFile, NextStep, PendingSearch, TurnContext, Unopened};
 
 /// How often a turn looks again after the file changed under it, before it lets others have their turn.
 const LOOKS_MAX: usize = 16;
@@ -50,8 +50,8 @@ pub struct Tailer {
     draining: ThinVec<DrainingFile>,
     /// Former files that are to be found again, oldest first.
     lost: ThinVec<MissingFile>,
-    /// The file after which those that stood at the path unseen are still to be searched for: something stood in the way.
-    unsearched: Option<Box<FileCheckpoint>>,
+    /// Set if files that stood at the path unseen are still to be searched for.
+    unsearched: Option<Box<PendingSearch>>,
     /// The file that stood at the path last, once it does not any longer.
     last: Option<Box<FileCheckpoint>>,
     /// Former files that were read to their end, as long as one may come up again compressed.
@@ -126,8 +126,10 @@ impl Tailer {
         self.current = current.filter(is_ours).map_or(CurrentFile::None, |place| CurrentFile::Parked(*place));
         record.former.iter().chain(current).for_each(|place| self.note_out_of_sight(place));
         // Beside a current file it is the one after which unseen ones are still to be searched for.
-        let last = if record.current.is_some() { &mut self.unsearched } else { &mut self.last };
-        last.clone_from(&record.last);
+        match (&record.current, &record.last) {
+            (Some(_), Some(last)) => self.search_later(last, None),
+            (_, last) => self.last.clone_from(last),
+        }
         self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;
         self.generation = record.generation;
@@ -240,7 +242,10 @@ impl Tailer {
             generation: self.generation,
             current,
             former: self.draining.iter().filter_map(DrainingFile::recorded_place).chain(lost).collect(),
-            last: if current.is_none() { self.last.clone() } else { self.unsearched.clone() },
+            last: match &self.unsearched {
+                Some(pending) if current.is_some() => Some(Box::new(pending.last)),
+                _ => self.last.clone().filter(|_| current.is_none()),
+            },
             ended: self.ended.to_vec(),
             since_ns: self.since_ns,
         }
@@ -342,7 +347,7 @@ impl Tailer {
             Some(self.record())
         };
         // Whoever asks waits until everything was looked at.
-        if is_complete && !turn.is_obstructed && !is_search_due {
+        if is_complete && !turn.is_obstructed && !is_search_due && self.unsearched.is_none() {
             self.common.claims.turn_ends(&self.path);
         }
         turn

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -23,6 +24,9 @@ const NAMES_MAX: usize = 131_072;
 
 /// At most this many files of a directory that is not kept are examined by inode, without a name that rotation gives.
 const STRANGERS_MAX: usize = 4_096;
+
+/// For so many directories the last pair of listings is kept.
+const PAIRS_MAX: NonZeroUsize = NonZeroUsize::new(8).expect("it is not 0");
 
 /// Some filesystems stamp in whole seconds, or every other: their stamps lag by so many nanoseconds.
 const COARSE_LAG_NS: i64 = 2_100_000_000;
@@ -61,6 +65,8 @@ pub struct Listing {
     pub directories: Vec<OsString>,
     /// `None` if another search must list the directory anew.
     state: Option<DirectoryState>,
+    /// Whether many search in it, so that an index is worth its making.
+    is_shared: bool,
     /// Files by each name that they may have had before rotation. Made when it is first needed.
     by_base: OnceLock<HashMap<String, Vec<u32>>>,
     by_identity: OnceLock<HashMap<Identity, u32>>,
@@ -73,6 +79,7 @@ impl Listing {
         Listing {
             files: names(files),
             directories: names(directories),
+            is_shared: state.is_some(),
             state,
             by_base: OnceLock::new(),
             by_identity: OnceLock::new(),
@@ -86,7 +93,7 @@ impl Listing {
             let text = text(name);
             wanted.iter().any(|base| is_rotated(base, &text))
         };
-        if self.state.is_none() {
+        if !self.is_shared {
             return self.files.iter().map(OsString::as_os_str).filter(is_wanted).collect();
         }
         let by_base = self.by_base.get_or_init(|| self.index_bases());
@@ -149,11 +156,36 @@ pub struct DirectoryListings(Mutex<KeptListings>);
 struct KeptListings {
     by_directory: LruCache<PathBuf, Arc<Listing>>,
     names: usize,
+    pairs: LruCache<PathBuf, ListingPair>,
+}
+
+/// Two listings of a directory, one after the other: a name that rotation moved meanwhile may be missing in one, but hardly in
+/// both.
+#[derive(Debug, Clone)]
+pub struct ListingPair {
+    /// Not before this time, on the monotonic clock, in milliseconds.
+    begun_ms: u64,
+    listings: [Arc<Listing>; 2],
+}
+
+impl ListingPair {
+    /// Whether rotation gave a name to a file that was named `base`.
+    #[must_use]
+    pub fn has_rotated(&self, base: &str) -> bool {
+        let bases = [base.to_owned()];
+        self.listings.iter().any(|listing| !listing.rotated(&bases).is_empty())
+    }
+
+    /// The directories in it.
+    pub fn directories(&self) -> impl Iterator<Item = &OsString> {
+        self.listings.iter().flat_map(|listing| &listing.directories)
+    }
 }
 
 impl Default for DirectoryListings {
     fn default() -> DirectoryListings {
-        DirectoryListings(Mutex::new(KeptListings { by_directory: LruCache::unbounded(), names: 0 }))
+        let pairs = LruCache::new(PAIRS_MAX);
+        DirectoryListings(Mutex::new(KeptListings { by_directory: LruCache::unbounded(), names: 0, pairs }))
     }
 }
 
@@ -185,11 +217,39 @@ impl DirectoryListings {
         Ok(listing)
     }
 
+    /// The names in `dir`, listed twice after `since_ms`. Both times are on the monotonic clock, in milliseconds; it is `now_ms` or a
+    /// little later. All who ask at about the same time are given the same.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn pair(
+        &self,
+        filesystem: &dyn Filesystem,
+        dir: &Path,
+        now_ms: u64,
+        since_ms: u64,
+    ) -> io::Result<ListingPair> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pair) = lock().pairs.get(dir).filter(|pair| pair.begun_ms > since_ms) {
+            return Ok(pair.clone());
+        }
+        let list = || {
+            let listing = Listing::new(filesystem.list(dir)?, None);
+            io::Result::Ok(Arc::new(Listing { is_shared: true, ..listing }))
+        };
+        let pair = ListingPair { begun_ms: now_ms, listings: [list()?, list()?] };
+        if pair.listings[0].len() <= NAMES_MAX {
+            lock().pairs.put(dir.to_owned(), pair.clone());
+        }
+        Ok(pair)
+    }
+
     /// Forgets all listings, to give back their memory.
     pub fn clear(&self) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.by_directory = LruCache::unbounded();
         kept.names = 0;
+        kept.pairs.clear();
     }
 
     fn keep(&self, dir: &Path, listing: &Arc<Listing>) {

@@ -175,6 +175,24 @@ impl RotationSearch<'_> {
         }
     }
 
+    /// Whether no file beside the path has a name that rotation gives, by listings that were made after `since_ms`; it is `now_ms`,
+    /// both on the monotonic clock in milliseconds. False if that cannot be told without a search.
+    #[must_use]
+    pub fn has_no_sibling(&self, now_ms: u64, since_ms: u64) -> bool {
+        let (Some(dir), Some(name)) = (self.path.parent(), self.path.file_name()) else { return false };
+        let name = names::text(name);
+        let pair = |dir: &Path| self.listings.pair(self.filesystem, dir, now_ms, since_ms).ok();
+        // Directories of periods are below others.
+        let is_none_in = |dir: &Path| {
+            pair(dir).is_some_and(|pair| !pair.has_rotated(&name) && pair.directories().next().is_none())
+        };
+        let Some(own) = pair(dir).filter(|_| self.filesystem.link_target(self.path).is_none()) else {
+            return false;
+        };
+        !own.has_rotated(&name)
+            && own.directories().take(2 * SUBDIRECTORIES_MAX).all(|below| is_none_in(&dir.join(below)))
+    }
+
     /// Files in the path's directory and in those below it, of which `olddir` is often one, and in those of periods below
     /// them, such as `archive/2026/11`. If the path is a symbolic link,
     /// those around its target as well, under the target's name.

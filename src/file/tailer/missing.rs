@@ -15,7 +15,7 @@ use crate::file::turn::{MissReason, TurnTime};
 
 use super::Tailer;
 use super::draining::{DrainingFile, MissingFile, RotatedFile};
-use super::parts::{AbsentSearch, CurrentFile, TurnContext};
+use super::parts::{AbsentSearch, CurrentFile, PendingSearch, SharedSearch, TurnContext};
 use super::rotated::QUIET_NS;
 
 /// At most this many former files that are read for the first time are open at the same time.
@@ -23,6 +23,9 @@ const BACKLOG_MAX: usize = 32;
 
 /// So often a search is repeated because files were moved all the time.
 const UNREST_MAX: u8 = 20;
+
+/// A search that may wait does so for this long, in milliseconds: the searches for all files that came meanwhile share a listing.
+const SHARED_WAIT_MS: u64 = 50;
 
 impl Tailer {
     /// Searches for every former file that is out of sight.
@@ -69,7 +72,7 @@ impl Tailer {
                                 .is_ok_and(|unseen| unseen.is_empty()));
                     if is_unseen && lost.place.size == 0 {
                         let place = FileCheckpoint::unread(Identity::UNKNOWN, lost.place.modified_ns);
-                        self.unsearched.get_or_insert_with(|| Box::new(place));
+                        self.search_later(&place, None);
                         context.turn.is_obstructed = true;
                     }
                     self.miss(&lost.place, was_read || is_unseen, reason, context);
@@ -157,20 +160,19 @@ impl Tailer {
         now: Option<&FileReader>,
         context: &mut TurnContext<'_>,
     ) {
-        // A name that looks rotated has its history told by the path that it comes from.
-        if self.common.claims.base_of(&self.path).is_some_and(|(base, _)| self.keeps_name_of(&base)) {
+        if self.is_told_by_base() {
             return;
         }
         if self.draining.iter().any(|draining| draining.sought.is_some()) {
             // One of those that would be found may be the copy that is searched for, if the archive is not.
-            self.unsearched.get_or_insert_with(|| Box::new(*last));
+            self.search_later(last, None);
             context.turn.is_obstructed = true;
             return;
         }
         let found = match self.unseen(last, now, context.time) {
             Ok(found) => found,
             Err(obstacle) => {
-                self.unsearched.get_or_insert_with(|| Box::new(*last));
+                self.search_later(last, None);
                 return self.is_obstructed(obstacle, context);
             }
         };
@@ -223,20 +225,40 @@ impl Tailer {
         self.find_unseen_before_nothing(context);
     }
 
-    /// Repeats a search for unseen files that something stood in the way of.
+    /// Searches for unseen files in a later turn.
+    pub(super) fn search_later(&mut self, last: &FileCheckpoint, shared: Option<SharedSearch>) {
+        self.unsearched.get_or_insert_with(|| Box::new(PendingSearch { last: *last, shared }));
+    }
+
+    /// Makes a search for unseen files that had to wait.
     pub(super) fn search_again(&mut self, context: &mut TurnContext<'_>) {
         // What is closed is opened first, and the search made then.
-        let Some(last) = self.unsearched.take_if(|_| !matches!(self.current, CurrentFile::Parked(_))) else {
-            return;
-        };
+        let is_closed = matches!(self.current, CurrentFile::Parked(_));
+        let Some(mut pending) = self.unsearched.take_if(|_| !is_closed) else { return };
+        let now_ms = context.time.monotonic_ms;
+        // A rotated name waits for the answer.
+        pending.shared = pending.shared.filter(|_| !self.is_asked);
+        match &mut pending.shared {
+            Some(SharedSearch { since_ms: Some(since_ms) }) if now_ms >= *since_ms + SHARED_WAIT_MS => {
+                if self.search(context.time).has_no_sibling(now_ms, *since_ms) {
+                    return;
+                }
+            }
+            Some(shared) => {
+                shared.since_ms.get_or_insert(now_ms);
+                self.unsearched = Some(pending);
+                return;
+            }
+            None => {}
+        }
         match std::mem::replace(&mut self.current, CurrentFile::None) {
             CurrentFile::Open(reading) => {
-                self.find_unseen(&last, Some(&reading), context);
+                self.find_unseen(&pending.last, Some(&reading), context);
                 self.current = CurrentFile::Open(reading);
             }
             other => {
                 self.current = other;
-                self.find_unseen(&last, None, context);
+                self.find_unseen(&pending.last, None, context);
             }
         }
     }
@@ -263,6 +285,11 @@ impl Tailer {
             FileCheckpoint { mark: if is_other { now.mark } else { ReadPosition::default() }, ..now }
         });
         self.search(time).unseen(last, &known, judged.as_ref(), self.since_ns)
+    }
+
+    /// Whether the name looks rotated: its history is told by the path that it comes from.
+    pub(super) fn is_told_by_base(&self) -> bool {
+        self.common.claims.base_of(&self.path).is_some_and(|(base, _)| self.keeps_name_of(&base))
     }
 
     /// Whether the name begins with the whole one of `base`.

@@ -18,7 +18,7 @@ use crate::sys::open::{OpenError, Stat};
 
 use super::Tailer;
 use super::continuation::COPYING_NS;
-use super::parts::{CurrentFile, NextStep, TurnContext, Unopened};
+use super::parts::{CurrentFile, NextStep, SharedSearch, TurnContext, Unopened};
 
 /// What the path that a rotated name comes from has to do with the file.
 enum BaseVerdict {
@@ -139,8 +139,8 @@ impl Tailer {
                 if self.is_caught_up {
                     reading.was_watched();
                 }
-                if let Some(last) = self.unsearched.take() {
-                    self.find_unseen(&last, Some(&reading), context);
+                if let Some(pending) = self.unsearched.take() {
+                    self.find_unseen(&pending.last, Some(&reading), context);
                 } else if place.mark.cursor.offset == 0 {
                     // Next to nothing tells whether it is the first generation still.
                     self.find_unseen(&place, Some(&reading), context);
@@ -257,7 +257,11 @@ impl Tailer {
             self.find_unseen(&last, Some(new), context);
         } else if let FileOrigin::CameMeanwhile { since_ns } = self.origin {
             self.since_ns = since_ns;
-            self.find_unseen(&FileCheckpoint::unread(Identity::UNKNOWN, since_ns), Some(new), context);
+            // Where many files come, one listing serves all of them.
+            if !self.is_told_by_base() {
+                let nothing = FileCheckpoint::unread(Identity::UNKNOWN, since_ns);
+                self.search_later(&nothing, Some(SharedSearch::default()));
+            }
         }
     }
 

@@ -42,6 +42,20 @@ pub(super) struct Unopened {
     pub(super) refused_size: Option<u64>,
 }
 
+/// A search for files that stood at the path unseen, which is still to be made.
+pub(super) struct PendingSearch {
+    /// The file after which they stood there.
+    pub(super) last: FileCheckpoint,
+    /// Set if the search has waited for others before it, so that one listing serves them all.
+    pub(super) shared: Option<SharedSearch>,
+}
+
+/// When a search began to wait for others, on the monotonic clock in milliseconds; `None` before the next turn.
+#[derive(Clone, Copy, Default)]
+pub(super) struct SharedSearch {
+    pub(super) since_ms: Option<u64>,
+}
+
 /// How far files that stood at the path unseen were searched for since nothing is there.
 #[derive(Default)]
 pub(super) struct AbsentSearch {
