@@ -222,7 +222,8 @@ fn rate(text: &str) -> Option<f64> {
 
 fn share(text: &str) -> Option<f64> {
     let share = match text.trim().strip_suffix('%') {
-        Some(percent) => number(percent)? / 100.0,
+        // The decimal point moves, so that 99.9% is 0.999.
+        Some(percent) => number(&format!("{}e-2", percent.trim()))?,
         None => number(text)?,
     };
     (share < 1.0).then_some(share)

@@ -99,7 +99,8 @@ fn its_examples_are_right_too() {
         .map(|line| if key_of(line).is_some() { line.trim_start_matches("# ") } else { line })
         .map(|line| if line.starts_with("when = ") { "when = \"spike\"" } else { line })
         .filter(|line| {
-            let others = ["new_max = ", "outputs = ", "journal = ", "multiline = "];
+            let others =
+                ["new_max = ", "outputs = ", "journal = ", "multiline = ", "objective = ", "burn = "];
             !others.iter().any(|key| line.starts_with(key))
         })
         .collect();
