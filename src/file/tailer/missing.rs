@@ -238,18 +238,15 @@ impl Tailer {
         let now_ms = context.time.monotonic_ms;
         // A rotated name waits for the answer.
         pending.shared = pending.shared.filter(|_| !self.is_asked);
-        match &mut pending.shared {
-            Some(SharedSearch { since_ms: Some(since_ms) }) if now_ms >= *since_ms + SHARED_WAIT_MS => {
-                if self.search(context.time).has_no_sibling(now_ms, *since_ms) {
-                    return;
-                }
-            }
-            Some(shared) => {
-                shared.since_ms.get_or_insert(now_ms);
+        if let Some(shared) = &mut pending.shared {
+            let since_ms = *shared.since_ms.get_or_insert(now_ms);
+            if now_ms < since_ms + SHARED_WAIT_MS {
                 self.unsearched = Some(pending);
                 return;
             }
-            None => {}
+            if self.search(context.time).has_no_sibling(now_ms, since_ms) {
+                return;
+            }
         }
         match std::mem::replace(&mut self.current, CurrentFile::None) {
             CurrentFile::Open(reading) => {
