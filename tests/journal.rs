@@ -35,7 +35,7 @@ fn scan_counts_by_unit_in_every_format() {
         let total = |args: &[&str]| {
             json(&mut spiketail("scan", folder.path(), args))["total"]["lines_matched"]["errors"].clone()
         };
-        assert_eq!(total(&["--json"]), 87, "{format}");
+        assert_eq!(total(&["--json", "-e", "ERROR"]), 87, "{format}");
         assert_eq!(total(&["--json", "-e", "^ERROR request [0-9]+ failed"]), 5, "{format}");
     }
     let folder = journal("xz");
@@ -49,12 +49,12 @@ fn scan_counts_by_unit_in_every_format() {
 #[test]
 fn patterns_and_replay_read_the_journal() {
     let folder = journal("lz4-compact");
-    let patterns = spiketail("patterns", folder.path(), &[]).assert().success();
+    let patterns = spiketail("patterns", folder.path(), &["-e", "ERROR"]).assert().success();
     // A trace belongs to the pattern of its first line.
     patterns
         .stdout(contains("ERROR request <N> took <N>"))
         .stdout(is_match("ERROR request <N> failed\n").unwrap());
-    let replay = spiketail("replay", folder.path(), &["--no-plot"]).assert().success();
+    let replay = spiketail("replay", folder.path(), &["--no-plot", "-e", "ERROR"]).assert().success();
     replay
         .stdout(contains("2025-11-26 10:00:01"))
         .stdout(contains("error-spike: 51 errors"))
