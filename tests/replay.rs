@@ -176,7 +176,7 @@ fn what_cannot_be_replayed_is_reported() {
     std::fs::write(folder.path().join("bad.log"), "ERROR no time\n").unwrap();
     let output = replay(folder.path(), &["good.log", "bad.log", "missing.log"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("errors in logs: 1 lines"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("errors in logs: 1 line\n"));
     let reported = stderr(&output);
     assert!(reported.contains("cannot replay bad.log: no time can be read from its lines"), "{reported}");
     assert!(reported.contains("cannot replay missing.log: no such file"), "{reported}");

@@ -164,7 +164,7 @@ fn hostile_text_arrives_escaped() {
         assert!(texts.into_iter().all(plain), "{key}: {value}");
     }
     let text = read(&console);
-    assert_eq!(text.lines().count(), 6, "one line each, and one sample: {text:?}");
+    assert_eq!(text.lines().count(), 7, "one line each, one sample, and a reason of two lines: {text:?}");
     assert!(text.lines().all(plain), "{text:?}");
 }
 
