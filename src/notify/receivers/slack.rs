@@ -9,7 +9,7 @@ use crate::event::AlertState;
 use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
-/// One message a second: https://api.slack.com/apis/rate-limits
+/// One message a second: <https://api.slack.com/apis/rate-limits>
 const GAP: Duration = Duration::from_secs(1);
 
 pub(super) const PRESET: Preset =
