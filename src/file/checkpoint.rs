@@ -62,8 +62,8 @@ pub struct TailCheckpoint {
     pub current: Option<FileCheckpoint>,
     /// Files that stood there before and are not read to their end yet, oldest first.
     pub former: Vec<FileCheckpoint>,
-    /// The file that stood there last, if nothing stands there now; otherwise the one after which files that stood there unseen
-    /// are still to be searched for.
+    /// The file after which files that stood there unseen are still to be searched for; otherwise the one that stood there last,
+    /// if nothing stands there now.
     pub last: Option<Box<FileCheckpoint>>,
     /// Files that stood there before and were read to their end, as long as rotation may still bring them up under
     /// another identity, by compressing them.

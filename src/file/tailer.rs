@@ -243,8 +243,9 @@ impl Tailer {
             current,
             former: self.draining.iter().filter_map(DrainingFile::recorded_place).chain(lost).collect(),
             last: match &self.unsearched {
-                Some(pending) if current.is_some() => Some(Box::new(pending.last)),
-                _ => self.last.clone().filter(|_| current.is_none()),
+                // The older one: whatever came after the other one is found as well.
+                Some(pending) => Some(Box::new(pending.last)),
+                None => self.last.clone().filter(|_| current.is_none()),
             },
             ended: self.ended.to_vec(),
             since_ns: self.since_ns,
