@@ -68,9 +68,9 @@ fn rules_that_are_too_large_together_are_a_sentence_and_status_2() {
 
 #[test]
 fn a_bad_glob_is_a_sentence_and_status_2() {
-    refuses("[watch.logs]\npaths = [\"LOGS/{a/b}.log\"]\n", 2, "bad glob");
+    refuses("[watch.logs]\npaths = [\"LOGS/[a.log\"]\n", 2, "bad glob");
     let place = TestFolder::new();
-    for bad in ["/x/{a", "/x/{a/b}"] {
+    for bad in ["/x/{a", "/x/[a"] {
         let (status, stdout, stderr) = run(&place, &["--no-state", bad]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");
         assert!(stderr.starts_with(&format!("spiketail: `{bad}`: bad glob, ")), "{stderr}");
