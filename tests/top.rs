@@ -164,6 +164,7 @@ fn several_hosts_have_a_row_each() {
     let program = env!("CARGO_BIN_EXE_spiketail");
     let terminal = Terminal::start(&place, (80, 24), &format!("{program} top {address} {none}"));
     terminal.wait("─ 2 hosts ─");
+    terminal.wait_gone("connecting");
     let screen = terminal.wait("✗ Connection refused");
     assert!(
         screen.iter().any(|line| line.starts_with(&format!("› {address}")) && line.contains("0 firing")),
