@@ -15,6 +15,8 @@ mod rules;
 mod scorer;
 #[path = "spikes/spectral.rs"]
 mod spectral;
+#[path = "synthetic/variates.rs"]
+mod variates;
 
 use std::path::PathBuf;
 

@@ -7,6 +7,8 @@
 mod series;
 #[path = "synthetic/trial.rs"]
 mod trial;
+#[path = "synthetic/variates.rs"]
+mod variates;
 
 use series::{Counts, Shape};
 

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use crate::rules::Rule;
+use crate::variates::{gamma, normal, poisson};
 
 const DAY: usize = 288;
 const DAYS: usize = 60;
@@ -134,38 +135,4 @@ fn drawn(means: &[f64], shape: Shape, rng: &mut Rng) -> Vec<u64> {
         shape == Shape::Holes && period > 0 && (60..60 + HOLES[period % 3]).contains(&within)
     };
     (0..means.len()).map(|at| if is_hole(at) { 0 } else { poisson(means[at], rng) }).collect()
-}
-
-fn poisson(mean: f64, rng: &mut Rng) -> u64 {
-    if mean >= 500.0 {
-        return (mean + mean.sqrt() * normal(rng)).round().max(0.0) as u64;
-    }
-    let (mut left, mut n) = (mean, 0);
-    while left > 0.0 {
-        let limit = (-left.min(30.0)).exp();
-        left -= 30.0;
-        let mut product = rng.f64();
-        while product > limit {
-            n += 1;
-            product *= rng.f64();
-        }
-    }
-    n
-}
-
-/// A gamma variate of `shape` ≥ 1 and scale 1 (Marsaglia and Tsang 2000).
-fn gamma(shape: f64, rng: &mut Rng) -> f64 {
-    let d = shape - 1.0 / 3.0;
-    let c = 1.0 / (9.0 * d).sqrt();
-    loop {
-        let z = normal(rng);
-        let v = (1.0 + c * z).powi(3);
-        if v > 0.0 && rng.f64().ln() < z * z / 2.0 + d - d * v + d * v.ln() {
-            return d * v;
-        }
-    }
-}
-
-fn normal(rng: &mut Rng) -> f64 {
-    (-2.0 * (1.0 - rng.f64()).ln()).sqrt() * (rng.f64() * std::f64::consts::TAU).cos()
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use crate::cli::control;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::socket::SocketArgs;
-use crate::cli::terminal::{print, print_error};
+use crate::cli::terminal::print_error;
 use crate::config::duration_ms;
-use crate::serve::control::{ControlAnswer, ControlRequest, SilenceRequest};
+use crate::serve::control::{ControlRequest, SilenceRequest};
 
 /// What `spiketail silence` takes.
 #[derive(Debug, clap::Args)]
@@ -62,32 +62,15 @@ pub fn silence(args: &SilenceArgs) -> ExitCode {
         for_ms,
         reason: args.reason.clone(),
     };
-    ask(&args.socket, &ControlRequest::Silence(request))
+    control::run(&args.socket, &ControlRequest::Silence(request))
 }
 
 /// Lists the silences that are in force.
 pub fn silences(args: &SilencesArgs) -> ExitCode {
-    ask(&args.socket, &ControlRequest::Silences)
+    control::run(&args.socket, &ControlRequest::Silences)
 }
 
 /// Ends a silence.
 pub fn unsilence(args: &UnsilenceArgs) -> ExitCode {
-    ask(&args.socket, &ControlRequest::Unsilence { id: args.id })
-}
-
-fn ask(socket: &SocketArgs, request: &ControlRequest) -> ExitCode {
-    match control::ask(socket, request) {
-        Ok(ControlAnswer::Done(what)) => {
-            print(&format!("{what}\n"));
-            ExitCode::SUCCESS
-        }
-        Ok(ControlAnswer::Refused(why)) => {
-            print_error(why);
-            ExitCode::from(EXIT_USAGE)
-        }
-        Err(error) => {
-            print_error(error);
-            ExitCode::FAILURE
-        }
-    }
+    control::run(&args.socket, &ControlRequest::Unsilence { id: args.id })
 }

@@ -28,7 +28,13 @@ impl SocketArgs {
 ///
 /// The error says where it was looked for, and what to do.
 pub(super) fn find(socket: Option<&Path>) -> Result<PathBuf, String> {
-    let candidates = candidates(socket);
+    first_there(&candidates(socket))
+}
+
+/// The first of `candidates` that is there.
+///
+/// The error says where it was looked for, and what to do.
+pub(super) fn first_there(candidates: &[PathBuf]) -> Result<PathBuf, String> {
     let is_there = |path: &&PathBuf| match path.symlink_metadata() {
         Ok(_) => true,
         // It may be there: connecting says what is in the way.
