@@ -14,7 +14,7 @@ pub struct JournalSelection {
     pub units: Vec<String>,
     /// Globs of identifiers.
     pub identifiers: Vec<String>,
-    /// The least grave priority, from 0 (emergency) to 7 (debug). Entries without a priority are left out, too.
+    /// The least severe priority, from 0 (emergency) to 7 (debug). Entries without a priority are left out, too.
     pub priority_max: Option<u8>,
 }
 
@@ -47,8 +47,8 @@ impl EntryFilter {
         let within = |globs: &Option<GlobSet>, name: Option<&str>| {
             globs.as_ref().is_none_or(|globs| name.is_some_and(|name| globs.is_match(name)))
         };
-        let is_grave = |max: u8| entry.priority().is_some_and(|priority| priority <= max);
-        self.priority_max.is_none_or(is_grave)
+        let is_severe = |max: u8| entry.priority().is_some_and(|priority| priority <= max);
+        self.priority_max.is_none_or(is_severe)
             && within(&self.units, entry.unit().map(|name| &**name))
             && within(&self.identifiers, entry.identifier().map(|name| &**name))
             && !entry.is_own()
