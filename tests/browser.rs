@@ -24,6 +24,13 @@ fn start(place: &TestFolder, port: u16, more: &str) -> Daemon {
     daemon
 }
 
+/// Has the daemon do something.
+fn control(place: &TestFolder, args: &[&str]) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spiketail"));
+    let status = command.args(args).arg("--socket").arg(place.state().join("control.sock")).status().unwrap();
+    assert!(status.success(), "{args:?}");
+}
+
 /// Where pictures of the page go.
 fn pictures() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
@@ -100,9 +107,18 @@ fn every_state_is_shown_and_accessible() {
     append(&log, b"ERROR payment: connect to 10.0.0.8:5432 failed: connection refused\n".repeat(20));
     daemon.wait_total(&log, 60);
     look(&mut page, &url, "firing", "many is firing");
-    // The daemon ends while the page is open.
+    // A silence takes the headline away; its end brings it back.
     page.open(&format!("{url}/"));
     wait_text(&mut page, "h1", "many is firing");
+    wait_text(&mut page, "#now .foot", "No output was notified yet");
+    control(&place, &["silence", "many", "--for", "1h", "--reason", "<b>planned</b>"]);
+    wait_text(&mut page, "h1", "Nothing is firing");
+    wait_text(&mut page, "#now", "1 alert that fires is silenced");
+    wait_text(&mut page, "#silences", "<b>planned</b> · silence 1  · holds back 1 alert now");
+    control(&place, &["unsilence", "1"]);
+    wait_text(&mut page, "h1", "many is firing");
+    wait_text(&mut page, "#silences", "Nothing is silenced.");
+    // The daemon ends while the page is open.
     daemon.stop();
     wait_text(&mut page, "#conn", "No answer from the daemon");
     page.forgive();

@@ -155,3 +155,50 @@ fn what_cannot_be_meant_is_refused() {
     assert!(status == 2 && said.contains("no silence 7 is in force"), "{said}");
     daemon.stop();
 }
+
+#[test]
+fn the_snapshot_shows_what_is_silenced_by_what_and_which_outputs_were_notified() {
+    let server = Server::start(|_| Reply::status(200));
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    config(&place, &server, &["noisy", "other"], "");
+    let daemon = place.start_configured();
+    let snapshot = || -> Option<Value> {
+        let stream = std::os::unix::net::UnixStream::connect(place.state().join("status.sock")).ok()?;
+        let (_, body) = common::request(stream, "/api/v1/status").ok()?;
+        serde_json::from_str(&body).ok()
+    };
+    until("it listens", || place.state().join("control.sock").exists().then_some(()));
+    assert_eq!(ask(&place, &SILENCE).0, 0);
+    append(&place.log("app.log"), "noisy\nother\n");
+    server.wait(1);
+    let now = until("the output is among those that were notified", || {
+        snapshot().filter(|now| now["alerts"][0]["notified"][0]["output"] == "pager")
+    });
+    let alerts = now["alerts"].as_array().unwrap();
+    assert_eq!(
+        (alerts.len(), &alerts[0]["name"], now["groups"].as_array().unwrap().len()),
+        (1, &"other".into(), 1)
+    );
+    let at = alerts[0]["notified"][0]["at"].as_f64().unwrap();
+    assert!(at >= now["started"].as_f64().unwrap() && at <= now["now"].as_f64().unwrap());
+    assert_eq!(now["silences"][0]["alert"], "noi*");
+    assert_eq!((&now["silences"][0]["holds"], &now["silenced_more"]), (&1.into(), &0.into()));
+    let silenced = &now["silenced"][0];
+    assert_eq!((&silenced["name"], &silenced["silence"]), (&"noisy".into(), &1.into()), "{now}");
+    assert_eq!(silenced["by"], "silence 1: moving the database");
+    // After a restart it is known that the output was notified, and not when.
+    daemon.stop();
+    let daemon = place.start_configured();
+    let now = until("the alert goes on", || snapshot().filter(|now| now["alerts"][0]["name"] == "other"));
+    let notified = &now["alerts"][0]["notified"][0];
+    assert_eq!((&notified["output"], &notified["at"]), (&"pager".into(), &Value::Null));
+    assert_eq!(now["silenced"][0]["name"], "noisy");
+    assert_eq!(ask(&place, &["unsilence", "1"]).0, 0);
+    server.wait(2);
+    let now = until("both fire and nothing is silenced", || {
+        snapshot().filter(|now| now["alerts"].as_array().is_some_and(|alerts| alerts.len() == 2))
+    });
+    assert_eq!((&now["silences"], &now["silenced"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+    daemon.stop();
+}

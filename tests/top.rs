@@ -115,7 +115,7 @@ fn at_80_by_24_everything_has_its_row() {
     terminal.keys(&["?"]);
     terminal.wait("─ Keys ─");
     terminal.keys(&["x", "a"]);
-    terminal.wait("1 firing, 0 over");
+    terminal.wait("1 firing, 0 silenced, 0 over");
     terminal.keys(&["l"]);
     terminal.wait("newest first, live");
     // A new line comes by itself, and nothing of it commands the terminal.
@@ -150,6 +150,54 @@ fn at_200_by_60_there_are_more_sections_and_a_resize_is_followed() {
     let daemon = place.resume_with("*.log", COUNT);
     terminal.wait("● live");
     terminal.keys(&["C-c"]);
+    terminal.wait("ended with 0");
+    daemon.stop();
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn an_alert_is_silenced_and_unsilenced_after_a_confirmation() {
+    let place = TestFolder::new();
+    let daemon = firing(&place);
+    let terminal = Terminal::start(&place, (80, 24), &command(&place, "top"));
+    terminal.wait("▲ CRITICAL many");
+    terminal.keys(&["a"]);
+    terminal.wait("› CRITICAL");
+    terminal.keys(&["Enter"]);
+    terminal.wait("no output yet");
+    terminal.keys(&["x"]);
+    let screen = terminal.wait("─ Silence ─");
+    assert!(screen.iter().any(|line| line == "  alert     many, all of it"), "{screen:#?}");
+    terminal.keys(&["Enter"]);
+    terminal.keys(&["-l", "planned work"]);
+    terminal.wait("planned work");
+    terminal.keys(&["Enter"]);
+    terminal.wait("y silences it, Esc cancels");
+    terminal.keys(&["Escape"]);
+    terminal.wait_gone("─ Silence ─");
+    terminal.wait("▲ CRITICAL many");
+    // Again, and this time it is confirmed.
+    terminal.keys(&["x"]);
+    terminal.wait("─ Silence ─");
+    terminal.keys(&["Enter"]);
+    terminal.keys(&["-l", "planned work"]);
+    terminal.keys(&["Enter"]);
+    terminal.wait("y silences it, Esc cancels");
+    terminal.keys(&["y"]);
+    terminal.wait("silence 1: many until ");
+    terminal.keys(&["z"]);
+    terminal.wait("✓ CALM nothing is firing");
+    terminal.wait("1 silenced");
+    terminal.keys(&["Escape"]);
+    terminal.wait("0 firing, 1 silenced, 0 over");
+    terminal.wait("holds back 1: planned work");
+    terminal.keys(&["Down", "x"]);
+    terminal.wait("silence 1: many: planned work");
+    terminal.keys(&["y"]);
+    terminal.wait("silence 1 of many is over; what still fires is sent");
+    terminal.keys(&["z"]);
+    terminal.wait("▲ CRITICAL many");
+    terminal.keys(&["q"]);
     terminal.wait("ended with 0");
     daemon.stop();
 }

@@ -6,6 +6,7 @@ mod answers;
 mod files;
 mod patterns;
 mod series;
+mod silences;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -138,7 +139,7 @@ impl Live {
             .collect();
         patterns::sort(&mut patterns);
         let view = &self.endpoint.view;
-        let alerts = alerts::now(view, &patterns, history.past);
+        let alerts = alerts::now(view, &self.endpoint.notifications, &patterns, history.past);
         let mut looked = files::look(&self.endpoint, &mut seen.files, now);
         looked.agent.learning = learning;
         files::set_health(&mut looked.agent);
@@ -162,6 +163,9 @@ impl Live {
             files: looked.files,
             files_more: looked.files_more,
             history: alerts.history,
+            silences: alerts.silences,
+            silenced: alerts.silenced,
+            silenced_more: alerts.silenced_more,
             lines: lines.iter().map(line).collect(),
         }
     }
@@ -182,7 +186,8 @@ impl Live {
             patterns_more += more;
             patterns.extend(of_rule);
         }
-        let alerts = alerts::now(&self.endpoint.view, &patterns, history.past);
+        let Endpoint { view, notifications, .. } = &*self.endpoint;
+        let alerts = alerts::now(view, notifications, &patterns, history.past);
         if seen.alerts.as_ref() != Some(&alerts) {
             // What is over has to be read again once an alert is gone.
             let firing = |alerts: &AlertsNow| alerts.alerts.len() as u64 + alerts.alerts_more;

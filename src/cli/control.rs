@@ -1,7 +1,7 @@
 //! Asks the running daemon to do something, and waits for what comes of it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// Asks, and prints the answer. Returns the exit status of the process: 0 if it is done, 2 if it was refused, 1 if no daemon answers.
 pub(super) fn run(socket: &SocketArgs, request: &ControlRequest) -> ExitCode {
-    match ask(socket, request) {
+    match ask(socket.path(), request) {
         Ok(ControlAnswer::Done(what)) => {
             print(&format!("{what}\n"));
             ExitCode::SUCCESS
@@ -32,9 +32,9 @@ pub(super) fn run(socket: &SocketArgs, request: &ControlRequest) -> ExitCode {
 }
 
 /// What the daemon answers to `request`; the error says where it was looked for, and what to do.
-fn ask(socket: &SocketArgs, request: &ControlRequest) -> Result<ControlAnswer, String> {
+pub(super) fn ask(socket: Option<&Path>, request: &ControlRequest) -> Result<ControlAnswer, String> {
     // Beside the socket at which it says how it stands.
-    let candidates: Vec<PathBuf> = candidates(socket.path())
+    let candidates: Vec<PathBuf> = candidates(socket)
         .into_iter()
         .map(|path| if path.ends_with(control::NAME) { path } else { path.with_file_name(control::NAME) })
         .collect();

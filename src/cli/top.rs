@@ -3,10 +3,18 @@
 //! It holds the snapshot of each daemon and applies the changes that the daemon sends; nothing is computed here that the page would
 //! compute too. Each frame is made of lines of exactly the width of the terminal.
 
+mod alert_rows;
+mod alerts;
+mod bars;
+mod chrome;
 mod feed;
 mod keys;
 mod model;
 mod now;
+mod numbers;
+mod opened;
+mod prompt;
+mod silencing;
 mod tables;
 mod text;
 mod view;
@@ -118,6 +126,9 @@ fn show(addresses: &[Address]) -> io::Result<()> {
             Event::Key(key) if keys::press(&mut model, key) == keys::Next::Quit => return Ok(()),
             Event::Mouse(mouse) => keys::click(&mut model, mouse),
             _ => {}
+        }
+        if let Some(request) = model.request.take() {
+            addresses[model.shown].request(request, model.shown, sender.clone());
         }
         if let Some((host, question)) = model.take_question()
             && let Ok(series) = addresses[host].ask(&question)

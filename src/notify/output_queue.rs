@@ -47,6 +47,8 @@ pub(super) struct OutputQueue {
     next_place: u64,
     /// What is firing, by fingerprint, as far as the output has accepted it.
     pub(super) firing: BTreeMap<String, Arc<TransitionRecord>>,
+    /// When the output accepted that an alert fires, by fingerprint; not known of alerts from before the start.
+    pub(super) accepted: HashMap<String, Option<Timestamp>>,
     pub(super) counts: DeliveryCounts,
     /// When an attempt failed last, and why.
     pub(super) last_error: Option<(Timestamp, String)>,

@@ -114,10 +114,15 @@ impl NotificationQueue {
         }
         for sent in group.told() {
             delivered.extend(queue.take(sent).map(|sent| ended(output, &sent, outcome)));
-            if sent.event.is_firing() {
-                queue.firing.insert(sent.event.fingerprint.clone(), Arc::clone(sent));
-            } else {
-                queue.firing.remove(&sent.event.fingerprint);
+            let fingerprint = &sent.event.fingerprint;
+            if !sent.event.is_firing() {
+                queue.firing.remove(fingerprint);
+                queue.accepted.remove(fingerprint);
+                continue;
+            }
+            queue.firing.insert(fingerprint.clone(), Arc::clone(sent));
+            if outcome == DeliveryOutcome::Accepted {
+                queue.accepted.insert(fingerprint.clone(), Some(Timestamp::now()));
             }
         }
         if let Some(wake) = wake {
@@ -176,6 +181,16 @@ impl NotificationQueue {
         if let Some(queue) = self.lock().queues.get_mut(output) {
             queue.last_error = Some((Timestamp::now(), why.to_owned()));
         }
+    }
+
+    /// The outputs that accepted that the alert of this fingerprint fires, and when; not known if that was before the start.
+    #[must_use]
+    pub fn notified(&self, fingerprint: &str) -> Vec<(String, Option<Timestamp>)> {
+        let state = self.lock();
+        let accepted = |(output, queue): (&String, &OutputQueue)| {
+            queue.accepted.get(fingerprint).map(|at| (output.clone(), *at))
+        };
+        state.queues.iter().filter_map(accepted).collect()
     }
 
     /// The status of each output.

@@ -135,13 +135,17 @@ impl Silences {
             .find(|silence| silence.record.until_ms > now_ms && silence.means(alert, path, pattern));
         if let Some(Silence { record, .. }) = silence {
             let SilenceRecord { id, since_ms, reason, .. } = record;
-            return Some(SilencedBy { name: format!("silence {id}: {reason}"), since_ms: *since_ms });
+            return Some(SilencedBy {
+                id: Some(*id),
+                name: format!("silence {id}: {reason}"),
+                since_ms: *since_ms,
+            });
         }
         let at = Timestamp::from_millisecond(now_ms).ok()?;
         let is_meant =
             |mute: &&MuteSpec| mute.alerts.is_empty() || mute.alerts.iter().any(|name| name == alert);
         let mute = self.mutes.iter().filter(is_meant).find(|mute| mute.is_on(at))?;
-        Some(SilencedBy { name: format!("mute.{}", mute.name), since_ms: 0 })
+        Some(SilencedBy { id: None, name: format!("mute.{}", mute.name), since_ms: 0 })
     }
 
     /// Whether nobody is to be told of `event` now. Whoever was told that an alert fires is told its end.
@@ -172,6 +176,8 @@ impl Silences {
 /// What silences an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SilencedBy {
+    /// The number of the silence, if it is no time of the week.
+    pub id: Option<u64>,
     /// For people.
     pub name: String,
     /// Since when, in milliseconds since the epoch, if it is no time of the week.

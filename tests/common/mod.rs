@@ -474,7 +474,7 @@ pub fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
     request(stream, path)
 }
 
-fn request(mut stream: impl Read + Write, path: &str) -> std::io::Result<(u16, String)> {
+pub fn request(mut stream: impl Read + Write, path: &str) -> std::io::Result<(u16, String)> {
     // By an answer to HTTP/1.0 the body is what comes until the end.
     write!(stream, "GET {path} HTTP/1.0\r\nhost: x\r\n\r\n")?;
     let mut text = String::new();

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::answers::{band, seconds, tenth};
-use crate::alert::fingerprint::{fingerprint, of_pattern};
+use super::silences::{Silenced, fingerprint_of};
 use crate::alert::manager::{AlertStatus, FiringAlert as Firing};
 use crate::engine::report::Reporter;
 use crate::event::{AlertEvent, AlertPattern, Severity};
 use crate::fmt::{display_path, printable};
+use crate::notify::queue::NotificationQueue;
 use crate::serve::api::{
-    AlertGroup, AlertPart, AlertsNow, FiringAlert, GroupMember, PastAlert, PatternRate, Place, Usual,
+    AlertGroup, AlertPart, AlertsNow, FiringAlert, GroupMember, Notified, PastAlert, PatternRate, Place,
+    Usual,
 };
 use crate::serve::parts::parts;
 
@@ -19,20 +23,44 @@ const ALERTS_MAX: usize = 20;
 const LOOKED_AT_MAX: usize = 100;
 /// So many members of a group are shown.
 const MEMBERS_MAX: usize = 100;
+/// So many alerts are looked at in place of those that are silenced.
+const SILENCED_MAX: usize = 1_000;
 /// This many times the usual is more than usual.
 const RISEN: f64 = 2.0;
 
 /// The alerts that fire now. `patterns` are those that are shown.
-pub(super) fn now(view: &Reporter, patterns: &[PatternRate], history: Vec<PastAlert>) -> AlertsNow {
-    let (firing, count) = view.firing(LOOKED_AT_MAX);
-    let mut alerts: Vec<FiringAlert> = firing.iter().map(|alert| of_firing(alert, patterns)).collect();
-    let groups = if count == 0 { Vec::new() } else { groups(&view.alerts(), &alerts) };
+pub(super) fn now(
+    view: &Reporter,
+    notifications: &NotificationQueue,
+    patterns: &[PatternRate],
+    history: Vec<PastAlert>,
+) -> AlertsNow {
+    let statuses = view.alerts();
+    let (free, silenced) = Silenced::split(statuses, notifications);
+    let (firing, count) = view.firing(LOOKED_AT_MAX + silenced.count().min(SILENCED_MAX));
+    let firing = firing.iter().filter(|alert| !silenced.has(&alert.event.fingerprint)).take(LOOKED_AT_MAX);
+    let mut alerts: Vec<FiringAlert> = firing.map(|alert| of_firing(alert, patterns)).collect();
+    let groups = if count == 0 { Vec::new() } else { groups(&free, &alerts) };
     alerts.truncate(ALERTS_MAX);
-    AlertsNow { alerts_more: (count - alerts.len()) as u64, alerts, groups, history }
+    for alert in &mut alerts {
+        alert.notified = notified(notifications.notified(&alert.fingerprint));
+    }
+    let alerts_more = count.saturating_sub(silenced.count()).saturating_sub(alerts.len()) as u64;
+    let silences = silenced.silences(notifications.silences_in_force());
+    let (silenced, silenced_more) = silenced.shown();
+    AlertsNow { alerts_more, alerts, groups, history, silences, silenced, silenced_more }
+}
+
+fn notified(outputs: Vec<(String, Option<Timestamp>)>) -> Vec<Notified> {
+    let of = |(output, at): (String, Option<Timestamp>)| Notified {
+        output,
+        at: at.map(|at| seconds(at.as_millisecond())),
+    };
+    outputs.into_iter().map(of).collect()
 }
 
 fn time(text: &str) -> f64 {
-    text.parse::<jiff::Timestamp>().map_or(0.0, |at| seconds(at.as_millisecond()))
+    text.parse::<Timestamp>().map_or(0.0, |at| seconds(at.as_millisecond()))
 }
 
 fn of_firing(firing: &Firing, patterns: &[PatternRate]) -> FiringAlert {
@@ -67,6 +95,7 @@ fn of_firing(firing: &Firing, patterns: &[PatternRate]) -> FiringAlert {
         elsewhere: event.count.saturating_sub(here),
         places,
         samples: event.samples.iter().rev().cloned().collect(),
+        notified: Vec::new(),
     }
 }
 
@@ -155,14 +184,10 @@ fn groups(statuses: &[AlertStatus], alerts: &[FiringAlert]) -> Vec<AlertGroup> {
 }
 
 fn member(status: &AlertStatus, since: f64) -> GroupMember {
-    use std::os::unix::ffi::OsStrExt;
-    let path = status.path.as_deref();
-    let bytes = path.map(|path| path.as_os_str().as_bytes());
-    let of_series = fingerprint(&status.alert, &status.watch, &status.rule, bytes);
-    let shown = path.map(display_path);
+    let shown = status.path.as_deref().map(display_path);
     let named = shown.as_deref().map(|path| place_of(path).1);
     GroupMember {
-        fingerprint: status.pattern.map_or(of_series.clone(), |pattern| of_pattern(&of_series, pattern)),
+        fingerprint: fingerprint_of(status),
         name: named.or_else(|| status.pattern.map(|pattern| pattern.to_string())).unwrap_or_default(),
         path: shown,
         count: status.count,

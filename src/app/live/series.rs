@@ -131,7 +131,7 @@ fn alerts(endpoint: &Endpoint, folder: Option<&Path>, start: f64) -> Vec<SeriesA
         severity: past.severity,
         name: past.name,
     });
-    let now = super::alerts::now(&endpoint.view, &[], Vec::new());
+    let now = super::alerts::now(&endpoint.view, &endpoint.notifications, &[], Vec::new());
     let firing = now.alerts.into_iter().map(|alert| SeriesAlert {
         from: alert.since,
         to: now_s(),

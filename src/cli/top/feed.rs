@@ -8,8 +8,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use crate::cli::control;
 use crate::cli::socket::find;
 use crate::serve::api::{Change, Snapshot};
+use crate::serve::control::{ControlAnswer, ControlRequest};
 
 /// A daemon that says nothing for so long is not there: it sends something every second.
 const SILENCE_MAX: Duration = Duration::from_secs(6);
@@ -35,6 +37,8 @@ pub(super) enum Message {
     Change(Box<Change>),
     /// There is no connection, and why.
     Down(String),
+    /// What the daemon answered to a request, or why it did not.
+    Answered(Result<ControlAnswer, String>),
 }
 
 trait Stream: Read + Write + Send {}
@@ -91,7 +95,7 @@ impl Address {
     }
 
     /// Asks for `path`. Returns what follows the head of the answer.
-    fn request(&self, path: &str) -> io::Result<BufReader<Box<dyn Stream>>> {
+    fn get(&self, path: &str) -> io::Result<BufReader<Box<dyn Stream>>> {
         let mut stream = self.connect()?;
         let host = if let Address::Host(host) = self { host } else { "localhost" };
         // By an answer to HTTP/1.0 the body is what comes until the end.
@@ -108,10 +112,25 @@ impl Address {
         Ok(answer)
     }
 
+    /// Has the daemon do something; what it answers comes as a message.
+    pub(super) fn request(&self, request: ControlRequest, host: usize, messages: Sender<(usize, Message)>) {
+        let address = self.clone();
+        thread::spawn(move || {
+            let answer = match &address {
+                Address::Socket(path) => control::ask(Some(path), &request),
+                Address::Host(host) => Err(format!(
+                    "alerts are silenced on the machine itself only; on {host}, use `spiketail top` or `spiketail silence`"
+                )),
+            };
+            // Nobody may be there to hear it.
+            let _ = messages.send((host, Message::Answered(answer)));
+        });
+    }
+
     /// The whole answer to a question.
     pub(super) fn ask(&self, path: &str) -> io::Result<String> {
         let mut body = String::new();
-        self.request(path)?.take(ANSWER_BYTES_MAX).read_to_string(&mut body)?;
+        self.get(path)?.take(ANSWER_BYTES_MAX).read_to_string(&mut body)?;
         Ok(body)
     }
 }
@@ -176,7 +195,7 @@ impl Feed {
     fn follow(&self, wait: &mut u64) -> io::Result<()> {
         let snapshot: Snapshot = serde_json::from_str(&self.address.ask("/api/v1/status")?)
             .map_err(|error| io::Error::other(format!("it is no daemon of this kind: {error}")))?;
-        let mut events = self.address.request(&format!("/api/v1/events?after={}", snapshot.seq))?;
+        let mut events = self.address.get(&format!("/api/v1/events?after={}", snapshot.seq))?;
         let gone = |_: Gone| io::Error::other("nobody listens");
         self.send(Message::Snapshot(Box::new(snapshot))).map_err(gone)?;
         *wait = RETRY_S.0;

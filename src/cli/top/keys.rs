@@ -5,6 +5,8 @@ use ratatui::crossterm::event::{
 };
 
 use super::model::{Model, Order, Section};
+use super::prompt::{Answer, Prompt};
+use super::silencing;
 
 /// Whether it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,12 +16,13 @@ pub(super) enum Next {
 }
 
 /// The keys, for the help.
-pub(super) const KEYS: [(&str, &str); 14] = [
+pub(super) const KEYS: [(&str, &str); 15] = [
     ("Tab", "next section: patterns, files, lines, alerts"),
     ("p f l a", "patterns, files, lines, alerts"),
     ("↑ ↓ j k", "select a row"),
     ("PgUp PgDn Home End", "select a row further away"),
-    ("Enter", "open the pattern or file: its figures and its lines, live"),
+    ("Enter", "open the pattern, file or alert: its figures and its lines, live"),
+    ("x", "silence the alert of what is selected or open; end a silence"),
     ("Esc", "close what is open, leave the filter"),
     ("/", "filter rows by what you type"),
     ("s", "sort: what says most, most lines, name"),
@@ -38,6 +41,16 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Next {
     }
     if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
         return Next::Quit;
+    }
+    if let Some(prompt) = &mut model.prompt {
+        match prompt.press(key.code) {
+            Answer::Stays => {}
+            Answer::Closes => model.prompt = None,
+            Answer::Asks(request) => {
+                (model.request, model.prompt) = (Some(request), Some(Prompt::Waiting));
+            }
+        }
+        return Next::Continue;
     }
     if model.is_typing {
         type_filter(model, key.code);
@@ -68,6 +81,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Next {
                 Order::Name => Order::Telling,
             };
         }
+        KeyCode::Char('x') => model.prompt = Some(silencing::prompt(model)),
         KeyCode::Enter => model.open(),
         KeyCode::Esc => close(model),
         KeyCode::Left => turn_host(model, model.hosts.len() - 1),

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::alert_rows::{AlertRow, rows};
 use super::feed::Message;
-use crate::serve::api::{Change, FileRate, Line, PatternRate, SeriesAnswer, Snapshot};
+use super::prompt::Prompt;
+use crate::serve::api::{Change, FileRate, FiringAlert, Line, PatternRate, SeriesAnswer, Snapshot};
+use crate::serve::control::ControlRequest;
 
 /// Ages go on by themselves when nothing is sent.
 const AGES: Duration = Duration::from_secs(1);
@@ -43,6 +46,7 @@ impl Section {
 pub(super) enum Opened {
     Pattern { watch: String, rule: String, id: String },
     File { watch: String, path: String },
+    Alert { fingerprint: String },
 }
 
 /// The order of a table.
@@ -68,6 +72,10 @@ pub(super) struct Model {
     /// Whether keys go into the filter.
     pub(super) is_typing: bool,
     pub(super) has_help: bool,
+    /// What is asked of the person at the terminal.
+    pub(super) prompt: Option<Prompt>,
+    /// What the daemon is to be asked to do.
+    pub(super) request: Option<ControlRequest>,
     /// Changes are held back while this is on.
     pub(super) paused: Option<Vec<(usize, Message)>>,
     pub(super) range: &'static str,
@@ -95,6 +103,8 @@ impl Model {
             filter: String::new(),
             is_typing: false,
             has_help: false,
+            prompt: None,
+            request: None,
             paused: None,
             range: "1h",
             series: None,
@@ -107,6 +117,12 @@ impl Model {
 
     /// Takes what a feed says.
     pub(super) fn take(&mut self, host: usize, message: Message) {
+        if let Message::Answered(answer) = message {
+            if self.prompt == Some(Prompt::Waiting) {
+                self.prompt = Some(Prompt::answered(answer));
+            }
+            return;
+        }
         if let Some(held) = &mut self.paused {
             if held.len() < PAUSED_MAX {
                 held.push((host, message));
@@ -129,6 +145,7 @@ impl Model {
                 }
             }
             Message::Down(why) => host.down = Some(why),
+            Message::Answered(_) => {}
         }
     }
 
@@ -222,9 +239,24 @@ impl Model {
         let is_of = |line: &&Line| match &self.opened {
             Some(Opened::Pattern { rule, id, .. }) => line.rule == *rule && line.pattern.as_ref() == Some(id),
             Some(Opened::File { path, .. }) => line.path == *path,
+            Some(Opened::Alert { fingerprint }) => self.alert(fingerprint).is_some_and(|alert| {
+                line.rule == alert.rule
+                    && alert.path.as_ref().is_none_or(|path| line.path == *path)
+                    && alert.pattern.as_ref().is_none_or(|id| line.pattern.as_ref() == Some(id))
+            }),
             None => self.fits(&line.text) || self.fits(&line.path),
         };
         snapshot.lines.iter().filter(is_of).collect()
+    }
+
+    /// The alert that fires of this identity.
+    pub(super) fn alert(&self, fingerprint: &str) -> Option<&FiringAlert> {
+        self.snapshot()?.alerts.iter().find(|alert| alert.fingerprint == fingerprint)
+    }
+
+    /// The rows of the section of alerts.
+    pub(super) fn alert_rows(&self) -> Vec<AlertRow<'_>> {
+        self.snapshot().map(|snapshot| rows(snapshot, |text| self.fits(text))).unwrap_or_default()
     }
 
     /// How many rows the section has.
@@ -233,15 +265,13 @@ impl Model {
             Section::Patterns => self.patterns().len(),
             Section::Files => self.files().len(),
             Section::Lines => self.lines().len(),
-            Section::Alerts => {
-                self.snapshot().map_or(0, |snapshot| snapshot.alerts.len() + snapshot.history.len())
-            }
+            Section::Alerts => self.alert_rows().len(),
         }
     }
 
-    /// Opens the selected row.
-    pub(super) fn open(&mut self) {
-        let opened = match self.section {
+    /// What the selected row is of, if that can be opened.
+    pub(super) fn selection(&self) -> Option<Opened> {
+        match self.section {
             Section::Patterns => self.patterns().get(self.selected).map(|pattern| Opened::Pattern {
                 watch: pattern.watch.clone(),
                 rule: pattern.rule.clone(),
@@ -251,9 +281,19 @@ impl Model {
                 .files()
                 .get(self.selected)
                 .map(|file| Opened::File { watch: file.watch.clone(), path: file.path.clone() }),
-            Section::Lines | Section::Alerts => None,
-        };
-        self.opened = opened.or(self.opened.take());
+            Section::Alerts => match self.alert_rows().get(self.selected) {
+                Some(AlertRow::Firing(alert)) => {
+                    Some(Opened::Alert { fingerprint: alert.fingerprint.clone() })
+                }
+                _ => None,
+            },
+            Section::Lines => None,
+        }
+    }
+
+    /// Opens the selected row.
+    pub(super) fn open(&mut self) {
+        self.opened = self.selection().or(self.opened.take());
     }
 }
 

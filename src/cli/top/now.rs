@@ -2,9 +2,11 @@
 
 use ratatui::text::Line;
 
+use super::bars::{bar, spark};
 use super::model::Model;
+use super::numbers::{count, duration, grouped, time};
 use super::tables::state_of;
-use super::text::{Look, Row, Tone, bar, count, cut_path, duration, grouped, masked, rule, spark, time};
+use super::text::{Look, Row, Tone, cut_path, masked, rule};
 use crate::serve::api::{AlertPart, FiringAlert, Snapshot, Usual};
 
 /// So many cells the curve has.
@@ -260,6 +262,10 @@ fn calm(model: &Model, snapshot: &Snapshot, look: Look, width: usize) -> Vec<Lin
     let fresh =
         snapshot.patterns.iter().filter(|pattern| pattern.state != "seen" && is_fresh(pattern.first)).count();
     figures.add(format!("   {fresh} new errors in 24 h"), Tone::Plain);
+    let silenced = snapshot.silenced.len() as u64 + snapshot.silenced_more;
+    if silenced > 0 {
+        figures.add(format!("   {silenced} silenced"), Tone::Warning);
+    }
     lines.push(figures.line(width));
     let says = match model.range {
         "24h" => "last 24 h",

@@ -1,9 +1,10 @@
-//! The tables: patterns, files, lines, alerts, and what of them is opened.
+//! The tables: patterns, files and lines.
 
 use ratatui::text::Line;
 
-use super::model::{Model, Opened};
-use super::text::{Look, Row, Tone, ago, bytes, count, cut_path, duration, masked, spark, time};
+use super::bars::spark;
+use super::numbers::{ago, bytes, count, time};
+use super::text::{Look, Row, Tone, cut_path, masked};
 use crate::serve::api::{FileRate, PatternRate, Snapshot};
 
 /// From this width on there is room for more columns.
@@ -161,93 +162,4 @@ pub(super) fn log_line(
     let room = width.saturating_sub(row.width());
     row.left(&line.text, room, Tone::Plain);
     if is_selected { row.selected(width) } else { row.line(width) }
-}
-
-/// The alerts that fire, and then those that are over.
-pub(super) fn alerts(snapshot: &Snapshot, look: Look, width: usize) -> Vec<Line<'static>> {
-    let row = |state: (&str, Tone), name: &str, place: &str, says: String| {
-        let mut row = Row::new(look);
-        row.add("  ", Tone::Plain).left(state.0, 12, state.1).left(name, 24, Tone::Bold).gap(1);
-        let room = width.saturating_sub(39 + 40);
-        row.left(cut_path(place, room), room, Tone::Plain).gap(1).left(says, 39, Tone::Plain);
-        row.line(width)
-    };
-    let firing = snapshot.alerts.iter().map(|alert| {
-        let tone = if alert.severity == "critical" { Tone::Critical } else { Tone::Warning };
-        let place = alert.path.as_deref().or(alert.pattern.as_deref()).unwrap_or(&alert.watch);
-        let says = format!("since {}, {} in window", time(alert.since, "%H:%M:%S"), alert.count);
-        row((&alert.severity.to_uppercase(), tone), &alert.name, place, says)
-    });
-    let over = snapshot.history.iter().map(|past| {
-        let says = format!(
-            "{} for {}, peak {}",
-            time(past.from, "%a %H:%M"),
-            duration(past.to - past.from),
-            past.peak
-        );
-        row(("over", Tone::Dim), &past.name, &past.watch, says)
-    });
-    firing.chain(over).collect()
-}
-
-/// What is known of what is opened, beside its lines.
-pub(super) fn opened(model: &Model, snapshot: &Snapshot, look: Look, width: usize) -> Vec<Line<'static>> {
-    let fact = |name: &str, value: String| {
-        let mut row = Row::new(look);
-        row.add("  ", Tone::Plain).left(name, 10, Tone::Dim).add(value, Tone::Plain);
-        row.line(width)
-    };
-    match &model.opened {
-        Some(Opened::Pattern { watch, rule, id }) => {
-            let found = snapshot.patterns.iter().find(|p| (&p.watch, &p.rule, &p.id) == (watch, rule, id));
-            let Some(pattern) = found else {
-                return vec![fact("pattern", format!("{id} is not kept any longer"))];
-            };
-            let at = |at: Option<f64>| at.map_or_else(|| "–".to_owned(), |at| time(at, "%Y-%m-%d %H:%M:%S"));
-            vec![
-                fact("pattern", masked(&pattern.parts)),
-                fact("id", format!("{id}   watch {watch}, rule {rule}")),
-                fact(
-                    "now",
-                    format!(
-                        "{}/min, usual {}   {} in all",
-                        count(pattern.now as f64),
-                        count(pattern.usual),
-                        pattern.total
-                    ),
-                ),
-                fact("seen", format!("first {}, last {}", at(pattern.first), at(pattern.last))),
-                fact("hour", spark(&pattern.trend, width.saturating_sub(14).min(60))),
-                fact("first line", pattern.sample.clone()),
-            ]
-        }
-        Some(Opened::File { watch, path }) => {
-            let found = snapshot.files.iter().find(|file| (&file.watch, &file.path) == (watch, path));
-            let Some(file) = found else {
-                return vec![fact("file", format!("{path} is not watched any longer"))];
-            };
-            let event = file.event.as_ref().map_or_else(
-                || "–".to_owned(),
-                |event| format!("{event} {}", ago(file.event_at, snapshot.now)),
-            );
-            let mut facts = vec![
-                fact("file", cut_path(path, width.saturating_sub(14))),
-                fact("watch", watch.clone()),
-                fact("now", format!("{}/min   {} matched in all", count(file.per_min), file.matched)),
-                fact(
-                    "size",
-                    format!(
-                        "{}, {} behind, {} missed",
-                        bytes(file.size),
-                        bytes(file.lag),
-                        bytes(file.missed)
-                    ),
-                ),
-                fact("generation", format!("{}, last event: {event}", file.generation)),
-            ];
-            facts.extend(file.trouble.as_ref().map(|trouble| fact("trouble", trouble.clone())));
-            facts
-        }
-        None => Vec::new(),
-    }
 }

@@ -34,7 +34,9 @@ impl Dispatcher for NotificationQueue {
             let transition = Arc::new(transition);
             for queue in queues.values_mut() {
                 if queue.route.takes(&transition.event) && !queue.knows(&transition.event) {
-                    queue.firing.insert(transition.event.fingerprint.clone(), Arc::clone(&transition));
+                    let fingerprint = &transition.event.fingerprint;
+                    queue.firing.insert(fingerprint.clone(), Arc::clone(&transition));
+                    queue.accepted.insert(fingerprint.clone(), None);
                 }
             }
             all_firing.insert(transition.event.fingerprint.clone(), transition);

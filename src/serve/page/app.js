@@ -1,7 +1,7 @@
 "use strict";
 /* Fetches the snapshot, follows its changes, and puts the page together. */
 const main = $('#main');
-let heroKey = '', chartKey = '', heroChart = [], secP, secF, secL, secH, source = null, minute = 0, told = '', toldAt = 0, dirty = false, wait = 0, retry = null, retryAt = 0, heard = 0;
+let heroKey = '', chartKey = '', heroChart = [], secP, secF, secL, secS, secH, source = null, minute = 0, told = '', toldAt = 0, dirty = false, wait = 0, retry = null, retryAt = 0, heard = 0;
 function header() {
   const a = S.agent, F = firing(), bad = a.missed > 0 || a.health === 'degraded', waiting = a.outputs.find(o => o.waiting), warn = waiting && waiting.error || a.lag > 1e6;
   $('.host').textContent = S.host;
@@ -21,7 +21,7 @@ function header() {
   document.title = (F ? `▲ ${n0(F)} firing · ` : '') + S.host + ' · spiketail';
   if (!S.series) $('#icon').href = F ? '/favicon-firing.svg' : '/favicon.svg';
   const fresh = S.patterns.filter(p => p.state === 'new').length, cur = $('.tabs [aria-current]'), at = cur ? cur.dataset.s : 'now';
-  const tabs = [['now', 'Now', F ? n0(F) + ' firing' : heroNow()[0]], ['patterns', 'Patterns', fresh ? fresh + ' new' : n0(S.patterns.length + S.patterns_more)], ['files', 'Files', n0(a.files)], ...(S.series ? [] : [['live', 'Live', n0(perMin()) + '/min']]), ['past', 'Past', n0(S.history.length)]];
+  const tabs = [['now', 'Now', F ? n0(F) + ' firing' : heroNow()[0]], ['patterns', 'Patterns', fresh ? fresh + ' new' : n0(S.patterns.length + S.patterns_more)], ['files', 'Files', n0(a.files)], ...(S.series ? [['past', 'Past', n0(S.history.length)]] : [['live', 'Live', n0(perMin()) + '/min'], ['silences', 'Silences', n0(S.silences.length)]])];
   const nav = $('.tabs');
   if (nav.children.length !== tabs.length) nav.replaceChildren(...tabs.map(([id, l]) => h('a', { href: '#/' + id, 'aria-current': id === at ? 'true' : null, 'data-s': id }, l, h('b'))));
   tabs.forEach(([, , c], i) => { $('b', nav.children[i]).textContent = c; });
@@ -56,7 +56,7 @@ function render() {
     if (focused) $('h1', hero).focus({ preventScroll: true });
     io.observe(hero);
   }
-  [secP, secF, secL, secH].forEach(s => s && s.update());
+  [secP, secF, secL, secS, secH].forEach(s => s && s.update());
 }
 function soon() {
   if (dirty) return;
@@ -67,8 +67,9 @@ function build() {
   secP = patternsSection();
   secF = filesSection();
   secL = S.series ? null : liveSection();
+  secS = S.series ? null : silencesSection();
   secH = pastSection();
-  main.replaceChildren(...[secP, secF, secL, secH].filter(Boolean));
+  main.replaceChildren(...[secP, secF, secL, secS, secH].filter(Boolean));
   heroKey = chartKey = '';
   charts.clear();
   if (secL) secL.reset(S.lines);
@@ -138,7 +139,7 @@ document.addEventListener('visibilitychange', () => {
 });
 /* ---- routes and keys ---- */
 let lock = 0;
-const cur = id => $$('.tabs a').forEach(a => a.dataset.s === id ? a.setAttribute('aria-current', 'true') : a.removeAttribute('aria-current'));
+const cur = id => id === 'past' && secS ? cur('silences') : $$('.tabs a').forEach(a => a.dataset.s === id ? a.setAttribute('aria-current', 'true') : a.removeAttribute('aria-current'));
 function route() {
   const [, name, arg = ''] = /^#\/(\w+)(?:[/?](.*))?$/.exec(location.hash) || [];
   if (!name || !S) return;
@@ -159,6 +160,7 @@ function route() {
 function alertAt(id) {
   const g = S.groups.find(g => g.members.some(m => m.fingerprint === id));
   if (S.alerts.some(a => a.fingerprint === id) || g) { if (g) open.set(g.name + '\0' + g.watch, true); render(); return $('#now'); }
+  if (S.silenced.some(a => a.fingerprint === id)) return secS;
   if (S.history.some(p => p.fingerprint === id)) return secH;
   $('#say').textContent = 'The alert of this link is not known here: it is over for long, or of another machine.';
   return $('#now');

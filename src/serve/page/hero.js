@@ -24,9 +24,14 @@ function heroAlert(a) {
       a.where.length ? h('div.blk', null, h('h2.h3', null, 'Where', h('span', null, a.elsewhere ? `${inWindow(a)}, ${n0(a.elsewhere)} more elsewhere` : inWindow(a))), whereList(a.where, Math.max(1, a.count))) : null),
     h('div', null, cb),
     a.samples.length ? h('div.blk.full', null, h('h2.h3', null, 'Latest lines', h('a', { href: '#/live' }, 'all, live')), h('div.lines', null, a.samples.slice(0, 4).map(x => h('div.ln', null, h('span.x', null, safe(x)))))) : null),
-    h('div.foot', null, h('a', { href: '#/alert/' + a.fingerprint }, 'Link to this alert'), h('span', null, safe(a.why))));
+    h('div.foot', null, h('a', { href: '#/alert/' + a.fingerprint }, 'Link to this alert'), h('span', null, safe(a.why)), notified(a), S.series ? null : cmd('Silence', silenceCommand(a))));
   return [s, cb, { query: { watch: a.watch, rule: a.rule }, now: () => { const r = S.rules.find(r => r.watch === a.watch && r.rule === a.rule); return r ? r.per_min : 0; } }];
 }
+/* The outputs that took a message of the alert. */
+const notified = a => S.series ? null : h('span.nt', null, a.notified.length ? ['Notified: ', a.notified.map((n, i) => [i ? ', ' : '', n.output, ' ', n.at ? time(n.at, t => isToday(t) ? hms(t) : when(t)) : 'before the start'])] : 'No output was notified yet');
+const quoted = x => /^[\w./@%+=:,-]+$/.test(x) ? x : `'${x.replace(/'/g, "'\\''")}'`;
+const silenceCommand = a => `spiketail silence ${quoted(a.name)}${a.path ? ' --path ' + quoted(a.path) : ''}${a.pattern ? ' --pattern ' + a.pattern : ''} --for 2h --reason 'WHY'`;
+const heldBack = () => { const n = S.silenced.length + S.silenced_more; return n ? h('a', { href: '#/silences' }, `${some(n, 'alert')} that ${n === 1 ? 'fires is' : 'fire are'} silenced`) : null; };
 const open = new Map();
 function members(g) {
   let shown = innerWidth < 760 ? 3 : 6;
@@ -63,7 +68,8 @@ function heroGroups() {
     h('div.grid', null, h('div', null, lead ? h('div.blk', null, h('h2.h3.lead', null, `One error explains ${Math.round(lead.share * 100)} % of ${most.name}`, h('span', null, 'before → now, share of the excess')), which([lead]), h('p.one', null, safe(lead.sample))) : null, ...S.groups.map((g, i) => group(g, i, lead))),
       h('div', null, cb, where.length ? h('div.blk', null, h('h2.h3', null, 'Where'), whereList(where, where[0].count)) : null,
         h('div.blk', null, h('h2.h3', null, 'In order'), h('ol.seq', null, order.map(([t, x]) => h('li', null, time(t), h('span', null, x))))))),
-    S.agent.outputs.some(o => o.waiting) ? h('div.foot', null, S.agent.outputs.filter(o => o.waiting).map(o => h('span.amb', null, h('b', null, `! ${o.name}: ${n0(o.waiting)} waiting`), o.error ? [', ', safe(o.error)] : ''))) : null);
+    h('div.foot', null, S.agent.outputs.filter(o => o.waiting).map(o => h('span.amb', null, h('b', null, `! ${o.name}: ${n0(o.waiting)} waiting`), o.error ? [', ', safe(o.error)] : '')),
+      S.alerts[0] ? notified(S.alerts[0]) : null, heldBack(), S.series || !S.groups[0] ? null : cmd('Silence', silenceCommand({ name: S.groups[0].name }))));
   return [s, cb, { now: perMin }];
 }
 const past = (p, ...more) => h('li', { id: 'past-' + p.fingerprint }, h('span', null, sev(p.severity, 1), ' ', h('b', null, p.name)), h('span.mut.nw', null, when(p.from), ', for ', dur(p.to - p.from)), h('span.s', null, `${n0(p.peak)} in its worst window, ${n0(p.total)} in all · watch ${p.watch}`, ...more));
@@ -72,7 +78,7 @@ function heroCalm() {
   const today = S.rules.some(r => r.today != null) ? sum(S.rules, r => r.today || 0) : null, top = [...S.patterns].filter(p => p.now).sort((a, b) => b.now - a.now).slice(0, 5);
   const s = h('section.card.hero.calm', { 'aria-labelledby': 'h1', id: 'now' },
     h('div.hd', null, head(h('span.sev.info', null, '✓ calm'), off ? 'Nothing was firing' : 'Nothing is firing', ', for ', h('b', null, dur(S.now - since))),
-      h('dl.stats', null, stat('errors in the last minute', n0(perMin()), '.big'), u && stat('usual at this time', usualText(u)), today != null && stat('errors today', n0(today)), stat('new errors in 24 h', n0(fresh)))),
+      h('dl.stats', null, stat('errors in the last minute', n0(perMin()), '.big'), u && stat('usual at this time', usualText(u)), today != null && stat('errors today', n0(today)), stat('new errors in 24 h', n0(fresh))), heldBack()),
     h('div.grid', null, cb, h('div', null, h('div.blk', null, h('h2.h3', null, 'Most frequent errors now', h('span', null, 'a minute')),
       top.length ? h('ol.where', null, top.map(p => h('li', null, h('a.mid', { href: '#/pattern/' + p.id, title: plain(p) }, h('span.a', null, parts(p))), bar(p.now / Math.max(1, perMin()) * 100), h('span.n', null, n0(p.now))))) : h('p.mut', null, 'No line matched in the last minute.')),
       S.history.length ? h('div.blk', null, h('h2.h3', null, 'Last alerts'), h('ul.steps', null, S.history.slice(0, 2).map(p => h('li', null, h('span', null, sev(p.severity, 1), ' ', h('b', null, p.name), ' ', h('span.mut', null, when(p.from), ', for ', dur(p.to - p.from))))))) : null)));

@@ -154,6 +154,25 @@ function liveSection() {
   s.only = id => { ps.value = id; redraw(); };
   return s;
 }
+function silencesSection() {
+  const [s, count] = section('silences', 'Silences'), list = h('div'), ends = new Map();
+  let seen = '';
+  s.append(list);
+  count.append('set and ended by ', h('code', null, 'spiketail silence'), ' and ', h('code', null, 'unsilence'));
+  const held = n => n ? h('b', null, ` · holds back ${some(n, 'alert')} now`) : '';
+  const silence = x => { const end = h('span.nw'); ends.set(x.id, end); return h('li', null, h('span', null, h('b', null, x.alert), ' ', h('span.mut', null, x.path ? ['path ', safe(x.path)] : x.pattern ? 'pattern ' + x.pattern : '')), end, h('span.s', null, safe(x.reason), ` · silence ${x.id} `, held(x.holds))); };
+  const alert = a => h('li', { id: 'silenced-' + a.fingerprint }, h('span', null, sev(a.severity, 1), ' ', h('b', null, a.name), ' ', h('span.mut', null, safe(a.place || 'watch ' + a.watch))), h('span.nw', null, 'since ', time(a.since, t => isToday(t) ? hms(t) : when(t))), h('span.s', null, `fires with ${n0(a.count)} in its window · `, safe(a.by)));
+  s.update = () => {
+    const k = JSON.stringify([S.silences, S.silenced, S.silenced_more]) + zone;
+    if (seen !== k) {
+      seen = k;
+      ends.clear();
+      list.replaceChildren(S.silences.length + S.silenced.length ? h('ul.list', null, S.silences.map(silence), S.silenced.map(alert), S.silenced_more ? h('li.mut', null, `${n0(S.silenced_more)} more alerts are silenced.`) : null) : h('p.none', null, 'Nothing is silenced.'));
+    }
+    for (const x of S.silences) ends.get(x.id).textContent = 'ends in ' + dur(x.until - S.now);
+  };
+  return s;
+}
 function pastSection() {
   const [s, count] = section('past', 'Alerts that are over'), list = h('div');
   let seen = '';
