@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{Daemon, TestFolder, append, lines};
 use spiketail::engine::dependencies::Dependencies;
@@ -18,14 +19,14 @@ use spiketail::file::settings::{FileSettings, Start};
 use spiketail::file::tailer::FileOrigin;
 use spiketail::scan::rules::RuleSpec;
 
-/// `content` as `zstd --long` compresses it.
-fn zstd_long(content: &[u8], zeros: usize, window_log: u32) -> Vec<u8> {
+/// `content`, and then a byte so many times, as `zstd --long` compresses it.
+fn zstd_long(content: &[u8], (byte, times): (u8, usize), window_log: u32) -> Vec<u8> {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
     encoder.window_log(window_log).unwrap();
     encoder.long_distance_matching(true).unwrap();
     encoder.write_all(content).unwrap();
-    let block = vec![0; 1 << 20];
-    (0..zeros >> 20).for_each(|_| encoder.write_all(&block).unwrap());
+    let block = vec![byte; 1 << 20];
+    (0..times >> 20).for_each(|_| encoder.write_all(&block).unwrap());
     encoder.finish().unwrap()
 }
 
@@ -81,7 +82,7 @@ fn archives_are_found_whatever_rotation_calls_them() {
 fn few_decoders_are_in_memory_at_once() {
     const FILES: usize = 8;
     let place = TestFolder::new();
-    let archive = zstd_long(lines(0..5).as_ref(), 160 << 20, 27);
+    let archive = zstd_long(lines(0..5).as_ref(), (0, 160 << 20), 27);
     let mut daemon = continue_with_archives(&place, FILES, &archive);
     daemon.wait_status_sum(6 * FILES as u64);
     let peak = peak_kb(&daemon);
@@ -93,13 +94,42 @@ fn few_decoders_are_in_memory_at_once() {
 #[test]
 fn an_archive_that_would_take_too_much_memory_is_refused_and_reported() {
     let place = TestFolder::new();
-    let archive = zstd_long(lines(0..5).as_ref(), 0, 30);
+    let archive = zstd_long(lines(0..5).as_ref(), (0, 0), 30);
     let mut daemon = continue_with_archives(&place, 1, &archive);
     let missed = daemon.wait_event("missed");
     assert!(missed["bytes"].as_u64().unwrap() > 0, "{missed}");
     assert!(missed["reason"].as_str().unwrap().contains("decompression bomb"), "{missed}");
     daemon.wait_status_sum(4);
     daemon.stop();
+}
+
+/// What follows the lines decompresses to more than a gibibyte without a line feed: NULs, or one line.
+#[test]
+#[ignore = "decompresses two gibibytes"]
+fn an_archive_without_end_is_given_up_and_reported() {
+    for byte in [0, b'x'] {
+        let place = TestFolder::new();
+        let archive = zstd_long(lines(0..5).as_ref(), (byte, (1 << 30) + (64 << 20)), 20);
+        assert!(archive.len() < 1 << 20, "{} bytes", archive.len());
+        let mut daemon = continue_with_archives(&place, 1, &archive);
+        // Ten minutes, of which a loaded machine may need one.
+        for _ in 0..600 {
+            if daemon.events.iter().any(|event| event["event"] == "missed") {
+                break;
+            }
+            daemon.listen(Duration::from_secs(1));
+        }
+        let missed = daemon.wait_event("missed");
+        assert!(missed["bytes"].as_u64().unwrap() > 0, "{missed}");
+        assert!(missed["reason"].as_str().unwrap().contains("decompression bomb"), "{missed}");
+        // What precedes it counts.
+        daemon.wait_status_sum(6);
+        let unreadable = daemon.wait_event("unreadable");
+        assert!(unreadable["reason"].as_str().unwrap().contains("more than 1 GiB without a line feed"));
+        let peak = peak_kb(&daemon);
+        assert!(peak < 200 << 10, "{peak} KB");
+        daemon.stop();
+    }
 }
 
 fn engine(turn_bytes_max: u64) -> TestEngine {

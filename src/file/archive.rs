@@ -37,8 +37,8 @@ pub struct Archive {
     checks: Vec<ContentMark>,
     /// Whether it is only to be found out whether it is known.
     is_doubtful: bool,
-    /// How many bytes were skipped since the last line feed.
-    skipped_bytes: u64,
+    /// How many bytes were judged since the last line feed.
+    endless_bytes: u64,
 }
 
 /// Contents of a file that may be in an archive.
@@ -100,7 +100,7 @@ impl Archive {
 
     fn new(file: Arc<dyn FileHandle>, stat: &Stat, mark: ReadPosition) -> Archive {
         let (decoder, checks) = (None, Vec::new());
-        Archive { file, stat: *stat, mark, decoder, checks, is_doubtful: false, skipped_bytes: 0 }
+        Archive { file, stat: *stat, mark, decoder, checks, is_doubtful: false, endless_bytes: 0 }
     }
 
     /// The file, and its stat when it was opened.
@@ -178,6 +178,7 @@ impl Archive {
         let mut feed = Feed::to_end(WINDOW_BYTES);
         loop {
             let (from, known) = (self.mark.cursor.offset, self.mark.anchor.len());
+            let mut line_feed = None;
             let ReadPosition { cursor, anchor, .. } = &mut self.mark;
             let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
                 counter.advance(cursor, bytes, follows, tally)
@@ -185,15 +186,18 @@ impl Archive {
             let fed = feed.step(cursor, &mut judge, &mut |range, look| {
                 let shown = source.show(range.start - known as u64..range.end, &mut |bytes| {
                     let judged = known + look(&bytes[known.min(bytes.len())..]);
+                    line_feed = memchr::memrchr(b'\n', &bytes[known.min(judged)..judged]);
                     *anchor = Anchor::ending(&bytes[judged.saturating_sub(ANCHOR_BYTES)..judged]);
                 });
                 shown.map(drop)
             })?;
             let judged = self.mark.cursor.offset - from;
             counter.spend(judged);
-            self.skipped_bytes =
-                if self.mark.cursor.inside_long_line { self.skipped_bytes + judged } else { 0 };
-            if self.skipped_bytes > LINE_BYTES_MAX {
+            self.endless_bytes = match line_feed {
+                Some(at) => judged - (at as u64 + 1).min(judged),
+                None => self.endless_bytes + judged,
+            };
+            if self.endless_bytes > LINE_BYTES_MAX {
                 return Err(io::Error::new(
                     io::ErrorKind::OutOfMemory,
                     "it decompresses to more than 1 GiB without a line feed",

@@ -9,4 +9,5 @@ mod copies;
 mod filesystems;
 mod names;
 mod nuls;
+mod unreadable;
 mod unseen;

@@ -63,6 +63,8 @@ pub struct Listing {
     files: Vec<OsString>,
     /// Directories in it.
     pub directories: Vec<OsString>,
+    /// What the directory was before it was listed, if its stamps show all changes.
+    before: Option<DirectoryState>,
     /// `None` if another search must list the directory anew.
     state: Option<DirectoryState>,
     /// Whether many search in it, so that an index is worth its making.
@@ -73,13 +75,18 @@ pub struct Listing {
 }
 
 impl Listing {
-    fn new(entries: Vec<(OsString, bool)>, state: Option<DirectoryState>) -> Listing {
+    fn new(
+        entries: Vec<(OsString, bool)>,
+        before: Option<DirectoryState>,
+        state: Option<DirectoryState>,
+    ) -> Listing {
         let (directories, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, is_dir)| *is_dir);
         let names = |entries: Vec<(OsString, bool)>| entries.into_iter().map(|(name, _)| name).collect();
         Listing {
             files: names(files),
             directories: names(directories),
             is_shared: state.is_some(),
+            before,
             state,
             by_base: OnceLock::new(),
             by_identity: OnceLock::new(),
@@ -120,6 +127,12 @@ impl Listing {
         };
         let at = *self.by_identity.get_or_init(index).get(&wanted)?;
         self.files.get(at as usize).map(OsString::as_os_str)
+    }
+
+    /// Whether nothing changed in the directory from before this listing until before `later`.
+    #[must_use]
+    pub fn is_of_same_state(&self, later: &Listing) -> bool {
+        self.before.is_some() && self.before == later.before
     }
 
     /// Whether both have the same files.
@@ -203,14 +216,14 @@ impl DirectoryListings {
             }
         }
         let entries = filesystem.list(dir)?;
+        let before = state.filter(|_| !filesystem.is_remote(dir));
         let is_lasting = |state: &DirectoryState| {
             entries.len() <= NAMES_MAX
                 && state.is_settled(now_ns)
-                && !filesystem.is_remote(dir)
                 && DirectoryState::of(filesystem, dir).as_ref() == Some(state)
         };
-        let state = state.filter(is_lasting);
-        let listing = Arc::new(Listing::new(entries, state));
+        let state = before.filter(is_lasting);
+        let listing = Arc::new(Listing::new(entries, before, state));
         if state.is_some() {
             self.keep(dir, &listing);
         }
@@ -234,7 +247,7 @@ impl DirectoryListings {
             return Ok(pair.clone());
         }
         let list = || {
-            let listing = Listing::new(filesystem.list(dir)?, None);
+            let listing = Listing::new(filesystem.list(dir)?, None, None);
             io::Result::Ok(Arc::new(Listing { is_shared: true, ..listing }))
         };
         let pair = ListingPair { begun_ms: now_ms, listings: [list()?, list()?] };

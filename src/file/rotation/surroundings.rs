@@ -23,6 +23,10 @@ const PERIODS_DEPTH_MAX: usize = 3;
 /// So often is a search made again because rotation moved files meanwhile.
 const ROUNDS_MAX: u32 = 8;
 
+/// Where directories change all the time, or do not show that they do, an answer counts if so many listings after it agree: a listing
+/// misses a name only if that is moved while it is made.
+const AGREEMENTS_MIN: u32 = 3;
+
 /// A file beside the path, with a name that rotation gives.
 #[derive(Debug, Clone)]
 pub(super) struct Sibling {
@@ -55,9 +59,29 @@ pub(super) struct Surroundings {
     pub(super) used_all_names: Cell<bool>,
 }
 
+/// What the surroundings of a later look say about a search in those of an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stillness {
+    /// No name changed in between, so none was missed.
+    Proved,
+    /// The same files are listed, which may both times lack one that was moved.
+    Likely,
+    /// Files were moved.
+    None,
+}
+
 impl Surroundings {
+    fn stillness(&self, now: &Surroundings) -> Stillness {
+        let mut listings = self.listings.iter().zip(&now.listings);
+        match self.are_alike(now) {
+            false => Stillness::None,
+            true if listings.all(|(a, b)| a.1.is_of_same_state(&b.1)) => Stillness::Proved,
+            true => Stillness::Likely,
+        }
+    }
+
     /// Whether a search among these and one among `now` find the same.
-    fn are_still(&self, now: &Surroundings) -> bool {
+    fn are_alike(&self, now: &Surroundings) -> bool {
         let is_same = |(before, now): (&Sibling, &Sibling)| {
             before.path == now.path && before.identity() == now.identity()
         };
@@ -152,27 +176,44 @@ impl RotationSearch<'_> {
     pub(super) fn while_still<T>(&self, names: NameSet, search: impl Fn(&Surroundings) -> T) -> T {
         self.obstacle.replace(None);
         let mut around = self.look_around(names);
-        let mut rounds = 0;
+        let mut answer = self.answer(&around, &search);
+        let (mut agreements, mut rounds) = (0, 0);
         loop {
-            let found = search(&around);
-            let obstacle = self.obstacle.take();
             let now = self.look_around(names);
-            rounds += 1;
-            if around.are_still(&now) {
-                if obstacle.is_some() {
-                    self.obstacle.replace(obstacle);
+            match around.stillness(&now) {
+                Stillness::Likely if agreements < AGREEMENTS_MIN => agreements += 1,
+                Stillness::Proved | Stillness::Likely => {
+                    let (found, obstacle) = answer;
+                    if obstacle.is_some() {
+                        self.obstacle.replace(obstacle);
+                    }
+                    return found;
                 }
-                return found;
-            }
-            if rounds == ROUNDS_MAX {
-                let text =
-                    "its directory changes all the time, so its former file was not found yet".to_owned();
-                let obstacle = SearchObstacle { text, is_starved: false, is_unrest: true };
-                self.obstacle.borrow_mut().get_or_insert(obstacle);
-                return found;
+                Stillness::None if rounds + 1 == ROUNDS_MAX => {
+                    let text =
+                        "its directory changes all the time, so its former file was not found yet".to_owned();
+                    let unrest = SearchObstacle { text, is_starved: false, is_unrest: true };
+                    let (found, obstacle) = answer;
+                    self.obstacle.replace(Some(obstacle.unwrap_or(unrest)));
+                    return found;
+                }
+                Stillness::None => {
+                    answer = self.answer(&now, &search);
+                    (agreements, rounds) = (0, rounds + 1);
+                }
             }
             around = now;
         }
+    }
+
+    /// What a search finds among these, and what was in its way.
+    fn answer<T>(
+        &self,
+        around: &Surroundings,
+        search: impl Fn(&Surroundings) -> T,
+    ) -> (T, Option<SearchObstacle>) {
+        let found = search(around);
+        (found, self.obstacle.take())
     }
 
     /// Whether no file beside the path has a name that rotation gives, by listings that were made after `since_ms`; it is `now_ms`,
