@@ -125,7 +125,7 @@ impl App {
         }
         let dependencies = Dependencies::real(store, Some(delivery.queue()));
         let engine = Engine::start(settings.engine, prepared.plan, dependencies);
-        engine.set_instance(&settings.instance);
+        engine.set_origin(&settings.origin);
         let overflows = Arc::new(AtomicU64::new(0));
         let own = OwnFiles::new(&settings, state_folder.as_deref());
         let sink = Arc::new(WatchSink::new(engine.handle(), None, own, Arc::clone(&overflows)));
@@ -335,7 +335,7 @@ impl App {
 
     fn commit(&mut self, settings: Settings, prepared: Prepared) {
         self.delivery.commit(prepared.delivery);
-        self.engine.set_instance(&settings.instance);
+        self.engine.set_origin(&settings.origin);
         self.delivery.queue().set_mutes(settings.mutes.clone());
         if settings.listen != self.settings.listen {
             HealthEvent::warning(

@@ -213,3 +213,93 @@ fn clients_with_half_a_request_or_that_do_not_read_keep_no_one_out() {
     }
     daemon.stop();
 }
+
+/// What `path` answers to a client that sends `header`: the head and the body.
+fn get_with(address: &str, path: &str, header: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: x\r\n{header}\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), body.to_owned())
+}
+
+#[test]
+fn who_takes_open_metrics_gets_the_same_samples() {
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let (daemon, address) = start(&place, "");
+    let (head, open) =
+        get_with(&address, "/metrics", "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain");
+    assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
+    assert!(open.ends_with("# EOF\n") && open.contains("# TYPE spiketail_bytes_read counter\n"), "{open}");
+    let (head, plain) = get_with(&address, "/metrics", "Accept: text/plain");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    assert!(plain.contains("# TYPE spiketail_bytes_read_total counter\n"), "{plain}");
+    let names = |text: &str| -> Vec<String> {
+        // The order within a histogram is free, and so is how a bound is written.
+        let samples =
+            text.lines().filter(|line| !line.starts_with('#')).map(|line| line.replace(".0\"}", "\"}"));
+        let mut names: Vec<String> =
+            samples.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&open), names(&plain));
+    daemon.stop();
+}
+
+#[test]
+fn a_host_and_labels_are_in_metrics_events_and_alerts_and_are_read_again() {
+    let place = TestFolder::new();
+    let log = place.log("app.log");
+    append(&log, "");
+    let config = |host: &str, dc: &str| {
+        place.config(&format!(
+            "host = \"{host}\"\nlabels = {{ dc = \"{dc}\", team = \"all\" }}\n[http]\nlisten = \"0\"\n\
+             [watch.logs]\npaths = [{log:?}]\n[alert.spike]\nover = 1\nlabels = {{ team = \"db\" }}\n"
+        ));
+    };
+    config("web1", "fra");
+    let mut daemon = place.start_configured();
+    let address = daemon.address();
+    let started = daemon.wait_event("started");
+    assert_eq!((&started["host"], &started["labels"]["dc"]), (&"web1".into(), &"fra".into()));
+    let shown = get(&address, "/metrics").1;
+    let samples: Vec<&str> = shown.lines().filter(|line| !line.starts_with('#')).collect();
+    let is_signed =
+        |line: &&&str| line.contains("dc=\"fra\",host=\"web1\",team=\"all\"") && !line.contains("{,");
+    assert_eq!(samples.iter().filter(is_signed).count(), samples.len(), "{shown}");
+    config("web2", "ams");
+    let seen = daemon.events.len();
+    daemon.signal(rustix::process::Signal::HUP);
+    let reloaded = daemon.wait_event_after(seen, "reloaded");
+    assert_eq!((&reloaded["host"], &reloaded["labels"]["dc"]), (&"web2".into(), &"ams".into()));
+    append(&log, lines(0..5));
+    daemon.wait_for("an alert", |events| events.iter().any(|event| event["target"] == "spiketail::alert"));
+    let alert = daemon.events.iter().find(|event| event["target"] == "spiketail::alert").unwrap();
+    assert_eq!(alert["host"], "web2");
+    assert_eq!(alert["labels"], serde_json::json!({ "dc": "ams", "team": "db" }));
+    assert!(
+        get(&address, "/metrics").1.contains("spiketail_files{dc=\"ams\",host=\"web2\",team=\"all\"} 1\n")
+    );
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_that_can_read_nothing_is_not_healthy_but_ready() {
+    let place = TestFolder::new();
+    let log = place.log("app.log");
+    std::os::unix::fs::symlink(&log, &log).unwrap();
+    let (daemon, address) = start(&place, "");
+    let (status, why) = common::until("it is not healthy", || {
+        Some(get(&address, "/healthz")).filter(|(status, _)| *status == 503)
+    });
+    assert!(status == 503 && why.starts_with("no file can be read; ") && why.contains("app.log"), "{why}");
+    assert_eq!(get(&address, "/-/ready"), (200, "ok\n".to_owned()));
+    assert_eq!(value(&get(&address, "/metrics").1, "spiketail_files_unreadable"), Some(1.0));
+    // One that can be read is enough.
+    append(&place.log("other.log"), "");
+    common::until("it is healthy", || Some(get(&address, "/healthz")).filter(|(status, _)| *status == 200));
+    daemon.stop();
+}

@@ -14,6 +14,8 @@ use crate::engine::{ForgottenTotals, RulePatterns};
 use crate::fmt::{display_path, printable};
 use crate::notify::queue::{DeliveryCounts, NotificationQueue, OutputReport};
 use crate::output::subscriber::Dropped;
+use crate::serve::exposition::{self, TextFormat};
+use crate::serve::families::Family;
 use crate::serve::http::HttpResponse;
 use crate::serve::metrics::{
     AlertMetrics, DurationMetrics, Exposition, FileMetrics, Metrics, OutputMetrics, PatternMetrics,
@@ -36,8 +38,21 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn metrics(&self) -> HttpResponse {
-        let (content_type, body) = self.exposition.text(&self.figures());
-        HttpResponse { status: 200, content_type, body }
+        self.metrics_as(TextFormat::Prometheus)
+    }
+
+    pub(super) fn open_metrics(&self) -> HttpResponse {
+        self.metrics_as(TextFormat::OpenMetrics)
+    }
+
+    fn metrics_as(&self, format: TextFormat) -> HttpResponse {
+        let text = exposition::text(self.families(), self.view.origin().metric_labels(), format);
+        HttpResponse { status: 200, content_type: format.media_type().to_owned(), body: text.into_bytes() }
+    }
+
+    /// All figures, without the labels that all of them have.
+    pub(super) fn families(&self) -> Vec<Family> {
+        self.exposition.families(&self.figures())
     }
 
     pub(super) fn status_page(&self) -> HttpResponse {

@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::live::Live;
 use crate::serve::http::{HttpResponse, Render};
 use crate::serve::page;
-use crate::serve::pages::{LivePages, Pages, Query, host_of};
+use crate::serve::pages::{LivePages, OPEN_METRICS, Pages, Query, host_of};
 use crate::sys::memory::give_back_free;
 
 /// After an answer of this length, in bytes, memory is given back.
@@ -37,6 +37,7 @@ pub(super) fn pages(live: &Arc<Live>, external_url: &str) -> Pages {
     Pages::new(
         [
             ("/metrics", page(Endpoint::metrics)),
+            (OPEN_METRICS, page(Endpoint::open_metrics)),
             ("/healthz", page(Endpoint::health)),
             ("/-/ready", page(Endpoint::readiness)),
             ("/status", page(Endpoint::status_page)),

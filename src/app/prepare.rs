@@ -57,7 +57,7 @@ impl Prepared {
     /// See [`AppError`].
     pub fn new(settings: &Settings, running: Option<&Engine>) -> Result<Prepared, AppError> {
         // Also where nothing was changed: the files of certificates may have been.
-        let origin = MessageOrigin { host: settings.instance.clone(), url: settings.external_url.clone() };
+        let origin = MessageOrigin { host: settings.origin.host.clone(), url: settings.external_url.clone() };
         let delivery = PreparedDelivery::new(&settings.deliveries, &origin).map_err(AppError::Delivery)?;
         Ok(Prepared {
             discovery: Discovery::new(&settings.finds)?,

@@ -66,7 +66,7 @@ impl Endpoint {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_hash: self.reloads.metrics().hash,
-            host: shown(self.view.instance()),
+            host: shown(self.view.origin().host.clone()),
             uptime_s: now.as_second() - self.started.as_second(),
             state_trouble: self.view.state_error().map(shown),
             output_dropped: self.dropped.get(),

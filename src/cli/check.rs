@@ -13,7 +13,6 @@ use crate::engine::settings::WatchPlan;
 use crate::event::AlertEvent;
 use crate::file::encoding::Encoding;
 use crate::fmt::display_path;
-use crate::notify::settings::DeliverySpec;
 use crate::source::journal::{JournalFollower, JournalSelection, JournalState, Origin};
 use crate::sys::open::open_regular;
 use crate::watch::discovery::Discovery;
@@ -135,19 +134,20 @@ fn report(settings: &Settings, paths: &[PathBuf], listed_max: usize) -> Result<S
     }
     for alert in &plan.alerts {
         lines.push(format!("[alert.{}] {}: {}", alert.name, alert.severity, alert.describe()));
-        lines.extend(recipients(alert, &settings.deliveries));
+        lines.extend(recipients(alert, settings));
     }
     Ok(lines.join("\n") + "\n")
 }
 
 /// Who is told of an alert, if there is anybody at all.
-fn recipients(alert: &AlertSpec, deliveries: &[DeliverySpec]) -> Option<String> {
+fn recipients(alert: &AlertSpec, settings: &Settings) -> Option<String> {
+    let deliveries = &settings.deliveries;
     let event = |watch: &String| AlertEvent {
         alert: alert.name.clone(),
         watch: watch.clone(),
         severity: alert.severity,
         outputs: alert.notes.outputs.clone(),
-        labels: alert.notes.labels.clone(),
+        labels: settings.origin.labels_with(alert.notes.labels.clone()),
         ..AlertEvent::default()
     };
     let told = deliveries.iter().filter_map(|output| {

@@ -51,7 +51,7 @@ fn try_run(args: &TestAlertArgs) -> anyhow::Result<bool> {
     for spec in written {
         answers.extend(events.iter().map(|event| write(spec, event)));
     }
-    let origin = MessageOrigin { host: settings.instance.clone(), url: settings.external_url.clone() };
+    let origin = MessageOrigin { host: settings.origin.host.clone(), url: settings.external_url.clone() };
     answers.extend(Delivery::new()?.try_out(&delivered, &events, &origin));
     for TestDelivery { output, state, result } in &answers {
         match result {

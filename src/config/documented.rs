@@ -59,6 +59,7 @@ fn what_is_commented_out_is_the_default() {
         "# learn = ",
         "# listen = ",
         "# external_url = ",
+        "# host = ",
         "# instance = ",
         "# adopt = ",
         "# time.field = ",
@@ -99,8 +100,15 @@ fn its_examples_are_right_too() {
         .map(|line| if key_of(line).is_some() { line.trim_start_matches("# ") } else { line })
         .map(|line| if line.starts_with("when = ") { "when = \"spike\"" } else { line })
         .filter(|line| {
-            let others =
-                ["new_max = ", "outputs = ", "journal = ", "multiline = ", "objective = ", "burn = "];
+            let others = [
+                "new_max = ",
+                "outputs = ",
+                "journal = ",
+                "multiline = ",
+                "objective = ",
+                "burn = ",
+                "instance = ",
+            ];
             !others.iter().any(|key| line.starts_with(key))
         })
         .collect();

@@ -5,14 +5,22 @@ use std::net::SocketAddr;
 use tracing_subscriber::EnvFilter;
 
 use super::error::{ErrorReport, quoted};
+use super::routes::read_labels_beside;
 use super::schema::Kind;
 use super::table::Table;
 use super::values::{check_url, suggest};
 use crate::engine::settings::EngineSettings;
+use crate::event::EventOrigin;
 use crate::watch::spec::WatchTiming;
 
 /// The filter of the daemon's own log where nothing else is said.
 pub(super) const DEFAULT_LOG: &str = "warn";
+
+/// Labels that metrics have anyway.
+const METRIC_LABELS: [&str; 12] = [
+    "alert", "event", "hash", "job", "le", "output", "quantile", "reason", "result", "state", "text",
+    "version",
+];
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -35,7 +43,7 @@ pub(super) struct Basics {
     pub(super) timing: WatchTiming,
     pub(super) listen: Option<SocketAddr>,
     pub(super) external_url: String,
-    pub(super) instance: String,
+    pub(super) origin: EventOrigin,
     pub(super) log: String,
 }
 
@@ -46,7 +54,7 @@ impl Default for Basics {
             timing: WatchTiming::default(),
             listen: None,
             external_url: String::new(),
-            instance: default_instance(),
+            origin: EventOrigin { host: default_instance(), ..EventOrigin::default() },
             log: DEFAULT_LOG.to_owned(),
         }
     }
@@ -67,16 +75,8 @@ pub(super) fn read(tables: &[Table<'_>], report: &mut ErrorReport<'_>) -> Basics
 }
 
 fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut ErrorReport<'_>) {
+    read_origin(table, &mut basics.origin, report);
     let (engine, timing) = (&mut basics.engine, &mut basics.timing);
-    if let Some(instance) = table.text(report, "instance") {
-        let name = *instance.get_ref();
-        if name.is_empty() || name.len() > INSTANCE_BYTES_MAX || name.chars().any(char::is_control) {
-            let right = "write a name of 1 to 255 bytes without control characters";
-            table.refuse(report, "instance", &format!("is {}; {right}", quoted(name)));
-        } else {
-            name.clone_into(&mut basics.instance);
-        }
-    }
     if let Some(workers) = table.integer(report, "workers", 1..=64) {
         engine.workers = to_usize(workers);
     }
@@ -92,6 +92,25 @@ fn read_engine(table: &Table<'_>, basics: &mut Basics, report: &mut ErrorReport<
     };
     timing.sweep_interval_ms = interval("sweep_interval", 1_000..=3_600_000, timing.sweep_interval_ms);
     timing.poll_interval_ms = interval("poll_interval", 100..=60_000, timing.poll_interval_ms);
+}
+
+/// `instance` is the former name of `host`, which metrics did not have.
+fn read_origin(table: &Table<'_>, origin: &mut EventOrigin, report: &mut ErrorReport<'_>) {
+    for key in ["instance", "host"] {
+        let Some(text) = table.text(report, key) else { continue };
+        let name = *text.get_ref();
+        if name.is_empty() || name.len() > INSTANCE_BYTES_MAX || name.chars().any(char::is_control) {
+            let right = "write a name of 1 to 255 bytes without control characters";
+            table.refuse(report, key, &format!("is {}; {right}", quoted(name)));
+        } else {
+            name.clone_into(&mut origin.host);
+            origin.is_named = key == "host";
+        }
+    }
+    if table.has("instance") && table.has("host") {
+        table.refuse(report, "instance", "means nothing beside `host`; keep that one");
+    }
+    origin.labels = read_labels_beside(table, &METRIC_LABELS, report);
 }
 
 fn read_http(table: &Table<'_>, basics: &mut Basics, report: &mut ErrorReport<'_>) {

@@ -201,7 +201,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         paths: find.paths_text(),
         journal: flags.journal.clone().map(Arc::new),
     };
-    let Basics { engine, timing, log, .. } = Basics::default();
+    let Basics { engine, timing, origin, log, .. } = Basics::default();
     Ok(Settings {
         engine,
         timing,
@@ -214,7 +214,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         listen: None,
         external_url: String::new(),
         hash: hash(&format!("{flags:?}")),
-        instance: super::engine::default_instance(),
+        origin: Arc::new(origin),
         log,
     })
 }
@@ -285,7 +285,9 @@ fn apply_overrides(settings: &mut Settings, flags: &Flags) -> Result<(), ConfigE
     let is_stdout = |output: &OutputSpec| output.destination == Destination::Stdout;
     if flags.format.is_some() && !settings.outputs.iter().any(is_stdout) {
         // Whoever asks for a form wants to see it.
-        settings.outputs.push(outputs::default_output());
+        settings
+            .outputs
+            .push(OutputSpec { origin: Arc::clone(&settings.origin), ..outputs::default_output() });
     }
     let Some(output) = settings.outputs.iter_mut().find(|output| is_stdout(output)) else {
         if flags.color.is_some() {

@@ -36,6 +36,7 @@ mod values;
 mod watches;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::{ConfigError, PROBLEMS_MAX, Problem};
 pub use flags::{Flags, resolve, rule_from_flags};
@@ -165,6 +166,8 @@ fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Res
     link_outputs::link(&parts.outputs, &parts.alerts, &parts.watches, &mut report);
     let plan = link::link(&parts.watches, &parts.rules, &parts.alerts, &mut report);
     report.finish()?;
+    let origin = Arc::new(parts.basics.origin);
+    parts.outputs.written.iter_mut().for_each(|output| output.origin = Arc::clone(&origin));
     Ok(Settings {
         engine: parts.basics.engine,
         timing: parts.basics.timing,
@@ -177,7 +180,7 @@ fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Res
         listen: parts.basics.listen,
         external_url: parts.basics.external_url,
         hash,
-        instance: parts.basics.instance,
+        origin,
         log: parts.basics.log,
     })
 }

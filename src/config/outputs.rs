@@ -1,6 +1,7 @@
 //! The tables `[output.NAME]`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::deliveries;
 use super::error::{ErrorReport, quoted};
@@ -59,6 +60,7 @@ pub(super) fn default_output() -> OutputSpec {
         destination: Destination::Stdout,
         color: Color::Auto,
         kinds: EventKind::ALL.to_vec(),
+        origin: Arc::default(),
     }
 }
 
@@ -84,6 +86,7 @@ pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorRe
                 destination: Destination::Journal(journal()),
                 color: Color::Never,
                 kinds: read_events(table, report),
+                origin: Arc::default(),
             }),
             Type::Delivery(kind) => {
                 let route = routes::read_route(table, kind.selects_labels(), &mut named, report);
@@ -145,7 +148,14 @@ fn read_output(
             }
         },
     };
-    Some(OutputSpec { name: table.name().to_owned(), format, destination, color, kinds })
+    Some(OutputSpec {
+        name: table.name().to_owned(),
+        format,
+        destination,
+        color,
+        kinds,
+        origin: Arc::default(),
+    })
 }
 
 fn read_events(table: &Table<'_>, report: &mut ErrorReport<'_>) -> Vec<EventKind> {

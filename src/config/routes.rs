@@ -56,8 +56,21 @@ pub(super) fn read_notes(table: &Table<'_>, report: &mut ErrorReport<'_>) -> (Al
 
 /// The labels of a table, as Prometheus and Alertmanager take them.
 pub(super) fn read_labels(table: &Table<'_>, report: &mut ErrorReport<'_>) -> BTreeMap<String, String> {
+    read_labels_beside(table, &[], report)
+}
+
+/// The same, where the names `taken` mean something else.
+pub(super) fn read_labels_beside(
+    table: &Table<'_>,
+    taken: &[&str],
+    report: &mut ErrorReport<'_>,
+) -> BTreeMap<String, String> {
     let labels = table.map(report, "labels");
     refuse_names(table, "labels", &labels, &OWN_LABELS, report);
+    for name in taken.iter().filter(|name| labels.contains_key(**name)) {
+        let what = format!("holds `{name}`, which some metrics have by themselves; write another name");
+        table.refuse(report, "labels", &what);
+    }
     labels
 }
 

@@ -124,7 +124,9 @@ impl Kind {
     pub(super) fn keys(self) -> &'static [&'static str] {
         match self {
             Kind::Engine => &[
+                "host",
                 "instance",
+                "labels",
                 "workers",
                 "report_interval",
                 "turn_bytes_max",

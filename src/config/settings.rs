@@ -1,8 +1,10 @@
 //! Validated settings: what the rest of the program is built from.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::engine::settings::{EngineSettings, Plan};
+use crate::event::EventOrigin;
 use crate::notify::heartbeat::HeartbeatSpec;
 use crate::notify::settings::DeliverySpec;
 use crate::notify::silence::MuteSpec;
@@ -34,8 +36,8 @@ pub struct Settings {
     pub external_url: String,
     /// Names what was read: another text has another one.
     pub hash: String,
-    /// What this machine is called in alerts.
-    pub instance: String,
+    /// What this machine is called, and its labels.
+    pub origin: Arc<EventOrigin>,
     /// The filter of the daemon's own log on stderr, as a `tracing` directive.
     pub log: String,
 }

@@ -22,7 +22,7 @@ use crate::engine::path_counters::{NEVER, PathCounters, PathTotals};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::recent_lines::RecentLines;
 use crate::engine::suspect_times::SuspectTimes;
-use crate::event::{FOUND_AT_START, FileEventKind};
+use crate::event::{EventOrigin, FOUND_AT_START, FileEventKind};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::file::tailer::Turn;
 use crate::store::{Batch, FileRecord, PatternsRecord, TransitionRecord, WatchRecord, WatchedPath};
@@ -71,7 +71,7 @@ pub(super) struct Counters {
     /// Since when each watch has had its paths.
     watched_since: HashMap<WatchId, EngineTime>,
     /// What the machine is called in alerts.
-    host: String,
+    origin: Arc<EventOrigin>,
     pending: PendingChanges,
     suspect_times: SuspectTimes,
     activity: Activity,
@@ -103,7 +103,7 @@ impl Counters {
             unreported: HashSet::new(),
             patterns: PatternCounters::default(),
             watched_since: HashMap::new(),
-            host: String::new(),
+            origin: Arc::default(),
             pending: PendingChanges::new(is_kept),
             suspect_times: SuspectTimes::default(),
             activity: Activity::default(),
@@ -115,13 +115,13 @@ impl Counters {
         }
     }
 
-    /// Calls this machine `name` in alerts from now on.
-    pub(super) fn set_instance(&mut self, name: &str) {
-        name.clone_into(&mut self.host);
+    /// Alerts come from `origin` from now on.
+    pub(super) fn set_origin(&mut self, origin: Arc<EventOrigin>) {
+        self.origin = origin;
     }
 
-    pub(super) fn instance(&self) -> String {
-        self.host.clone()
+    pub(super) fn origin(&self) -> Arc<EventOrigin> {
+        Arc::clone(&self.origin)
     }
 
     /// The time of the alerts, which follow the clock if it was set.

@@ -48,6 +48,7 @@ use crate::engine::report::Reporter;
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
+use crate::event::EventOrigin;
 use crate::scan::rules::RulePatternError;
 use crate::units::PathId;
 
@@ -178,9 +179,9 @@ impl Engine {
         }
     }
 
-    /// Calls this machine `name` in alerts from now on.
-    pub fn set_instance(&self, name: &str) {
-        self.shared.counters().set_instance(name);
+    /// Alerts come from `origin` from now on.
+    pub fn set_origin(&self, origin: &Arc<EventOrigin>) {
+        self.shared.counters().set_origin(Arc::clone(origin));
     }
 
     /// Drops the files that are not among `wanted`, though something is at their path: no watch means them any longer.

@@ -13,6 +13,7 @@ use crate::engine::gone::ForgottenTotals;
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
 use crate::engine::{RecentLine, RulePatterns, RuleRates};
+use crate::event::EventOrigin;
 use crate::units::WallTime;
 
 /// See the [module](self).
@@ -44,10 +45,10 @@ impl Reporter {
         self.0.counters().alerts()
     }
 
-    /// What this machine is called.
+    /// Where alerts come from.
     #[must_use]
-    pub fn instance(&self) -> String {
-        self.0.counters().instance()
+    pub fn origin(&self) -> Arc<EventOrigin> {
+        self.0.counters().origin()
     }
 
     /// How fast the lines of each rule are written; of each at most `patterns_max` patterns.

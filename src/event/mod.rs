@@ -6,12 +6,14 @@ mod alert;
 mod field;
 mod file;
 mod health;
+mod origin;
 #[cfg(test)]
 mod tests;
 
 pub use alert::{AlertEvent, AlertPath, AlertPattern, AlertState, Severity};
 pub use file::{CountEvent, FOUND_AT_START, FileEvent, FileEventKind};
 pub use health::{HealthEvent, HealthKind};
+pub use origin::EventOrigin;
 
 use tracing::Level;
 

@@ -6,6 +6,7 @@
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use tracing::Level;
 use super::console::{Console, is_told_together};
 use super::line_format::LineFormat;
 use super::sink::{Sink, WriteOutcome, WriteProgress, wait_writable};
-use crate::event::{Event, Severity};
+use crate::event::{Event, EventKind, EventOrigin, Severity};
 use crate::fmt::printable_lines;
 
 /// Where the journal listens.
@@ -117,19 +118,14 @@ fn errno_of(error: &io::Error) -> Errno {
 #[derive(Debug, Clone)]
 pub struct JournalFormat {
     console: Console,
+    origin: Arc<EventOrigin>,
 }
 
 impl JournalFormat {
-    /// Messages are as an output for people has them, without colour.
+    /// Messages are as an output for people has them, without colour, and come from `origin`.
     #[must_use]
-    pub fn new() -> JournalFormat {
-        JournalFormat { console: Console::new(false) }
-    }
-}
-
-impl Default for JournalFormat {
-    fn default() -> JournalFormat {
-        JournalFormat::new()
+    pub fn new(origin: Arc<EventOrigin>) -> JournalFormat {
+        JournalFormat { console: Console::new(false), origin }
     }
 }
 
@@ -149,6 +145,13 @@ impl LineFormat for JournalFormat {
         fields.put("MESSAGE_ID", message_id_of(event));
         if let Ok(Value::Object(own)) = serde_json::to_value(event) {
             own.iter().for_each(|(name, value)| fields.put_own(&name.to_uppercase(), value));
+        }
+        // An alert has both by itself.
+        if event.kind() != EventKind::Alert {
+            self.origin.named_host().into_iter().for_each(|host| fields.put("SPIKETAIL_HOST", host));
+            if !self.origin.labels.is_empty() {
+                fields.put_own("LABELS", &serde_json::json!(self.origin.labels));
+            }
         }
         fields.0
     }
@@ -214,7 +217,6 @@ fn priority(record: &Event, level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
@@ -259,7 +261,7 @@ mod tests {
     }
 
     fn datagram(event: &Event, level: Level) -> Vec<u8> {
-        JournalFormat::new().encode(event, level, Timestamp::UNIX_EPOCH)
+        JournalFormat::new(Arc::default()).encode(event, level, Timestamp::UNIX_EPOCH)
     }
 
     #[test]

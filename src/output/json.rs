@@ -1,6 +1,8 @@
 //! Events as JSON lines: one flat object a line, whose keys and their order are a contract that others script against.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,17 +10,36 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use tracing::Level;
 
 use super::line_format::LineFormat;
-use crate::event::Event;
+use crate::event::{Event, EventKind, EventOrigin};
 use crate::fmt::printable;
 
 /// The JSON-lines form.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Json;
+#[derive(Debug, Clone, Default)]
+pub struct Json {
+    origin: Arc<EventOrigin>,
+}
+
+impl Json {
+    /// Events say that they come from `origin`. Without a name and labels it is left out.
+    #[must_use]
+    pub fn new(origin: Arc<EventOrigin>) -> Json {
+        Json { origin }
+    }
+}
 
 impl LineFormat for Json {
     fn encode(&self, record: &Event, level: Level, now: Timestamp) -> Vec<u8> {
         let timestamp = format!("{now:.6}");
-        let line = JsonLine { timestamp, level: level.as_str(), target: record.kind().target(), record };
+        // An alert has both by itself.
+        let origin = (record.kind() != EventKind::Alert).then_some(&*self.origin);
+        let line = JsonLine {
+            timestamp,
+            level: level.as_str(),
+            target: record.kind().target(),
+            record,
+            host: origin.and_then(EventOrigin::named_host),
+            labels: origin.map(|origin| &origin.labels).filter(|labels| !labels.is_empty()),
+        };
         let mut text = Vec::new();
         // Only maps with keys that are not text can fail, and there are none here.
         let _ = line.serialize(&mut Serializer::with_formatter(&mut text, PrintableJson));
@@ -34,6 +55,10 @@ struct JsonLine<'a> {
     target: &'static str,
     #[serde(flatten)]
     record: &'a Event,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a BTreeMap<String, String>>,
 }
 
 /// JSON's own escapes are undone by readers (`jq -r`), so text is made printable beneath them.
@@ -83,7 +108,7 @@ mod tests {
 
     fn json(record: &Event, level: Level) -> String {
         let now: Timestamp = "2026-11-22T10:00:00.123456789Z".parse().unwrap();
-        String::from_utf8(Json.encode(record, level, now)).unwrap()
+        String::from_utf8(Json::default().encode(record, level, now)).unwrap()
     }
 
     #[test]
@@ -104,6 +129,23 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn an_event_says_where_it_comes_from_if_that_is_configured() {
+        let origin = EventOrigin {
+            host: "web1".into(),
+            is_named: true,
+            labels: BTreeMap::from([("dc".into(), "fra".into())]),
+        };
+        let form = Json::new(Arc::new(origin));
+        let line = |event: Event| {
+            String::from_utf8(form.encode(&event, Level::INFO, Timestamp::UNIX_EPOCH)).unwrap()
+        };
+        let health = line(Event::Health(HealthEvent::info(HealthKind::Started, "reads 2 files")));
+        assert!(health.ends_with("\"host\":\"web1\",\"labels\":{\"dc\":\"fra\"}}\n"), "{health}");
+        let alert = line(Event::Alert(AlertEvent { host: "web1".into(), ..AlertEvent::default() }));
+        assert_eq!(alert.matches("web1").count(), 1, "{alert}");
     }
 
     #[test]

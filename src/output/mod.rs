@@ -12,6 +12,9 @@ pub mod sink;
 pub mod subscriber;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::event::EventOrigin;
 
 /// The form in which an output writes events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,4 +77,6 @@ pub struct OutputSpec {
     pub color: Color,
     /// The kinds of event that this output carries. Its own filter: the log filter has no say here.
     pub kinds: Vec<crate::event::EventKind>,
+    /// The machine that events come from, for programs that read them.
+    pub origin: Arc<EventOrigin>,
 }

@@ -348,7 +348,7 @@ impl Drop for Telemetry {
 /// The form that `spec` asks for, given where it writes.
 fn form_of(spec: &OutputSpec) -> Arc<dyn LineFormat> {
     if matches!(spec.destination, Destination::Journal(_)) {
-        return Arc::new(JournalFormat::new());
+        return Arc::new(JournalFormat::new(Arc::clone(&spec.origin)));
     }
     let terminal = spec.destination == Destination::Stdout && io::stdout().is_terminal();
     let for_people = match spec.format {
@@ -356,7 +356,11 @@ fn form_of(spec: &OutputSpec) -> Arc<dyn LineFormat> {
         Format::Console => true,
         Format::Json => false,
     };
-    if for_people { Arc::new(Console::new(spec.color.is_used(terminal))) } else { Arc::new(Json) }
+    if for_people {
+        Arc::new(Console::new(spec.color.is_used(terminal)))
+    } else {
+        Arc::new(Json::new(Arc::clone(&spec.origin)))
+    }
 }
 
 /// What people call a destination.

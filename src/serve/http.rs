@@ -152,7 +152,7 @@ async fn respond(
     {
         return plain(StatusCode::MISDIRECTED_REQUEST, why);
     }
-    if let Some(page) = pages.shared(path) {
+    if let Some(page) = pages.shared(path, request.headers()) {
         connection.gets(&page.places);
         return answer(page.get(&connection.stop).await);
     }

@@ -3,6 +3,8 @@
 pub mod api;
 mod connections;
 pub mod control;
+pub mod exposition;
+pub mod families;
 pub mod http;
 pub mod metrics;
 pub mod page;

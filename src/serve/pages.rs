@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::{ACCEPT, HOST, HeaderMap};
 
 use super::shared_answer::{HttpResponse, Render, SharedAnswer};
 use super::stream::EventHub;
@@ -68,6 +68,11 @@ pub struct Pages {
     pub(super) live: LivePages,
 }
 
+/// Where figures for Prometheus are.
+const METRICS: &str = "/metrics";
+/// What is answered there to those who take OpenMetrics. No path has a space.
+pub const OPEN_METRICS: &str = "/metrics as OpenMetrics";
+
 /// Links in messages, and where in the page they lead.
 const LINKS: [&str; 3] = ["/alert/", "/pattern/", "/file"];
 
@@ -79,7 +84,8 @@ impl Pages {
         Pages { shared, live }
     }
 
-    pub(super) fn shared(&self, path: &str) -> Option<&SharedAnswer> {
+    pub(super) fn shared(&self, path: &str, headers: &HeaderMap) -> Option<&SharedAnswer> {
+        let path = if path == METRICS && takes_open_metrics(headers) { OPEN_METRICS } else { path };
         self.shared.iter().find(|(known, _)| *known == path).map(|(_, page)| page)
     }
 
@@ -116,6 +122,11 @@ impl Pages {
         }
         None
     }
+}
+
+fn takes_open_metrics(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accepted.any(|accept| accept.contains("application/openmetrics-text"))
 }
 
 /// Whether a browser that asks `host` means us: an address cannot be made to lead elsewhere, a name can.

@@ -28,6 +28,7 @@ fn spec(name: &str, path: &Path, format: Format, kinds: &[EventKind]) -> OutputS
         destination: Destination::File(path.into()),
         color: Color::Never,
         kinds: kinds.to_vec(),
+        origin: Arc::default(),
     }
 }
 

@@ -185,7 +185,7 @@ pub(super) fn write_json(out: &mut impl Write, replayed: &Replayed) -> io::Resul
     for ReplayedAlert { at_ms, event } in &replayed.alerts {
         let level = if event.state == AlertState::Firing { Level::ERROR } else { Level::INFO };
         let at = Timestamp::from_millisecond(*at_ms).unwrap_or_default();
-        out.write_all(&Json.encode(&Event::Alert(event.clone()), level, at))?;
+        out.write_all(&Json::default().encode(&Event::Alert(event.clone()), level, at))?;
     }
     let time = |at_ms| Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
     let total: u64 = replayed.counted.values().map(|counted| counted.total).sum();

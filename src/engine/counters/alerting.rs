@@ -79,7 +79,7 @@ impl Counters {
         let mut current = self.alerts.current();
         for event in &mut current {
             self.patterns.describe(event);
-            event.host.clone_from(&self.host);
+            self.sign(event);
         }
         current
     }
@@ -89,7 +89,7 @@ impl Counters {
         self.emit_overflows();
         for AlertTransition { at, mut event } in self.alerts.take_transitions() {
             self.patterns.describe(&mut event);
-            event.host.clone_from(&self.host);
+            self.sign(&mut event);
             event.emit();
             if self.pending.is_kept() {
                 self.pending.transitions.push(TransitionRecord { at_ms: at.0, event });
@@ -98,6 +98,12 @@ impl Counters {
         if !self.pending.is_kept() {
             self.alerts.discard_changes();
         }
+    }
+
+    /// Says where an alert comes from.
+    pub(super) fn sign(&self, event: &mut AlertEvent) {
+        event.host.clone_from(&self.origin.host);
+        event.labels = self.origin.labels_with(std::mem::take(&mut event.labels));
     }
 
     /// Has alerts wait for more of the same before they are emitted.

@@ -79,7 +79,7 @@ impl Counters {
         let (mut firing, count) = self.alerts.firing(alerts_max);
         for alert in &mut firing {
             self.patterns.describe(&mut alert.event);
-            alert.event.host.clone_from(&self.host);
+            self.sign(&mut alert.event);
         }
         (firing, count)
     }
