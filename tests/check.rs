@@ -218,6 +218,35 @@ fn what_can_be_read_but_cannot_work_is_found() {
             "[rule.r]\nany = 'x'\nnot = [\"ok\", \"\\fx\"]".to_owned(),
             "conf.toml:7:14: `not` in [rule.r] holds what TOML made of `\\f` in double quotes",
         ),
+        (
+            "[output.x]\ntype = 'webhook'\nurl = 'https://h'\nheader_files = { Authorization = '/no/token' }"
+                .to_owned(),
+            "conf.toml:8:16: `header_files` in [output.x] cannot be read: /no/token: No such file",
+        ),
+        (
+            "[heartbeat]\nurl_file = '/no/url'".to_owned(),
+            "conf.toml:6:12: `url_file` in [heartbeat] cannot be read: /no/url: No such file",
+        ),
+        (
+            "[output.x]\ntype = 'webhook'\nurl_file = '$HOME/url'".to_owned(),
+            "No such file or directory (os error 2); a variable is written `${NAME}`",
+        ),
+        (
+            "[watch.b]\npaths = ['/srv/x']\nexclude = ['/srv/`date`.log']".to_owned(),
+            "conf.toml:7:12: `exclude` in [watch.b] holds `/srv/`date`.log`, which is taken as it stands: no shell runs commands here",
+        ),
+        (
+            "[output.x]\ntype = 'json'\npath = '/srv/$HOSTNAME.json'".to_owned(),
+            "conf.toml:7:8: `path` in [output.x] holds `/srv/$HOSTNAME.json`, which is taken as it stands: a variable",
+        ),
+        (
+            "[watch.b]\npaths = ['~/app.log']".to_owned(),
+            "conf.toml:6:10: `paths` in [watch.b] holds `~/app.log`: `~` is a matter of the shell; write the absolute path",
+        ),
+        (
+            "[output.x]\ntype = 'alertmanager'\nurl = 'http://h'\nlabels = { 'a-b' = 'x' }".to_owned(),
+            "conf.toml:8:10: `labels` in [output.x] holds `a-b`, which is no name of a label; write letters, digits and `_`",
+        ),
     ] {
         let found = problems(folder.path(), &format!("{RIGHT}{more}\n"));
         assert!(found.len() == 1 && found[0].contains(expected), "{more}: {found:#?}");
@@ -262,4 +291,75 @@ fn programs_get_problems_as_json() {
         (Some(0), &true.into(), 1)
     );
     assert_eq!(json(RIGHT, &["--json", "--strict"]).0, Some(2));
+}
+
+/// A machine on which the unit says `properties`: the variable `PATH` with a `systemctl` that prints them.
+fn path_with_unit(folder: &Path, properties: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::write(bin.join("systemctl"), format!("#!/bin/sh\ncat <<'END'\n{properties}\nEND\n")).unwrap();
+    std::fs::set_permissions(bin.join("systemctl"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn root_is_told_what_the_user_of_the_service_cannot_read() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mode = |name: &str, mode: u32| {
+        std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(".", 0o755);
+    for (name, bits) in [("open.log", 0o644), ("adm.log", 0o640), ("root.log", 0o600), ("url", 0o600)] {
+        std::fs::write(at(name), "").unwrap();
+        mode(name, bits);
+    }
+    // Debian's group adm.
+    chown(at("adm.log"), None, Some(4)).unwrap();
+    let run = |config: &str, unit: &str, args: &[&str]| {
+        std::fs::write(at("conf.toml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+        command.args(["check", "-c", "conf.toml"]).args(args).current_dir(&folder);
+        let output = command.env("PATH", path_with_unit(folder.path(), unit)).output().unwrap();
+        (output.status.code(), text(&output.stderr, folder.path()))
+    };
+    let config = "[watch.app]\npaths = ['*.log']\n[alert.a]\nover = 1\n[output.x]\ntype = 'webhook'\nurl = 'http://h'\n";
+    let dynamic = "LoadState=loaded\nDynamicUser=yes\nSupplementaryGroups=4\n";
+    let (status, said) = run(config, dynamic, &["--strict"]);
+    let expected = "warning: conf.toml:2:9: [watch.app] finds a file that cannot be read by the user of spiketail.service (dynamic, in the group 4); \
+         DIR/root.log: permission denied (mode 0600, group root); let a group read it, or grant CAP_DAC_READ_SEARCH";
+    assert!(status == Some(2) && said.contains(expected), "{said}");
+    // Without the group it is one more; with the capability, or without the unit, none.
+    let (_, said) = run(config, "LoadState=loaded\nDynamicUser=yes\n", &[]);
+    assert!(said.contains("finds 2 files that cannot be read") && said.contains("adm.log"), "{said}");
+    let reader = format!("{dynamic}AmbientCapabilities=cap_dac_read_search\n");
+    for unit in [reader.as_str(), "LoadState=not-found\n"] {
+        assert_eq!(run(config, unit, &["--strict"]), (Some(0), String::new()), "{unit}");
+    }
+    let (_, said) = run(config, &format!("{reader}PrivateTmp=yes\n"), &[]);
+    assert!(
+        !folder.path().starts_with("/tmp") || said.contains("`PrivateTmp=` of the unit hides it"),
+        "{said}"
+    );
+    // Secrets, programs and the configuration itself are looked at in the same way.
+    let secret = config.replace("url = 'http://h'", "url_file = './url'");
+    let (status, said) = run(&secret, dynamic, &[]);
+    let expected = "conf.toml:7:12: `url_file` in [output.x] cannot be read: DIR/./url: Permission denied (os error 13); let the user that runs spiketail read it";
+    assert!(status == Some(2) && said.contains(expected), "{said}");
+    let (_, said) = run(config, "LoadState=not-found\n", &["--user", "nobody"]);
+    assert!(said.contains("finds 2 files that cannot be read by the user nobody"), "{said}");
+    let (status, said) = run(config, "", &["--user", "no-such-user"]);
+    assert_eq!((status, said.trim_end()), (Some(2), "spiketail: --user no-such-user: there is no such user"));
+    mode("conf.toml", 0o600);
+    let (_, said) = run(config, dynamic, &[]);
+    assert!(
+        said.contains("conf.toml: the user of spiketail.service") && said.contains("cannot read it"),
+        "{said}"
+    );
 }

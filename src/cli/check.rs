@@ -7,16 +7,17 @@ use crate::alert::AlertSpec;
 use crate::app::Prepared;
 use crate::app::output_files;
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::service_user::ServiceUser;
 use crate::cli::terminal::{print, print_error};
-use crate::config::{self, ConfigError, Problem, Settings};
+use crate::config::{self, Checked, ConfigError, Problem, Settings};
 use crate::engine::settings::WatchPlan;
 use crate::event::AlertEvent;
 use crate::file::encoding::Encoding;
 use crate::fmt::display_path;
 use crate::source::journal::{JournalFollower, JournalSelection, JournalState, Origin};
-use crate::sys::open::open_regular;
+use crate::sys::open::{OpenError, open_regular};
 use crate::watch::discovery::Discovery;
-use crate::watch::survey::{Findings, survey};
+use crate::watch::survey::{Findings, Survey, survey};
 
 /// How many files of a watch are listed, unless all are asked for.
 const LISTED_MAX: usize = 20;
@@ -36,15 +37,20 @@ pub struct CheckArgs {
     /// Take what may be wrong for wrong
     #[arg(long)]
     strict: bool,
+    /// Say what this user may read [default: for root, the user of spiketail.service]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 /// Checks a configuration. Returns the exit status of the process: 0 if it is right, else 2.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let listed_max = if args.all { usize::MAX } else { LISTED_MAX };
-    let checked = config::check(&args.config).map_err(Wrong::Config).and_then(|(settings, warnings)| {
-        Prepared::new(&settings, None).map_err(|error| Wrong::Other(error.to_string()))?;
-        let text = report(&settings, &args.config, listed_max).map_err(Wrong::Other)?;
-        Ok((text, warnings))
+    let user = match &args.user {
+        Some(name) => ServiceUser::named(name).map(Some),
+        None => Ok(ServiceUser::of_unit()),
+    };
+    let checked = user.map_err(Wrong::Other).and_then(|user| match user {
+        Some(user) => checked_as(&user, args),
+        None => checked(args, None),
     });
     let is_right = checked.as_ref().is_ok_and(|(_, warnings)| warnings.is_empty() || !args.strict);
     if args.json {
@@ -65,6 +71,56 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         }
     }
     if is_right { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
+}
+
+/// The same, done by `user`. A configuration that only root can read is looked at by root.
+fn checked_as(user: &ServiceUser, args: &CheckArgs) -> Result<(String, Vec<String>), Wrong> {
+    match user.does(|| checked(args, Some(user))).map_err(Wrong::Other)? {
+        Err(Wrong::Config(ConfigError::Unreadable { path, reason })) => {
+            let (text, mut warnings) = checked(args, None)?;
+            let path = display_path(&path);
+            warnings.push(format!("{path}: {} cannot read it: {reason}", user.name));
+            Ok((text, warnings))
+        }
+        done => done,
+    }
+}
+
+/// What is to be printed, and what may be wrong, as `user` sees it.
+fn checked(args: &CheckArgs, user: Option<&ServiceUser>) -> Result<(String, Vec<String>), Wrong> {
+    let listed_max = if args.all { usize::MAX } else { LISTED_MAX };
+    let Checked { settings, mut warnings, places } = config::check(&args.config).map_err(Wrong::Config)?;
+    Prepared::new(&settings, None).map_err(|error| Wrong::Other(error.to_string()))?;
+    let found = survey(&settings.finds).map_err(|error| Wrong::Other(error.to_string()))?;
+    for ((watch, findings), place) in settings.plan.watches.iter().zip(&found.watches).zip(&places) {
+        warnings.extend(unreadable(watch, findings, place, user));
+    }
+    let text = report(&settings, &args.config, &found, listed_max).map_err(Wrong::Other)?;
+    Ok((text, warnings))
+}
+
+/// That files of a watch cannot be read, if there are any.
+fn unreadable(
+    watch: &WatchPlan,
+    findings: &Findings,
+    place: &str,
+    user: Option<&ServiceUser>,
+) -> Option<String> {
+    let why_not = |path: &PathBuf| {
+        let hidden = user.and_then(|user| user.hides(path)).map(str::to_owned);
+        let denied = || match open_regular(path) {
+            Err(error @ OpenError::Denied(_)) => Some(error.to_string()),
+            _ => None,
+        };
+        hidden.or_else(denied).map(|why| format!("{}: {why}", display_path(path)))
+    };
+    let unread: Vec<String> = findings.found.iter().filter_map(why_not).collect();
+    let first = unread.first()?;
+    let by = user.map_or("", |user| user.name.as_str());
+    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+    let files = if unread.len() == 1 { "a file".to_owned() } else { format!("{} files", unread.len()) };
+    let lead = if unread.len() == 1 { "" } else { "the first is " };
+    Some(format!("{place}: [watch.{}] finds {files} that cannot be read{by}; {lead}{first}", watch.name))
 }
 
 /// Why a configuration cannot be used.
@@ -98,9 +154,13 @@ impl Wrong {
     }
 }
 
-fn report(settings: &Settings, paths: &[PathBuf], listed_max: usize) -> Result<String, String> {
-    let Settings { plan, finds, outputs, .. } = settings;
-    let found = survey(finds).map_err(|error| error.to_string())?;
+fn report(
+    settings: &Settings,
+    paths: &[PathBuf],
+    found: &Survey,
+    listed_max: usize,
+) -> Result<String, String> {
+    let Settings { plan, outputs, .. } = settings;
     let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let mut lines = vec![format!(
         "{}: right: {}, {}, {}",

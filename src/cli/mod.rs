@@ -12,6 +12,7 @@ pub mod replay;
 pub mod run;
 pub mod scan;
 mod selection;
+mod service_user;
 pub mod shell;
 pub mod silence;
 mod socket;

@@ -1,6 +1,8 @@
 //! What can be read but cannot work: looked for by `spiketail check` only, since it depends on what is there when the daemon runs.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use super::error::{ErrorReport, quoted};
 use super::schema::Kind;
@@ -23,7 +25,9 @@ pub(super) fn lint(tables: &[Table<'_>], folder: &Path, report: &mut ErrorReport
                 lint_files(table, folder, report);
                 lint_command(table, report);
                 lint_template(table, report);
+                lint_path(table, report);
             }
+            Kind::Heartbeat => lint_files(table, folder, report),
             Kind::Watch => {
                 lint_paths(table, report);
                 lint_expressions(table, &["record_start"], report);
@@ -41,22 +45,29 @@ pub(super) fn lint(tables: &[Table<'_>], folder: &Path, report: &mut ErrorReport
 fn lint_files(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) {
     for key in SECRET_FILES {
         let Some(text) = table.has(key).then(|| table.text(report, key)).flatten() else { continue };
-        // A name alone is one of systemd's credentials, which only the daemon sees.
-        if !text.get_ref().contains('/')
-            && key != "ca_file"
-            && std::env::var_os("CREDENTIALS_DIRECTORY").is_none()
-        {
-            continue;
-        }
-        let path = resolved(text.get_ref(), folder);
-        if let Err(error) = std::fs::File::open(&path) {
-            let shown = display_path(&path);
-            table.refuse(
-                report,
-                key,
-                &format!("cannot be read: {shown}: {error}; create it, or name the right file"),
-            );
-        }
+        lint_file(table, key, text.get_ref(), folder, report);
+    }
+    let headers = if table.has("header_files") { table.map(report, "header_files") } else { BTreeMap::new() };
+    for file in headers.values() {
+        lint_file(table, "header_files", file, folder, report);
+    }
+}
+
+fn lint_file(table: &Table<'_>, key: &str, text: &str, folder: &Path, report: &mut ErrorReport<'_>) {
+    // A name alone is one of systemd's credentials, which only the daemon sees.
+    let is_credential = !text.contains('/') && key != "ca_file";
+    if is_credential && std::env::var_os("CREDENTIALS_DIRECTORY").is_none() {
+        return;
+    }
+    let path = resolved(text, folder);
+    if let Err(error) = std::fs::File::open(&path) {
+        let shown = display_path(&path);
+        let mend = match (unexpanded(text), error.kind()) {
+            (Some(mend), _) => mend,
+            (None, ErrorKind::PermissionDenied) => "let the user that runs spiketail read it",
+            (None, _) => "create it, or name the right file",
+        };
+        table.refuse(report, key, &format!("cannot be read: {shown}: {error}; {mend}"));
     }
 }
 
@@ -79,8 +90,7 @@ fn lint_command(table: &Table<'_>, report: &mut ErrorReport<'_>) {
 }
 
 fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 fn lint_template(table: &Table<'_>, report: &mut ErrorReport<'_>) {
@@ -90,31 +100,46 @@ fn lint_template(table: &Table<'_>, report: &mut ErrorReport<'_>) {
     }
 }
 
-/// A path that no shell has seen.
-fn lint_paths(table: &Table<'_>, report: &mut ErrorReport<'_>) {
-    for path in table.has("paths").then(|| table.list(report, "paths")).flatten().unwrap_or_default() {
-        let text: &str = path.get_ref();
-        let is_variable = text.char_indices().any(|(at, c)| {
-            c == '$'
-                && text[at + 1..].starts_with(|next: char| next.is_ascii_alphabetic() || "_({".contains(next))
-        });
-        let mend = if is_variable {
-            "a variable is written `${NAME}`"
-        } else if text.contains('`') {
-            "no shell runs commands here"
-        } else {
-            continue;
-        };
-        // What a file is really called may look so.
-        if PathBuf::from(text).exists() {
-            continue;
-        }
-        let (label, shown) = (table.label(), quoted(text));
-        report.refuse(
-            path.span(),
-            format!("`paths` in {label} holds {shown}, which is taken as it stands: {mend}"),
-        );
+/// How what a shell would replace in `path` is written, if something is left of that.
+fn unexpanded(path: &str) -> Option<&'static str> {
+    let is_variable = path.char_indices().any(|(at, c)| {
+        c == '$'
+            && path[at + 1..].starts_with(|next: char| next.is_ascii_alphabetic() || "_({".contains(next))
+    });
+    if is_variable {
+        Some("a variable is written `${NAME}`")
+    } else if path.contains('`') {
+        Some("no shell runs commands here")
+    } else {
+        None
     }
+}
+
+/// Paths that no shell has seen.
+fn lint_paths(table: &Table<'_>, report: &mut ErrorReport<'_>) {
+    for key in ["paths", "exclude"] {
+        for path in table.has(key).then(|| table.list(report, key)).flatten().unwrap_or_default() {
+            refuse_unexpanded(table, key, &path, report);
+        }
+    }
+}
+
+/// Where an output writes.
+fn lint_path(table: &Table<'_>, report: &mut ErrorReport<'_>) {
+    if let Some(path) = table.has("path").then(|| table.text(report, "path")).flatten() {
+        refuse_unexpanded(table, "path", &path, report);
+    }
+}
+
+fn refuse_unexpanded(table: &Table<'_>, key: &str, path: &Text<'_>, report: &mut ErrorReport<'_>) {
+    let text: &str = path.get_ref();
+    // What a file is really called may look so.
+    let Some(mend) = unexpanded(text).filter(|_| !Path::new(text).exists()) else { return };
+    let (label, shown) = (table.label(), quoted(text));
+    report.refuse(
+        path.span(),
+        format!("`{key}` in {label} holds {shown}, which is taken as it stands: {mend}"),
+    );
 }
 
 /// In double quotes TOML makes one character of `\b`, which then is looked for.

@@ -44,6 +44,7 @@ pub use settings::Settings;
 pub use source::CONFIG_BYTES_MAX;
 
 use error::ErrorReport;
+use schema::Kind;
 use sources::Sources;
 use table::Table;
 use watches::Watch;
@@ -72,12 +73,21 @@ pub fn parse(text: &str, origin: &Path) -> Result<Settings, ConfigError> {
     parse_with(&Sources::of_text(text, origin), Path::new(""), None)
 }
 
-/// Like [`load`], and tries the samples of every rule, and looks for what can be read but cannot work. Returns also what may be
-/// meant, but hardly is.
+/// A configuration that can be used, and what was noticed about it.
+pub struct Checked {
+    /// What it says.
+    pub settings: Settings,
+    /// What may be meant, but hardly is.
+    pub warnings: Vec<String>,
+    /// Where the paths of each watch stand, as errors name it, in the order of the watches.
+    pub places: Vec<String>,
+}
+
+/// Like [`load`], and tries the samples of every rule, and looks for what can be read but cannot work.
 ///
 /// # Errors
 /// As [`load`], or a sample is not judged as it should be, or something cannot work.
-pub fn check(paths: &[PathBuf]) -> Result<(Settings, Vec<String>), ConfigError> {
+pub fn check(paths: &[PathBuf]) -> Result<Checked, ConfigError> {
     let sources = source::read_all(paths, Path::new(""))?;
     let settings = parse_with(&sources, Path::new(""), None)?;
     let mut report = ErrorReport::new(&sources);
@@ -99,7 +109,9 @@ pub fn check(paths: &[PathBuf]) -> Result<(Settings, Vec<String>), ConfigError> 
                 .to_owned(),
         );
     }
-    Ok((settings, warnings))
+    let place = |table: &Table<'_>| sources.place(table.span_of("paths").start);
+    let places = tables.iter().filter(|table| table.kind() == Kind::Watch).map(place).collect();
+    Ok(Checked { settings, warnings, places })
 }
 
 /// Reads the rules of the configuration in the files `paths`, which need not watch anything.

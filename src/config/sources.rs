@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fmt::display_path;
+
 /// See the [module](self).
 #[derive(Default)]
 pub(super) struct Sources(Vec<SourceFile>);
@@ -34,6 +36,17 @@ impl Sources {
         let start = self.0.last().map_or(0, |last| last.start + last.text.len() + 1);
         let padded = " ".repeat(start) + &text;
         self.0.push(SourceFile { origin, text, start, padded });
+    }
+
+    /// What stands `at`, as errors name it: `spiketail.toml:3:8`.
+    pub(super) fn place(&self, at: usize) -> String {
+        let Some(file) = self.0.iter().rev().find(|file| file.start <= at).or(self.0.first()) else {
+            return String::new();
+        };
+        let before = file.text.get(..at.saturating_sub(file.start)).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        format!("{}:{line}:{}", display_path(&file.origin), before[line_start..].chars().count() + 1)
     }
 
     pub(super) fn files(&self) -> &[SourceFile] {

@@ -58,7 +58,7 @@ fn unknown_tables_and_keys_are_refused() {
         ("[wacth.b]\n", format!("3:2: unknown table [wacth]; did you mean `watch`? {tables}")),
         ("[rules.b]\n", format!("3:2: unknown table [rules]; did you mean `rule`? {tables}")),
         ("[zzz]\n", format!("3:2: unknown table [zzz] {tables}")),
-        ("[engine]\nworkes = 1\n", "4:1: unknown key `workes` in [engine]; did you mean `workers`? (known: `instance`, `workers`, `report_interval`, `turn_bytes_max`, `windows_max`, `sweep_interval`, `poll_interval`)".to_owned()),
+        ("[engine]\nworkes = 1\n", "4:1: unknown key `workes` in [engine]; did you mean `workers`? (known: `host`, `instance`, `labels`, `workers`, `report_interval`, `turn_bytes_max`, `windows_max`, `sweep_interval`, `poll_interval`)".to_owned()),
         ("[log]\nlevel = 1\n", "4:1: unknown key `level` in [log] (known: `filter`)".to_owned()),
         ("[rule]\nany = \"x\"\n", "4:1: [rule] needs a name; write [rule.NAME], and its keys below that".to_owned()),
         ("[[rule]]\nany = \"x\"\n", "3:3: [rule] needs a name; write [rule.NAME], and its keys below that".to_owned()),
