@@ -9,6 +9,7 @@ mod own_files;
 mod pages;
 mod prepare;
 mod reload_outcome;
+pub(crate) mod shown;
 mod silencing;
 mod status;
 

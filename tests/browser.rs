@@ -46,9 +46,23 @@ fn wait_text(page: &mut Page, selector: &str, text: &str) {
     });
 }
 
+/// Has axe-core judge whether the page is accessible.
+fn judge(page: &mut Page, state: &str) {
+    let Ok(path) = std::env::var("AXE_CORE") else {
+        eprintln!("AXE_CORE does not name axe.min.js: nothing judged whether {state} is accessible");
+        return;
+    };
+    let axe = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
+    page.run(&format!("{axe};0"));
+    let found = page.run(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+         .then(found => found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).slice(0, 3).join(' ')))",
+    );
+    assert_eq!(found, Value::Array(Vec::new()), "{state}");
+}
+
 /// Looks at the page in both themes and widths: takes pictures, and has axe-core judge it.
 fn look(page: &mut Page, url: &str, state: &str, headline: &str) {
-    let axe = std::env::var("AXE_CORE").map(|path| String::from_utf8(std::fs::read(path).unwrap()).unwrap());
     for theme in ["light", "dark"] {
         for (width, height) in SIZES {
             page.resize(width, height);
@@ -69,18 +83,8 @@ fn look(page: &mut Page, url: &str, state: &str, headline: &str) {
             let overflow =
                 page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth");
             assert_eq!(overflow, 0, "{state} {theme} {width} is wider than the screen");
-            if let Ok(axe) = &axe {
-                page.run(&format!("{axe};0"));
-                let found = page.run(
-                    "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
-                     .then(found => found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).slice(0, 3).join(' ')))",
-                );
-                assert_eq!(found, Value::Array(Vec::new()), "{state} {theme} {width}");
-            }
+            judge(page, &format!("{state} {theme} {width}"));
         }
-    }
-    if axe.is_err() {
-        eprintln!("AXE_CORE does not name axe.min.js: nothing judged whether {state} is accessible");
     }
 }
 
@@ -145,7 +149,7 @@ fn every_state_is_shown_and_accessible() {
     logs.iter().for_each(|log| append(log, lines(0..30)));
     daemon.wait_sum(40 * 30);
     look(&mut page, &url, "storm", "40 alerts are firing");
-    page.assert_clean(&url);
+    assert!(page.assert_clean(&url) > 5);
     daemon.stop();
 }
 
@@ -199,6 +203,86 @@ fn hostile_lines_change_nothing_and_values_are_those_of_the_metrics() {
         let patterns = page.run("S.patterns.reduce((sum, p) => sum + p.total, 0)").as_f64()?;
         (shown == total && patterns == total && total == 42.0).then_some(())
     });
-    page.assert_clean(&url);
+    assert!(page.assert_clean(&url) > 5);
     daemon.stop();
+}
+
+/// Logs of a day: some errors a minute, twenty minutes of a burst, and hostile texts.
+fn day_of_errors() -> String {
+    let mut text = String::new();
+    let begin: jiff::Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+    for minute in 0..1_440i64 {
+        let count = if (1_200..1_220).contains(&minute) { 120 } else { 3 + minute % 4 };
+        for n in 0..count {
+            let at = begin + jiff::SignedDuration::from_millis(minute * 60_000 + n * 400);
+            let what = match n % 3 {
+                0 => "</script><script>hacked=1</script><!-- <img src=x onerror=hacked=1>".to_owned(),
+                1 => format!("connect to 10.0.0.{}:5432 failed \u{202e}", n % 200),
+                _ => format!("request {minute} took {n} ms"),
+            };
+            text += &format!("{at} ERROR {what}\n");
+        }
+    }
+    text
+}
+
+#[test]
+#[ignore = "needs chromium, and axe-core to judge accessibility"]
+fn a_replay_is_a_page_in_one_file() {
+    let place = TestFolder::new();
+    append(&place.log("app.log"), day_of_errors());
+    let file = place.beside("replay.html");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spiketail"));
+    let output = command.arg("replay").arg("--html").arg(&file).arg(place.log("app.log")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let lines = day_of_errors().lines().count();
+    assert!(said.contains(&format!("errors in logs: {lines} lines")), "{said}");
+
+    let url = format!("file://{}", file.display());
+    let mut page = Page::start();
+    page.resize(1280, 900);
+    page.open(&url);
+    wait_text(&mut page, "h1", "2 alerts would have fired");
+    until("the chart is drawn", || {
+        page.run("!!document.querySelector('#now .plot canvas')").as_bool().filter(|is_drawn| *is_drawn)
+    });
+    // All lines are in the patterns and in the curve; the band is known, and left by the burst only.
+    assert_eq!(page.run("S.patterns.reduce((sum, p) => sum + p.total, 0)"), lines);
+    let in_curve = page.run("S.series[''].mean.reduce((sum, v) => sum + v * S.series[''].step / 60, 0)");
+    assert!((in_curve.as_f64().unwrap() - lines as f64).abs() < 0.5, "{in_curve}");
+    let above = page
+        .run("S.series[''].mean.filter((v, i) => v > 2 * S.series[''].hi[i] && S.series[''].hi[i]).length");
+    assert!((10..=20).contains(&above.as_u64().unwrap()), "{above}");
+    wait_text(&mut page, "#past", "error-spike");
+    for (theme, (width, height)) in [("light", SIZES[0]), ("dark", SIZES[1])] {
+        page.resize(width, height);
+        page.run(&format!("theme('{theme}'); drawCharts()"));
+        page.picture(&pictures().join(format!("replay-{theme}-{width}.png")));
+        judge(&mut page, &format!("replay {theme} {width}"));
+    }
+    page.resize(1280, 900);
+    // A drag over the middle of the chart zooms in.
+    let before = page.run("[...charts][0].shown()");
+    let place = page.run("(r => [r.left + r.width / 3, r.top + r.height / 2, r.width / 3])(document.querySelector('#now .u-over').getBoundingClientRect())");
+    let at = |n: usize| place[n].as_f64().unwrap();
+    page.drag((at(0), at(1)), at(2));
+    until("the chart shows a third of the time", || {
+        let shown = page.run("[...charts][0].shown()");
+        let length = |shown: &Value| shown[1].as_f64().unwrap() - shown[0].as_f64().unwrap();
+        (length(&shown) < length(&before) / 2.0).then_some(())
+    });
+    // A pattern has a curve of its own.
+    page.run("document.querySelector('.px').click()");
+    until("the curve of the pattern is drawn", || {
+        page.run("!!document.querySelector('.dt .plot canvas')").as_bool().filter(|is_drawn| *is_drawn)
+    });
+    assert_eq!(page.run("typeof hacked"), "undefined");
+    // What would run a script of a log is refused by the policy, too.
+    page.run(
+        "document.body.append(Object.assign(document.createElement('script'), { textContent: 'hacked=1' }))",
+    );
+    assert_eq!(page.run("typeof hacked"), "undefined");
+    assert_eq!(page.refusals(), 1);
+    assert_eq!(page.assert_clean(&url), 1);
 }

@@ -358,3 +358,40 @@ fn invalid_rows_are_reported_with_their_line() {
         assert!(text.contains("2 rows, 3 in all") && text.contains("2015-02-27 01:20:00"), "{text}");
     }
 }
+
+#[test]
+fn a_page_holds_the_same_as_the_report_and_is_the_same_each_time() {
+    let folder = TempDir::new().unwrap();
+    let hostile = line(5_000_500, "ERROR </script><script>hacked=1</script>");
+    std::fs::write(folder.path().join("app.log"), bursty() + &hostile).unwrap();
+    let page = |name: &str| {
+        stdout(&replay(folder.path(), &["--html", name, "app.log"]));
+        std::fs::read_to_string(folder.path().join(name)).unwrap()
+    };
+    let (one, two) = (page("one.html"), page("two.html"));
+    assert_eq!(one, two);
+    assert!(!one.contains("<script>hacked"));
+    let data = one.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    let objects = objects(folder.path(), &["app.log"]);
+    let summary = objects.last().unwrap();
+    let sum = |list: &Value, key: &str| -> u64 {
+        list.as_array().unwrap().iter().map(|entry| entry[key].as_u64().unwrap()).sum()
+    };
+    assert_eq!(summary["lines_matched"].as_u64(), Some(sum(&data["patterns"], "total")));
+    assert_eq!(summary["lines_matched"].as_u64(), Some(sum(&data["files"], "matched")));
+    assert_eq!(summary["alerts"].as_u64(), Some(data["history"].as_array().unwrap().len() as u64));
+    let series = &data["series"][""];
+    let minutes = series["step"].as_f64().unwrap() / 60.0;
+    let in_curve: f64 =
+        series["mean"].as_array().unwrap().iter().map(|rate| rate.as_f64().unwrap() * minutes).sum();
+    assert!((in_curve - summary["lines_matched"].as_f64().unwrap()).abs() < 1.0, "{in_curve}");
+    assert!(series["hi"].as_array().unwrap().iter().any(|hi| hi.is_number()), "a band is learned");
+    let refused = replay(folder.path(), &["--html", "no/such/folder.html", "app.log"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).starts_with("spiketail: cannot write no/such/folder.html: "),
+        "{}",
+        stderr(&refused)
+    );
+}

@@ -16,6 +16,7 @@ use std::time::Duration;
 use jiff::Zoned;
 
 use super::endpoint::Endpoint;
+use super::shown;
 use crate::detect::baseline::Usual as KnownUsual;
 use crate::engine::RuleRates;
 use crate::serve::api::{
@@ -319,7 +320,7 @@ impl Live {
             Ok(HistorySeen {
                 at: now,
                 today: sums.into_iter().map(|(watch, rule, sum)| ((watch, rule), sum)).collect(),
-                past: past.iter().map(alerts::past).collect(),
+                past: past.iter().map(shown::past).collect(),
             })
         };
         let known = self.state_folder.as_ref().and_then(|folder| read(folder).ok());
@@ -337,7 +338,7 @@ fn line(line: &crate::engine::RecentLine) -> Line {
     let path = crate::fmt::display_path(&line.path);
     Line {
         at: seconds(line.at.0),
-        source: alerts::place_of(&path).1,
+        source: shown::place_of(&path).1,
         path,
         rule: line.rule.clone(),
         pattern: line.pattern.map(|pattern| pattern.to_string()),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::progress::{Progress, ProgressArg};
 use crate::source::journal::{
     JournalEntry, JournalFollower, JournalPlaces, JournalSelection, JournalState, Origin,
     selection::EntryFilter,
@@ -29,15 +30,21 @@ impl JournalArg {
     }
 
     /// Calls `see` with every entry there is, file by file. Returns what could not be read.
-    pub(super) fn read(&self, see: &mut dyn FnMut(&JournalEntry)) -> anyhow::Result<Vec<String>> {
+    pub(super) fn read(
+        &self,
+        progress: ProgressArg,
+        see: &mut dyn FnMut(&JournalEntry),
+    ) -> anyhow::Result<Vec<String>> {
         let Some(JournalSelection { places, .. }) = self.selection() else { return Ok(Vec::new()) };
         let filter = EntryFilter::default();
         let mut follower =
             JournalFollower::new(places, Origin::Beginning, [].into(), JournalState::default());
         follower.look()?;
         let mut unreadable = 0;
+        let progress = Progress::of_stream(progress);
         loop {
             let read = follower.read(0, &mut |entry| {
+                progress.add(entry.message.len() as u64);
                 if filter.takes(entry) {
                     see(entry);
                 }
@@ -47,6 +54,7 @@ impl JournalArg {
                 break;
             }
         }
+        progress.clear();
         let refused = follower.refused().iter();
         let mut problems: Vec<String> = refused
             .map(|(path, why)| format!("cannot read {}: {why}", crate::fmt::display_path(path)))

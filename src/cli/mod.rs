@@ -7,6 +7,7 @@ pub mod explain;
 mod journal;
 mod man;
 pub mod patterns;
+mod progress;
 pub mod reload;
 pub mod replay;
 pub mod run;

@@ -3,12 +3,13 @@
 mod group;
 mod report;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::journal::JournalArg;
+use crate::cli::progress::{Progress, ProgressArg};
 use crate::cli::replay::inputs::LogFinder;
 use crate::cli::selection::Selection;
 use crate::cli::terminal::print_error;
@@ -61,6 +62,8 @@ pub struct PatternsArgs {
     /// Group all lines
     #[arg(long, conflicts_with_all = ["level", "record_start", "multiline"])]
     all: bool,
+    #[command(flatten)]
+    progress: ProgressArg,
     /// The order of the patterns
     #[arg(long, value_enum, default_value_t = Sort::Count)]
     sort: Sort,
@@ -93,10 +96,13 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
     let finder = settings.as_ref().map(|settings| LogFinder::new(settings, None)).transpose()?;
     let time_of = |path: &Path| finder.as_ref().and_then(|finder| finder.time_of(path)).unwrap_or_default();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut grouped = Grouped::new(rules, &patterns_of(&specs)?, args.assign)?;
-    let mut failed = false;
     let paths = args.selection.kept(&args.paths)?;
-    let (problems, written) = grouped.read_journal(&args.journal, &mut out)?;
+    // Ids that are written line by line would mix with the bar.
+    let is_quiet = args.assign.is_some() && io::stdout().is_terminal();
+    let progress = if is_quiet { Progress::default() } else { Progress::of_files(args.progress, &paths) };
+    let mut grouped = Grouped::new(rules, &patterns_of(&specs)?, args.assign, progress.clone())?;
+    let mut failed = false;
+    let (problems, written) = grouped.read_journal(&args.journal, args.progress, &mut out)?;
     failed |= !problems.is_empty();
     problems.iter().for_each(print_error);
     let written = written.and_then(|()| {
@@ -106,9 +112,10 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
                     return Err(error.into_io());
                 }
                 failed = true;
-                print_error(error);
+                progress.suspend(|| print_error(error));
             }
         }
+        progress.clear();
         match args.assign {
             Some(_) => grouped.write_final(&mut out)?,
             None if args.json => report::write_json(&mut out, grouped.registry(), args.sort)?,

@@ -6,12 +6,14 @@
 mod args;
 mod counts;
 mod histogram;
+mod html;
 pub(in crate::cli) mod inputs;
 mod journal;
 pub(in crate::cli) mod log_file;
 mod merge;
 mod plot;
 mod recommend;
+mod recorder;
 mod report;
 mod span;
 pub(in crate::cli) mod stream;
@@ -24,6 +26,8 @@ use std::sync::Arc;
 pub use args::ReplayArgs;
 
 use crate::cli::exit::EXIT_USAGE;
+use crate::cli::progress::Progress;
+use crate::cli::replay::merge::Record;
 use crate::cli::terminal::print_error;
 use crate::config::{self, Flags, Settings};
 use crate::engine::plan::CompiledPlan;
@@ -69,7 +73,8 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
                 "the configuration has several watches; say which one the journal is for with --watch NAME"
             )
         })?;
-        let (read, problems) = journal::read(&args.journal, (number, &compiled.watches[number]))?;
+        let (read, problems) =
+            journal::read(&args.journal, (number, &compiled.watches[number]), args.progress)?;
         (Vec::new(), read, problems)
     } else {
         let (logs, problems) = inputs::find(&settings, &args.paths, args.watch.as_deref(), &args.selection)?;
@@ -78,9 +83,16 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     if logs.is_empty() && read.is_empty() && problems.is_empty() {
         anyhow::bail!("there is nothing to replay; name logs, or a configuration whose watches match some");
     }
-    let replayed = merge::replay(&compiled, logs, read, &mut problems);
+    let record = if args.html.is_some() { Record::ForPage } else { Record::Nothing };
+    let files = logs.iter().flat_map(|log| &log.files).map(|file| file.path.clone());
+    let progress = Progress::of_files(args.progress, &files.collect::<Vec<_>>());
+    let (replayed, recording) = merge::replay(&compiled, logs, read, (record, &progress), &mut problems);
+    progress.clear();
     for problem in &problems {
         print_error(problem);
+    }
+    if let (Some(path), Some(recording)) = (&args.html, &recording) {
+        html::write(path, &compiled, &replayed, recording)?;
     }
     let style = args.style()?;
     if args.json {

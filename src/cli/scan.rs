@@ -4,10 +4,9 @@ mod count;
 mod groups;
 mod input;
 mod journal;
-mod progress;
 mod report;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use crate::cli::terminal::print_error;
 pub use count::{FileCount, ScanOptions, ScanReport, count};
 
 use crate::cli::journal::JournalArg;
+use crate::cli::progress::{Progress, ProgressArg};
 use crate::cli::selection::Selection;
 use crate::config::flags::Flags;
 use crate::config::{self, ConfigError};
@@ -22,7 +22,6 @@ use crate::file::settings::ReadMethod;
 use crate::scan::bulk::BulkTally;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use groups::{ScanGroup, groups};
-use progress::Progress;
 
 /// Exit status when nothing matched.
 const NOTHING_MATCHED: u8 = 1;
@@ -78,9 +77,8 @@ pub struct ScanArgs {
     #[arg(long, value_enum, default_value_t = ReaderArg::Auto)]
     pub reader: ReaderArg,
 
-    /// Show no progress, even on a terminal
-    #[arg(long)]
-    pub no_progress: bool,
+    #[command(flatten)]
+    progress: ProgressArg,
 }
 
 /// How plain files are read.
@@ -110,7 +108,7 @@ fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let specs = rule_specs(args)?;
     let names = &specs.iter().map(|spec| spec.name.clone()).collect::<Vec<_>>();
     let (files, problems) = if args.journal.is_given() {
-        journal::count(&args.journal, &RuleSet::compile(&specs)?)?
+        journal::count(&args.journal, &RuleSet::compile(&specs)?, args.progress)?
     } else {
         let paths = args.selection.kept(&args.paths)?;
         let groups = groups(&specs, args.config.as_slice(), &paths)?;
@@ -164,30 +162,25 @@ fn count_with_progress(
     if let Some(threads) = args.threads {
         options.threads = threads.get();
     }
-    let visible = !args.no_progress && io::stderr().is_terminal();
-    let progress = visible.then(|| Progress::new(paths));
+    let progress = Progress::of_files(args.progress, paths);
     let (mut files, mut bytes_before) = (Vec::with_capacity(paths.len()), 0);
     for group in groups {
         let line_bytes_max = group.line_bytes_max.unwrap_or(options.line_bytes_max);
         let options = ScanOptions { line_bytes_max, ..options.clone() };
         let mut bytes_of_group = 0;
-        let counted = count(&group.paths, &group.rules, &options, &mut |report| match (report, &progress) {
-            (ScanReport::Problem(text), Some(progress)) => progress.suspend(|| print_error(&text)),
-            (ScanReport::Problem(text), None) => print_error(&text),
-            (ScanReport::Bytes(bytes), Some(progress)) => {
+        let counted = count(&group.paths, &group.rules, &options, &mut |report| match report {
+            ScanReport::Problem(text) => progress.suspend(|| print_error(&text)),
+            ScanReport::Bytes(bytes) => {
                 bytes_of_group = bytes;
                 progress.set(bytes_before + bytes);
             }
-            (ScanReport::Bytes(_), None) => {}
         });
         bytes_before += bytes_of_group;
         files.extend(
             group.places.iter().zip(counted).map(|(place, count)| (*place, in_columns(count, group, rules))),
         );
     }
-    if let Some(progress) = progress {
-        progress.clear();
-    }
+    progress.clear();
     files.sort_by_key(|(place, _)| *place);
     files.into_iter().map(|(_, count)| count).collect()
 }

@@ -12,6 +12,7 @@ pub mod pages;
 pub mod parts;
 mod path_labels;
 pub mod process;
+pub mod recorded;
 mod shared_answer;
 pub mod signals;
 pub mod socket;

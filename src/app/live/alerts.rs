@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use super::answers::{band, seconds, tenth};
 use super::silences::{Silenced, fingerprint_of};
 use crate::alert::manager::{AlertStatus, FiringAlert as Firing};
+use crate::app::shown::{self, place_of, time};
 use crate::engine::report::Reporter;
-use crate::event::{AlertEvent, AlertPattern, Severity};
+use crate::event::Severity;
 use crate::fmt::{display_path, printable};
 use crate::notify::queue::NotificationQueue;
 use crate::serve::api::{
     AlertGroup, AlertPart, AlertsNow, FiringAlert, GroupMember, Notified, PastAlert, PatternRate, Place,
     Usual,
 };
-use crate::serve::parts::parts;
 
 /// So many alerts are shown with all their numbers.
 const ALERTS_MAX: usize = 20;
@@ -25,8 +25,6 @@ const LOOKED_AT_MAX: usize = 100;
 const MEMBERS_MAX: usize = 100;
 /// So many alerts are looked at in place of those that are silenced.
 const SILENCED_MAX: usize = 1_000;
-/// This many times the usual is more than usual.
-const RISEN: f64 = 2.0;
 
 /// The alerts that fire now. `patterns` are those that are shown.
 pub(super) fn now(
@@ -59,10 +57,6 @@ fn notified(outputs: Vec<(String, Option<Timestamp>)>) -> Vec<Notified> {
     outputs.into_iter().map(of).collect()
 }
 
-fn time(text: &str) -> f64 {
-    text.parse::<Timestamp>().map_or(0.0, |at| seconds(at.as_millisecond()))
-}
-
 fn of_firing(firing: &Firing, patterns: &[PatternRate]) -> FiringAlert {
     let event = &firing.event;
     let per_window = |usual: Usual| {
@@ -91,7 +85,7 @@ fn of_firing(firing: &Firing, patterns: &[PatternRate]) -> FiringAlert {
         expected,
         peak: firing.peak.max(event.count),
         total: firing.total,
-        patterns: event.patterns.iter().map(|part| of_part(part, patterns)).collect(),
+        patterns: event.patterns.iter().map(|part| shown::part(part, patterns)).collect(),
         elsewhere: event.count.saturating_sub(here),
         places,
         samples: event.samples.iter().rev().cloned().collect(),
@@ -99,43 +93,9 @@ fn of_firing(firing: &Firing, patterns: &[PatternRate]) -> FiringAlert {
     }
 }
 
-fn of_part(part: &AlertPattern, patterns: &[PatternRate]) -> AlertPart {
-    let has_risen = part.count as f64 >= RISEN * part.before.max(1) as f64;
-    let state = match (part.new, has_risen) {
-        (true, _) => "new",
-        (false, true) => "risen",
-        (false, false) => "usual",
-    };
-    let known = patterns.iter().find(|known| known.id == part.id);
-    let of_text = || parts(&part.text);
-    AlertPart {
-        id: part.id.clone(),
-        parts: known.map_or_else(of_text, |known| known.parts.clone()),
-        state: state.to_owned(),
-        usual: part.before as f64,
-        now: part.count,
-        share: part.share,
-        sample: part.sample.clone(),
-    }
-}
-
 fn place(path: &str, count: u64) -> Place {
     let (kind, name) = place_of(path);
     Place { kind: kind.to_owned(), name, path: path.to_owned(), count }
-}
-
-/// The kind of place that a path is, and what people call it: the pod, the unit, or the file.
-pub(super) fn place_of(path: &str) -> (&'static str, String) {
-    if let Some(unit) = path.strip_prefix("journal:") {
-        return ("unit", unit.to_owned());
-    }
-    // The kubelet writes to NAMESPACE_POD_UID/CONTAINER/N.log; namespaces and pods hold no `_`.
-    let pod = path.strip_prefix("/var/log/pods/").and_then(|rest| rest.split('/').next());
-    let mut parts = pod.unwrap_or_default().split('_');
-    if let (Some(namespace), Some(name), Some(_)) = (parts.next(), parts.next(), parts.next()) {
-        return ("pod", format!("{namespace}/{name}"));
-    }
-    ("file", path.to_owned())
 }
 
 /// The alerts that fire by name and watch, the worst first.
@@ -214,34 +174,9 @@ fn in_common<'a>(alerts: impl Iterator<Item = &'a FiringAlert>) -> Option<AlertP
     Some(AlertPart { share, ..most })
 }
 
-/// An alert that is over.
-pub(super) fn past(event: &AlertEvent) -> PastAlert {
-    let to = time(&event.at);
-    PastAlert {
-        fingerprint: event.fingerprint.clone(),
-        name: event.alert.clone(),
-        severity: event.severity.as_str().to_owned(),
-        watch: event.watch.clone(),
-        from: to - event.duration_s.unwrap_or_default() as f64,
-        to,
-        peak: event.peak.unwrap_or_default(),
-        total: event.total.unwrap_or_default(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_have_the_names_that_people_know() {
-        let pod = "/var/log/pods/shop_checkout-7d9f4c6b5-x2k8p_5b1e07c2/checkout/0.log";
-        assert_eq!(place_of(pod), ("pod", "shop/checkout-7d9f4c6b5-x2k8p".to_owned()));
-        assert_eq!(place_of("journal:nginx.service"), ("unit", "nginx.service".to_owned()));
-        for path in ["/var/log/app.log", "/var/log/pods/x/0.log", "/var/log/pods/a_b", "journal"] {
-            assert_eq!(place_of(path), ("file", path.to_owned()));
-        }
-    }
 
     #[test]
     fn what_alerts_have_in_common_is_what_has_most_of_their_excess() {

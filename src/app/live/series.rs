@@ -125,7 +125,7 @@ fn alerts(endpoint: &Endpoint, folder: Option<&Path>, start: f64) -> Vec<SeriesA
     let history = folder.and_then(|folder| History::open(folder).ok());
     let since_ms = (start * 1e3) as i64;
     let over = history.and_then(|history| history.resolved(since_ms, ALERTS_MAX).ok()).unwrap_or_default();
-    let over = over.iter().map(super::alerts::past).map(|past| SeriesAlert {
+    let over = over.iter().map(crate::app::shown::past).map(|past| SeriesAlert {
         from: past.from,
         to: past.to,
         severity: past.severity,

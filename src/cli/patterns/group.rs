@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::journal::JournalArg;
+use crate::cli::progress::{Progress, ProgressArg};
 use crate::cli::replay::log_file::open;
 use crate::cli::replay::stream::time_of;
 use crate::file::vfs::Source;
@@ -37,6 +38,7 @@ pub(super) struct Grouped {
     scanner: Scanner,
     takes_all: bool,
     assign: Option<Assign>,
+    progress: Progress,
     /// For each line its id, if it has one; only for [`Assign::Final`].
     ids: Vec<Option<PatternId>>,
 }
@@ -70,6 +72,7 @@ impl Grouped {
         rules: Option<Arc<RuleSet>>,
         patterns: &PatternSettings,
         assign: Option<Assign>,
+        progress: Progress,
     ) -> anyhow::Result<Grouped> {
         let takes_all = rules.is_none();
         // Without rules the scanner only finds the lines.
@@ -79,6 +82,7 @@ impl Grouped {
             scanner: Scanner::new(rules, LINE_BYTES_MAX),
             takes_all,
             assign,
+            progress,
             ids: Vec::new(),
         })
     }
@@ -95,7 +99,7 @@ impl Grouped {
         out: &mut impl Write,
     ) -> Result<(), GroupError> {
         let failed = |error| GroupError::Input { path: display_path(path), error };
-        let (mut source, modified_ms) = open(path).map_err(failed)?;
+        let (mut source, modified_ms) = open(path, &self.progress).map_err(failed)?;
         let mut times = Times { detector: Detector::new(time), modified_ms };
         let mut feed = Feed::to_end(WINDOW_BYTES);
         let (mut cursor, mut written) = (LineCursor::default(), Ok(()));
@@ -123,10 +127,11 @@ impl Grouped {
     pub(super) fn read_journal(
         &mut self,
         journal: &JournalArg,
+        progress: ProgressArg,
         out: &mut impl Write,
     ) -> anyhow::Result<(Vec<String>, io::Result<()>)> {
         let mut written = Ok(());
-        let problems = journal.read(&mut |entry| {
+        let problems = journal.read(progress, &mut |entry| {
             let text = entry.text();
             let mut matches = self.takes_all;
             self.scanner.judge_entry(text, &|| entry.level(), &mut |_| matches = true);

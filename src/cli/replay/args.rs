@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::alert::{AlertNotes, AlertSpec, Scope};
 use crate::cli::journal::JournalArg;
+use crate::cli::progress::ProgressArg;
 use crate::cli::replay::report::Style;
 use crate::cli::selection::Selection;
 use crate::detect::condition::Condition;
@@ -50,6 +51,11 @@ pub struct ReplayArgs {
     /// Print one JSON object for each alert that fires or resolves, and one for the whole
     #[arg(long)]
     pub(super) json: bool,
+    /// Also write a page to this file: rates with what was usual, alerts and patterns, to look at in a browser
+    #[arg(long, value_name = "FILE", conflicts_with = "counts")]
+    pub(super) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) progress: ProgressArg,
     /// Show no plot
     #[arg(long)]
     pub(super) no_plot: bool,

@@ -2,23 +2,35 @@
 
 use crate::detect::Millis;
 
-/// The most buckets; beyond it, each two become one.
+/// The most buckets of the default; beyond it, each two become one.
 const BUCKETS_MAX: usize = 4_096;
 
 /// See the [module](self).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Histogram {
     bucket_ms: Millis,
+    buckets_max: usize,
     /// Number of the first bucket since the epoch.
     first: Millis,
     counts: Vec<u64>,
 }
 
+impl Default for Histogram {
+    /// Buckets of a second at first.
+    fn default() -> Histogram {
+        Histogram::new(1_000, BUCKETS_MAX)
+    }
+}
+
 impl Histogram {
+    /// Buckets of `bucket_ms` at first, and at most `buckets_max` of them.
+    pub(super) fn new(bucket_ms: Millis, buckets_max: usize) -> Histogram {
+        Histogram { bucket_ms, buckets_max, first: 0, counts: Vec::new() }
+    }
+
     /// Adds `n` at `at_ms`.
     pub(super) fn add(&mut self, at_ms: Millis, n: u64) {
         if self.counts.is_empty() {
-            self.bucket_ms = 1_000;
             self.first = at_ms.div_euclid(self.bucket_ms);
             self.counts.push(0);
         }
@@ -26,7 +38,7 @@ impl Histogram {
             let bucket = at_ms.div_euclid(self.bucket_ms);
             let first = bucket.min(self.first);
             let last = bucket.max(self.first + self.counts.len() as Millis - 1);
-            if last - first < BUCKETS_MAX as Millis {
+            if last - first < self.buckets_max as Millis {
                 let before = (self.first - first) as usize;
                 self.counts.splice(0..0, std::iter::repeat_n(0, before));
                 self.first = first;
@@ -45,7 +57,20 @@ impl Histogram {
         for (at, count) in self.counts.iter().enumerate() {
             counts[((self.first + at as Millis).div_euclid(2) - first) as usize] += count;
         }
-        *self = Histogram { bucket_ms, first, counts };
+        *self = Histogram { bucket_ms, first, counts, ..*self };
+    }
+
+    /// When the first bucket begins, how long each is, and the counts.
+    pub(super) fn buckets(&self) -> (Millis, Millis, &[u64]) {
+        (self.first * self.bucket_ms, self.bucket_ms, &self.counts)
+    }
+
+    /// Adds all counts of another.
+    pub(super) fn add_all(&mut self, other: &Histogram) {
+        let (start_ms, bucket_ms, counts) = other.buckets();
+        for (at, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            self.add(start_ms + at as Millis * bucket_ms, *count);
+        }
     }
 
     /// The counts of `columns` equal parts of the time from `from_ms` to `to_ms`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::journal::JournalArg;
+use crate::cli::progress::ProgressArg;
 use crate::cli::replay::stream::{LogEvent, LogEventKind, LogStream, SAMPLE_BYTES_MAX};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
@@ -16,10 +17,11 @@ use crate::source::journal::JournalEntry;
 pub(super) fn read(
     journal: &JournalArg,
     (number, watch): (usize, &CompiledWatch),
+    progress: ProgressArg,
 ) -> anyhow::Result<(Vec<LogStream>, Vec<String>)> {
     let mut scanner = Scanner::new(Arc::clone(&watch.rules), watch.file.line_bytes_max);
     let mut units = BTreeMap::<String, (Vec<LogEvent>, u64)>::new();
-    let problems = journal.read(&mut |entry: &JournalEntry| {
+    let problems = journal.read(progress, &mut |entry: &JournalEntry| {
         if !units.contains_key(entry.name()) {
             units.insert(entry.name().to_owned(), (Vec::new(), 0));
         }

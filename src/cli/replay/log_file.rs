@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::cli::progress::Progress;
 use crate::cli::replay::{recommend, span};
 use crate::detect::Millis;
 use crate::file::decompress::DecompressSource;
@@ -41,7 +42,7 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile
         // It can be read only once, so not even its first bytes are looked at here.
         return Ok(LogFile { path: path.to_owned(), first_ms: Millis::MIN });
     }
-    let (mut source, modified_ms) = open(path).map_err(|error| error.to_string())?;
+    let (mut source, modified_ms) = open(path, &Progress::default()).map_err(|error| error.to_string())?;
     let (mut first_ms, mut recommended) = (None, None);
     let mut detector = Detector::new(Arc::clone(settings));
     let mut is_empty = true;
@@ -55,7 +56,7 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile
     });
     if let (Some(at_ms), Some(period_ms)) = (first_ms, detector.period_ms()) {
         // From its beginning again, which a stream cannot go back to.
-        let (mut again, _) = open(path).map_err(|error| error.to_string())?;
+        let (mut again, _) = open(path, &Progress::default()).map_err(|error| error.to_string())?;
         first_ms = Some(span::begin_ms(&mut again, settings, (at_ms, period_ms), modified_ms));
     }
     match (shown, first_ms) {
@@ -74,13 +75,13 @@ pub(super) fn probe(path: &Path, settings: &Arc<TimeSettings>) -> Result<LogFile
     }
 }
 
-/// Opens the file at `path`. Returns when it was last modified, too.
-pub(in crate::cli) fn open(path: &Path) -> io::Result<(DecompressSource, Millis)> {
+/// Opens the file at `path`; what is read of it is progress. Returns when it was last modified, too.
+pub(in crate::cli) fn open(path: &Path, progress: &Progress) -> io::Result<(DecompressSource, Millis)> {
     if path.as_os_str() == STDIN {
         let now_ms = jiff::Timestamp::now().as_millisecond();
-        return Ok((DecompressSource::decoding(io::stdin())?, now_ms));
+        return Ok((DecompressSource::decoding(progress.counting(io::stdin()))?, now_ms));
     }
     let (file, _) = open_regular(path).map_err(io::Error::other)?;
     let modified_ms = stat_file(&file)?.modified_ns / 1_000_000;
-    Ok((DecompressSource::decoding(file)?, modified_ms))
+    Ok((DecompressSource::decoding(progress.counting(file))?, modified_ms))
 }

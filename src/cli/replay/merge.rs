@@ -6,8 +6,10 @@ use std::path::Path;
 
 use crate::alert::breakdown::{PatternLines, PatternNews, complete};
 use crate::alert::manager::{AlertManager, CountedLines, CountedPath, SeriesOverflow};
+use crate::cli::progress::Progress;
 use crate::cli::replay::histogram::Histogram;
 use crate::cli::replay::log_file::Log;
+use crate::cli::replay::recorder::{RecordedLog, Recorder, RuleKey};
 use crate::cli::replay::stream::{LogEvent, LogEventKind, LogStream};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledPlan;
@@ -77,7 +79,22 @@ struct Replay<'p> {
     /// By watch and rule.
     patterns: HashMap<(usize, usize), Registry>,
     begin_ms: Millis,
+    /// What a page shows, if there is to be one.
+    recorder: Option<Recorder>,
     replayed: Replayed,
+}
+
+/// What is kept of a replay for a page.
+pub(super) struct Recording {
+    pub(super) recorder: Recorder,
+    pub(super) patterns: HashMap<RuleKey, Registry>,
+}
+
+/// Whether what a page shows is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    ForPage,
+    Nothing,
 }
 
 /// Runs the alerts of `plan` over `logs` and the events of `read`. Files that cannot be read are reported and skipped.
@@ -85,26 +102,38 @@ pub(super) fn replay(
     plan: &CompiledPlan,
     logs: Vec<Log>,
     read: Vec<LogStream>,
+    (record, progress): (Record, &Progress),
     problems: &mut Vec<String>,
-) -> Replayed {
+) -> (Replayed, Option<Recording>) {
     let replayed = Replayed { logs: logs.len() + read.len(), ..Replayed::default() };
     let of_stamps = logs.iter().filter_map(|log| log.files.first()).map(|file| file.first_ms);
     let begin_ms = of_stamps.min().unwrap_or(Millis::MIN);
+    let files: Vec<usize> = logs.iter().map(|log| log.files.len()).chain(read.iter().map(|_| 1)).collect();
     let mut replay = Replay {
         plan,
         manager: AlertManager::new(plan.alerts()),
         patterns: HashMap::new(),
         begin_ms,
+        recorder: None,
         replayed,
     };
     let mut streams: Vec<LogStream> = logs
         .into_iter()
         .map(|log| {
             let watch = log.watch;
-            LogStream::new(log, &plan.watches[watch])
+            LogStream::new(log, &plan.watches[watch]).with_progress(progress)
         })
         .chain(read)
         .collect();
+    if record == Record::ForPage {
+        let log = |(stream, files): (&LogStream, usize)| RecordedLog {
+            watch: stream.watch,
+            path: stream.path.clone(),
+            files,
+            ..RecordedLog::default()
+        };
+        replay.recorder = Some(Recorder::new(streams.iter().zip(files).map(log).collect()));
+    }
     let mut next: Vec<Option<Millis>> = streams.iter_mut().map(|stream| stream.next_ms(problems)).collect();
     replay.begin(next.iter().flatten().min().copied());
     // Of logs at the same time, the first continues.
@@ -114,6 +143,9 @@ pub(super) fn replay(
             replay.take(stream.watch, (PathId(at as u64), &stream.path), event);
         }
         next[at] = stream.next_ms(problems);
+    }
+    for (log, stream) in replay.recorder.iter_mut().flat_map(|recorder| &mut recorder.logs).zip(&streams) {
+        log.bytes = stream.bytes;
     }
     replay.replayed.bytes = streams.iter().map(|stream| stream.bytes).sum();
     replay.end(problems)
@@ -134,6 +166,11 @@ impl Replay<'_> {
         if let Some((first, last)) = &mut self.replayed.range_ms {
             (*first, *last) = ((*first).min(at_ms), (*last).max(at_ms));
         }
+        if let Some(recorder) = &mut self.recorder
+            && recorder.is_due(at_ms)
+        {
+            recorder.note_usual(at_ms, self.manager.usual(WallTime(at_ms)));
+        }
         let alerts = &self.plan.watches[watch].alerts;
         let at =
             CountedPath { id, path, since: WallTime(self.begin_ms), watch_since: WallTime(self.begin_ms) };
@@ -146,6 +183,9 @@ impl Replay<'_> {
                 let registry = self.patterns.entry((watch, rule)).or_insert_with(|| Registry::new(settings));
                 let is_first = registry.lines() == 0;
                 let sighting = registry.observe(&line, Some(at_ms));
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.count((watch, rule), id.0 as usize, at_ms, sighting.id);
+                }
                 let news = PatternNews::of(sighting.news, is_first);
                 let patterns = [PatternLines { at_ms, pattern: Some(sighting.id), lines: 1, news }];
                 let times = [(WallTime(at_ms), 1, 0)];
@@ -180,7 +220,7 @@ impl Replay<'_> {
     }
 
     /// Advances the alerts to the last time that was read.
-    fn end(mut self, problems: &mut Vec<String>) -> Replayed {
+    fn end(mut self, problems: &mut Vec<String>) -> (Replayed, Option<Recording>) {
         if let Some((_, end_ms)) = self.replayed.range_ms {
             self.manager.finish(WallTime(end_ms));
             self.collect();
@@ -192,6 +232,7 @@ impl Replay<'_> {
         };
         self.replayed.patterns = self.patterns.iter().map(of_rule).collect();
         self.replayed.alerts.sort_by_key(|alert| alert.at_ms);
-        self.replayed
+        let patterns = self.patterns;
+        (self.replayed, self.recorder.map(|recorder| Recording { recorder, patterns }))
     }
 }

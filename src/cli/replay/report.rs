@@ -27,6 +27,8 @@ pub(super) struct Style {
 /// An alert from its beginning to its end.
 pub(super) struct Episode<'t> {
     pub(super) fired: &'t AlertEvent,
+    /// What was reported at its end.
+    pub(super) resolved: Option<&'t AlertEvent>,
     pub(super) fired_ms: Millis,
     pub(super) resolved_ms: Option<Millis>,
 }
@@ -46,12 +48,12 @@ pub(super) fn episodes(alerts: &[ReplayedAlert]) -> Vec<Episode<'_>> {
         match event.state {
             AlertState::Firing => {
                 open.insert(&event.fingerprint, episodes.len());
-                episodes.push(Episode { fired: event, fired_ms: *at_ms, resolved_ms: None });
+                episodes.push(Episode { fired: event, resolved: None, fired_ms: *at_ms, resolved_ms: None });
             }
             AlertState::Resolved => {
                 let episode = open.remove(event.fingerprint.as_str()).and_then(|at| episodes.get_mut(at));
                 if let Some(episode) = episode {
-                    episode.resolved_ms = Some(*at_ms);
+                    (episode.resolved, episode.resolved_ms) = (Some(event), Some(*at_ms));
                 }
             }
         }
@@ -121,7 +123,7 @@ pub(super) fn write_episodes(
         return writeln!(out, "no alert would have fired");
     }
     writeln!(out, "{:<19}  {:<19}  {:>8}  alert", "fired", "resolved", "after")?;
-    for Episode { fired, fired_ms, resolved_ms } in episodes {
+    for Episode { fired, fired_ms, resolved_ms, .. } in episodes {
         let resolved = resolved_ms.map_or_else(|| "still firing".to_owned(), |at_ms| style.time(at_ms));
         let after = resolved_ms.map_or_else(String::new, |at_ms| Span(at_ms - fired_ms).to_string());
         let place = fired.path.as_deref().map_or_else(|| printable(&fired.watch).into_owned(), display_path);

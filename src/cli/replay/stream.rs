@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::cli::progress::Progress;
 use crate::cli::replay::log_file::{Log, LogFile, open};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
@@ -52,6 +53,7 @@ pub(super) struct LogStream {
     /// The latest time of all events that were taken.
     reached_ms: Millis,
     pub(super) bytes: u64,
+    progress: Progress,
 }
 
 /// Finds the time of lines.
@@ -74,7 +76,13 @@ impl LogStream {
             events: VecDeque::new(),
             reached_ms: Millis::MIN,
             bytes: 0,
+            progress: Progress::default(),
         }
+    }
+
+    /// The stream; what it reads is progress.
+    pub(super) fn with_progress(self, progress: &Progress) -> LogStream {
+        LogStream { progress: progress.clone(), ..self }
     }
 
     /// A stream of events that were read already, from `bytes` of text.
@@ -93,7 +101,7 @@ impl LogStream {
         while self.events.is_empty() {
             if self.open.is_none() {
                 let file = self.files.front()?;
-                match open(&file.path) {
+                match open(&file.path, &self.progress) {
                     Ok((source, modified_ms)) => {
                         self.times.reference_ms = modified_ms;
                         if file.first_ms != Millis::MIN && self.times.detector.last_ms().is_none() {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -375,17 +375,4 @@ fn is_truncated(chunk: &Chunk, tally: &BulkTally) -> bool {
     let short = tally.bytes < chunk.own.end - chunk.own.start;
     // Within its last page a mapped file shows NULs where it was cut off.
     short || stat_file(&chunk.file).is_ok_and(|stat| stat.size < chunk.size)
-}
-
-/// The total stored size of `paths`, or `None` if one is unknown.
-pub(super) fn stored_bytes(paths: &[PathBuf]) -> Option<u64> {
-    let size = |path: &PathBuf| size_of(path);
-    paths.iter().map(size).sum()
-}
-
-fn size_of(path: &Path) -> Option<u64> {
-    if is_stdin(path) {
-        return None;
-    }
-    Some(stat_path(path).map_or(0, |stat| if stat.is_regular() { stat.size } else { 0 }))
 }

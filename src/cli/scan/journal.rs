@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::count::FileCount;
 use crate::cli::journal::JournalArg;
+use crate::cli::progress::ProgressArg;
 use crate::scan::rules::RuleSet;
 use crate::scan::scanner::Scanner;
 use crate::source::journal::JournalEntry;
@@ -19,10 +20,11 @@ const UNITS_MAX: usize = 10_000;
 pub(super) fn count(
     journal: &JournalArg,
     rules: &Arc<RuleSet>,
+    progress: ProgressArg,
 ) -> anyhow::Result<(Vec<FileCount>, Vec<String>)> {
     let mut scanner = Scanner::new(Arc::clone(rules), MESSAGE_BYTES_MAX);
     let (mut places, mut counts) = (HashMap::<String, usize>::new(), Vec::<FileCount>::new());
-    let problems = journal.read(&mut |entry: &JournalEntry| {
+    let problems = journal.read(progress, &mut |entry: &JournalEntry| {
         let name = match entry.name() {
             name if places.len() >= UNITS_MAX && !places.contains_key(name) => "other",
             name => name,

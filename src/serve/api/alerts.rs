@@ -201,6 +201,12 @@ pub struct PastAlert {
     pub severity: String,
     /// Name of its watch.
     pub watch: String,
+    /// Its path or pattern, for an alert by path or pattern.
+    pub place: Option<String>,
+    /// Why it fired, in a few words.
+    pub why: String,
+    /// What its count was made of.
+    pub patterns: Vec<AlertPart>,
     /// When it fired.
     pub from: f64,
     /// When it resolved.

@@ -12,7 +12,7 @@ function header() {
   const it = (c, k, v, cls) => h('div.' + c, null, h('dt', null, k), h('dd' + (cls || ''), null, v));
   const miss = a.missed ? h('a', { href: '#/files' }, bytes(a.missed)) : '0 B';
   const word = off ? '? Agent not reached' : a.health === 'degraded' ? '! Agent degraded' : bad ? ['! Agent', h('span.wide', null, ' missed bytes')] : warn ? '! Agent delayed' : a.learning ? '✓ Agent ok, learning' : a.files ? '✓ Agent ok' : '✓ Agent runs, nothing to read';
-  if (S.series) $('.agent').replaceChildren(it('f', a.files === 1 ? 'file' : 'files', n0(a.files)), it('r', 'read', 'by spiketail replay'));
+  if (S.series) $('.agent').replaceChildren(it('f', a.files === 1 ? 'file' : 'files', n0(a.files)), it('r', 'by spiketail replay', 'read'));
   else $('.agent').replaceChildren(...[it('st' + (bad || off ? '.bad' : warn ? '.warn' : ''), 'agent', word), it('f', a.files === 1 ? 'file' : 'files', n0(a.files)),
     a.missed ? it('mi.bad', ['missed', h('span.wide', null, ` in ${some(a.missed_files, 'file')}`)], miss) : it('mi', 'missed', miss),
     waiting ? it('o.warn', 'waiting for ' + waiting.name, n0(waiting.waiting)) : it('o.wide', 'waiting for outputs', '0'), it('l' + (a.lag > 1e6 ? '.warn' : '.wide'), 'behind', bytes(a.lag)),

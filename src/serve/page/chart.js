@@ -5,7 +5,7 @@ const charts = new Set();
 const RANGE = { '1h': ['Hour', 'hour'], '24h': ['Day', 'day'], '7d': ['Week', 'week'], all: ['All', 'whole time'] };
 let mainRange = null;
 async function series(range, query) {
-  if (S.series) return S.series[query.pattern || ''] || { start: S.now, step: 60, mean: [], max: [], lo: [], hi: [], alerts: [] };
+  if (S.series) return S.series[query.pattern || (query.rule ? query.watch + ' ' + query.rule : '')] || { start: S.now, step: 60, mean: [], max: [], lo: [], hi: [], alerts: [] };
   const q = new URLSearchParams({ range, ...query });
   const answer = await fetch('/api/v1/series?' + q);
   if (!answer.ok) throw new Error(await answer.text());
@@ -54,7 +54,7 @@ function chart(box, o) {
     const x = s.mean.map((_, i) => s.start + i * s.step), over = i => s.hi[i] != null && s.mean[i] > s.hi[i] * 1.02;
     const above = s.mean.map((v, i) => over(i) || over(i - 1) || over(i + 1) ? v : null);
     const peak = s.mean.reduce((a, v, i) => v > s.mean[a] || s.mean[a] == null ? i : a, 0);
-    plot.setAttribute('aria-label', `${o.unit || 'Errors a minute'}, ${RANGE[range][1]}: now ${n0(s.mean[last])}` +
+    plot.setAttribute('aria-label', `${o.unit || 'Errors a minute'}, ${RANGE[range][1]}: ${S.series ? 'at the end' : 'now'} ${n0(s.mean[last])}` +
       (s.hi[last] != null ? `, usual ${n0(s.lo[last])} to ${n0(s.hi[last])}` : '') + `, highest ${n0(s.mean[peak])} at ${when(x[peak])}.`);
     say(last);
     const marks = o.query && o.query.pattern ? [] : s.alerts;
@@ -67,7 +67,7 @@ function chart(box, o) {
       hasBand && h('span', null, icon(svg('rect', { width: 16, height: 10, rx: 2, fill: css('--acc'), opacity: .3 })), 'usual at this time'),
       hasMarks && h('span', null, icon(svg('path', { d: 'M0 0h16v3H0zM3 3v7h1.5V3z', fill: css('--red') })), 'alert')].filter(Boolean));
   }
-  const c = { draw, set, refresh, plot, main: o.main };
+  const c = { draw, set, refresh, plot, main: o.main, shown: () => u && [u.scales.x.min, u.scales.x.max] };
   charts.add(c);
   if (o.main && mainRange && !S.series) range = mainRange, $$('button', seg).forEach(b => b.setAttribute('aria-pressed', String(b.dataset.r === range)));
   requestAnimationFrame(refresh);

@@ -72,7 +72,8 @@ function heroGroups() {
       S.alerts[0] ? notified(S.alerts[0]) : null, heldBack(), S.series || !S.groups[0] ? null : cmd('Silence', silenceCommand({ name: S.groups[0].name }))));
   return [s, cb, { now: perMin }];
 }
-const past = (p, ...more) => h('li', { id: 'past-' + p.fingerprint }, h('span', null, sev(p.severity, 1), ' ', h('b', null, p.name)), h('span.mut.nw', null, when(p.from), ', for ', dur(p.to - p.from)), h('span.s', null, `${n0(p.peak)} in its worst window, ${n0(p.total)} in all · watch ${p.watch}`, ...more));
+const pastOf = p => p.place ? [' ', h('span.mut', null, safe(p.place))] : '';
+const past = (p, ...more) => h('li', { id: 'past-' + p.fingerprint }, h('span', null, sev(p.severity, 1), ' ', h('b', null, p.name), pastOf(p)), h('span.mut.nw', null, when(p.from), ', for ', dur(p.to - p.from)), h('span.s', null, p.why ? [safe(p.why), ' · '] : '', `${n0(p.peak)} in its worst window, ${n0(p.total)} in all · watch ${p.watch}`, ...more));
 function heroCalm() {
   const cb = h('div.blk'), u = usualNow(), last = S.history[0], since = last ? Math.max(last.to, 0) : S.started, fresh = S.patterns.filter(p => p.state !== 'seen' && p.first && S.now - p.first < D).length;
   const today = S.rules.some(r => r.today != null) ? sum(S.rules, r => r.today || 0) : null, top = [...S.patterns].filter(p => p.now).sort((a, b) => b.now - a.now).slice(0, 5);
@@ -101,12 +102,17 @@ function heroEmpty() {
     h('div.grid', null, h('div.blk', null, h('h2.h3', null, 'What it waits for'), h('ul.steps', null, S.waiting_for.map(w => h('li', null, h('span', null, h('b', null, w.watch), ' ', h('code', null, safe(w.glob))), h('span.mut', null, safe(w.why)))))),
       h('div.blk', null, h('h2.h3', null, 'What to do'), h('ul.steps', null, h('li', null, 'What each watch finds, and why not', cmd('', 'spiketail check')), h('li', null, 'Why one path is not read', cmd('', 'spiketail explain PATH'))))))];
 }
+function ruleChart(r) {
+  const box = h('div.blk');
+  requestAnimationFrame(() => chart(box, { title: h('h2.h3', null, `${r.rule} in ${r.watch}`), query: { watch: r.watch, rule: r.rule } }));
+  return h('div', null, box);
+}
 function heroRecorded() {
   const cb = h('div.blk'), n = S.history.length, all = S.series[''] || { start: S.now };
   const s = h('section.card.hero.info', { 'aria-labelledby': 'h1', id: 'now' },
     h('div.hd', null, head(h('span.sev.info', null, 'replay'), n ? `${some(n, 'alert')} would have fired` : 'No alert would have fired', ', ', time(all.start, when), ' to ', time(S.now, when)),
       h('dl.stats', null, stat('errors in all', n0(sum(S.patterns, p => p.total)), '.big'), stat('over', dur(S.now - all.start)), stat('patterns', n0(S.patterns.length + S.patterns_more)), stat('files', n0(S.agent.files)))),
-    h('div.grid', null, h('div.full', null, cb)));
+    h('div.grid', null, h('div.full', null, cb), S.rules.length > 1 ? S.rules.map(ruleChart) : null));
   return [s, cb, { title: 'Rate and usual band (drag to zoom, double-click for all)' }];
 }
 /* Which of them it is, and the key of what its chart shows. */

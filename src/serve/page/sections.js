@@ -13,7 +13,8 @@ function patternsSection() {
   const q = h('input', { type: 'search', placeholder: 'Filter patterns', 'aria-label': 'Filter patterns', id: 'pq', oninput: () => s.update() });
   const [s, count] = section('patterns', 'Patterns', h('div.fl', null, q));
   const table = h('table', null, h('caption.vh', null, 'Error patterns, new first, then risen, then by rate'), h('thead', null, h('tr', null,
-    [['State'], ['Pattern'], ['Last hour'], ['Usual/min', 1], ['Now/min', 1], ['Share now', 1], ['First seen', 1], ['Last seen', 1]].map(([x, n]) => h('th' + (n ? '.num' : ''), { scope: 'col' }, x)))), tb);
+    (S.series ? [['State'], ['Pattern'], ['Over time'], ['Highest/min', 1], ['Errors', 1], ['Share', 1], ['First seen', 1], ['Last seen', 1]]
+      : [['State'], ['Pattern'], ['Last hour'], ['Usual/min', 1], ['Now/min', 1], ['Share now', 1], ['First seen', 1], ['Last seen', 1]]).map(([x, n]) => h('th' + (n ? '.num' : ''), { scope: 'col' }, x)))), tb);
   s.append(table, none, foot);
   const close = r => { if (r.detail) { r.detail.remove(); r.detail = null; delete r.dataset.open; r.button.setAttribute('aria-expanded', 'false'); } };
   const show = r => { rows.forEach(close); r.dataset.open = ''; r.button.setAttribute('aria-expanded', 'true'); r.after(r.detail = detail(r.p)); };
@@ -30,15 +31,15 @@ function patternsSection() {
   }
   function fill(r, p, max) {
     r.p = p;
-    const [cs, , ct, cp, cw, ce, cf, cl] = r.children, usual = p.state === 'seen' ? '–' : n0(p.usual), text = plain(p);
+    const [cs, , ct, cp, cw, ce, cf, cl] = r.children, usual = S.series ? n0(Math.max(...(S.series[p.id] || { mean: [0] }).mean)) : p.state === 'seen' ? '–' : n0(p.usual), text = plain(p);
     if (r.text !== text) { r.text = text; r.button.replaceChildren(...parts(p)); }
     cs.replaceChildren(tag(p));
-    ct.replaceChildren(spark(p.trend, rank(p) < 2 ? Math.max(0, p.trend.findIndex((v, i) => i > 0 && v > 3 * (p.usual + 1))) : 60, 'r'), h('span.vh', null, `last hour, at most ${Math.max(...p.trend)} a minute`));
+    ct.replaceChildren(spark(p.trend, rank(p) < 2 && !S.series ? Math.max(0, p.trend.findIndex((v, i) => i > 0 && v > 3 * (p.usual + 1))) : 60, 'r'), h('span.vh', null, S.series ? 'over the whole time' : `last hour, at most ${Math.max(...p.trend)} a minute`));
     cp.textContent = usual;
-    cw.replaceChildren(h('b', null, n0(p.now)), h('span.mut.ph', null, '/min'));
-    ce.replaceChildren(bar(p.now / max * 100, '', h('span', null, share(p))), h('span.sv.mut', null, share(p), ', was ', usual));
+    cw.replaceChildren(h('b', null, n0(p.now)), S.series ? '' : h('span.mut.ph', null, '/min'));
+    ce.replaceChildren(bar(p.now / max * 100, '', h('span', null, share(p))), h('span.sv.mut', null, share(p), S.series ? '' : [', was ', usual]));
     cf.textContent = when(p.first);
-    cl.replaceChildren(h('span.pre', null, 'first ', when(p.first), ', last '), ago(p.last));
+    cl.replaceChildren(h('span.pre', null, 'first ', when(p.first), ', last '), S.series ? when(p.last) : ago(p.last));
   }
   s.update = () => {
     const list = [...S.patterns].sort((a, b) => rank(a) - rank(b) || b.now - a.now || b.total - a.total), max = Math.max(...list.map(p => p.now), 1), f = q.value.toLowerCase();
@@ -74,20 +75,20 @@ function detail(p) {
   const cb = h('div.blk');
   const d = h('tr.dt', null, h('td', { colspan: 8 }, h('div.dd', null, cb,
     h('div.blk', null, h('dl.facts', null, [['Id', h('code', null, p.id)], ['First seen', p.first ? [time(p.first, t => fmt(t, { day: 'numeric', month: 'short' }) + ' ' + hms(t)), ' ', h('span.mut', null, '(' + ago(p.first) + ')')] : '–'],
-      ['Last seen', ago(p.last)], ['Total', n0(p.total) + ' lines'], ['Watch, rule', p.watch + ', ' + p.rule]].map(([k, v]) => [h('dt', null, k), h('dd', null, v)]))),
+      ['Last seen', S.series ? when(p.last) : ago(p.last)], ['Total', n0(p.total) + ' lines'], ['Watch, rule', p.watch + ', ' + p.rule]].map(([k, v]) => [h('dt', null, k), h('dd', null, v)]))),
     h('div.blk.full', null, h('h3', null, 'First line', S.series ? null : h('a', { href: '#/live?pattern=' + p.id }, 'follow live')), h('div.lines', null, h('div.ln', null, h('span.x', null, safe(p.sample))))))));
   chart(cb, { title: h('h3', null, 'This pattern'), unit: 'lines a minute', query: { pattern: p.id }, now: () => { const now = S.patterns.find(x => key(x) === key(p)); return now ? now.now : 0; } });
   return d;
 }
 function filesSection() {
   const tb = h('tbody'), none = h('p.none', null, 'No file yet. See above for what the daemon waits for.');
-  let by = 'per_min', dir = -1, found = null, asked = 0;
-  const cols = [['path', 'File', 1], ['per_min', 'Errors/min', -1], ['lag', 'Behind', -1], ['generation', 'Gen.', -1], ['event_at', 'Last event', -1], ['missed', 'Missed', -1], ['trouble', 'Note', -1]];
+  let by = S.series ? 'matched' : 'per_min', dir = -1, found = null, asked = 0;
+  const cols = S.series ? [['path', 'File', 1], ['matched', 'Errors', -1], ['per_min', 'Errors/min', -1], ['generation', 'Files', -1], ['size', 'Read', -1]] : [['path', 'File', 1], ['per_min', 'Errors/min', -1], ['lag', 'Behind', -1], ['generation', 'Gen.', -1], ['event_at', 'Last event', -1], ['missed', 'Missed', -1], ['trouble', 'Note', -1]];
   const q = h('input', { type: 'search', placeholder: 'Filter files', 'aria-label': 'Filter files', id: 'fq', oninput: () => { found = null; ask(); s.update(true); } });
   const [s, count] = section('files', 'Files', h('div.fl', null, q));
   const ths = cols.map(([k, l, d0], i) => h('th' + (i && i < 6 ? '.num' : ''), { scope: 'col', 'data-k': k }, h('button', { type: 'button', onclick: () => { dir = by === k ? -dir : d0; by = k; s.update(true); } }, l, h('span', { 'aria-hidden': 'true' }))));
   const more = h('button.more', { type: 'button', onclick: () => ask(true) });
-  const table = h('table', null, h('caption.vh', null, 'Files, those with missed bytes first'), h('thead', null, h('tr', null, ths)), tb);
+  const table = h('table', null, h('caption.vh', null, S.series ? 'Files that were read' : 'Files, those with missed bytes first'), h('thead', null, h('tr', null, ths)), tb);
   s.append(table, none, more);
   /* Files that are not among those that the snapshot has. */
   async function ask(next) {
@@ -102,12 +103,13 @@ function filesSection() {
   }
   const cell = (label, text, cls) => h('td.num' + (cls || ''), { 'data-l': label }, text);
   function row(x) {
+    if (S.series) return h('tr.ft', null, h('th', { scope: 'row' }, mid(x.path)), cell('errors', n0(x.matched)), cell('errors/min', n0(x.per_min)), cell('files', n0(x.generation)), cell('read', bytes(x.size)));
     const bad = !!x.trouble;
     return h('tr.ft', null, h('th', { scope: 'row' }, mid(x.path, fileHref(x.path))), cell('errors/min', n0(x.per_min)), cell('behind', bytes(x.lag), x.lag > 1e6 ? '.amb' : ''), cell('gen.', n0(x.generation)),
       cell('last event', x.event ? `${x.event} ${ago(x.event_at)}` : '–'), cell('missed', x.missed ? h('b', null, '! ' + bytes(x.missed)) : '0 B', x.missed ? '.red' : ''), h('td.why' + (bad ? '.amb' : ''), { title: x.trouble }, bad ? ['! ', safe(x.trouble)] : ''));
   }
   s.update = force => {
-    count.textContent = S.agent.files ? `${n0(S.agent.files)} read, ${n0(S.agent.unreadable)} not readable` : 'none yet';
+    count.textContent = S.series ? some(S.agent.files, 'log') : S.agent.files ? `${n0(S.agent.files)} read, ${n0(S.agent.unreadable)} not readable` : 'none yet';
     none.hidden = S.files.length > 0;
     table.hidden = !S.files.length;
     if (!force && isBusy(table)) return;
@@ -174,7 +176,7 @@ function silencesSection() {
   return s;
 }
 function pastSection() {
-  const [s, count] = section('past', 'Alerts that are over'), list = h('div');
+  const [s, count] = section('past', S.series ? 'Alerts that would have fired' : 'Alerts that are over'), list = h('div');
   let seen = '';
   s.append(list);
   s.update = () => {
@@ -182,7 +184,7 @@ function pastSection() {
     if (seen === k) return;
     seen = k;
     count.textContent = S.history.length ? `the last ${S.history.length}` : '';
-    list.replaceChildren(S.history.length ? h('ul.list', null, S.history.map(p => past(p))) : h('p.none', null, 'No alert is over yet.'));
+    list.replaceChildren(S.history.length ? h('ul.list', null, S.history.map(p => past(p, S.series && p.patterns.length ? which(p.patterns.slice(0, 3)) : null))) : h('p.none', null, S.series ? 'No alert would have fired.' : 'No alert is over yet.'));
   };
   return s;
 }
