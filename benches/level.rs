@@ -1,6 +1,6 @@
 //! The cost of `level = "error"` compared with one literal text, by the format of the log; 1% of the lines are errors.
 //!
-//! `cargo bench --bench level [-- --mb N] [--no-read]`
+//! `cargo bench --bench level [-- --mb N] [--no-read] [--only NAME]`
 //!
 //! Both read the same file as `scan` does, into buffers of 256 KiB, on one thread; its CPU time counts. With `--no-read` the
 //! text is in memory already. The errors that are found are compared with a judgement of every line.
@@ -118,7 +118,8 @@ fn main() {
     println!("{:<30} {:>9} {:>9} {:>9}", "", "", "GB/s", "GB/s");
     let level = RuleSpec { name: "level".into(), level: Some(Level::Error), ..RuleSpec::default() };
     let level = RuleSet::compile(&[level]).unwrap();
-    for format in FORMATS {
+    let only = args.iter().skip_while(|arg| *arg != "--only").nth(1);
+    for format in FORMATS.iter().filter(|format| only.is_none_or(|only| format.name.contains(only))) {
         let text = text(format, megabytes << 20);
         let literal = RuleSpec {
             name: "literal".into(),
@@ -209,6 +210,6 @@ fn scan(rules: &Arc<RuleSet>, bytes: &Bytes<'_>) -> (Duration, usize) {
 
 /// The CPU time of this thread.
 fn cpu_time() -> Duration {
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(times.split(' ').next().unwrap().parse().unwrap())
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

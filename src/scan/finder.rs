@@ -60,10 +60,8 @@ impl CandidateSearch {
             return Ok(CandidateSearch::Some { levels: None, texts });
         };
         let without_level: Vec<_> = levels.iter().flat_map(|rule| rule.without_level.clone()).collect();
-        Ok(match LevelSearch::new(least, &without_level) {
-            Some(search) => CandidateSearch::Some { levels: Some(Box::new(search)), texts },
-            None => CandidateSearch::All,
-        })
+        let levels = Some(Box::new(LevelSearch::new(least, &without_level)));
+        Ok(CandidateSearch::Some { levels, texts })
     }
 }
 

@@ -26,7 +26,7 @@ mod marks;
 mod name;
 mod object;
 mod places;
-mod teddy;
+mod search;
 mod texts;
 mod translated;
 mod words;

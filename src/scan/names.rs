@@ -90,7 +90,10 @@ fn find(text: &[u8], names: &[&str], starts: &[u32; 256]) -> Option<(usize, usiz
     let letters = text[digits..].iter().take(NAME_BYTES_MAX + 1).take_while(|b| is_part(b)).count();
     let word = &text[..digits + letters];
     let is_word = |name: &str| name.len() == word.len() && name.as_bytes().eq_ignore_ascii_case(word);
-    let found = names.iter().position(|names| names.split(' ').any(is_word))?;
+    // The first name is the English abbreviation, which nearly every log has.
+    let is_first = |names: &&str| word.len() == 3 && names.as_bytes()[..3].eq_ignore_ascii_case(word);
+    let found = names.iter().position(is_first);
+    let found = found.or_else(|| names.iter().position(|names| names.split(' ').any(is_word)))?;
     Some((found, word.len()))
 }
 

@@ -1,5 +1,7 @@
-//! The only unsafe code: mapped windows and their repair after SIGBUS, and free memory given back; safe opening and stat.
+//! The only unsafe code: mapped windows and their repair after SIGBUS, a SIMD search, and free memory given back; safe opening
+//! and stat.
 
+pub mod beginnings;
 pub mod limits;
 pub mod memory;
 pub mod open;

@@ -40,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("detect", &[]),
     ("watch", &[]),
     ("pattern", &["scan"]),
-    ("scan", &[]),
+    ("scan", &["sys"]),
     ("sys", &[]),
     ("fmt", &[]),
     ("units", &[]),

@@ -1,26 +1,23 @@
 //! Finds the lines that may have a severe level, without a judgement of each line.
 //!
 //! A line with a severe level must hold one of about two hundred short texts: a name such as `err` or `FATA`, a letter where
-//! letters are levels (`[E]`, ` E `), a member of JSON with a severe number, or a mark such as `<11>`. Two SIMD searches
-//! (Teddy) and one for single bytes look for them. A find is checked against what stands around it, since most finds are
-//! parts of other words (`interrupt`, `errors=0`). So on ordinary lines there is nothing to judge.
+//! letters are levels (`[E]`, ` E `), a member of JSON with a severe number, or a mark such as `<11>`. One SIMD search looks for
+//! them. A find is checked against what stands around it, since most finds are parts of other words (`interrupt`,
+//! `errors=0`). So on ordinary lines there is nothing to judge.
 //!
 //! The search may find too many lines, never too few: a property test compares it with [`level_of`](super::level_of).
 
-use aho_corasick::Span;
+use std::ops::Range;
 
 use crate::scan::level::keys;
 use crate::scan::level::name::Level;
-use crate::scan::level::teddy::Teddy;
-use crate::scan::level::texts::{Buckets, Kind, of_letters, of_members_and_names, of_texts, of_warnings};
+use crate::scan::level::search::TextSearch;
+use crate::scan::level::texts::{Kind, of_letters, of_members_and_names, of_texts, of_warnings};
 use crate::scan::level::{colours, marks, translated, words};
 use crate::scan::line::line_around;
 
-/// So many texts of rules fit into the search for members and names, in this bucket.
-const TEXTS_BESIDE_MAX: usize = 8;
-const TEXTS_BUCKET: usize = 5;
-/// The most searches for texts.
-const SEARCHES_MAX: usize = 5;
+/// A word that is no level.
+const ERRORS: &[u8] = b"errors";
 
 /// The next find of a search, so that the other searches can catch up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,38 +36,34 @@ impl NextFind {
 /// How far each search is in the current bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::scan) struct LevelFinds {
-    texts: [NextFind; SEARCHES_MAX],
-    bytes: NextFind,
+    errors: NextFind,
+    warnings: NextFind,
+    texts: NextFind,
 }
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(in crate::scan) struct LevelSearch {
     least: Level,
-    searches: Vec<Teddy<Kind>>,
+    errors: TextSearch<2>,
+    /// What only warnings hold, if they count.
+    warnings: Option<TextSearch<2>>,
     /// What is looked for besides levels.
     texts: Vec<String>,
+    of_texts: Option<TextSearch<1>>,
 }
 
 impl LevelSearch {
     /// Finds lines that are as severe as `least`, which is at least a warning, and lines that hold one of `texts`, each of at
-    /// least [`TEXT_BYTES_MIN`](super::TEXT_BYTES_MIN) bytes. `None` if this processor has no SIMD, or there are too many
-    /// texts.
-    pub(in crate::scan) fn new(least: Level, texts: &[String]) -> Option<LevelSearch> {
-        let mut buckets: Vec<Buckets> = vec![of_letters(b"EF"), of_members_and_names()];
-        let mut texts_left = of_texts(texts);
-        if texts.len() <= TEXTS_BESIDE_MAX {
-            let beside = &mut buckets[1][TEXTS_BUCKET];
-            texts_left.iter_mut().for_each(|bucket| beside.append(bucket));
+    /// least [`TEXT_BYTES_MIN`](super::TEXT_BYTES_MIN) bytes.
+    pub(in crate::scan) fn new(least: Level, texts: &[String]) -> LevelSearch {
+        LevelSearch {
+            least,
+            errors: TextSearch::new([of_letters(b"EF"), of_members_and_names()]),
+            warnings: (least <= Level::Warn).then(|| TextSearch::new([of_letters(b"W"), of_warnings()])),
+            texts: texts.to_vec(),
+            of_texts: (!texts.is_empty()).then(|| TextSearch::new([of_texts(texts)])),
         }
-        if least <= Level::Warn {
-            buckets.extend([of_letters(b"W"), of_warnings()]);
-        }
-        if texts_left.iter().any(|bucket| !bucket.is_empty()) {
-            buckets.push(texts_left);
-        }
-        let searches = buckets.into_iter().map(Teddy::new).collect::<Option<Vec<_>>>()?;
-        Some(LevelSearch { least, searches, texts: texts.to_vec() })
     }
 
     /// A byte of the next line that may be severe, at or after `from`, where a line begins.
@@ -78,9 +71,12 @@ impl LevelSearch {
         if from == 0 && matches!(bytes.first(), Some(0 | b'E' | b'F' | b'W')) {
             return Some(0);
         }
-        let mut first = finds.bytes.at(from, |from| self.find_byte(bytes, from));
-        for (search, find) in self.searches.iter().zip(&mut finds.texts) {
-            first = first.min(find.at(from, |from| self.find_text(search, bytes, from, true)));
+        let mut first = finds.errors.at(from, |from| self.find_in(&self.errors, bytes, from, true));
+        if let Some(search) = &self.warnings {
+            first = first.min(finds.warnings.at(from, |from| self.find_in(search, bytes, from, true)));
+        }
+        if let Some(search) = &self.of_texts {
+            first = first.min(finds.texts.at(from, |from| self.find_in(search, bytes, from, true)));
         }
         (first < bytes.len()).then_some(first)
     }
@@ -88,47 +84,44 @@ impl LevelSearch {
     /// Whether `line`, whose colours are removed, may be severe.
     fn is_candidate(&self, line: &[u8]) -> bool {
         matches!(line.trim_ascii_start().first(), Some(b'E' | b'F' | b'W'))
-            || self.searches.iter().any(|search| self.find_text(search, line, 0, false).is_some())
-            || self.find_priority(line, 0).is_some()
+            || self.find_in(&self.errors, line, 0, false).is_some()
+            || self.warnings.as_ref().is_some_and(|search| self.find_in(search, line, 0, false).is_some())
+            || self.of_texts.as_ref().is_some_and(|search| self.find_in(search, line, 0, false).is_some())
     }
 
-    fn find_text(
+    fn find_in<const SETS: usize>(
         &self,
-        search: &Teddy<Kind>,
+        search: &TextSearch<SETS>,
         bytes: &[u8],
         from: usize,
         may_be_coloured: bool,
     ) -> Option<usize> {
-        // The line feed before the line tells where it begins.
-        let mut at = from.saturating_sub(1);
         let mut plain_to = 0;
-        loop {
-            let (kind, found) = search.find(bytes, at)?;
-            at = found.start + 1;
-            if kind == Kind::Escape {
-                if may_be_coloured && found.start >= plain_to {
-                    let line = line_around(bytes, 0, found.start);
-                    if self.is_candidate(&colours::without(&bytes[line.clone()])) {
-                        return Some(found.start);
-                    }
-                    plain_to = line.end;
-                }
-            } else if self.confirms(kind, bytes, found) {
-                return Some(found.start + usize::from(bytes[found.start] == b'\n'));
+        // The line feed before the line tells where it begins.
+        let found = search.find(bytes, from.saturating_sub(1), |kind, found| {
+            if kind != Kind::Escape {
+                return self.confirms(kind, bytes, found);
             }
-        }
+            if !may_be_coloured || found.start < plain_to {
+                return false;
+            }
+            let line = line_around(bytes, 0, found.start);
+            plain_to = line.end;
+            self.is_candidate(&colours::without(&bytes[line]))
+        })?;
+        Some(found + usize::from(bytes[found] == b'\n'))
     }
 
     /// Whether what stands around a find makes its line a candidate.
-    fn confirms(&self, kind: Kind, bytes: &[u8], found: Span) -> bool {
-        let Span { start, end } = found;
+    fn confirms(&self, kind: Kind, bytes: &[u8], found: Range<usize>) -> bool {
+        let Range { start, end } = found;
         let next = |at: usize| bytes.get(at).copied().unwrap_or(b'\n');
         let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         match kind {
             Kind::Name => self.is_name(bytes, start),
             // `stdout F ` is no level but CRI's mark of a whole line.
             Kind::Rare => !(bytes[..start].ends_with(b"stdout") || bytes[..start].ends_with(b"stderr")),
-            Kind::Glog => (end..end + 3).all(|at| next(at).is_ascii_digit()),
+            Kind::Glog => (end..end + 4).all(|at| next(at).is_ascii_digit()),
             Kind::Device => {
                 let is_after_name = start.checked_sub(1).is_some_and(|at| is_part(bytes[at]));
                 let is_number = || (end..end + 3).all(|at| next(at).is_ascii_digit());
@@ -145,6 +138,7 @@ impl LevelSearch {
             }
             Kind::Number(quote) => keys::is_severe_number(bytes, start + quote, self.least),
             Kind::QuotedNumber => keys::is_severe_text(bytes, start, self.least),
+            Kind::Priority => self.is_severe_priority(&bytes[start..]),
             Kind::Text { number, key_at } => start.checked_sub(key_at).is_some_and(|start| {
                 self.texts.get(number).is_some_and(|text| bytes[start..].starts_with(text.as_bytes()))
             }),
@@ -167,32 +161,12 @@ impl LevelSearch {
         let end = rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len());
         let word = &rest[..end];
         let is_fail = || word == b"fail" && rest.get(end) == Some(&b':');
+        // Most words that begin so are of this kind.
+        if word.len() == ERRORS.len() && word.ends_with(&ERRORS[3..]) {
+            return false;
+        }
         let level = words::word(word).or_else(|| translated::word(word));
         level.is_some_and(|level| level >= self.least) || is_fail()
-    }
-
-    /// Finds priorities of syslog, and escape characters in lines that are severe without them.
-    fn find_byte(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let (mut at, mut plain_to) = (from, 0);
-        loop {
-            at += memchr::memchr2(b'<', colours::ESCAPE, &bytes[at..])?;
-            if bytes[at] == b'<' {
-                if self.is_severe_priority(&bytes[at..]) {
-                    return Some(at);
-                }
-            } else if at >= plain_to {
-                let line = line_around(bytes, from, at);
-                if self.is_candidate(&colours::without(&bytes[line.clone()])) {
-                    return Some(at);
-                }
-                plain_to = line.end;
-            }
-            at += 1;
-        }
-    }
-
-    fn find_priority(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        memchr::memchr_iter(b'<', &bytes[from..]).find(|at| self.is_severe_priority(&bytes[from + at..]))
     }
 
     fn is_severe_priority(&self, bytes: &[u8]) -> bool {

@@ -124,10 +124,24 @@ fn skip(line: &[u8], mut at: usize, seen: &mut Seen) -> Option<usize> {
     }
 }
 
+/// Which bytes are between words.
+static DELIMITERS: [bool; 256] = {
+    let (mut delimiters, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        let is_mark =
+            matches!(byte as u8, b'[' | b']' | b'(' | b')' | b'<' | b'>' | b'|' | b',' | b';' | b':');
+        delimiters[byte] = byte <= b' ' as usize || is_mark;
+        byte += 1;
+    }
+    delimiters
+};
+
+#[inline]
 fn is_delimiter(byte: u8) -> bool {
-    byte <= b' ' || matches!(byte, b'[' | b']' | b'(' | b')' | b'<' | b'>' | b'|' | b',' | b';' | b':')
+    DELIMITERS[usize::from(byte)]
 }
 
+#[inline]
 fn ends_word(byte: u8) -> bool {
     is_delimiter(byte) || matches!(byte, b'=' | b'"')
 }

@@ -1,6 +1,7 @@
 //! The level in a JSON object: which members hold it, and on which scale a number is.
 
 use crate::scan::json::{Members, Value};
+use crate::scan::level::keys::TAILS;
 use crate::scan::level::name::Level;
 use crate::scan::level::words::{self, Key};
 
@@ -136,7 +137,7 @@ fn digits(json: &[u8], name: &[u8], value: Value<'_>, is_line: bool) -> Option<u
             let from = name.as_ptr().addr() + name.len() - json.as_ptr().addr();
             let between = json.get(from..text.as_ptr().addr() - json.as_ptr().addr())?;
             let is_usual = matches!(between, b"\":" | b"\": " | b"\" : ");
-            let may_be_number = matches!(name.last(), Some(b'l' | b'y' | b'o' | b'r' | b'e' | b'Y'));
+            let may_be_number = TAILS.iter().any(|tail| name.ends_with(tail));
             (is_usual && may_be_number).then(|| number(text))?
         }
         Value::Object(_) => None,

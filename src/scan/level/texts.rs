@@ -1,7 +1,11 @@
 //! The texts of which a line with a severe level holds at least one, by the bucket of the search in which they are.
+//!
+//! A bucket is good if its texts have few bytes in each place: then little else is a hit.
 
-use crate::scan::level::teddy::BUCKETS;
+use crate::scan::level::colours::ESCAPE;
+use crate::scan::level::keys::TAILS;
 use crate::scan::rarity::rarest;
+use crate::sys::beginnings::{SET, WIDTH};
 
 /// The shortest text of a rule that can be searched for together with levels, in bytes.
 pub const TEXT_BYTES_MIN: usize = 4;
@@ -13,7 +17,7 @@ pub(super) enum Kind {
     Name,
     /// Nothing: it is rare.
     Rare,
-    /// A letter and a digit, of a header of glog.
+    /// A letter before a date, of a header of glog.
     Glog,
     /// The severity of a network device.
     Device,
@@ -23,24 +27,71 @@ pub(super) enum Kind {
     PairLetter,
     /// A quoted letter.
     QuotedLetter,
-    /// The end of a key and the first digit of a number; the quote after the key is that far from the beginning.
+    /// The end of the name of a member; the quote after it is that far from the beginning.
     Number(usize),
     /// A quoted number or the beginning of one.
     QuotedNumber,
-    /// An escape character that is itself escaped.
+    /// A priority of syslog.
+    Priority,
+    /// An escape character, which may itself be escaped.
     Escape,
     /// Part of the text with this number of a rule, and where in the text it is.
     Text { number: usize, key_at: usize },
 }
 
-/// The texts of each bucket.
-pub(super) type Buckets = [Vec<(Kind, Vec<u8>)>; BUCKETS];
-
-fn all<'a>(kind: Kind, texts: impl IntoIterator<Item = &'a str>) -> Vec<(Kind, Vec<u8>)> {
-    texts.into_iter().map(|text| (kind, text.as_bytes().to_vec())).collect()
+/// A text that is searched for.
+#[derive(Debug, Clone)]
+pub(super) struct Text {
+    pub(super) kind: Kind,
+    pub(super) bytes: Vec<u8>,
+    /// One of these bytes, all of them ASCII, follows it; any if empty.
+    pub(super) after: &'static [u8],
+    /// Its first bytes, and the bits that count of so many bytes.
+    key: u32,
+    mask: u32,
+    /// A bit for each byte of `after`.
+    after_bits: u128,
 }
 
-/// Texts of three bytes and more in which a letter stands for a level, and what else is that short.
+impl Text {
+    fn new(kind: Kind, bytes: &[u8], after: &'static [u8]) -> Text {
+        let length = bytes.len().min(WIDTH);
+        let mut first = [0; WIDTH];
+        first[..length].copy_from_slice(&bytes[..length]);
+        Text {
+            kind,
+            bytes: bytes.to_vec(),
+            after,
+            key: u32::from_le_bytes(first),
+            mask: u32::MAX >> (8 * (WIDTH - length)),
+            after_bits: after.iter().fold(0, |bits, byte| bits | 1 << (byte & 127)),
+        }
+    }
+
+    /// Whether `rest` begins with it; `first` are the first bytes of `rest`.
+    pub(super) fn begins(&self, rest: &[u8], first: u32) -> bool {
+        if first & self.mask != self.key {
+            return false;
+        }
+        let length = self.bytes.len();
+        let is_after = |byte: &u8| byte.is_ascii() && self.after_bits >> byte & 1 == 1;
+        (length < WIDTH || rest.starts_with(&self.bytes))
+            && (self.after.is_empty() || rest.get(length).is_some_and(is_after))
+    }
+}
+
+/// The texts of each bucket of a set.
+pub(super) type Buckets = [Vec<Text>; SET];
+
+fn all<'a>(kind: Kind, texts: impl IntoIterator<Item = &'a str>) -> Vec<Text> {
+    followed(kind, texts, b"")
+}
+
+fn followed<'a>(kind: Kind, texts: impl IntoIterator<Item = &'a str>, after: &'static [u8]) -> Vec<Text> {
+    texts.into_iter().map(|text| Text::new(kind, text.as_bytes(), after)).collect()
+}
+
+/// Texts in which a letter stands for a level, and what else is short.
 pub(super) fn of_letters(letters: &[u8]) -> Buckets {
     let mut buckets = Buckets::default();
     let [names, brackets, spaces, lines, quotes, pairs, devices, others] = &mut buckets;
@@ -48,18 +99,17 @@ pub(super) fn of_letters(letters: &[u8]) -> Buckets {
     for letter in letters.iter().copied() {
         let small = letter.to_ascii_lowercase();
         for (first, bucket) in [(b' ', &mut *spaces), (b'\n', &mut *lines), (b'"', &mut *quotes)] {
-            bucket.extend([b' ', b':', b'/'].map(|after| (Kind::Rare, vec![first, letter, after])));
-            bucket.extend([b'0', b'1', b'2'].map(|digit| (Kind::Glog, vec![first, letter, digit])));
+            bucket.push(Text::new(Kind::Rare, &[first, letter], b" :/"));
+            bucket.push(Text::new(Kind::Glog, &[first, letter], b"012"));
         }
-        spaces.extend([b'!', b'>'].map(|after| (Kind::Rare, vec![b' ', letter, after])));
-        lines.push((Kind::Rare, vec![b'\n', 0, letter]));
-        brackets.push((Kind::Rare, vec![b'[', letter, b']']));
-        brackets.push((Kind::Rare, vec![b'[', letter, b' ']));
-        brackets.push((Kind::Rare, vec![b'|', letter, b'|']));
-        brackets.push((Kind::Rare, vec![b'(', letter, letter]));
+        spaces.push(Text::new(Kind::Rare, &[b' ', letter], b"!>"));
+        lines.push(Text::new(Kind::Rare, &[b'\n', 0, letter], b""));
+        brackets.push(Text::new(Kind::Rare, &[b'[', letter], b"] "));
+        brackets.push(Text::new(Kind::Rare, &[b'|', letter, b'|'], b""));
+        brackets.push(Text::new(Kind::Rare, &[b'(', letter, letter], b""));
         for letter in [letter, small] {
-            quotes.extend([b'"', b'\\'].map(|after| (Kind::QuotedLetter, vec![b'"', letter, after])));
-            pairs.extend(b"lLyY".map(|key| (Kind::PairLetter, vec![key, b'=', letter])));
+            quotes.push(Text::new(Kind::QuotedLetter, &[b'"', letter], b"\"\\"));
+            pairs.extend(b"lLyY".map(|key| Text::new(Kind::PairLetter, &[key, b'=', letter], b"")));
         }
     }
     if is_severe {
@@ -74,34 +124,39 @@ pub(super) fn of_letters(letters: &[u8]) -> Buckets {
         spaces.extend(all(Kind::Rare, [" # "]));
     }
     for digit in if is_severe { b'0'..=b'3' } else { b'4'..=b'4' } {
-        devices.push((Kind::Device, vec![b'-', digit, b'-']));
-        pairs.push((Kind::QuotedNumber, vec![b'"', digit, b'"']));
+        devices.push(Text::new(Kind::Device, &[b'-', digit, b'-'], b""));
+        pairs.push(Text::new(Kind::QuotedNumber, &[b'"', digit, b'"'], b""));
     }
-    pairs.push((Kind::QuotedNumber, b"\"4\"".to_vec()));
+    pairs.extend(all(Kind::QuotedNumber, ["\"4\""]));
     buckets
 }
 
-/// Texts of four bytes and more: names of levels, and members of JSON with a number.
+/// Names of levels, members of JSON with a number, and marks.
 pub(super) fn of_members_and_names() -> Buckets {
-    let numbers = |quote: usize, before: &str, digits: &str| -> Vec<(Kind, Vec<u8>)> {
-        digits.bytes().map(|digit| (Kind::Number(quote), [before.as_bytes(), &[digit]].concat())).collect()
+    let members = |before: &str, after: &'static [u8]| -> Vec<Text> {
+        let tails = TAILS.iter().filter(|tail| tail.len() == 1);
+        let text = |tail: &&[u8]| Text::new(Kind::Number(1), &[tail, before.as_bytes()].concat(), after);
+        tails.map(text).collect()
     };
-    let any = "012345678";
+    let tails = TAILS.iter().filter(|tail| tail.len() > 1);
+    let tails = tails.map(|tail| Text::new(Kind::Number(tail.len()), tail, b"\"\\"));
+    let (of_r, tails): (Vec<_>, Vec<_>) = tails.partition(|text| text.bytes.ends_with(b"r"));
+    let of_other_languages = all(Kind::Rare, ["ОШИБ", "错误", "严重", "エラー", "致命"]);
     [
-        [numbers(1, "l\":", "0123456"), numbers(1, "\\\":", any)].concat(),
-        [numbers(1, "y\":", any), numbers(1, "Y\":", any)].concat(),
-        [numbers(1, "o\":", "345"), numbers(1, "r\":", "12345"), numbers(1, "e\":", "345")].concat(),
-        numbers(0, "\": ", any),
-        all(Kind::QuotedNumber, QUOTED),
-        [numbers(0, "\" : ", any), all(Kind::QuotedNumber, QUOTED_HUNDREDS)].concat(),
-        all(Kind::Name, ["crit", "CRIT", "Crit", "severe", "SEVERE", "SCHWERW"])
-            .into_iter()
-            .chain(all(Kind::Name, ["fata", "FATA", "Fata", "fail:", "FEHLER", "GRAVE"]))
-            .collect(),
-        all(Kind::Name, ["pani", "PANI", "Pani", "emerg", "EMERG", "alert", "ALERT", "Alert"])
-            .into_iter()
-            .chain(all(Kind::Rare, ["ОШИБ", "错误", "严重", "エラー", "致命"]))
-            .collect(),
+        members("\":", b"012345678"),
+        // In JSON within JSON, the quote is escaped.
+        [members("\\\":", b""), members("\": ", b""), all(Kind::Number(0), ["\" : "]), of_r].concat(),
+        tails.into_iter().chain(of_other_languages).collect(),
+        [all(Kind::QuotedNumber, QUOTED), all(Kind::QuotedNumber, QUOTED_HUNDREDS)].concat(),
+        all(Kind::Name, ["crit", "severe", "fata", "fail:"]),
+        all(Kind::Name, ["pani", "emerg", "alert"]),
+        [
+            all(Kind::Name, ["CRIT", "SEVERE", "SCHWERW", "FATA", "FEHLER", "GRAVE", "PANI", "EMERG"]),
+            all(Kind::Name, ["ALERT", "Crit", "Fata", "Pani", "Alert"]),
+        ]
+        .concat(),
+        [vec![Text::new(Kind::Escape, &[ESCAPE], b"")], vec![Text::new(Kind::Priority, b"<", b"0123456789")]]
+            .concat(),
     ]
 }
 
@@ -127,7 +182,7 @@ pub(super) fn of_texts(texts: &[String]) -> Buckets {
     let mut buckets = Buckets::default();
     for (number, text) in texts.iter().enumerate() {
         if let Some((key_at, key)) = rarest::<TEXT_BYTES_MIN>(text.as_bytes(), &[]) {
-            buckets[number % BUCKETS].push((Kind::Text { number, key_at }, key.to_vec()));
+            buckets[number % SET].push(Text::new(Kind::Text { number, key_at }, &key, b""));
         }
     }
     buckets
