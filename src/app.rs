@@ -158,6 +158,8 @@ impl App {
         let alive = Arc::clone(&endpoint);
         let is_alive: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || alive.stuck().is_none());
         let mut heartbeat = self.start_heartbeat(&is_alive);
+        let works = Arc::clone(&is_alive);
+        self.delivery.queue().set_alive(move || works());
         let finds = Arc::new(Mutex::new(self.settings.finds.clone()));
         let live = Arc::new(Live::new(Arc::clone(&endpoint), self.state_folder.clone(), Arc::clone(&finds)));
         let pages = Arc::new(pages::pages(&live, &self.settings.external_url));

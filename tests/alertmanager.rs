@@ -6,6 +6,8 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -76,6 +78,18 @@ impl Drop for Manager {
     fn drop(&mut self) {
         self.down();
     }
+}
+
+/// Sends `request` with `body` to `address`, and returns the answer.
+fn ask(address: &str, request: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let headers = format!("host: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}");
+    write!(stream, "{request} HTTP/1.0\r\n{headers}\r\n\r\n{body}").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.lines().next().unwrap().contains(" 200 "), "{text}");
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 fn fingerprints(alerts: &[Value]) -> BTreeSet<String> {
@@ -153,4 +167,52 @@ fn alerts_are_shown_and_resolve_whoever_dies() {
     });
     assert_eq!(ends, [first, second].map(|path| path.to_str().unwrap().to_owned()).into());
     running.stop();
+}
+
+#[test]
+#[ignore = "needs Alertmanager"]
+fn its_silences_are_shown_and_it_knows_whether_the_daemon_works() {
+    let place = TestFolder::new();
+    let manager = Manager::start(place.beside("a"), &Server::start(|_| Reply::status(200)));
+    let log = place.log("app.log");
+    append(&log, "");
+    let config = format!(
+        "[alert.spike]\nover = 1\nwindow = \"1h\"\n[output.manager]\ntype = \"alertmanager\"\nurl = \"http://{}\"\n\
+         labels = {{ team = \"db\" }}\nresend_interval = \"1s\"\nalive = true\ngroup_wait = \"0s\"\n[http]\nlisten = \"0\"\n",
+        manager.address()
+    );
+    let mut running = place.resume_with("*.log", &config);
+    let address = running.address();
+    append(&log, lines(0..3));
+    let alerts = manager.wait(2);
+    let alive = alerts.iter().find(|alert| alert["labels"]["alertname"] == "SpiketailAlive").unwrap();
+    assert_eq!((&alive["labels"]["severity"], &alive["labels"]["team"]), (&"info".into(), &"db".into()));
+    let mut silenced = |expected: Option<&str>| {
+        until(&format!("silenced by {expected:?}"), || {
+            let status = running.full_status();
+            (status["alerts"][0]["silenced_by"].as_str() == expected).then_some(())
+        });
+    };
+    silenced(None);
+    let silence = ask(
+        &manager.address(),
+        "POST /api/v2/silences",
+        "{\"matchers\": [{\"name\": \"alertname\", \"value\": \"spike\", \"isRegex\": false, \"isEqual\": true}], \
+          \"startsAt\": \"2020-01-01T00:00:00Z\", \"endsAt\": \"2100-01-01T00:00:00Z\", \"createdBy\": \"zoe\", \"comment\": \"moving it\"}",
+    );
+    silenced(Some("Alertmanager, zoe: moving it"));
+    let snapshot = ask(&address, "GET /api/v1/status", "");
+    assert!(snapshot.contains("Alertmanager, zoe: moving it"), "{snapshot}");
+    let silence: Value = serde_json::from_str(&silence).unwrap();
+    ask(
+        &manager.address(),
+        &format!("DELETE /api/v2/silence/{}", silence["silenceID"].as_str().unwrap()),
+        "",
+    );
+    silenced(None);
+    running.kill();
+    // Soon after the daemon, what said that it works ends.
+    until("it is no longer said to work", || {
+        manager.alerts().iter().all(|alert| alert["labels"]["alertname"] != "SpiketailAlive").then_some(())
+    });
 }

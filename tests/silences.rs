@@ -76,17 +76,20 @@ fn what_is_silenced_waits_through_a_restart_and_is_sent_when_the_silence_is_ende
 }
 
 #[test]
-fn a_silence_ends_by_itself() {
+fn a_silence_ends_by_itself_also_after_a_restart_and_what_fires_is_sent() {
     let server = Server::start(|_| Reply::status(200));
     let place = TestFolder::new();
     append(&place.log("app.log"), "");
     config(&place, &server, &["noisy", "other"], "");
     let mut daemon = place.start_configured();
     until("it listens", || place.state().join("control.sock").exists().then_some(()));
-    assert_eq!(ask(&place, &["silence", "noisy", "--for", "3s", "--reason", "a test"]).0, 0);
+    assert_eq!(ask(&place, &["silence", "noisy", "--for", "5s", "--reason", "a test"]).0, 0);
     append(&place.log("app.log"), "noisy\n");
     daemon.wait_for("the alert", |events| events.iter().any(|event| event["alert"] == "noisy"));
+    daemon.kill();
+    let daemon = place.start_configured();
     assert_eq!(told(&server.wait(1)), ["noisy firing"]);
+    assert_eq!(ask(&place, &["silences"]).1, "no alert is silenced\n");
     daemon.stop();
 }
 

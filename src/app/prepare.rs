@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use crate::config::Settings;
 use crate::engine::{Engine, PreparedPlan};
+use crate::event::EventOrigin;
 use crate::notify::{MessageOrigin, PreparedDelivery};
 use crate::output::subscriber::OutputError;
 use crate::scan::rules::RulePatternError;
@@ -57,7 +58,8 @@ impl Prepared {
     /// See [`AppError`].
     pub fn new(settings: &Settings, running: Option<&Engine>) -> Result<Prepared, AppError> {
         // Also where nothing was changed: the files of certificates may have been.
-        let origin = MessageOrigin { host: settings.origin.host.clone(), url: settings.external_url.clone() };
+        let EventOrigin { host, labels, .. } = (*settings.origin).clone();
+        let origin = MessageOrigin { host, labels, url: settings.external_url.clone() };
         let delivery = PreparedDelivery::new(&settings.deliveries, &origin).map_err(AppError::Delivery)?;
         Ok(Prepared {
             discovery: Discovery::new(&settings.finds)?,

@@ -11,7 +11,7 @@ use crate::alert::fingerprint::fingerprint;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
-use crate::event::{AlertEvent, AlertState, EventKind, Severity};
+use crate::event::{AlertEvent, AlertState, EventKind, EventOrigin, Severity};
 use crate::notify::{Delivery, MessageOrigin, TestDelivery, settings::DeliverySpec};
 use crate::output::{OutputSpec, subscriber};
 
@@ -51,7 +51,8 @@ fn try_run(args: &TestAlertArgs) -> anyhow::Result<bool> {
     for spec in written {
         answers.extend(events.iter().map(|event| write(spec, event)));
     }
-    let origin = MessageOrigin { host: settings.origin.host.clone(), url: settings.external_url.clone() };
+    let EventOrigin { host, labels, .. } = (*settings.origin).clone();
+    let origin = MessageOrigin { host, labels, url: settings.external_url.clone() };
     answers.extend(Delivery::new()?.try_out(&delivered, &events, &origin));
     for TestDelivery { output, state, result } in &answers {
         match result {

@@ -44,7 +44,7 @@ impl ReceiverKind {
         let is_own = match self {
             ReceiverKind::Webhook => HTTP_KEYS.contains(&key) || WEBHOOK_KEYS.contains(&key),
             ReceiverKind::Alertmanager => {
-                HTTP_KEYS.contains(&key) || matches!(key, "urls" | "resend_interval")
+                HTTP_KEYS.contains(&key) || matches!(key, "urls" | "resend_interval" | "alive")
             }
             ReceiverKind::Command => key == "command",
             ReceiverKind::Email => mail::KEYS.contains(&key),
@@ -64,7 +64,13 @@ pub(super) fn read(
 ) -> Vec<DeliverySpec> {
     // A mail may be a digest of a day.
     let group_wait_max = if kind == ReceiverKind::Email { DAY_MS } else { 600_000 };
-    let group_wait = duration(table, report, "group_wait", 0..=group_wait_max, 1_000);
+    let mut group_wait = duration(table, report, "group_wait", 0..=group_wait_max, 1_000);
+    if kind == ReceiverKind::Email && table.has("digest") {
+        if table.has("group_wait") {
+            table.refuse(report, "group_wait", "means nothing beside `digest`; keep one of the two");
+        }
+        group_wait = duration(table, report, "digest", 1_000..=7 * DAY_MS, DAY_MS);
+    }
     let default_timeout = match kind {
         ReceiverKind::Command | ReceiverKind::Email => 30_000,
         _ => 10_000,
@@ -107,12 +113,13 @@ pub(super) fn read(
         ReceiverKind::Alertmanager => {
             let labels = read_labels(table, report);
             let resend = duration(table, report, "resend_interval", 1_000..=3_600_000, 60_000);
+            let is_alive_sent = table.switch(report, "alive", false);
             let urls = urls(table, folder, report);
             let several = urls.len() > 1;
             let one = |(place, url): (String, Secret)| {
                 let http = http(url, timeout, table, folder, report);
                 let name = if several { format!("{name} {place}") } else { name.clone() };
-                spec(name, Receiver::Alertmanager { http, labels: labels.clone(), resend })
+                spec(name, Receiver::Alertmanager { http, labels: labels.clone(), resend, is_alive_sent })
             };
             urls.into_iter().map(one).collect()
         }

@@ -11,8 +11,8 @@ use crate::notify::receivers::email::check_address;
 use crate::notify::settings::{EmailSpec, SmtpSecurity};
 
 /// The keys that only it has.
-pub(super) const KEYS: [&str; 8] =
-    ["server", "tls", "username", "password", "password_file", "from", "to", "ca_file"];
+pub(super) const KEYS: [&str; 9] =
+    ["server", "tls", "username", "password", "password_file", "from", "to", "ca_file", "digest"];
 const SECURITIES: [(&str, SmtpSecurity); 3] =
     [("starttls", SmtpSecurity::StartTls), ("tls", SmtpSecurity::Tls), ("none", SmtpSecurity::None)];
 

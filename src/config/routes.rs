@@ -125,5 +125,6 @@ pub(super) fn read_route<'t>(
         alerts: names(report, "alerts", NamedKind::Alert),
         watches: names(report, "watches", NamedKind::Watch),
         labels: if selects_labels { read_labels(table, report) } else { BTreeMap::new() },
+        is_digest: table.has("digest"),
     }
 }

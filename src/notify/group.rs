@@ -22,8 +22,13 @@ impl GroupKey {
         GroupKey { alert: event.alert.clone(), watch: event.watch.clone() }
     }
 
+    /// All alerts of an output together. No alert has an empty name.
+    pub(super) fn digest() -> GroupKey {
+        GroupKey { alert: String::new(), watch: String::new() }
+    }
+
     pub(super) fn is_of(&self, event: &AlertEvent) -> bool {
-        self.alert == event.alert && self.watch == event.watch
+        self.alert.is_empty() || (self.alert == event.alert && self.watch == event.watch)
     }
 }
 
@@ -53,9 +58,9 @@ pub(super) struct EarlierFirings {
 /// Alerts that go out together, at most one transition for each of them.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NotificationGroup {
-    /// Name of the alert.
+    /// Name of the alert; empty in a digest.
     pub(super) alert: String,
-    /// Name of its watch.
+    /// Name of its watch; empty in a digest.
     pub(super) watch: String,
     /// In the order in which they came.
     pub(super) transitions: Vec<Arc<TransitionRecord>>,
@@ -90,6 +95,16 @@ impl NotificationGroup {
         let mut group = NotificationGroup::new(&GroupKey::of(&transition.event));
         group.transitions.push(Arc::new(transition));
         group
+    }
+
+    /// Whether it holds alerts of any name.
+    pub(super) fn is_digest(&self) -> bool {
+        self.alert.is_empty()
+    }
+
+    /// What it is about, for people.
+    pub(super) fn subject(&self) -> String {
+        if self.is_digest() { "the digest".to_owned() } else { format!("the alert {}", self.alert) }
     }
 
     /// How many alerts a message may hold.

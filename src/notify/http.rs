@@ -75,6 +75,23 @@ impl HttpSender {
         }
     }
 
+    /// What is at `path`, if the server says it and it has at most `bytes_max` bytes.
+    pub(super) async fn fetch(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let (method, url, headers) = self.request("GET", Some(path), &[]).ok()?;
+        let mut response = self.client.request(method, url).headers(headers).send().await.ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.ok()? {
+            if answer.len() + chunk.len() > bytes_max {
+                return None;
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        Some(answer)
+    }
+
     fn request(
         &self,
         method: &str,

@@ -50,10 +50,12 @@ pub(super) struct Notification {
 }
 
 /// Where messages come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MessageOrigin {
     /// What this machine is called.
     pub host: String,
+    /// Labels of all that comes from it.
+    pub labels: BTreeMap<String, String>,
     /// Where the daemon can be reached, or nothing.
     pub url: String,
 }
@@ -62,6 +64,8 @@ pub struct MessageOrigin {
 const NEVER: &str = "0001-01-01T00:00:00Z";
 /// How many alerts a text lists.
 const LISTED_MAX: usize = 10;
+/// How many a digest lists.
+const DIGEST_LISTED_MAX: usize = 100;
 
 impl WebhookAlert {
     /// The alert of an `event` that happened at `origin`.
@@ -141,7 +145,7 @@ impl WebhookAlert {
     fn tell_beginning(&mut self, fired: &AlertEvent, ended: &AlertEvent, host: &str) {
         let told = WebhookAlert::new(
             fired,
-            &MessageOrigin { host: host.to_owned(), url: String::new() },
+            &MessageOrigin { host: host.to_owned(), ..MessageOrigin::default() },
             &BTreeMap::new(),
         );
         for name in ["why", "count", "samples", "patterns"] {
@@ -200,21 +204,23 @@ impl Notification {
         let changed = all.iter().filter(|alert| alert.status == AlertState::Firing).count();
         let firing = changed + group.still_firing_count;
         let status = if firing > 0 { AlertState::Firing } else { AlertState::Resolved };
-        let group_labels = BTreeMap::from(
+        let mut group_labels = BTreeMap::from(
             [("alertname", &group.alert), ("instance", &origin.host), ("watch", &group.watch)]
                 .map(|(name, value)| (name.to_owned(), value.clone())),
         );
+        group_labels.retain(|name, _| name == "instance" || !group.is_digest());
+        let listed_max = if group.is_digest() { DIGEST_LISTED_MAX } else { LISTED_MAX };
         let title = title(group, &all, firing, &origin.host);
         let mut lines = Vec::new();
-        if all.len() > LISTED_MAX {
+        if all.len() > listed_max {
             // First, so that no receiver that cuts a long text cuts this.
-            let more = all.len() - LISTED_MAX;
+            let more = all.len() - listed_max;
             let host = &origin.host;
             lines.push(format!(
-                "the first {LISTED_MAX} alerts, and {more} more; `spiketail status` on {host} lists those that fire:"
+                "the first {listed_max} alerts, and {more} more; `spiketail status` on {host} lists those that fire:"
             ));
         }
-        for alert in all.iter().take(LISTED_MAX) {
+        for alert in all.iter().take(listed_max) {
             if all.len() > 1 {
                 lines.push(alert.annotations["summary"].clone());
             }
@@ -222,9 +228,15 @@ impl Notification {
             if all.len() == 1 {
                 lines.extend(alert.annotations.get("samples").cloned());
             }
+            if group.is_digest() {
+                let runbook =
+                    alert.annotations.get("runbook_url").filter(|_| alert.status == AlertState::Firing);
+                lines.extend(runbook.map(|runbook| format!("runbook: {runbook}")));
+            }
         }
         // They are the same for all alerts of one name.
         if status == AlertState::Firing
+            && !group.is_digest()
             && let Some(event) = group.transitions.first().map(|first| &first.event)
         {
             lines.extend(event.annotations.iter().map(|(name, text)| format!("{name}: {text}")));
@@ -301,7 +313,8 @@ fn title(group: &NotificationGroup, alerts: &[WebhookAlert], firing: usize, host
                 0 => String::new(),
                 more => format!("; {more} more follow"),
             };
-            format!("[{state}] {}: {firing} firing, {resolved} resolved on {host}{following}", group.alert)
+            let name = if group.is_digest() { "digest" } else { group.alert.as_str() };
+            format!("[{state}] {name}: {firing} firing, {resolved} resolved on {host}{following}")
         }
     }
 }

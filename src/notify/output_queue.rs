@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::event::AlertEvent;
 use crate::notify::group::{EarlierFirings, Endings, GroupKey, NotificationGroup, WaitingGroup};
 use crate::notify::route::Route;
-use crate::notify::silence::SilencedBy;
+use crate::notify::silence::{SilencedBy, SilencedElsewhere};
 use crate::store::TransitionRecord;
 
 /// At most this many alerts wait for an output; the oldest are dropped first.
@@ -55,6 +55,8 @@ pub(super) struct OutputQueue {
     /// How many were given up because too many waited, since that was reported last.
     pub(super) given_up: u64,
     pub(super) notify: Arc<Notify>,
+    /// What the receiver silences by itself.
+    pub(super) silenced_elsewhere: Vec<SilencedElsewhere>,
 }
 
 /// What an output is still to be told of one alert: that it fires, that it ended, or both.
@@ -143,10 +145,12 @@ impl OutputQueue {
         Some(waiting.into_iter().flat_map(WaitingAlert::all).chain([Arc::clone(end)]).collect())
     }
 
-    /// Has `transition` wait. Returns what is not to be told any more: something newer waits in its place, or too many wait.
+    /// Has `transition` wait since `since`. Returns what is not to be told any more: something newer waits in its place, or too many
+    /// wait.
     pub(super) fn put(
         &mut self,
         transition: Arc<TransitionRecord>,
+        since: Instant,
         given_up: &Notify,
     ) -> Vec<Arc<TransitionRecord>> {
         self.notify.notify_one();
@@ -155,7 +159,7 @@ impl OutputQueue {
             return waiting.put(transition);
         }
         self.places.insert(fingerprint.clone(), self.next_place);
-        let mut waiting = WaitingAlert::new(Instant::now());
+        let mut waiting = WaitingAlert::new(since);
         let mut displaced = waiting.put(transition);
         self.waiting.insert(self.next_place, waiting);
         self.next_place += 1;
@@ -181,11 +185,13 @@ impl OutputQueue {
             let Some(event) = waiting.any().map(|any| &any.event).filter(|event| is_free(event)) else {
                 continue;
             };
-            match known.get(&(event.alert.as_str(), event.watch.as_str())) {
+            let names = if self.route.is_digest { ("", "") } else { (&*event.alert, &*event.watch) };
+            match known.get(&names) {
                 Some(at) => groups[*at].since = groups[*at].since.min(waiting.since),
                 None => {
-                    known.insert((&event.alert, &event.watch), groups.len());
-                    groups.push(WaitingGroup { key: GroupKey::of(event), since: waiting.since });
+                    known.insert(names, groups.len());
+                    let key = if self.route.is_digest { GroupKey::digest() } else { GroupKey::of(event) };
+                    groups.push(WaitingGroup { key, since: waiting.since });
                 }
             }
         }

@@ -4,16 +4,18 @@
 //! What is queued is in the outbox too, so that it survives a restart.
 
 mod dispatch;
+mod elsewhere;
 mod silencing;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::event::{AlertEvent, HealthEvent, HealthKind};
 use crate::notify::group::{Endings, GroupKey, NotificationGroup, WaitingGroup};
@@ -57,6 +59,7 @@ pub struct NotificationQueue {
     given_up: Notify,
     /// There are other silences.
     silenced: Notify,
+    is_alive: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl NotificationQueue {
@@ -71,7 +74,7 @@ impl NotificationQueue {
             for firing in state.firing.values() {
                 if queue.route.takes(&firing.event) && !queue.knows(&firing.event) {
                     // It was in no outbox for this output, so that nothing is to be noted of what there is no room for.
-                    drop(queue.put(Arc::clone(firing), &self.given_up));
+                    drop(queue.put(Arc::clone(firing), Instant::now(), &self.given_up));
                 }
             }
             state.queues.insert(output, queue);

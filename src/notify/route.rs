@@ -17,6 +17,8 @@ pub struct Route {
     pub watches: Vec<String>,
     /// Labels that an alert must have.
     pub labels: BTreeMap<String, String>,
+    /// Whether all alerts that wait are one message, and not those of one name and watch.
+    pub is_digest: bool,
 }
 
 impl Route {

@@ -123,6 +123,8 @@ pub enum Receiver {
         labels: BTreeMap<String, String>,
         /// How often what is still firing is sent again.
         resend: Duration,
+        /// Whether it is sent an alert that fires as long as the daemon works.
+        is_alive_sent: bool,
     },
     /// A service with an API of its own.
     Service {

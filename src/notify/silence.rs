@@ -1,6 +1,6 @@
 //! Which alerts nobody is to be told of for a while: silences, and times of the week. Pure: time is an argument.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobMatcher};
 use jiff::civil::{Time, Weekday};
@@ -182,6 +182,31 @@ pub struct SilencedBy {
     pub name: String,
     /// Since when, in milliseconds since the epoch, if it is no time of the week.
     pub(super) since_ms: i64,
+}
+
+/// An alert that a receiver silences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SilencedElsewhere {
+    alert: String,
+    path: Option<PathBuf>,
+    pattern: Option<String>,
+    /// For people.
+    pub(super) by: String,
+}
+
+impl SilencedElsewhere {
+    pub(super) fn new(event: &AlertEvent, by: String) -> SilencedElsewhere {
+        SilencedElsewhere {
+            alert: event.alert.clone(),
+            path: event.path.clone(),
+            pattern: event.pattern.clone(),
+            by,
+        }
+    }
+
+    pub(super) fn is_of(&self, alert: &str, path: Option<&Path>, pattern: Option<&str>) -> bool {
+        self.alert == alert && self.path.as_deref() == path && self.pattern.as_deref() == pattern
+    }
 }
 
 #[cfg(test)]

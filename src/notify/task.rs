@@ -93,8 +93,8 @@ impl DeliveryTask {
     async fn resend(&mut self, notifier: &Notifier) {
         self.resend_at = notifier.resend_interval().map(|every| Instant::now() + every);
         let firing = self.queue.firing(&self.output);
-        if !firing.is_empty() {
-            notifier.resend(&firing).await;
+        if let Some(silenced) = notifier.resend(&firing, self.queue.is_alive()).await {
+            self.queue.set_silenced_elsewhere(&self.output, silenced);
         }
     }
 
@@ -140,8 +140,8 @@ impl DeliveryTask {
         self.queue.delayed(output, why);
         if !std::mem::replace(&mut self.has_failed, true) {
             let reason = format!(
-                "the output {output} does not take the alert {}: {why}; it is kept and tried again",
-                group.alert
+                "the output {output} does not take {}: {why}; it is kept and tried again",
+                group.subject()
             );
             HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
         }
@@ -158,8 +158,8 @@ impl DeliveryTask {
         let output = &self.output;
         self.queue.failed(output, why);
         let reason = format!(
-            "the output {output} refuses the alert {} for good: {why}; see its settings with `spiketail test-alert {output}`",
-            group.alert
+            "the output {output} refuses {} for good: {why}; see its settings with `spiketail test-alert {output}`",
+            group.subject()
         );
         let count = group.transitions.len() as u64;
         HealthEvent::warning(HealthKind::DeliveryRefused, reason).counting(count).emit();

@@ -14,7 +14,7 @@ use crate::ways::tls_config;
 const PLAIN: &str = "AHVzZXIAc2VjcmV0";
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mode {
+pub(crate) enum Mode {
     StartTls,
     Tls,
     Open,
@@ -31,8 +31,8 @@ struct Received {
 }
 
 /// A server that refuses mail number n as `refuse` says.
-struct MailServer {
-    port: u16,
+pub(crate) struct MailServer {
+    pub(crate) port: u16,
     received: Arc<Mutex<Received>>,
 }
 
@@ -40,7 +40,7 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl MailServer {
-    fn start(
+    pub(crate) fn start(
         mode: Mode,
         tls: Option<Arc<ServerConfig>>,
         refuse: impl Fn(usize) -> Option<&'static str> + Send + Sync + 'static,
@@ -58,7 +58,7 @@ impl MailServer {
         MailServer { port, received }
     }
 
-    fn mails(&self, count: usize) -> Vec<(String, String)> {
+    pub(crate) fn mails(&self, count: usize) -> Vec<(String, String)> {
         let mails = until("the mails", || {
             let received = self.received.lock().unwrap();
             assert_eq!(received.wrongs, [""; 0]);
@@ -161,7 +161,7 @@ fn data(stream: &mut impl BufRead, wrong: &dyn Fn(String)) -> std::io::Result<St
 }
 
 /// The value of a header that is not folded.
-fn header<'a>(mail: &'a str, name: &str) -> &'a str {
+pub(crate) fn header<'a>(mail: &'a str, name: &str) -> &'a str {
     let prefix = format!("{name}: ");
     mail.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap_or_else(|| panic!("no {name} in {mail}"))
 }
@@ -263,6 +263,36 @@ fn a_server_that_offers_no_encryption_gets_neither_password_nor_mail() {
 }
 
 #[test]
+fn a_digest_is_one_mail_about_alerts_of_any_name() {
+    let server = MailServer::start(Mode::Open, None, |_| None);
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let alerts = "[alert.first]\nover = 0\nwindow = \"1h\"\n[alert.second]\nover = 1\nwindow = \"1h\"\nseverity = \"info\"\n\
+        runbook = \"https://wiki.example.org/second\"";
+    config(&place, alerts, server.port, "tls = \"none\"");
+    let path = place.beside("spiketail.toml");
+    let digest = std::fs::read_to_string(&path).unwrap().replace("group_wait = \"0s\"", "digest = \"5s\"");
+    std::fs::write(&path, digest).unwrap();
+    let mut daemon = place.start_configured();
+    append(&place.log("app.log"), "ERROR\nERROR\n");
+    daemon.wait_for("both alerts", |events| {
+        ["first", "second"].iter().all(|name| events.iter().any(|event| event["alert"] == *name))
+    });
+    // What waits goes on waiting after a restart.
+    daemon.kill();
+    let daemon = place.start_configured();
+    let mails = server.mails(1);
+    daemon.stop();
+    let (_, mail) = &mails[0];
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    assert_eq!(header(mail, "Subject"), format!("[FIRING] digest: 2 firing, 0 resolved on {host}"));
+    let shown = unquoted(mail);
+    for part in ["first on ", "second on ", "runbook: https://wiki.example.org/second"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
 fn what_a_mail_needs_is_asked_for() {
     let place = TestFolder::new();
     for (output, expected) in [
@@ -274,6 +304,10 @@ fn what_a_mail_needs_is_asked_for() {
         ("server = \"h\"\nfrom = \"a@b\"\nto = []", "`to` in [output.x] is empty"),
         ("server = \"h:x\"\nfrom = \"a@b\"\nto = \"a@b\"", "`server` in [output.x] is `h:x`; write a host"),
         ("server = \"smtp://h\"\nfrom = \"a@b\"\nto = \"a@b\"", "`server` in [output.x] is `smtp://h`"),
+        (
+            "server = \"h\"\nfrom = \"a@b\"\nto = \"a@b\"\ndigest = \"1d\"\ngroup_wait = \"1m\"",
+            "`group_wait` in [output.x] means nothing beside `digest`",
+        ),
         (
             "server = \"h\"\nfrom = \"a@b\"\nto = \"a@b\"\nusername = \"u\"",
             "lacks `password`, that of `username`",

@@ -14,5 +14,6 @@ mod layers;
 mod outbox;
 mod routing;
 mod services;
+mod smtp;
 mod try_out;
 mod ways;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::common::server::{Reply, Request, Server};
 use crate::common::{TestFolder, append, lines};
+use crate::email::{MailServer, Mode};
 
 /// The name and the state of each alert that was sent.
 fn told(requests: &[Request]) -> Vec<(String, String)> {
@@ -112,4 +113,45 @@ fn after_a_kill_only_those_that_were_to_be_told_are_told() {
     assert_eq!(told(&first), [("page".to_owned(), "firing".to_owned())]);
     let told_again = told(&other.requests());
     assert!(told_again.iter().all(|(alert, _)| alert == "quiet"), "{told_again:?}");
+}
+
+#[test]
+fn the_shipped_example_pages_writes_to_a_channel_and_mails_a_team() {
+    let (page, slack) = (Server::start(|_| Reply::status(202)), Server::start(|_| Reply::status(200)));
+    let mail = MailServer::start(Mode::Open, None, |_| None);
+    let place = TestFolder::new();
+    let log = place.log("app.log");
+    append(&log, "");
+    std::fs::write(place.beside("key"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    std::fs::write(place.beside("slack"), slack.url()).unwrap();
+    let example = include_str!("../../config/examples/routing.toml");
+    let length = example.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
+    assert!(length <= 30, "{length}");
+    let mut config = example.to_owned();
+    for (shipped, tried) in [
+        ("\"/var/log/app/*.log\"", format!("{log:?}")),
+        ("when = \"spike\"", "over = 30".to_owned()),
+        ("type = \"pagerduty\"", format!("type = \"pagerduty\"\nurl = \"{}\"", page.url())),
+        ("/etc/spiketail/pagerduty-key", "key".to_owned()),
+        ("/etc/spiketail/slack-url", "slack".to_owned()),
+        ("\"smtp.example.org\"", format!("\"localhost:{}\"\ntls = \"none\"", mail.port)),
+    ] {
+        assert_eq!(config.matches(shipped).count(), 1, "{shipped}");
+        config = config.replace(shipped, &tried);
+    }
+    place.config(&config);
+    let daemon = place.start_configured();
+    append(&log, lines(0..600));
+    let (paged, written, mailed) = (page.wait(1), slack.wait(1), mail.mails(1));
+    daemon.stop();
+    let body = |request: &Request| serde_json::from_slice::<Value>(&request.body).unwrap().to_string();
+    for (said, own) in [
+        (body(&paged[0]), "down on "),
+        (body(&written[0]), "spike on "),
+        (mailed[0].1.clone(), "slow-queries on "),
+    ] {
+        let named = ["down on ", "spike on ", "slow-queries on "].map(|name| said.contains(name));
+        assert!(said.contains(own) && named.iter().filter(|named| **named).count() == 1, "{own}: {said}");
+    }
+    assert_eq!((page.requests().len(), slack.requests().len()), (1, 1));
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::Signal;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::common::server::{Reply, Server};
@@ -25,20 +26,35 @@ fn test_alert(place: &TestFolder, output: &str, env: &[(&str, &str)]) -> String 
 
 /// What serves TLS with a certificate for `localhost` from an authority that is in the returned PEM text.
 pub(crate) fn tls_config() -> (Arc<ServerConfig>, String) {
+    let Certificates { authority, own, key } = certificates();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(own.as_bytes()).unwrap()],
+            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+        )
+        .unwrap();
+    (Arc::new(config), authority)
+}
+
+/// PEM texts of an authority, and of a certificate for `localhost` from it with its key.
+pub(crate) struct Certificates {
+    pub(crate) authority: String,
+    pub(crate) own: String,
+    pub(crate) key: String,
+}
+
+pub(crate) fn certificates() -> Certificates {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, "authority of a test");
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let own = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-        .unwrap();
-    (Arc::new(config), authority.pem())
+    Certificates { authority: authority.pem(), own: own.pem(), key: key.serialize_pem() }
 }
 
 /// A server that speaks TLS with a certificate for `localhost` from an authority that is in the returned PEM text.

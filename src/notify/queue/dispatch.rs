@@ -1,8 +1,10 @@
 //! What the committer hands in and fetches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{NotificationQueue, QueuesState, ended};
 use crate::event::AlertEvent;
@@ -24,10 +26,15 @@ impl Dispatcher for NotificationQueue {
         let mut state = self.lock();
         let QueuesState { queues, firing: all_firing, delivered, silences, .. } = &mut *state;
         silences.restore(saved);
+        let now = Timestamp::now();
         self.silenced.notify_one();
         for (output, transition) in pending {
             let Some(queue) = queues.get_mut(&output) else { continue };
-            let displaced = queue.put(Arc::new(transition), &self.given_up);
+            // A digest does not begin anew at each restart.
+            let waited_ms = now.as_millisecond().saturating_sub(transition.at_ms).max(0).unsigned_abs();
+            let since = Instant::now().checked_sub(Duration::from_millis(waited_ms));
+            let since = since.unwrap_or_else(Instant::now);
+            let displaced = queue.put(Arc::new(transition), since, &self.given_up);
             delivered.extend(displaced.iter().map(|old| ended(&output, old, DeliveryOutcome::Abandoned)));
         }
         for transition in firing {
@@ -62,7 +69,7 @@ impl Dispatcher for NotificationQueue {
                     delivered.extend(hushed.iter().map(|hushed| ended(output, hushed, outcome)));
                     continue;
                 }
-                let displaced = queue.put(Arc::clone(&transition), &self.given_up);
+                let displaced = queue.put(Arc::clone(&transition), Instant::now(), &self.given_up);
                 delivered.extend(displaced.iter().map(|old| ended(output, old, DeliveryOutcome::Abandoned)));
             }
         }

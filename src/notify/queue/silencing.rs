@@ -48,10 +48,11 @@ impl NotificationQueue {
         self.silenced.notify_one();
     }
 
-    /// What silences an alert now, if something does.
+    /// What silences an alert now, here or at a receiver, if something does.
     #[must_use]
     pub fn silenced_by(&self, alert: &str, path: Option<&Path>, pattern: Option<&str>) -> Option<SilencedBy> {
-        self.lock().silences.of(alert, path, pattern, Timestamp::now().as_millisecond())
+        let ours = self.lock().silences.of(alert, path, pattern, Timestamp::now().as_millisecond());
+        ours.or_else(|| self.silenced_elsewhere(alert, path, pattern))
     }
 
     /// Has what waits looked at again whenever a silence ends, for ever.

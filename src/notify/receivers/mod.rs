@@ -26,6 +26,7 @@ use crate::notify::group::{Endings, NotificationGroup};
 use crate::notify::http::SendOutcome;
 use crate::notify::message::{MessageOrigin, Notification};
 use crate::notify::settings::{DeliverySpec, Receiver, Service};
+use crate::notify::silence::SilencedElsewhere;
 use crate::store::TransitionRecord;
 use alertmanager::AlertmanagerClient;
 use body::Preset;
@@ -71,8 +72,8 @@ impl Notifier {
             Receiver::Webhook { http, method, content_type, body } => {
                 Client::Webhook(WebhookClient::new(http, method, content_type.as_deref(), body)?)
             }
-            Receiver::Alertmanager { http, labels, resend } => {
-                Client::Alertmanager(AlertmanagerClient::new(http, labels, *resend)?)
+            Receiver::Alertmanager { http, labels, resend, is_alive_sent } => {
+                Client::Alertmanager(AlertmanagerClient::new(http, labels, *resend, *is_alive_sent)?)
             }
             Receiver::Service { http, service } => match service {
                 Service::PagerDuty { routing_key } => {
@@ -143,10 +144,18 @@ impl Notifier {
         }
     }
 
-    /// Sends what is still firing to a receiver that forgets. If that fails, the next time will do.
-    pub(super) async fn resend(&self, firing: &[Arc<TransitionRecord>]) {
-        if let Client::Alertmanager(client) = &self.client {
-            let _ = client.send(firing, &self.origin).await;
+    /// Sends what is still firing to a receiver that forgets, and whether the daemon works. If that fails, the next time will do.
+    /// Returns which of it the receiver silences, if it says so.
+    pub(super) async fn resend(
+        &self,
+        firing: &[Arc<TransitionRecord>],
+        is_alive: bool,
+    ) -> Option<Vec<SilencedElsewhere>> {
+        let Client::Alertmanager(client) = &self.client else { return None };
+        let _ = client.send(firing, &self.origin).await;
+        if is_alive {
+            client.say_alive(&self.origin).await;
         }
+        client.silenced(firing, &self.origin).await
     }
 }

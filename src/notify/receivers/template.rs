@@ -31,7 +31,7 @@ pub fn try_out(text: &str) -> Result<(), String> {
             ..AlertEvent::default()
         };
         let group = NotificationGroup::of_one(TransitionRecord { at_ms: 0, event });
-        let origin = MessageOrigin { host: "host".to_owned(), url: String::new() };
+        let origin = MessageOrigin { host: "host".to_owned(), ..MessageOrigin::default() };
         let body = render(text, &Notification::new(&group, "test", &origin, &BTreeMap::new()))?;
         if is_json(text)
             && let Err(error) = serde_json::from_slice::<serde_json::Value>(&body.body)
@@ -79,7 +79,7 @@ mod tests {
     fn notification(text: &str) -> Notification {
         let event = AlertEvent { alert: text.into(), samples: vec![text.into()], ..AlertEvent::default() };
         let group = NotificationGroup::of_one(TransitionRecord { at_ms: 0, event });
-        let origin = MessageOrigin { host: "host".into(), url: String::new() };
+        let origin = MessageOrigin { host: "host".into(), ..MessageOrigin::default() };
         Notification::new(&group, "receiver", &origin, &BTreeMap::new())
     }
 
