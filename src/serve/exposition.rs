@@ -88,8 +88,7 @@ fn put(encoder: &mut MetricEncoder<'_>, kind: FamilyKind, sample: &Sample) -> fm
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::families::Families;
-    use crate::serve::metrics::DurationMetrics;
+    use crate::serve::families::{DurationMetrics, Families};
 
     fn shown(format: TextFormat) -> String {
         let mut families = Families::default();

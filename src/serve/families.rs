@@ -1,7 +1,5 @@
 //! Figures as families of samples: what answers to Prometheus and what is pushed are made from.
 
-use super::metrics::DurationMetrics;
-
 /// What kind of figure a family has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FamilyKind {
@@ -11,6 +9,33 @@ pub enum FamilyKind {
     Gauge,
     /// How often something took how long.
     Histogram,
+}
+
+/// How long something took: the bounds in seconds with how many took no longer, how many there were, and the sum in seconds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DurationMetrics {
+    /// Upper bounds and cumulative counts.
+    pub buckets: Vec<(f64, u64)>,
+    /// How many there were.
+    pub count: u64,
+    /// How long all took, in seconds.
+    pub sum_s: f64,
+}
+
+impl DurationMetrics {
+    /// Upper bounds, each with how many took longer than the one before; the last has no bound.
+    #[must_use]
+    pub fn apart(&self) -> Vec<(f64, u64)> {
+        let bounds = self.buckets.iter().filter(|(bound, _)| bound.is_finite());
+        let mut up_to = 0;
+        let mut apart: Vec<(f64, u64)> = bounds
+            .map(|(bound, cumulative)| {
+                (*bound, cumulative.saturating_sub(std::mem::replace(&mut up_to, *cumulative)))
+            })
+            .collect();
+        apart.push((f64::INFINITY, self.count.saturating_sub(up_to)));
+        apart
+    }
 }
 
 /// One figure.

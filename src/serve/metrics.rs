@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+pub use super::families::DurationMetrics;
 use super::families::{Families, Family, Sample};
 pub use super::path_labels::FileMetrics;
 use super::path_labels::{OVERFLOW, PATHS_MAX, PathLabels, Sums};
@@ -40,33 +41,6 @@ pub struct PatternMetrics {
     pub text: String,
     /// How many lines.
     pub lines: u64,
-}
-
-/// How long something took: the bounds in seconds with how many took no longer, how many there were, and the sum in seconds.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct DurationMetrics {
-    /// Upper bounds and cumulative counts.
-    pub buckets: Vec<(f64, u64)>,
-    /// How many there were.
-    pub count: u64,
-    /// How long all took, in seconds.
-    pub sum_s: f64,
-}
-
-impl DurationMetrics {
-    /// Upper bounds, each with how many took longer than the one before; the last has no bound.
-    #[must_use]
-    pub fn apart(&self) -> Vec<(f64, u64)> {
-        let bounds = self.buckets.iter().filter(|(bound, _)| bound.is_finite());
-        let mut up_to = 0;
-        let mut apart: Vec<(f64, u64)> = bounds
-            .map(|(bound, cumulative)| {
-                (*bound, cumulative.saturating_sub(std::mem::replace(&mut up_to, *cumulative)))
-            })
-            .collect();
-        apart.push((f64::INFINITY, self.count.saturating_sub(up_to)));
-        apart
-    }
 }
 
 /// What is known of one output that answers.
