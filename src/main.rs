@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use spiketail::cli::{Cli, run};
+use spiketail::cli::{Cli, complete, run};
 
 fn main() -> ExitCode {
+    complete();
     run(Cli::parse())
 }

@@ -167,7 +167,7 @@ fn explain_says_by_what_a_path_is_watched_or_why_not() {
 fn every_shell_gets_completions_and_every_command_a_page() {
     for shell in ["bash", "zsh", "fish"] {
         let (code, said) = spiketail(&["completions", shell]);
-        assert!(code == Some(0) && said.contains("test-alert"), "{shell}");
+        assert!(code == Some(0) && said.contains("SPIKETAIL_COMPLETE"), "{shell}");
     }
     let place = TestFolder::new();
     let folder = place.beside("man");
@@ -175,4 +175,32 @@ fn every_shell_gets_completions_and_every_command_a_page() {
     for page in ["spiketail", "spiketail-run", "spiketail-status", "spiketail-explain", "spiketail-replay"] {
         assert!(folder.join(format!("{page}.1")).exists(), "{page}");
     }
+}
+
+#[test]
+fn shell_is_offered_the_names_of_the_configuration() {
+    let place = TestFolder::new();
+    let config = place.beside("c.toml");
+    let text = "[watch.web]\npaths = [\"/x\"]\n[rule.errors]\nlevel = \"error\"\n[alert.many]\nover = 3\n[output.chat]\n\
+        type = \"console\"\npath = \"/tmp/out\"\n";
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let offered = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_spiketail"))
+            .env("SPIKETAIL_COMPLETE", "bash")
+            .env("_CLAP_IFS", "\n")
+            .env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string())
+            .arg("--")
+            .args(words)
+            .output()
+            .unwrap();
+        let offered: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+        offered
+    };
+    let commands = offered(&["spiketail", ""]);
+    assert!(commands.iter().any(|word| word == "test-alert"), "{commands:?}");
+    assert_eq!(offered(&["spiketail", "replay", "-c", config, "--watch", ""]), ["web"]);
+    assert_eq!(offered(&["spiketail", "test-alert", "-c", config, "c"]), ["chat"]);
+    // Nothing to offer is no error.
+    assert_eq!(offered(&["spiketail", "replay", "-c", "/nowhere", "--watch", "w"]), [""; 0]);
 }

@@ -17,7 +17,7 @@ use crate::watch::patterns::PathPatternError;
 pub enum AppError {
     /// The rules of a watch are too large together.
     #[error("the rules of a watch are too large together: {0}")]
-    Rules(#[from] RulePatternError),
+    Rules(RulePatternError),
     /// A receiver cannot be used.
     #[error("{0}")]
     Delivery(String),
@@ -26,7 +26,7 @@ pub enum AppError {
     Listen(String),
     /// A path of a watch is malformed.
     #[error("a watched path cannot be used: {0}")]
-    Paths(#[from] PathPatternError),
+    Paths(PathPatternError),
     /// An output cannot be opened.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -62,10 +62,10 @@ impl Prepared {
         let origin = MessageOrigin { host, labels, url: settings.external_url.clone() };
         let delivery = PreparedDelivery::new(&settings.deliveries, &origin).map_err(AppError::Delivery)?;
         Ok(Prepared {
-            discovery: Discovery::new(&settings.finds)?,
+            discovery: Discovery::new(&settings.finds).map_err(AppError::Paths)?,
             plan: match running {
-                Some(engine) => engine.prepare(&settings.plan)?,
-                None => PreparedPlan::new(&settings.plan)?,
+                Some(engine) => engine.prepare(&settings.plan).map_err(AppError::Rules)?,
+                None => PreparedPlan::new(&settings.plan).map_err(AppError::Rules)?,
             },
             delivery,
         })

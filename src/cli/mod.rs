@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 pub mod check;
+mod complete;
 mod control;
 mod exit;
 pub mod explain;
@@ -70,6 +71,14 @@ enum Command {
     Man(shell::ManArgs),
 }
 
+/// Names the shell that asks what it may offer.
+const COMPLETE_VAR: &str = "SPIKETAIL_COMPLETE";
+
+/// Answers a shell that asks what it may offer, and ends the process then; does nothing if no shell asks.
+pub fn complete() {
+    clap_complete::CompleteEnv::with_factory(Cli::command).var(COMPLETE_VAR).complete();
+}
+
 /// Runs the command that `cli` names. Returns the exit status of the process.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
@@ -87,7 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Unsilence(args) => silence::unsilence(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Completions(args) => shell::completions(Cli::command(), &args),
+        Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(Cli::command(), &args),
     }
 }

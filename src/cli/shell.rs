@@ -6,9 +6,13 @@ use std::process::ExitCode;
 
 use clap::Command;
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
 use crate::cli::man;
 use crate::cli::terminal::print_error;
+
+/// What the program is called.
+const NAME: &str = "spiketail";
 
 /// What `spiketail completions` takes.
 #[derive(Debug, clap::Args)]
@@ -26,9 +30,16 @@ pub struct ManArgs {
 }
 
 /// Prints completions of `command`.
-pub fn completions(mut command: Command, args: &CompletionsArgs) -> ExitCode {
+///
+/// The script asks the program itself, so that names of alerts and outputs are completed, too.
+pub fn completions(args: &CompletionsArgs) -> ExitCode {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "spiketail", &mut script);
+    let shells = Shells::builtins();
+    let completer = shells.completer(&args.shell.to_string()).expect("every shell has a completer");
+    if let Err(error) = completer.write_registration(super::COMPLETE_VAR, NAME, NAME, NAME, &mut script) {
+        print_error(format_args!("cannot write completions for {}: {error}", args.shell));
+        return ExitCode::FAILURE;
+    }
     // Whoever reads it may have read enough.
     let _ = io::stdout().write_all(&script);
     ExitCode::SUCCESS

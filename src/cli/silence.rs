@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::cli::control;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::socket::SocketArgs;
 use crate::cli::terminal::print_error;
+use crate::cli::{complete, control};
 use crate::config::duration_ms;
 use crate::serve::control::{ControlRequest, SilenceRequest};
 
@@ -13,12 +13,13 @@ use crate::serve::control::{ControlRequest, SilenceRequest};
 #[derive(Debug, clap::Args)]
 pub struct SilenceArgs {
     /// Name of the alert, or a glob such as `disk-*`
+    #[arg(add = complete::alerts())]
     alert: String,
     /// Of an alert by path, only the paths that match
     #[arg(long, value_name = "GLOB")]
     path: Option<String>,
     /// Of an alert by pattern, only this one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::patterns())]
     pattern: Option<String>,
     /// How long, such as `30m`, `2h` or `3d`
     #[arg(long = "for", value_name = "TIME")]

@@ -1,6 +1,6 @@
 //! `spiketail status`: asks the running daemon how everything stands.
 
-mod ask;
+pub(in crate::cli) mod ask;
 mod table;
 
 use std::io::{IsTerminal, Write};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::alert::fingerprint::fingerprint;
+use crate::cli::complete;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::terminal::{print, print_error};
 use crate::config::{self, Settings};
@@ -22,7 +23,7 @@ const WRITE_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub struct TestAlertArgs {
     /// Only this output
-    #[arg(value_name = "OUTPUT")]
+    #[arg(value_name = "OUTPUT", add = complete::outputs())]
     output: Option<String>,
     /// Configuration with the outputs
     #[arg(short, long, value_name = "FILE", default_values = config::DEFAULT_PATHS)]

@@ -19,12 +19,12 @@ const PIPE_BYTES_SURE: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The file cannot be opened for appending.
-    #[error("cannot append to {}: {source}; {hint}", path.display())]
+    #[error("cannot append to {}: {cause}; {hint}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
         /// How to fix it.
         hint: String,
     },
@@ -37,10 +37,10 @@ pub enum SinkError {
         found: &'static str,
     },
     /// Standard output cannot be used.
-    #[error("cannot write to standard output: {source}; start with it open, or write to a file")]
+    #[error("cannot write to standard output: {cause}; start with it open, or write to a file")]
     Stdout {
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -71,7 +71,7 @@ impl FdSink {
     /// Fails if it is closed or descriptors have run out.
     pub fn stdout() -> Result<FdSink, SinkError> {
         let fd = io::stdout().as_fd().try_clone_to_owned();
-        fd.and_then(FdSink::from_fd).map_err(|source| SinkError::Stdout { source })
+        fd.and_then(FdSink::from_fd).map_err(|cause| SinkError::Stdout { cause })
     }
 
     /// A descriptor that others may share, such as standard output: its flags do not change.
@@ -180,7 +180,7 @@ fn refused(path: &Path, errno: Errno) -> SinkError {
         Errno::MFILE | Errno::NFILE => "raise the limit of open files (LimitNOFILE=, ulimit -n)".to_owned(),
         _ => "choose another path, or fix this one".to_owned(),
     };
-    SinkError::Open { path: path.into(), source: errno.into(), hint }
+    SinkError::Open { path: path.into(), cause: errno.into(), hint }
 }
 
 fn name_of(kind: FileType) -> &'static str {

@@ -38,22 +38,22 @@ const END_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// The destination of an output cannot be opened.
-    #[error("output {name}: {source}")]
+    #[error("output {name}: {cause}")]
     Open {
         /// Name of the output.
         name: String,
         /// What is wrong with its destination.
-        source: SinkError,
+        cause: SinkError,
     },
     /// The system starts no more threads.
     #[error(
-        "output {name}: cannot start its writer thread: {source}; raise the limit of tasks (TasksMax=, ulimit -u)"
+        "output {name}: cannot start its writer thread: {cause}; raise the limit of tasks (TasksMax=, ulimit -u)"
     )]
     Thread {
         /// Name of the output.
         name: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The log filter is not valid.
     #[error(transparent)]
@@ -273,7 +273,7 @@ impl Telemetry {
         let moved = in_use.into_iter().filter(|(_, path, queue)| !queue.stands_at(path));
         moved
             .map(|(name, path, queue)| {
-                let sink = FdSink::file(&path).map_err(|source| OutputError::Open { name, source })?;
+                let sink = FdSink::file(&path).map_err(|cause| OutputError::Open { name, cause })?;
                 Ok((queue, Box::new(sink) as Box<dyn Sink>))
             })
             .collect()
@@ -288,13 +288,13 @@ impl Telemetry {
         };
         let queue = LineQueue::start(
             &destination_name(&spec.destination),
-            sink.map_err(|source| OutputError::Open { name: spec.name.clone(), source })?,
+            sink.map_err(|cause| OutputError::Open { name: spec.name.clone(), cause })?,
             QueueLimits::default(),
             drop_report(spec, &form_of(spec)),
             Arc::clone(&self.on_closed),
             Arc::clone(&self.dropped),
         );
-        queue.map(Arc::new).map_err(|source| OutputError::Thread { name: spec.name.clone(), source })
+        queue.map(Arc::new).map_err(|cause| OutputError::Thread { name: spec.name.clone(), cause })
     }
 }
 

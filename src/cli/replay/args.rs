@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use crate::alert::{AlertNotes, AlertSpec, Scope};
+use crate::cli::complete;
 use crate::cli::journal::JournalArg;
 use crate::cli::progress::ProgressArg;
 use crate::cli::replay::report::Style;
@@ -24,7 +25,7 @@ pub struct ReplayArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["level", "record_start", "multiline"])]
     pub(super) config: Option<PathBuf>,
     /// The watch that paths belong to which no watch of the configuration matches
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME", requires = "config", add = complete::watches())]
     pub(super) watch: Option<String>,
     /// Count lines that match this regular expression (may be repeated) [default: errors, by level or by form]
     #[arg(short = 'e', long = "regexp", value_name = "PATTERN", conflicts_with = "config")]
