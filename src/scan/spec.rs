@@ -9,12 +9,15 @@ use crate::scan::pattern::{CaseScope, RulePatternError, as_words, literal, parse
 /// The name of the built-in rule.
 pub const BUILT_IN: &str = "errors";
 
-/// Texts of errors that are written without a level: by Python, Rust, the JVM, Go and the kernel.
-pub const ERRORS_WITHOUT_LEVEL: [&str; 8] = [
+/// Texts of errors that are written without a level: by Python, Rust, the JVM, Go, C++, .NET and the kernel.
+pub const ERRORS_WITHOUT_LEVEL: [&str; 11] = [
     "Traceback (most recent call last)",
     "panicked at",
     "Exception in thread",
     "panic:",
+    "fatal error:",
+    "terminate called after throwing",
+    "Unhandled exception",
     "segfault",
     "Segmentation fault",
     "Out of memory",

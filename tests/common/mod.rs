@@ -21,7 +21,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything that is to happen may take. Only a test that fails waits for so long.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(180);
 
 /// A folder for logs and a configuration beside it.
 pub struct TestFolder {

@@ -165,7 +165,10 @@ impl LevelSearch {
         if word.len() == ERRORS.len() && word.ends_with(&ERRORS[3..]) {
             return false;
         }
-        let level = words::word(word).or_else(|| translated::word(word));
+        let level = words::word(word).or_else(|| translated::word(word)).or_else(|| {
+            translated::word_before_colon(word)
+                .filter(|_| rest.get(end).is_some_and(|b| matches!(b, b':' | b' ')))
+        });
         level.is_some_and(|level| level >= self.least) || is_fail()
     }
 

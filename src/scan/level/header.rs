@@ -65,7 +65,7 @@ pub(super) fn level(line: &[u8], is_message: bool, of_json: Option<OfJson<'_>>) 
     let mut seen = Seen { is_after_tag: is_message, ..Seen::default() };
     let is_cut = line.len() > PAIRS_BYTES_MAX;
     let line = &line[..line.len().min(PAIRS_BYTES_MAX)];
-    let mut at = 0;
+    let mut at = marks::process_end(line);
     loop {
         at = skip(line, at, &mut seen)?;
         match line[at] {
@@ -179,7 +179,9 @@ fn pair(line: &[u8], at: usize, end: usize) -> (Option<Level>, usize) {
         let length = rest.iter().position(|b| *b == b' ' || *b == b'\t').unwrap_or(rest.len());
         (&rest[..length], length)
     };
-    let found = words::key(&line[at..end]).map(|key| {
+    // Heroku's router says the level `at`.
+    let key = words::key(&line[at..end]).or((&line[at..end] == b"at").then_some(words::AT));
+    let found = key.map(|key| {
         let length = value.iter().position(|b| matches!(b, b',' | b';' | b']' | b')')).unwrap_or(value.len());
         // A quoted letter at the end may be the beginning of a word.
         let is_cut = length == 1 && rest.len() == 2 && rest[0] == b'"';
@@ -267,9 +269,10 @@ fn word_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
     let Some(level) = words::word(text) else {
         let before_colon = (has_colon && next <= b' ').then(|| words::word_before_colon(word.text)).flatten();
         let enclosed = (before == b'[' && after == b']').then(|| words::word_in_brackets(text)).flatten();
-        let is_placed =
-            (has_colon && next <= b' ') || is_alone || is_after_time || word.rest.starts_with(b" :");
-        return before_colon.or(enclosed).or_else(|| translation(text, is_placed));
+        let is_tag = (has_colon && next <= b' ') || word.rest.starts_with(b" :");
+        let is_placed = is_tag || is_alone || is_after_time;
+        let is_first = is_tag && seen.prose == 0;
+        return before_colon.or(enclosed).or_else(|| translation(text, is_placed, is_first));
     };
     let is_upper = text.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     let is_in_any_case = is_alone
@@ -295,9 +298,15 @@ fn mark_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
             let is_lone = before == b'[' && (after == b']' || after == b' ' && next.is_ascii_digit());
             let is_column = before == b'|' && after == b'|' && seen.has_time;
             let is_after_time = seen.is_at_time && is_apart && !seen.is_redis;
+            // Ray: the process comes behind the letter, in the bracket of the time.
+            let is_before_process = seen.is_at_time
+                && seen.depth == 1
+                && before == b' '
+                && after == b' '
+                && next.is_ascii_digit();
             // Tarantool.
             let is_prompt = seen.has_time && before == b' ' && after == b'>' && next == b' ';
-            if is_prompt || is_lone || is_column || is_after_time {
+            if is_prompt || is_lone || is_column || is_after_time || is_before_process {
                 return words::letter(*letter);
             }
             (word.start == 0).then(|| marks::first_letter(*letter, rest))?
@@ -315,25 +324,29 @@ fn mark_level(word: &Word<'_>, seen: &Seen) -> Option<Level> {
 }
 
 /// The level of a translated name, which `is_placed` where names of levels stand or is followed by a full-width colon.
-fn translation(text: &[u8], is_placed: bool) -> Option<Level> {
+/// It `is_first` if a colon follows and no prose came before.
+fn translation(text: &[u8], is_placed: bool, is_first: bool) -> Option<Level> {
     const FULL_WIDTH_COLON: &[u8] = "：".as_bytes();
     if is_placed && let Some(level) = translated::word(text) {
+        return Some(level);
+    }
+    if is_first && let Some(level) = translated::word_before_colon(text) {
         return Some(level);
     }
     if text[0] < 0x80 {
         return None;
     }
     let end = text.windows(FULL_WIDTH_COLON.len()).position(|bytes| bytes == FULL_WIDTH_COLON)?;
-    translated::word(&text[..end])
+    translated::word(&text[..end]).or_else(|| translated::word_before_colon(&text[..end]))
 }
 
 /// `<Error>` of ClickHouse and NetworkManager, but not that of XML.
 fn is_in_angles(word: &Word<'_>, seen: &Seen) -> bool {
     let Word { before, after, next, start, rest, .. } = *word;
     let is_behind_time = seen.has_time && start > 1 && next <= b' ';
-    before == b'<'
-        && after == b'>'
-        && (is_behind_time || rest.starts_with(b">  [") || rest.starts_with(b"> ["))
+    // At the beginning of a line it may be an element of XML.
+    let is_first = start == 1 && rest.starts_with(b"> ") && memchr::memmem::find(rest, b"</").is_none();
+    before == b'<' && after == b'>' && (is_behind_time || is_first || rest.starts_with(b">  ["))
 }
 
 fn trimmed(mut text: &[u8]) -> &[u8] {

@@ -26,6 +26,13 @@ pub(super) fn priority(line: &[u8]) -> Option<Level> {
     (number <= 191).then(|| words::severity(number))
 }
 
+/// Where `==12==`, which AddressSanitizer and Valgrind write before a line, ends; 0 if it is not there.
+pub(super) fn process_end(line: &[u8]) -> usize {
+    let Some(rest) = line.strip_prefix(b"==") else { return 0 };
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits > 0 && rest[digits..].starts_with(b"==") { digits + 4 } else { 0 }
+}
+
 /// The level of a word that begins a header of glog or klog: `E1122`, `E261122` or `E20261122` before a time of day.
 pub(super) fn glog(word: &[u8], rest: &[u8]) -> Option<Level> {
     let (initial @ (b'I' | b'W' | b'E' | b'F' | b'D'), digits) = word.split_first()? else { return None };

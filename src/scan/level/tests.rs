@@ -237,6 +237,7 @@ const PIECES: &[&str] = &[
     "\0", "\r", "\n", "\n\n", "\u{1b}", "#033[31m", "\\u001b[0m", "%LINK", "-3-", "UPDOWN", "E/x", "W", "fata", "Alert", "dpanic", "E1122 10:00",
     "n", "m", "_", "d", "pool-1-thread", " E ", "\"E\"", "level=", "=E", "<3>", "<30>", "<191>", "err", "errors",
     "L", "FEHLER", "GRAVE", "ОШИБКА", "错误", "致命错误", "：", "Emergency", "\"level\":",
+    "FEL", "Fehler", "lỗi", "BŁĄD", "ВАЖНО", "오류", "重大", "==1==ERROR", "at=", ": ", "<Error>", "fel:",
 ];
 
 fn piece() -> impl Strategy<Value = String> {

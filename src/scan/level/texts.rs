@@ -141,7 +141,28 @@ pub(super) fn of_members_and_names() -> Buckets {
     let tails = TAILS.iter().filter(|tail| tail.len() > 1);
     let tails = tails.map(|tail| Text::new(Kind::Number(tail.len()), tail, b"\"\\"));
     let (of_r, tails): (Vec<_>, Vec<_>) = tails.partition(|text| text.bytes.ends_with(b"r"));
-    let of_other_languages = all(Kind::Rare, ["ОШИБ", "错误", "严重", "エラー", "致命"]);
+    let of_other_languages = [
+        "ОШИБ",
+        "ошиб",
+        "ПОМИ",
+        "ВАЖН",
+        "ПА",
+        "ФА",
+        "BŁĄD",
+        "错误",
+        "錯誤",
+        "严重",
+        "嚴重",
+        "重大",
+        "灾难",
+        "エラー",
+        "致命",
+        "오류",
+        "치명",
+        "손상",
+        "심각",
+    ];
+    let of_other_languages = all(Kind::Rare, of_other_languages);
     [
         members("\":", b"012345678"),
         // In JSON within JSON, the quote is escaped.
@@ -152,7 +173,7 @@ pub(super) fn of_members_and_names() -> Buckets {
         all(Kind::Name, ["pani", "emerg", "alert"]),
         [
             all(Kind::Name, ["CRIT", "SEVERE", "SCHWERW", "FATA", "FEHLER", "GRAVE", "PANI", "EMERG"]),
-            all(Kind::Name, ["ALERT", "Crit", "Fata", "Pani", "Alert"]),
+            all(Kind::Name, ["ALERT", "Crit", "Fata", "Pani", "Alert", "ALLV", "HATA", "FEL:", "Fehl"]),
         ]
         .concat(),
         [vec![Text::new(Kind::Escape, &[ESCAPE], b"")], vec![Text::new(Kind::Priority, b"<", b"0123456789")]]
@@ -172,8 +193,9 @@ const QUOTED_HUNDREDS: [&str; 6] = ["\"300", "\"400", "\"500", "\"600", "\"700",
 pub(super) fn of_warnings() -> Buckets {
     let mut buckets = Buckets::default();
     buckets[0] = all(Kind::Name, ["warn", "WARN", "Warn"]);
-    buckets[1] = all(Kind::Name, ["AVERT", "ATTEN", "ADVERT", "AVISO", "AVVERT"]);
-    buckets[2] = all(Kind::Rare, ["ПРЕДУПР", "警告"]);
+    buckets[1] =
+        all(Kind::Name, ["AVERT", "ATTEN", "ADVERT", "AVISO", "AVVERT", "Warnung", "atten", "VARN", "UYARI"]);
+    buckets[2] = all(Kind::Rare, ["ПРЕДУПР", "предупр", "ПОПЕР", "OSTRZE", "경고", "警告"]);
     buckets
 }
 

@@ -13,7 +13,8 @@ pub(super) fn word(word: &[u8]) -> Option<Level> {
     Some(match std::str::from_utf8(word).ok()? {
         "FATALE" | "PANIK" | "PANIKA" | "致命错误" => Level::Critical,
         "FEHLER" | "ERREUR" | "Erreur" | "erreur" | "ERRORE" | "Errore" | "errore" | "GRAVE"
-        | "SCHWERWIEGEND" | "ОШИБКА" | "错误" | "严重" | "エラー" => Level::Error,
+        | "SCHWERWIEGEND" | "ALLVARLIGT" | "ОШИБКА" | "错误" | "严重" | "嚴重" | "エラー" | "重大"
+        | "致命的" | "심각" => Level::Error,
         "WARNUNG"
         | "ATTENTION"
         | "AVERTISSEMENT"
@@ -36,6 +37,36 @@ pub(super) fn word(word: &[u8]) -> Option<Level> {
         | "信息"
         | "情報" => Level::Info,
         "ОТЛАДКА" => Level::Debug,
+        _ => return None,
+    })
+}
+
+/// The level that `word` names if a colon follows: in PostgreSQL, and in messages of GNU compilers.
+///
+/// Without the colon these are words of prose. They are those of the message catalogues of PostgreSQL 15 and GCC 12.
+pub(super) fn word_before_colon(word: &[u8]) -> Option<Level> {
+    if word.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    Some(match std::str::from_utf8(word).ok()? {
+        "PANICO" | "FATALT" | "ВАЖНО" | "ПАНИКА" | "ФАТАЛЬНО" | "ПАНІКА" | "치명적오류" | "손상"
+        | "灾难性错误" | "致命錯誤" | "嚴重錯誤" | "致命的エラー" => Level::Critical,
+        "Fehler" | "FEL" | "HATA" | "BŁĄD" | "ошибка" | "ПОМИЛКА" | "오류" | "錯誤" => {
+            Level::Error
+        }
+        "Warnung"
+        | "attention"
+        | "VARNING"
+        | "UYARI"
+        | "OSTRZEŻENIE"
+        | "предупреждение"
+        | "ПОПЕРЕДЖЕННЯ"
+        | "경고" => Level::Warn,
+        "NOTIS" | "UWAGA" | "ПОВІДОМЛЕННЯ" | "알림" => Level::Notice,
+        "LOGG" | "INFORMACJA" | "ЗАПИСУВАННЯ" | "ІНФОРМАЦІЯ" | "로그" | "정보" | "日誌" | "資訊" => {
+            Level::Info
+        }
+        "НАЛАГОДЖЕННЯ" | "디버그" | "调试" | "除錯" => Level::Debug,
         _ => return None,
     })
 }
@@ -65,6 +96,14 @@ pub(super) fn is_explanation(tag: &[u8]) -> bool {
             | b"DICA"
             | b"ISTRUZIONE"
             | b"DETTAGLI"
+            | b"ANFRAGE"
+            | b"CONSULTA"
+            | b"SUGGERIMENTO"
+            | b"CONTESTO"
+            | b"SATS"
+            | b"DETALJ"
+            | b"TIPS"
+            | b"KONTEXT"
     ) || matches!(
         std::str::from_utf8(tag),
         Ok("DÉTAIL"
@@ -79,7 +118,23 @@ pub(super) fn is_explanation(tag: &[u8]) -> bool {
             | "文"
             | "詳細"
             | "ヒント"
-            | "명령 구문"
-            | "상세정보")
+            | "详情"
+            | "查询"
+            | "陳述式"
+            | "查詢"
+            | "文脈"
+            | "問い合わせ"
+            | "구문"
+            | "상세정보"
+            | "힌트"
+            | "내용"
+            | "쿼리"
+            | "ЗАПРОС"
+            | "ІНСТРУКЦІЯ"
+            | "ВІДОМОСТІ"
+            | "УКАЗІВКА"
+            | "ЗАПИТ"
+            | "REQUÊTE"
+            | "FRÅGA")
     )
 }

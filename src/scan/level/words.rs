@@ -103,10 +103,11 @@ pub(super) fn is_plain_key(word: &[u8]) -> bool {
 }
 
 /// Names of members and keys that hold a level, in lower case without separators.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "level",
     "severity",
     "lvl",
+    "sev",
     "loglevel",
     "levelname",
     "levelno",
@@ -140,6 +141,9 @@ pub(super) struct Key {
     /// Whether only a word in it is a level, as its name may also be that of something else.
     pub(super) is_for_words: bool,
 }
+
+/// The key `at` of logfmt, which may also hold a time or a place.
+pub(super) const AT: Key = Key { name: "at", is_for_words: true };
 
 /// The key that `name` is, such as `level`, `LEVEL`, `log.level`, `logLevel` or `log_level`.
 pub(super) fn key(name: &[u8]) -> Option<Key> {
