@@ -201,6 +201,22 @@ const SECTIONS: &[(&str, &[Section])] = &[
         ],
     ),
     (
+        "init",
+        &[
+            (
+                "EXIT STATUS",
+                &[("0", "It is written."), ("1", "It cannot be written, or the file is there already.")],
+            ),
+            (
+                "EXAMPLES",
+                &[
+                    ("spiketail init", "See what is found on this machine."),
+                    ("spiketail init spiketail.toml", "Begin a configuration."),
+                ],
+            ),
+        ],
+    ),
+    (
         "check",
         &[
             (

@@ -5,6 +5,7 @@ mod complete;
 mod control;
 mod exit;
 pub mod explain;
+pub mod init;
 mod journal;
 mod man;
 pub mod patterns;
@@ -62,6 +63,8 @@ enum Command {
     Unsilence(silence::UnsilenceArgs),
     /// Have the running daemon read its configuration again, and say what came of it
     Reload(reload::ReloadArgs),
+    /// Write a configuration for what is found on this machine
+    Init(init::InitArgs),
     /// Say whether a configuration is right, what it finds, and when it would alert
     Check(check::CheckArgs),
     /// Print completions for a shell
@@ -95,6 +98,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Silences(args) => silence::silences(&args),
         Command::Unsilence(args) => silence::unsilence(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(Cli::command(), &args),
