@@ -131,3 +131,47 @@ fn levels_records_and_exclusions_choose_lines_in_every_command() {
     let shown = replay.current_dir(folder.path()).args(["replay", "--json", "--level", "error", "x.log"]);
     shown.assert().code(0).stdout(contains("\"lines_matched\":2"));
 }
+
+/// Two errors with the same first line and other traces, and one trace twice.
+const TRACES: &str = "\
+2026-11-26 10:41:07 ERROR request failed
+java.lang.IllegalStateException: no stock for 7
+\tat java.base/java.util.Optional.orElseThrow(Optional.java:403)
+\tat com.shop.Cart.total(Cart.java:12)
+2026-11-26 10:41:08 INFO served
+2026-11-26 10:41:09 ERROR request failed
+java.lang.IllegalStateException: no stock for 9
+\tat java.base/java.util.Optional.orElseThrow(Optional.java:404)
+\tat com.shop.Cart.total(Cart.java:13)
+2026-11-26 10:41:10 ERROR request failed
+java.net.SocketException: reset
+\tat com.shop.Client.call(Client.java:7)
+2026-11-26 10:41:11 ERROR request failed
+";
+
+#[test]
+fn records_are_grouped_by_their_first_line_and_their_trace() {
+    let texts = |args: &[&str], config: &str| -> Vec<(u64, String)> {
+        let (folder, mut command) = patterns(args);
+        std::fs::write(folder.path().join("trace.log"), TRACES).unwrap();
+        std::fs::write(folder.path().join("c.toml"), config).unwrap();
+        let found: serde_json::Value =
+            serde_json::from_slice(&command.assert().code(0).get_output().stdout.clone()).unwrap();
+        let patterns = found["patterns"].as_array().unwrap().iter();
+        let mut texts: Vec<_> = patterns
+            .map(|pattern| (pattern["lines"].as_u64().unwrap(), pattern["text"].as_str().unwrap().to_owned()))
+            .collect();
+        texts.sort();
+        texts
+    };
+    let wanted = [
+        (1, "request failed".to_owned()),
+        (1, "request failed SocketException Client call".to_owned()),
+        (2, "request failed IllegalStateException Cart total".to_owned()),
+    ];
+    assert_eq!(texts(&["--level", "error", "--multiline", "java", "trace.log", "--json"], ""), wanted);
+    assert_eq!(texts(&["--level", "error", "--record-start", "^2026", "trace.log", "--json"], ""), wanted);
+    let of_watch =
+        "[rule.errors]\nlevel = \"error\"\n[watch.app]\npaths = [\"*.log\"]\nrecord_start = '^2026'\n";
+    assert_eq!(texts(&["-c", "c.toml", "trace.log", "--json"], of_watch), wanted);
+}

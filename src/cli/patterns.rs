@@ -17,7 +17,7 @@ use crate::config;
 use crate::config::flags::Flags;
 use crate::pattern::PatternSettings;
 use crate::scan::rules::{RuleSet, RuleSpec};
-use group::{Assign, Grouped};
+use group::{Assign, Grouped, LINE_BYTES_MAX};
 use report::Sort;
 
 /// Exit status when no line was grouped.
@@ -100,13 +100,19 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
     // Ids that are written line by line would mix with the bar.
     let is_quiet = args.assign.is_some() && io::stdout().is_terminal();
     let progress = if is_quiet { Progress::default() } else { Progress::of_files(args.progress, &paths) };
-    let mut grouped = Grouped::new(rules, &patterns_of(&specs)?, args.assign, progress.clone())?;
+    let mut grouped = Grouped::new(rules.clone(), &patterns_of(&specs)?, args.assign, progress.clone())?;
     let mut failed = false;
     let (problems, written) = grouped.read_journal(&args.journal, args.progress, &mut out)?;
     failed |= !problems.is_empty();
     problems.iter().for_each(print_error);
     let written = written.and_then(|()| {
         for path in &paths {
+            if let Some(rules) = &rules {
+                let watch = finder.as_ref().and_then(|finder| finder.watch(path));
+                let compiled = watch.and_then(|watch| RuleSet::compile(&watch.rules).ok());
+                let bytes_max = watch.map_or(LINE_BYTES_MAX, |watch| watch.file.line_bytes_max);
+                grouped.set_rules(compiled.as_ref().unwrap_or(rules), bytes_max);
+            }
             if let Err(error) = grouped.read(path, time_of(path), &mut out) {
                 if error.is_output() {
                     return Err(error.into_io());

@@ -303,7 +303,7 @@ fn judge(
             tally.count_line(time);
         }
         for rule in &rules {
-            tally.hit(*rule, (text, entry.first_line()), entry.seqnum, time);
+            tally.hit(*rule, text, entry.seqnum, time);
         }
     });
 }

@@ -46,7 +46,7 @@ impl LineCounter<'_> {
         let step = cursor.advance(bytes, follows, scanner, &mut |rule, place| {
             let line = &bytes[place.clone()];
             let time = clock.time_of(line, offset + place.end as u64);
-            let hash = signatures.as_mut().map(|known| known.hash(line, offset + place.start as u64));
+            let hash = signatures.as_mut().map(|known| known.hash(rule, bytes, &place, offset));
             hits.hit(rule, place, time, hash);
         });
         hits.lines = clock.lines(&bytes[..(cursor.offset - offset) as usize], offset);

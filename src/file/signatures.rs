@@ -4,8 +4,11 @@
 //! order, and keeps the first line of each signature for a registry that does not know it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use crate::pattern::SignatureReader;
+use crate::pattern::{PatternSettings, SignatureReader, text_of_record};
+use crate::scan::record_bounds::RecordBounds;
+use crate::scan::scanner::Scanner;
 
 /// So many signatures of a turn keep a line. Lines of others count as `other` if no registry knows them.
 const FIRST_LINES_MAX: usize = 4_096;
@@ -67,24 +70,49 @@ impl FirstLines {
 #[derive(Debug)]
 pub(super) struct TurnSignatures {
     reader: SignatureReader,
+    /// What joins lines to records, if any rule does.
+    records: Option<RecordBounds>,
+    joined: Vec<u8>,
     pub(super) first_lines: FirstLines,
-    /// Where the last line began, and its signature: several rules ask for the same line.
+    /// Where the last record began, and its signature: several rules ask for the same line.
     last: Option<(u64, u64)>,
 }
 
 impl TurnSignatures {
-    pub(super) fn new(reader: SignatureReader) -> TurnSignatures {
-        TurnSignatures { reader, first_lines: FirstLines::default(), last: None }
+    /// Signatures of lines that `rules` match, or of entries if there are none.
+    pub(super) fn new(settings: &PatternSettings, rules: Option<&Scanner>) -> TurnSignatures {
+        TurnSignatures {
+            reader: SignatureReader::new(settings),
+            records: rules.and_then(|rules| RecordBounds::new(rules.rules(), rules.line_bytes_max())),
+            joined: Vec::new(),
+            first_lines: FirstLines::default(),
+            last: None,
+        }
     }
 
-    /// The hash of the signature of `line`, which begins at `offset` of its file.
-    pub(super) fn hash(&mut self, line: &[u8], offset: u64) -> u64 {
-        if let Some((_, hash)) = self.last.filter(|(begin, _)| *begin == offset) {
+    /// The hash of the signature of the record around the line at `place` in `bytes`, which begin at `offset` of their file, for
+    /// `rule`, which the line matches.
+    pub(super) fn hash(&mut self, rule: usize, bytes: &[u8], place: &Range<usize>, offset: u64) -> u64 {
+        match &mut self.records {
+            Some(records) => {
+                let record = records.around(rule, bytes, place);
+                // A rule may join lines, and another one not.
+                self.last = None;
+                self.hash_record(&bytes[record.clone()], offset + record.start as u64)
+            }
+            None => self.hash_record(&bytes[place.clone()], offset + place.start as u64),
+        }
+    }
+
+    /// The hash of the signature of `record`, whose `number` no other one has.
+    pub(super) fn hash_record(&mut self, record: &[u8], number: u64) -> u64 {
+        if let Some((_, hash)) = self.last.filter(|(last, _)| *last == number) {
             return hash;
         }
-        let hash = self.reader.hash(line);
-        self.first_lines.note(hash, line);
-        self.last = Some((offset, hash));
+        let text = text_of_record(record, &mut self.joined);
+        let hash = self.reader.hash(text);
+        self.first_lines.note(hash, text);
+        self.last = Some((number, hash));
         hash
     }
 

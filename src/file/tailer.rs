@@ -28,7 +28,6 @@ use crate::file::signatures::TurnSignatures;
 pub use crate::file::turn::{
     Declined, FileOrigin, MissReason, MissedBytes, Probe, TailEvent, Turn, TurnOptions, TurnScope, TurnTime,
 };
-use crate::pattern::SignatureReader;
 use crate::scan::scanner::Scanner;
 use crate::units::PathId;
 
@@ -317,8 +316,8 @@ impl Tailer {
         let turn = Turn::new(scanner.rules().names().len(), options.samples_max);
         let now_ms = time.wall_ns / 1_000_000;
         let clock = LineTimer::new(&options.time, options.counts_lines, self.stamps.take(), now_ms);
-        let reader = options.patterns.as_ref().map(|settings| SignatureReader::new(settings));
-        let signatures = reader.map(TurnSignatures::new);
+        let patterns = options.patterns.as_ref();
+        let signatures = patterns.map(|settings| TurnSignatures::new(settings, Some(scanner)));
         let counter = LineCounter { scanner, clock, budget: options.bytes_max, judged: 0, signatures };
         if let CurrentFile::Open(reading) = &mut self.current {
             reading.set_settled(false);

@@ -11,7 +11,7 @@ use crate::file::ownership::ReadPosition;
 use crate::file::signatures::{FirstLines, TurnSignatures};
 use crate::file::tally::Tally;
 use crate::file::vfs::Filesystem;
-use crate::pattern::{PatternSettings, SignatureReader};
+use crate::pattern::PatternSettings;
 use crate::scan::rules::RuleSet;
 use crate::scan::timestamp::{EventTime, TimeSettings};
 use crate::units::PathId;
@@ -252,13 +252,13 @@ impl EntryTally {
     /// Nothing is counted yet. Patterns are found if there are settings for them.
     #[must_use]
     pub fn new(rules: &RuleSet, samples_max: usize, patterns: Option<&PatternSettings>) -> EntryTally {
-        let signatures = patterns.map(|settings| TurnSignatures::new(SignatureReader::new(settings)));
+        let signatures = patterns.map(|settings| TurnSignatures::new(settings, None));
         EntryTally { tally: Tally::new(rules.names().len(), samples_max), signatures }
     }
 
-    /// Counts an entry for `rule`. Its first line tells the pattern; `number` is different for each entry.
-    pub fn hit(&mut self, rule: usize, (text, first_line): (&[u8], &[u8]), number: u64, time: EventTime) {
-        let signature = self.signatures.as_mut().map(|known| known.hash(first_line, number));
+    /// Counts an entry for `rule`. Its first line and its stack trace tell the pattern; `number` is different for each entry.
+    pub fn hit(&mut self, rule: usize, text: &[u8], number: u64, time: EventTime) {
+        let signature = self.signatures.as_mut().map(|known| known.hash_record(text, number));
         self.tally.hit(rule, text, number, (time, signature));
     }
 

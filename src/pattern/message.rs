@@ -52,6 +52,14 @@ fn cri(line: &[u8]) -> &[u8] {
     }
 }
 
+/// What the program wrote, of a line of a container runtime, with its escapes.
+pub(super) fn written(line: &[u8]) -> &[u8] {
+    if line.starts_with(b"{\"log\":\"") {
+        return text(&line[b"{\"log\":".len()..]).0;
+    }
+    cri(line)
+}
+
 /// The message in the JSON object or the logfmt pairs that `text` begins with.
 fn inner(text: &[u8], header_bytes: usize) -> Option<&[u8]> {
     if text.starts_with(b"{\"") {

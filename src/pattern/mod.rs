@@ -13,6 +13,7 @@ mod mask;
 mod message;
 mod one;
 mod reader;
+mod record;
 mod registry;
 mod render;
 mod saved;
@@ -22,10 +23,12 @@ mod signature;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use id::PatternId;
 pub use one::{Pattern, PatternUsage};
 pub use reader::SignatureReader;
+pub use record::text_of_record;
 pub use registry::{News, Registry, Sighting};
 pub use saved::SavedRegistry;
 pub use settings::PatternSettings;

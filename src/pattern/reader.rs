@@ -6,6 +6,7 @@ use regex_automata::meta::Regex;
 
 use crate::pattern::mask::MASKED;
 use crate::pattern::message::message;
+use crate::pattern::record;
 use crate::pattern::settings::PatternSettings;
 use crate::pattern::signature::Signature;
 
@@ -15,13 +16,21 @@ pub(super) struct Scratch {
     signature: Signature,
     plain: Vec<u8>,
     masked: Vec<u8>,
+    joined: Vec<u8>,
 }
 
 impl Scratch {
     /// The signature and the message of `line`.
     pub(super) fn read<'a>(&'a mut self, masks: &[Regex], line: &'a [u8]) -> (&'a Signature, &'a [u8]) {
-        let Scratch { signature, plain, masked } = self;
-        let found = message(line, plain).unwrap_or(plain);
+        let Scratch { signature, plain, masked, joined } = self;
+        let (line, trace) = record::parts(line);
+        let mut found = message(line, plain).unwrap_or(plain);
+        if !trace.is_empty() {
+            joined.clear();
+            joined.extend_from_slice(found);
+            joined.extend_from_slice(trace);
+            found = joined;
+        }
         let message = apply_masks(masks, found, masked);
         signature.set(message);
         (signature, message)

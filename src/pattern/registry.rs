@@ -10,6 +10,7 @@ use crate::pattern::holes::{Holes, TOKENS_MAX, Union};
 use crate::pattern::id::{Hashed, PatternId};
 use crate::pattern::one::{KEYS_PER_PATTERN, Pattern, PatternUsage, earliest};
 use crate::pattern::reader::Scratch;
+use crate::pattern::record;
 use crate::pattern::render;
 use crate::pattern::seen::Seen;
 use crate::pattern::settings::PatternSettings;
@@ -320,7 +321,7 @@ impl Registry {
         self.patterns.push(Pattern::new(
             id,
             text,
-            render::shown(line.trim_ascii_end(), SAMPLE_BYTES_MAX),
+            render::shown(record::parts(line).0.trim_ascii_end(), SAMPLE_BYTES_MAX),
             usage,
         ));
         place

@@ -26,7 +26,7 @@ pub const RECORD_RULES_MAX: usize = 64;
 
 /// What tells where records begin.
 #[derive(Debug, Clone)]
-enum Boundary {
+pub(super) enum Boundary {
     /// The lines that this finds begin one.
     Start(Arc<Finder>),
     /// The lines that are none of these begin one.
@@ -35,10 +35,12 @@ enum Boundary {
 
 /// How the records of a rule are told apart.
 #[derive(Debug, Clone, Copy)]
-struct RecordRule {
+pub(super) struct RecordRule {
     /// The index of its boundary.
-    boundary: usize,
+    pub(super) boundary: usize,
     bit: u32,
+    /// Whether the form of lines tells which continue a record.
+    pub(super) is_multiline: bool,
     /// Whether the first line of a record decides how severe it is.
     is_by_level: bool,
 }
@@ -47,8 +49,8 @@ struct RecordRule {
 #[derive(Debug)]
 pub(super) struct Starts {
     /// Distinct ones.
-    boundaries: Vec<Boundary>,
-    of_rules: Vec<Option<RecordRule>>,
+    pub(super) boundaries: Vec<Boundary>,
+    pub(super) of_rules: Vec<Option<RecordRule>>,
 }
 
 /// What a rule says about its records.
@@ -90,8 +92,9 @@ impl Starts {
                 all.push(said);
                 all.len() - 1
             });
-            let is_by_level = rule.multiline.is_some() && rule.level.is_some();
-            Some(RecordRule { boundary, bit: bits.next()?, is_by_level })
+            let is_multiline = rule.multiline.is_some();
+            let is_by_level = is_multiline && rule.level.is_some();
+            Some(RecordRule { boundary, bit: bits.next()?, is_multiline, is_by_level })
         });
         let of_rules: Vec<_> = of_rules.collect();
         let count = of_rules.iter().flatten().count();
@@ -104,14 +107,14 @@ impl Starts {
 }
 
 #[derive(Debug)]
-struct StartSearch {
+pub(super) struct StartSearch {
     boundary: Boundary,
     scratch: Option<PatternSet>,
     line_bytes_max: usize,
 }
 
 impl StartSearch {
-    fn new(boundary: &Boundary, line_bytes_max: usize) -> StartSearch {
+    pub(super) fn new(boundary: &Boundary, line_bytes_max: usize) -> StartSearch {
         let scratch = match boundary {
             Boundary::Start(finder) => Some(finder.scratch()),
             Boundary::Continuation(_) => None,
@@ -127,6 +130,14 @@ impl StartSearch {
                 let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
                 !bytes.is_empty() && lines.split(|b| *b == b'\n').any(|line| !self.is_continued_by(line))
             }
+        }
+    }
+
+    /// Whether a record begins with `line`.
+    pub(super) fn begins(&mut self, line: &[u8]) -> bool {
+        match self.boundary {
+            Boundary::Start(_) => self.finds(line),
+            Boundary::Continuation(_) => !self.is_continued_by(line),
         }
     }
 
@@ -178,7 +189,7 @@ impl Records {
         rule: usize,
         place: &Range<usize>,
     ) -> bool {
-        let Some(RecordRule { boundary, bit, is_by_level }) = self.of_rules[rule] else { return true };
+        let Some(RecordRule { boundary, bit, is_by_level, .. }) = self.of_rules[rule] else { return true };
         let start = &mut self.starts[boundary];
         let line = &bytes[place.clone()];
         if is_by_level && start.is_continued_by(line) {
@@ -196,7 +207,7 @@ impl Records {
     /// Clears the bits of rules whose record ends within `bytes`.
     pub(super) fn end(&mut self, counted: &mut u64, bytes: &[u8]) {
         for (rule, record) in self.of_rules.iter().enumerate() {
-            let Some(RecordRule { boundary, bit, is_by_level }) = *record else { continue };
+            let Some(RecordRule { boundary, bit, is_by_level, .. }) = *record else { continue };
             let start = &mut self.starts[boundary];
             if *counted & (1 << bit) != 0 && start.finds(&bytes[self.looked[rule]..]) {
                 *counted &= !(1 << bit);

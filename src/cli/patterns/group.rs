@@ -11,9 +11,10 @@ use crate::cli::replay::log_file::open;
 use crate::cli::replay::stream::time_of;
 use crate::file::vfs::Source;
 use crate::fmt::display_path;
-use crate::pattern::{PatternId, PatternSettings, Registry};
+use crate::pattern::{PatternId, PatternSettings, Registry, text_of_record};
 use crate::scan::cursor::{Follows, LineCursor, Step};
 use crate::scan::feed::{Fed, Feed};
+use crate::scan::record_bounds::RecordBounds;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use crate::scan::scanner::Scanner;
 use crate::scan::timestamp::{Detector, TimeSettings};
@@ -21,7 +22,7 @@ use crate::scan::timestamp::{Detector, TimeSettings};
 /// Window of a file, in bytes.
 const WINDOW_BYTES: u64 = 256 << 10;
 /// The longest line that is judged as a whole, in bytes.
-const LINE_BYTES_MAX: usize = 1 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Which ids are printed for lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +36,8 @@ pub(super) enum Assign {
 /// The patterns of what was read.
 pub(super) struct Grouped {
     registry: Registry,
+    records: Option<RecordBounds>,
+    joined: Vec<u8>,
     scanner: Scanner,
     takes_all: bool,
     assign: Option<Assign>,
@@ -79,6 +82,8 @@ impl Grouped {
         let rules = rules.map_or_else(|| RuleSet::compile(&[RuleSpec::containing("ERROR")]), Ok)?;
         Ok(Grouped {
             registry: Registry::new(patterns),
+            records: RecordBounds::new(&rules, LINE_BYTES_MAX),
+            joined: Vec::new(),
             scanner: Scanner::new(rules, LINE_BYTES_MAX),
             takes_all,
             assign,
@@ -89,6 +94,12 @@ impl Grouped {
 
     pub(super) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Takes lines from now on by `rules`, which see at most `line_bytes_max` bytes of a line.
+    pub(super) fn set_rules(&mut self, rules: &Arc<RuleSet>, line_bytes_max: usize) {
+        self.records = RecordBounds::new(rules, line_bytes_max);
+        self.scanner = Scanner::new(Arc::clone(rules), line_bytes_max);
     }
 
     /// Reads the file at `path`, whose lines tell their time by `time`. Writes the ids of its lines if they are asked for.
@@ -136,7 +147,7 @@ impl Grouped {
             let mut matches = self.takes_all;
             self.scanner.judge_entry(text, &|| entry.level(), &mut |_| matches = true);
             let at_ms = i64::try_from(entry.realtime_us / 1_000).ok();
-            let id = matches.then(|| self.registry.observe(entry.first_line(), at_ms).id);
+            let id = matches.then(|| self.registry.observe(text_of_record(text, &mut self.joined), at_ms).id);
             if written.is_ok() {
                 written = self.assign(id, out);
             }
@@ -163,19 +174,30 @@ impl Grouped {
         out: &mut impl Write,
     ) -> (Step, io::Result<()>) {
         let (from, is_rest) = (cursor.offset, cursor.inside_long_line);
-        let mut found: Vec<Range<usize>> = Vec::new();
-        let step = cursor.advance(bytes, follows, &mut self.scanner, &mut |_, place| found.push(place));
+        let mut found: Vec<Found> = Vec::new();
+        let step = cursor.advance(bytes, follows, &mut self.scanner, &mut |rule, line| {
+            found.push(Found { rule, line });
+        });
         // A line may match several rules.
-        found.sort_unstable_by_key(|place| place.start);
-        found.dedup_by_key(|place| place.start);
+        found.sort_unstable_by_key(|found| (found.line.start, found.rule));
+        found.dedup_by_key(|found| found.line.start);
         let bytes = &bytes[..(cursor.offset - from) as usize];
         if !self.takes_all && self.assign.is_none() {
-            for place in found {
-                self.registry.observe(&bytes[place.clone()], times.of(bytes, place));
+            for found in found {
+                self.observe(bytes, &found, times);
             }
             return (step, Ok(()));
         }
         (step, self.judge_every_line(bytes, is_rest, &found, times, out))
+    }
+
+    /// Counts the record of a line that was found.
+    fn observe(&mut self, bytes: &[u8], found: &Found, times: &mut Times) -> PatternId {
+        let records = self.records.as_mut().filter(|_| !self.takes_all);
+        let place =
+            records.map_or(found.line.clone(), |records| records.around(found.rule, bytes, &found.line));
+        let text = text_of_record(&bytes[place], &mut self.joined);
+        self.registry.observe(text, times.of(bytes, found.line.clone())).id
     }
 
     /// Groups those lines of `bytes` that are in `found`, or all, and writes what is asked for of each.
@@ -183,7 +205,7 @@ impl Grouped {
         &mut self,
         bytes: &[u8],
         is_rest: bool,
-        found: &[Range<usize>],
+        found: &[Found],
         times: &mut Times,
         out: &mut impl Write,
     ) -> io::Result<()> {
@@ -193,9 +215,13 @@ impl Grouped {
         let mut start = if is_rest { line_end(0) + 1 } else { 0 };
         while start < bytes.len() {
             let end = line_end(start);
-            let matches = found.next_if(|place| place.start <= end).is_some();
-            let id = (self.takes_all || matches)
-                .then(|| self.registry.observe(&bytes[start..end], times.of(bytes, start..end)).id);
+            let id = match found.next_if(|found| found.line.start <= end) {
+                Some(found) => Some(self.observe(bytes, found, times)),
+                None if self.takes_all => {
+                    Some(self.registry.observe(&bytes[start..end], times.of(bytes, start..end)).id)
+                }
+                None => None,
+            };
             self.assign(id, out)?;
             start = end + 1;
         }
@@ -212,6 +238,12 @@ impl Grouped {
         }
         Ok(())
     }
+}
+
+/// A line that matches a rule.
+struct Found {
+    rule: usize,
+    line: Range<usize>,
 }
 
 /// Finds the times of the lines of a file.

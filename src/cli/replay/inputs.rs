@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cli::replay::log_file::{Log, LogFile, probe};
 use crate::cli::selection::Selection;
 use crate::config::Settings;
+use crate::engine::settings::WatchPlan;
 use crate::file::identity::Identity;
 use crate::file::rotation::names;
 use crate::fmt::display_path;
@@ -136,8 +137,12 @@ impl<'s> LogFinder<'s> {
 
     /// How the lines of the file at `path` tell their time: as its watch says, or its rotated file's.
     pub(in crate::cli) fn time_of(&self, path: &Path) -> Option<Arc<TimeSettings>> {
-        let watch = self.number_of(path)?;
-        Some(Arc::clone(&self.settings.plan.watches[watch].time))
+        Some(Arc::clone(&self.watch(path)?.time))
+    }
+
+    /// The watch of the file at `path`: see [`LogFinder::number_of`].
+    pub(in crate::cli) fn watch(&self, path: &Path) -> Option<&WatchPlan> {
+        self.settings.plan.watches.get(self.number_of(path)?)
     }
 
     /// The number of the watch that the file at `path` belongs to, or its rotated file; the only one there is, if none does.

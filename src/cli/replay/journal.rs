@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::cli::journal::JournalArg;
 use crate::cli::progress::ProgressArg;
-use crate::cli::replay::stream::{LogEvent, LogEventKind, LogStream, SAMPLE_BYTES_MAX};
+use crate::cli::replay::stream::{LogEvent, LogEventKind, LogStream, RECORD_BYTES_MAX, SAMPLE_BYTES_MAX};
 use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
+use crate::pattern::text_of_record;
 use crate::scan::scanner::Scanner;
 use crate::source::journal::JournalEntry;
 
@@ -21,6 +22,7 @@ pub(super) fn read(
 ) -> anyhow::Result<(Vec<LogStream>, Vec<String>)> {
     let mut scanner = Scanner::new(Arc::clone(&watch.rules), watch.file.line_bytes_max);
     let mut units = BTreeMap::<String, (Vec<LogEvent>, u64)>::new();
+    let mut joined = Vec::new();
     let problems = journal.read(progress, &mut |entry: &JournalEntry| {
         if !units.contains_key(entry.name()) {
             units.insert(entry.name().to_owned(), (Vec::new(), 0));
@@ -35,7 +37,9 @@ pub(super) fn read(
         scanner.judge_entry(text, &|| entry.level(), &mut |rule| {
             let line = entry.first_line();
             let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
-            events.push(LogEvent { at_ms, kind: LogEventKind::Match(rule, line) });
+            let record = text_of_record(text, &mut joined);
+            let record = (record != line).then(|| record[..record.len().min(RECORD_BYTES_MAX)].into());
+            events.push(LogEvent { at_ms, kind: LogEventKind::Match(rule, line, record) });
         });
     })?;
     let stream = |(unit, (mut events, bytes)): (String, (Vec<LogEvent>, u64))| {

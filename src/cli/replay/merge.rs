@@ -175,14 +175,14 @@ impl Replay<'_> {
         let at =
             CountedPath { id, path, since: WallTime(self.begin_ms), watch_since: WallTime(self.begin_ms) };
         match event.kind {
-            LogEventKind::Match(rule, line) => {
+            LogEventKind::Match(rule, line, record) => {
                 let counted = self.replayed.counted.entry((watch, rule)).or_default();
                 counted.total += 1;
                 counted.rate.add(at_ms, 1);
                 let settings = &self.plan.watches[watch].patterns;
                 let registry = self.patterns.entry((watch, rule)).or_insert_with(|| Registry::new(settings));
                 let is_first = registry.lines() == 0;
-                let sighting = registry.observe(&line, Some(at_ms));
+                let sighting = registry.observe(record.as_deref().unwrap_or(&line), Some(at_ms));
                 if let Some(recorder) = &mut self.recorder {
                     recorder.count((watch, rule), id.0 as usize, at_ms, sighting.id);
                 }

@@ -11,8 +11,10 @@ use crate::detect::Millis;
 use crate::engine::plan::CompiledWatch;
 use crate::file::decompress::DecompressSource;
 use crate::file::vfs::Source;
+use crate::pattern::text_of_record;
 use crate::scan::cursor::LineCursor;
 use crate::scan::feed::{Fed, Feed};
+use crate::scan::record_bounds::RecordBounds;
 use crate::scan::scanner::Scanner;
 use crate::scan::timestamp::Detector;
 
@@ -22,6 +24,9 @@ const WINDOW_BYTES: u64 = 256 << 10;
 const BACK_LINES: usize = 100;
 /// Longest part of a line that is kept as a sample, in bytes.
 pub(super) const SAMPLE_BYTES_MAX: usize = 2_048;
+
+/// Longest text by which a record is grouped, in bytes.
+pub(super) const RECORD_BYTES_MAX: usize = 8_192;
 
 /// What was read, and when it was written.
 #[derive(Debug)]
@@ -33,8 +38,8 @@ pub(super) struct LogEvent {
 /// What a log holds.
 #[derive(Debug)]
 pub(super) enum LogEventKind {
-    /// A line that matches this rule.
-    Match(usize, Vec<u8>),
+    /// A line that matches this rule, and the text by which its record is grouped if that is another one.
+    Match(usize, Vec<u8>, Option<Box<[u8]>>),
     /// Lines, whether they match or not.
     Lines(u64),
 }
@@ -58,6 +63,7 @@ pub(super) struct LogStream {
 
 /// Finds the time of lines.
 struct LogTimes {
+    records: Option<RecordBounds>,
     detector: Detector,
     reference_ms: Millis,
     counts_lines: bool,
@@ -71,7 +77,12 @@ impl LogStream {
             path: log.path,
             files: log.files.into(),
             scanner: Scanner::new(Arc::clone(&watch.rules), watch.file.line_bytes_max),
-            times: LogTimes { detector, reference_ms: 0, counts_lines: watch.counts_lines },
+            times: LogTimes {
+                records: RecordBounds::new(&watch.rules, watch.file.line_bytes_max),
+                detector,
+                reference_ms: 0,
+                counts_lines: watch.counts_lines,
+            },
             open: None,
             events: VecDeque::new(),
             reached_ms: Millis::MIN,
@@ -177,7 +188,7 @@ impl LogTimes {
         found: Vec<(usize, std::ops::Range<usize>)>,
         events: &mut VecDeque<LogEvent>,
     ) {
-        let mut known: Option<(usize, Millis)> = None;
+        let (mut known, mut joined) = (None::<(usize, Millis)>, Vec::new());
         let mut counted = 0;
         for (rule, place) in found {
             if self.counts_lines {
@@ -192,9 +203,14 @@ impl LogTimes {
             };
             let Some(at_ms) = at_ms else { continue };
             known = Some((place.start, at_ms));
+            let record = self.records.as_mut().map(|records| records.around(rule, bytes, &place));
+            let record = record.filter(|record| *record != place).map(|record| {
+                let text = text_of_record(&bytes[record], &mut joined);
+                text[..text.len().min(RECORD_BYTES_MAX)].into()
+            });
             let line = &bytes[place];
             let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
-            events.push_back(LogEvent { at_ms, kind: LogEventKind::Match(rule, line) });
+            events.push_back(LogEvent { at_ms, kind: LogEventKind::Match(rule, line, record) });
         }
         if self.counts_lines {
             self.count(bytes, counted, bytes.len(), events);
