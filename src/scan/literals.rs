@@ -2,13 +2,14 @@
 //!
 //! A SIMD search for many texts (Teddy) is fast when they are few and short. So it searches for three bytes of each text, those
 //! that are rarest in logs, and compares each find with the texts that contain them. That also identifies the rule, so no line
-//! is judged again.
+//! is judged again. Where case is ignored, [`folded`](crate::scan::folded) searches instead.
 
 use std::ops::Range;
 
 use aho_corasick::Span;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
+use crate::scan::folded::FoldedSearch;
 use crate::scan::line::content;
 use crate::scan::rarity::rarest;
 use crate::scan::spec::RuleSpec;
@@ -29,10 +30,16 @@ struct LiteralText {
 /// The literal texts of all rules of a watch.
 #[derive(Debug)]
 pub(super) struct Literals {
-    searcher: Searcher,
-    /// The texts with each key.
-    texts: Vec<Vec<LiteralText>>,
+    search: LiteralSearch,
     rules: usize,
+}
+
+#[derive(Debug)]
+enum LiteralSearch {
+    /// With the texts with each key.
+    Exact(Box<Searcher>, Vec<Vec<LiteralText>>),
+    /// With the rule of each text.
+    Folded(Box<FoldedSearch>, Vec<usize>),
 }
 
 /// The current line and the rules found in it.
@@ -46,17 +53,11 @@ struct LineBounds {
     rules: Vec<usize>,
 }
 
-impl Literals {
-    /// `None` if the rules have more than literal texts, or the texts are not suitable.
-    pub(super) fn new(rules: &[RuleSpec]) -> Option<Literals> {
-        if rules.is_empty() || !rules.iter().all(is_literal) {
-            return None;
-        }
+impl LiteralSearch {
+    fn exact(rules: &[RuleSpec]) -> Option<LiteralSearch> {
         let mut keys: Vec<[u8; KEY_BYTES]> = Vec::new();
         let mut texts: Vec<Vec<LiteralText>> = Vec::new();
-        for (rule, text) in
-            rules.iter().enumerate().flat_map(|(n, rule)| rule.any.iter().map(move |t| (n, t)))
-        {
+        for (rule, text) in texts_of(rules) {
             let bytes = text.as_bytes();
             let (key_at, key) = rarest(bytes, &keys)?;
             let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
@@ -76,7 +77,44 @@ impl Literals {
             .only_teddy_fat(Some(false))
             .heuristic_pattern_limits(false);
         let searcher = config.builder().extend(&keys).build()?;
-        Some(Literals { searcher, texts, rules: rules.len() })
+        Some(LiteralSearch::Exact(Box::new(searcher), texts))
+    }
+
+    fn folded(rules: &[RuleSpec]) -> Option<LiteralSearch> {
+        let search = FoldedSearch::new(texts_of(rules).map(|(rule, text)| (text, rules[rule].ignore_case)))?;
+        Some(LiteralSearch::Folded(Box::new(search), texts_of(rules).map(|(rule, _)| rule).collect()))
+    }
+
+    /// The first place at or after `from` with some text. `found` is told the rule of each text there, and where it is.
+    fn find(&self, bytes: &[u8], from: usize, found: &mut dyn FnMut(usize, Range<usize>)) -> Option<usize> {
+        match self {
+            LiteralSearch::Exact(searcher, texts) => {
+                let key = searcher.find_in(bytes, Span::from(from..bytes.len()))?;
+                for text in &texts[key.pattern().as_usize()] {
+                    let start = key.start().checked_sub(text.key_at);
+                    if let Some(start) = start.filter(|start| bytes[*start..].starts_with(&text.bytes)) {
+                        found(text.rule, start..start + text.bytes.len());
+                    }
+                }
+                Some(key.start())
+            }
+            LiteralSearch::Folded(search, rules) => search.find(bytes, from, |number, place| {
+                found(rules[number], place);
+                true
+            }),
+        }
+    }
+}
+
+impl Literals {
+    /// `None` if the rules have more than literal texts, or the texts are not suitable.
+    pub(super) fn new(rules: &[RuleSpec]) -> Option<Literals> {
+        if rules.is_empty() || !rules.iter().all(is_literal) {
+            return None;
+        }
+        let is_folded = rules.iter().any(|rule| rule.ignore_case);
+        let search = if is_folded { LiteralSearch::folded(rules) } else { LiteralSearch::exact(rules) };
+        Some(Literals { search: search?, rules: rules.len() })
     }
 
     /// Calls `hit` with rule and range of every matching line in `bytes`, which are complete lines; of a line longer than
@@ -84,29 +122,22 @@ impl Literals {
     pub(super) fn scan(&self, bytes: &[u8], line_bytes_max: usize, hit: &mut dyn FnMut(usize, Range<usize>)) {
         let mut line = LineBounds { start: 0, end: 0, seen: 0..0, rules: Vec::new() };
         let mut from = 0;
-        while let Some(found) = self.searcher.find_in(bytes, Span::from(from..bytes.len())) {
-            let at = found.start();
-            from = at + 1;
-            for text in &self.texts[found.pattern().as_usize()] {
-                let Some(start) = at.checked_sub(text.key_at) else { continue };
-                if !bytes[start..].starts_with(&text.bytes) {
-                    continue;
-                }
-                if line.seen.is_empty() || at >= line.end {
+        while from < bytes.len() {
+            let at = self.search.find(bytes, from, &mut |rule, place| {
+                if line.seen.is_empty() || place.start >= line.end {
                     line.flush(hit);
-                    line.move_to(bytes, at, line_bytes_max);
+                    line.move_to(bytes, place.start, line_bytes_max);
                 }
-                let is_seen = line.seen.start <= start && start + text.bytes.len() <= line.seen.end;
-                if is_seen && let Err(place) = line.rules.binary_search(&text.rule) {
-                    line.rules.insert(place, text.rule);
+                let is_seen = line.seen.start <= place.start && place.end <= line.seen.end;
+                if is_seen && let Err(at) = line.rules.binary_search(&rule) {
+                    line.rules.insert(at, rule);
                 }
-            }
+            });
+            let Some(at) = at else { break };
+            from = at + 1;
             if line.rules.len() == self.rules {
                 from = line.end + 1;
                 line.flush(hit);
-            }
-            if from >= bytes.len() {
-                break;
             }
         }
         line.flush(hit);
@@ -132,8 +163,16 @@ impl LineBounds {
 }
 
 fn is_literal(rule: &RuleSpec) -> bool {
-    let is_plain = rule.not.is_empty() && !rule.word && !rule.ignore_case && rule.level.is_none();
+    let is_plain = rule.not.is_empty() && !rule.word && rule.level.is_none();
     is_plain && rule.regex.is_empty() && !rule.any.is_empty()
+}
+
+/// The texts of all rules, with the number of their rule.
+fn texts_of(rules: &[RuleSpec]) -> impl Iterator<Item = (usize, &str)> {
+    rules
+        .iter()
+        .enumerate()
+        .flat_map(|(number, rule)| rule.any.iter().map(move |text| (number, text.as_str())))
 }
 
 #[cfg(test)]
@@ -151,11 +190,16 @@ mod tests {
         /// The search over all lines finds what the judge finds line by line.
         #[test]
         fn it_finds_what_the_judge_finds(
-            rules in proptest::collection::vec(proptest::collection::vec("[abE\0\r]{3,6}", 1..4), 1..8),
-            bytes in proptest::collection::vec(prop_oneof![4 => Just(b'a'), 4 => Just(b'b'), 3 => Just(b'E'), 1 => Just(b'\n'), 1 => Just(0u8), 1 => Just(b'\r')], 0..400),
+            folds in 0u8..4,
+            rules in proptest::collection::vec(proptest::collection::vec("[abEs\0\r]{3,6}", 1..4), 1..8),
+            bytes in proptest::collection::vec(prop_oneof![4 => Just(b'a'), 4 => Just(b'b'), 3 => Just(b'E'), 1 => Just(b'A'), 1 => Just(b'e'), 1 => Just(b'S'), 1 => Just(0xc5u8), 1 => Just(0xbfu8), 1 => Just(b'\n'), 1 => Just(0u8), 1 => Just(b'\r')], 0..400),
             max in 1usize..80,
         ) {
-            let specs: Vec<_> = rules.iter().map(|texts| any(texts)).collect();
+            // In half of the cases, some rules ignore the case.
+            let spec = |(number, texts): (usize, &Vec<String>)| {
+                RuleSpec { ignore_case: folds & 1 == 1 && (folds == 1 || number % 2 == 0), ..any(texts) }
+            };
+            let specs: Vec<_> = rules.iter().enumerate().map(spec).collect();
             let rules = RuleSet::compile(&specs).unwrap();
             prop_assume!(rules.finder().literals().is_some());
             let mut scanner = Scanner::new(rules, max);

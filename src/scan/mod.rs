@@ -13,6 +13,7 @@ pub mod cursor;
 pub mod explain;
 pub mod feed;
 mod finder;
+mod folded;
 pub(crate) mod json;
 pub mod level;
 pub mod line;

@@ -9,7 +9,7 @@ pub(super) fn rarest<const N: usize>(text: &[u8], known: &[[u8; N]]) -> Option<(
 }
 
 /// The approximate frequency of a byte in logs.
-fn commonness(byte: u8) -> u32 {
+pub(super) fn commonness(byte: u8) -> u32 {
     match byte {
         b' ' | b'0'..=b'2' | b'e' => 10,
         b'3'..=b'9' | b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 8,
