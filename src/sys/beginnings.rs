@@ -45,18 +45,26 @@ impl Way {
 /// The buckets of a set, by the byte at one place of their texts.
 #[derive(Debug, Clone, Copy)]
 struct Buckets {
-    /// By the lower seven bits of the byte.
-    of_byte: [u8; 128],
+    /// By the byte, of ASCII and of others.
+    of_ascii: [u8; 128],
+    of_others: [u8; 128],
     /// By the lower and the upper half of the byte.
     of_low: [u8; 16],
     of_high: [u8; 16],
 }
 
 impl Buckets {
-    const NONE: Buckets = Buckets { of_byte: [0; 128], of_low: [0; 16], of_high: [0; 16] };
+    const NONE: Buckets =
+        Buckets { of_ascii: [0; 128], of_others: [0; 128], of_low: [0; 16], of_high: [0; 16] };
+
+    /// By the lower seven bits of the byte.
+    fn of_seven_bits(&self) -> [u8; 128] {
+        std::array::from_fn(|byte| self.of_ascii[byte] | self.of_others[byte])
+    }
 
     fn add(&mut self, byte: u8, bucket: u8) {
-        self.of_byte[usize::from(byte & 127)] |= bucket;
+        let table = if byte.is_ascii() { &mut self.of_ascii } else { &mut self.of_others };
+        table[usize::from(byte & 127)] |= bucket;
         self.of_low[usize::from(byte & 15)] |= bucket;
         self.of_high[usize::from(byte >> 4)] |= bucket;
     }
@@ -152,29 +160,42 @@ impl<const SETS: usize> BeginningSearch<SETS> {
         is_found: &mut impl FnMut(usize, u32) -> bool,
     ) -> Result<usize, usize> {
         use std::arch::x86_64::{
-            _mm512_and_si512, _mm512_loadu_si512, _mm512_or_si512, _mm512_permutex2var_epi8,
-            _mm512_set1_epi8, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_test_epi8_mask,
+            __m512i, _mm512_and_si512, _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_movepi8_mask,
+            _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_setzero_si512, _mm512_storeu_si512,
+            _mm512_test_epi8_mask,
         };
         const PLACES: usize = 64;
-        let tables = self.sets.each_ref().map(|set| {
-            set.each_ref().map(|buckets| {
-                let halves = [&buckets.of_byte[..64], &buckets.of_byte[64..]];
-                // SAFETY: 64 bytes are read, each half has as many.
-                halves.map(|half| unsafe { _mm512_loadu_si512(half.as_ptr().cast()) })
-            })
-        });
+        let table = |of_byte: &[u8; 128]| -> [__m512i; 2] {
+            let halves = [&of_byte[..64], &of_byte[64..]];
+            // SAFETY: 64 bytes are read, each half has as many.
+            halves.map(|half| unsafe { _mm512_loadu_si512(half.as_ptr().cast()) })
+        };
+        let of_ascii = self.sets.each_ref().map(|set| table(&set[0].of_ascii));
+        let of_second = self.sets.each_ref().map(|set| table(&set[1].of_seven_bits()));
+        let of_third = self.sets.each_ref().map(|set| table(&set[2].of_seven_bits()));
+        let of_fourth = self.sets.each_ref().map(|set| table(&set[3].of_seven_bits()));
         let mut at = from;
         while at + PLACES + WIDTH - 1 <= bytes.len() {
-            let mut hits = [_mm512_set1_epi8(-1); SETS];
-            for place in 0..WIDTH {
-                // SAFETY: 64 bytes from `at + place` on are within `bytes`, by the condition of the loop.
-                let chunk = unsafe { _mm512_loadu_si512(bytes.as_ptr().add(at + place).cast()) };
-                for (hits, table) in hits.iter_mut().zip(&tables) {
-                    let fits = _mm512_permutex2var_epi8(table[place][0], chunk, table[place][1]);
-                    *hits = _mm512_and_si512(*hits, fits);
+            // SAFETY: 64 bytes from `at + place` on are within `bytes`, by the condition of the loop.
+            let chunk = |place: usize| unsafe { _mm512_loadu_si512(bytes.as_ptr().add(at + place).cast()) };
+            let (first, second, third, fourth) = (chunk(0), chunk(1), chunk(2), chunk(3));
+            let others = _mm512_movepi8_mask(first);
+            let mut hits = [_mm512_setzero_si512(); SETS];
+            let mut any = _mm512_setzero_si512();
+            for set in 0..SETS {
+                let mut of_first = _mm512_permutex2var_epi8(of_ascii[set][0], first, of_ascii[set][1]);
+                if others != 0 {
+                    let table = table(&self.sets[set][0].of_others);
+                    let of_others = _mm512_permutex2var_epi8(table[0], first, table[1]);
+                    of_first = _mm512_mask_blend_epi8(others, of_first, of_others);
                 }
+                let of_second = _mm512_permutex2var_epi8(of_second[set][0], second, of_second[set][1]);
+                let of_third = _mm512_permutex2var_epi8(of_third[set][0], third, of_third[set][1]);
+                let of_fourth = _mm512_permutex2var_epi8(of_fourth[set][0], fourth, of_fourth[set][1]);
+                let front = _mm512_and_si512(of_first, of_second);
+                hits[set] = _mm512_and_si512(front, _mm512_and_si512(of_third, of_fourth));
+                any = _mm512_or_si512(any, hits[set]);
             }
-            let any = hits.into_iter().fold(_mm512_setzero_si512(), |any, hits| _mm512_or_si512(any, hits));
             let places = _mm512_test_epi8_mask(any, any);
             if places != 0 {
                 let mut buckets = [[0_u8; PLACES]; SETS];

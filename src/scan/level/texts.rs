@@ -80,6 +80,9 @@ impl Text {
     }
 }
 
+/// What the mnemonics of network devices begin with.
+const MNEMONICS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
 /// The texts of each bucket of a set.
 pub(super) type Buckets = [Vec<Text>; SET];
 
@@ -124,7 +127,7 @@ pub(super) fn of_letters(letters: &[u8]) -> Buckets {
         spaces.extend(all(Kind::Rare, [" # "]));
     }
     for digit in if is_severe { b'0'..=b'3' } else { b'4'..=b'4' } {
-        devices.push(Text::new(Kind::Device, &[b'-', digit, b'-'], b""));
+        devices.push(Text::new(Kind::Device, &[b'-', digit, b'-'], MNEMONICS));
         pairs.push(Text::new(Kind::QuotedNumber, &[b'"', digit, b'"'], b""));
     }
     pairs.extend(all(Kind::QuotedNumber, ["\"4\""]));
@@ -166,11 +169,16 @@ pub(super) fn of_members_and_names() -> Buckets {
     [
         members("\":", b"012345678"),
         // In JSON within JSON, the quote is escaped.
-        [members("\\\":", b""), members("\": ", b""), all(Kind::Number(0), ["\" : "]), of_r].concat(),
+        [members("\\\":", b""), members("\": ", b"")].concat(),
         tails.into_iter().chain(of_other_languages).collect(),
-        [all(Kind::QuotedNumber, QUOTED), all(Kind::QuotedNumber, QUOTED_HUNDREDS)].concat(),
+        [
+            all(Kind::QuotedNumber, QUOTED),
+            all(Kind::QuotedNumber, QUOTED_HUNDREDS),
+            all(Kind::Number(0), ["\" : "]),
+        ]
+        .concat(),
         all(Kind::Name, ["crit", "severe", "fata", "fail:"]),
-        all(Kind::Name, ["pani", "emerg", "alert"]),
+        [all(Kind::Name, ["pani", "emerg", "alert"]), of_r].concat(),
         [
             all(Kind::Name, ["CRIT", "SEVERE", "SCHWERW", "FATA", "FEHLER", "GRAVE", "PANI", "EMERG"]),
             all(Kind::Name, ["ALERT", "Crit", "Fata", "Pani", "Alert", "ALLV", "HATA", "FEL:", "Fehl"]),
