@@ -1,7 +1,7 @@
 //! Binary files in the directories that a command line names: what is left out is said once.
 
 use crate::event::{HealthEvent, HealthKind};
-use crate::watch::patterns::Exclusions;
+use crate::watch::exclusions::Exclusions;
 use crate::watch::spec::WatchSpec;
 use crate::watch::survey::survey;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::flags::Flags;
 use crate::scan::multiline::Multiline;
-use crate::watch::patterns::Exclusions;
+use crate::watch::exclusions::Exclusions;
 use crate::watch::spec::WatchSpec;
 
 /// Which lines count, beside patterns, and which files are left out.

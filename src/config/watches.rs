@@ -16,7 +16,8 @@ use crate::file::settings::{FileSettings, ReadMethod, Start};
 use crate::scan::multiline::Multiline;
 use crate::scan::timestamp::TimeSettings;
 use crate::source::journal::JournalSelection;
-use crate::watch::patterns::{Exclusions, PathPatternError, Pattern, escaped};
+use crate::watch::exclusions::Exclusions;
+use crate::watch::patterns::{PathPatternError, Pattern, escaped};
 use crate::watch::spec::WatchSpec;
 
 /// What a watch leaves out where nothing else is said: compressed files, which rotation leaves and nothing

@@ -5,9 +5,11 @@
 
 use std::ops::Range;
 
+use crate::pattern::amounts::{is_amount, thousands, unit};
 use crate::pattern::bytes::{
     BLANK, DIGIT, DOT, JOINT, LETTER, PATH_END, RUN, SLASH, class, class_at, end_of, is, next_of,
 };
+use crate::pattern::hosts::{is_dotted_name, is_host};
 use crate::pattern::stamp::written_date;
 
 /// Stands in a message for what a mask of the settings has found.
@@ -287,83 +289,6 @@ fn digits(
     end
 }
 
-/// `1,024`.
-fn thousands(message: &[u8], mut end: usize) -> usize {
-    while message.get(end) == Some(&b',') {
-        let digits = message[end + 1..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
-        if digits != 3 || class_at(message, end + 4) & LETTER != 0 {
-            break;
-        }
-        end += 4;
-    }
-    end
-}
-
-/// Whether a run is a number with a unit, such as `12ms` or `0x1f`.
-fn is_amount(text: &[u8]) -> bool {
-    if text.starts_with(b"0x") {
-        return true;
-    }
-    let number =
-        text.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'#')).count();
-    number > 0 && is_unit(&text[number..])
-}
-
-/// Behind the unit that follows a number which ends at `end`, if one does.
-fn unit(message: &[u8], end: usize) -> usize {
-    if message.get(end) != Some(&b' ') {
-        return end;
-    }
-    let unit_end = end
-        + 1
-        + message[end + 1..].iter().take(5).take_while(|b| b.is_ascii_alphabetic() || **b == b'%').count();
-    let follows = class_at(message, unit_end);
-    let is_apart = follows & (LETTER | DIGIT | JOINT) == 0
-        || follows & DOT != 0 && class_at(message, unit_end + 1) & BLANK != 0;
-    if is_unit(&message[end + 1..unit_end]) && is_apart { unit_end } else { end }
-}
-
-fn is_unit(text: &[u8]) -> bool {
-    matches!(
-        text,
-        b"B" | b"KB"
-            | b"MB"
-            | b"GB"
-            | b"TB"
-            | b"kB"
-            | b"KiB"
-            | b"MiB"
-            | b"GiB"
-            | b"TiB"
-            | b"bytes"
-            | b"ns"
-            | b"us"
-            | b"ms"
-            | b"s"
-            | b"sec"
-            | b"secs"
-            | b"min"
-            | b"mins"
-            | b"h"
-            | b"hr"
-            | b"d"
-            | b"%"
-            | b"Hz"
-            | b"kHz"
-            | b"MHz"
-            | b"GHz"
-            | b"bps"
-            | b"Kbps"
-            | b"Mbps"
-            | b"V"
-            | b"W"
-            | b"C"
-            | b"K"
-            | b"M"
-            | b"G"
-    )
-}
-
 /// The words of a run without digits.
 fn words(message: &[u8], run: Range<usize>, put: &mut impl FnMut(Piece, Range<usize>)) {
     let mut at = run.start;
@@ -400,96 +325,4 @@ fn put_word(message: &[u8], word: Range<usize>, is_last: bool, put: &mut impl Fn
         // An empty value.
         put(Piece::Wild(Wild::Value), next..next);
     }
-}
-
-/// Names of packages and classes.
-fn is_dotted_name(text: &[u8]) -> bool {
-    const ROOTS: [&[u8]; 13] = [
-        b"com.",
-        b"org.",
-        b"net.",
-        b"io.",
-        b"edu.",
-        b"gov.",
-        b"cn.",
-        b"java.",
-        b"javax.",
-        b"android.",
-        b"sun.",
-        b"scala.",
-        b"kotlin.",
-    ];
-    let labels = text.iter().filter(|b| **b == b'.').count() + 1;
-    labels >= 4 || labels >= 3 && ROOTS.iter().any(|root| text.starts_with(root))
-}
-
-/// Whether a dotted name ends like a host's.
-fn is_host(text: &[u8]) -> bool {
-    const CODE_ROOTS: [&[u8]; 6] = [b"com.", b"org.", b"net.", b"java.", b"javax.", b"io."];
-    let text = text.strip_suffix(b".").unwrap_or(text);
-    let Some(dot) = text.iter().rposition(|b| *b == b'.') else { return false };
-    let is_plain = text.iter().all(|b| is(*b, LETTER) || matches!(b, b'.' | b'-'));
-    dot > 0
-        && is_plain
-        && !text.starts_with(b".")
-        && is_top_level_domain(&text[dot + 1..])
-        && !CODE_ROOTS.iter().any(|root| text.starts_with(root))
-}
-
-fn is_top_level_domain(label: &[u8]) -> bool {
-    matches!(
-        label,
-        b"com"
-            | b"net"
-            | b"org"
-            | b"edu"
-            | b"gov"
-            | b"mil"
-            | b"info"
-            | b"biz"
-            | b"arpa"
-            | b"local"
-            | b"internal"
-            | b"localdomain"
-            | b"jp"
-            | b"kr"
-            | b"tw"
-            | b"cn"
-            | b"hk"
-            | b"sg"
-            | b"in"
-            | b"au"
-            | b"nz"
-            | b"uk"
-            | b"de"
-            | b"fr"
-            | b"it"
-            | b"es"
-            | b"nl"
-            | b"be"
-            | b"ch"
-            | b"at"
-            | b"se"
-            | b"no"
-            | b"fi"
-            | b"dk"
-            | b"cz"
-            | b"hu"
-            | b"ro"
-            | b"ru"
-            | b"ua"
-            | b"gr"
-            | b"tr"
-            | b"il"
-            | b"br"
-            | b"ar"
-            | b"mx"
-            | b"cl"
-            | b"ca"
-            | b"us"
-            | b"pt"
-            | b"za"
-            | b"io"
-            | b"eu"
-    )
 }

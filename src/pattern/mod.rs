@@ -5,9 +5,11 @@
 //! that differs only in places which turned out to vary ([`holes`]); otherwise it is a pattern of its own. The [`registry`] counts
 //! them within fixed bounds.
 
+mod amounts;
 mod bytes;
 mod header;
 mod holes;
+mod hosts;
 mod id;
 mod mask;
 mod message;

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::watch::patterns::{DEPTH_MAX, Exclusions, PathPatternError, Pattern, PatternPart};
+use crate::watch::exclusions::Exclusions;
+use crate::watch::patterns::{DEPTH_MAX, PathPatternError, Pattern, PatternPart};
 use crate::watch::spec::WatchSpec;
 
 /// A pattern, and the part of it that a directory's entries must match.

@@ -1,12 +1,13 @@
 //! Which files there are, and which may have changed. Only hints leave this module, never facts.
 //!
-//! [`patterns`] says which paths a watch means; [`discovery`] finds them and keeps track of directories and symbolic
-//! links; [`inotify`] turns what `notify` reports into hints, and naps under a flood; [`sweep`] is the thread that brings
-//! them together and looks at everything from time to time, because events get lost.
+//! [`patterns`] says which paths a watch means, [`exclusions`] which of them it leaves out; [`discovery`] finds them and keeps
+//! track of directories and symbolic links; [`inotify`] turns what `notify` reports into hints, and naps under a flood; [`sweep`] is
+//! the thread that brings them together and looks at everything from time to time, because events get lost.
 
 mod directories;
 mod directory_id;
 pub mod discovery;
+pub mod exclusions;
 mod incidents;
 pub mod inotify;
 pub mod links;

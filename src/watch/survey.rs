@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::watch::discovery::{Discovery, Visitor};
-use crate::watch::patterns::{Exclusions, PathPatternError, Pattern};
+use crate::watch::exclusions::Exclusions;
+use crate::watch::patterns::{PathPatternError, Pattern};
 use crate::watch::spec::WatchSpec;
 
 /// What was found for one watch, in the order of the paths.
