@@ -133,7 +133,8 @@ fn alerts_are_shown_and_resolve_whoever_dies() {
         // Fired by the second line, or at a look that found all three.
         assert!(["2", "3"].contains(&alert["annotations"]["count"].as_str().unwrap()), "{alert}");
         assert!(alert["annotations"]["samples"].as_str().unwrap().contains("ERROR"));
-        assert_eq!(alert["generatorURL"], "http://web1.example.org:9469/status");
+        let fingerprint = alert["fingerprint"].as_str().unwrap();
+        assert_eq!(alert["generatorURL"], format!("http://web1.example.org:9469/alert/{fingerprint}"));
     }
     let before = a.alerts()[0]["fingerprint"].clone();
     // Something fires while one of the two is down, and then the daemon dies before it is up.

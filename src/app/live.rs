@@ -14,14 +14,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Zoned;
+use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 use super::shown;
 use crate::detect::baseline::Usual as KnownUsual;
 use crate::engine::RuleRates;
 use crate::serve::api::{
-    AlertsNow, Change, Learning, Line, NewLines, PatternRate, PatternTick, PatternsNow, RuleRate, Snapshot,
-    Tick, VERSION,
+    AlertsNow, Change, Learning, Line, NewLines, PastAlert, PatternRate, PatternTick, PatternsNow, RuleRate,
+    Snapshot, Tick, VERSION,
 };
 use crate::serve::http::HttpResponse;
 use crate::serve::stream::EventHub;
@@ -33,6 +34,8 @@ use files::FilesSeen;
 
 /// How often changes are looked for.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// Alerts that fire one after the other are gathered for so long.
+const ALERTS_GAP: Duration = Duration::from_millis(100);
 /// Rates and files are looked at each time that so many intervals have passed.
 const TICK_INTERVALS: u64 = 2;
 /// Of each rule at most so many patterns are shown.
@@ -72,7 +75,14 @@ struct Seen {
 struct HistorySeen {
     at: f64,
     today: HashMap<(String, String), u64>,
-    past: Vec<crate::serve::api::PastAlert>,
+    past: Vec<PastAlert>,
+}
+
+/// What changes are looked for of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    AtAll,
+    AtAlerts,
 }
 
 /// A rule with its patterns, and how many there are beside them.
@@ -87,6 +97,8 @@ impl Live {
         // Microseconds: a process that starts later begins with a greater number, whatever the other sent.
         let first = endpoint.started.as_microsecond().max(0).unsigned_abs();
         let hub = Arc::new(EventHub::new(first));
+        let urgent = Arc::clone(&hub);
+        endpoint.view.on_alert(move || urgent.urgent.notify_one());
         Live { endpoint, hub, state_folder, finds, seen: Mutex::default() }
     }
 
@@ -109,11 +121,20 @@ impl Live {
     pub(super) async fn follow(self: Arc<Self>) {
         loop {
             self.hub.until_wanted().await;
+            let mut next = Instant::now();
             while self.hub.is_wanted() {
+                // An alert is sent when it fires, not when its turn comes.
+                let look = tokio::select! {
+                    () = tokio::time::sleep_until(next) => Look::AtAll,
+                    () = self.hub.urgent.notified() => Look::AtAlerts,
+                };
                 let live = Arc::clone(&self);
                 // Gathering figures waits for locks.
-                let _ = tokio::task::spawn_blocking(move || live.look()).await;
-                tokio::time::sleep(INTERVAL).await;
+                let _ = tokio::task::spawn_blocking(move || live.look(look)).await;
+                match look {
+                    Look::AtAll => next = Instant::now() + INTERVAL,
+                    Look::AtAlerts => tokio::time::sleep(ALERTS_GAP).await,
+                }
             }
             *self.seen() = Seen::default();
         }
@@ -172,13 +193,11 @@ impl Live {
     }
 
     /// Looks for changes, and sends them.
-    fn look(&self) {
+    fn look(&self, look: Look) {
         let mut seen = self.seen();
-        seen.intervals += 1;
         let now = now_s();
         self.send_lines(&mut seen);
         let history = self.history(&mut seen, now);
-        let is_tick = seen.intervals.is_multiple_of(TICK_INTERVALS);
         let (mut patterns, mut rates) = (Vec::new(), Vec::new());
         let (rules, learning) = self.rules(&history);
         let mut patterns_more = 0;
@@ -187,17 +206,12 @@ impl Live {
             patterns_more += more;
             patterns.extend(of_rule);
         }
-        let Endpoint { view, notifications, .. } = &*self.endpoint;
-        let alerts = alerts::now(view, notifications, &patterns, history.past);
-        if seen.alerts.as_ref() != Some(&alerts) {
-            // What is over has to be read again once an alert is gone.
-            let firing = |alerts: &AlertsNow| alerts.alerts.len() as u64 + alerts.alerts_more;
-            if seen.alerts.as_ref().is_some_and(|before| firing(before) > firing(&alerts)) {
-                seen.history = None;
-            }
-            self.hub.publish(&Change::Alerts(alerts.clone()));
-            seen.alerts = Some(alerts);
+        self.send_alerts(&mut seen, &patterns, history.past);
+        if look == Look::AtAlerts {
+            return;
         }
+        seen.intervals += 1;
+        let is_tick = seen.intervals.is_multiple_of(TICK_INTERVALS);
         let is_new_minute =
             seen.minute.replace(minute_of(now)).is_some_and(|before| before != minute_of(now));
         if is_new_minute {
@@ -214,6 +228,20 @@ impl Live {
             let files =
                 looked.files.into_iter().filter(|file| before.get(&file.path) != Some(file)).collect();
             self.hub.publish(&Change::Tick(Tick { now, agent: looked.agent, rules: rates, patterns, files }));
+        }
+    }
+
+    fn send_alerts(&self, seen: &mut Seen, patterns: &[PatternRate], past: Vec<PastAlert>) {
+        let Endpoint { view, notifications, .. } = &*self.endpoint;
+        let alerts = alerts::now(view, notifications, patterns, past);
+        if seen.alerts.as_ref() != Some(&alerts) {
+            // What is over has to be read again once an alert is gone.
+            let firing = |alerts: &AlertsNow| alerts.alerts.len() as u64 + alerts.alerts_more;
+            if seen.alerts.as_ref().is_some_and(|before| firing(before) > firing(&alerts)) {
+                seen.history = None;
+            }
+            self.hub.publish(&Change::Alerts(alerts.clone()));
+            seen.alerts = Some(alerts);
         }
     }
 

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::alert::AlertSpec;
 use crate::app::Prepared;
 use crate::app::output_files;
+use crate::cli::cells::{cut_path, wrapped};
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::service_user::ServiceUser;
-use crate::cli::terminal::{print, print_error};
+use crate::cli::terminal::{print, print_error, width};
 use crate::config::{self, Checked, ConfigError, Problem, Settings};
 use crate::engine::settings::WatchPlan;
 use crate::event::AlertEvent;
@@ -171,7 +174,7 @@ fn report(
     )];
     for (watch, findings) in plan.watches.iter().zip(&found.watches) {
         lines.push(String::new());
-        lines.extend(of_watch(watch, findings, listed_max));
+        lines.extend(of_watch(watch, findings, listed_max, width()));
     }
     if !found.missing.is_empty() || !found.unlisted.is_empty() {
         lines.push(String::new());
@@ -254,7 +257,7 @@ fn of_journal(journal: &JournalSelection) -> String {
     }
 }
 
-fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize) -> Vec<String> {
+fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize, width: Option<usize>) -> Vec<String> {
     let rules: Vec<_> = watch.rules.iter().map(|rule| rule.name.as_str()).collect();
     let mut lines = vec![format!("[watch.{}] counts {}", watch.name, rules.join(", "))];
     if let Some(journal) = &watch.journal {
@@ -268,13 +271,30 @@ fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize) -> Vec<St
         lines.push("  no file yet; files that come are read from their beginning".to_owned());
     }
     for (path, why_not) in files.iter().take(listed_max) {
-        let why_not = why_not.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
-        lines.push(format!("  {}{why_not}", display_path(path)));
+        lines.extend(of_path(&display_path(path), why_not.as_deref(), width));
     }
     if files.len() > listed_max {
         lines.push(format!("  and {} more; --all lists them", files.len() - listed_max));
     }
     lines
+}
+
+/// A path, and why it is not read, if so: beside it, or below where there is no room.
+fn of_path(path: &str, why_not: Option<&str>, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width else {
+        return vec![format!("  {path}{}", why_not.map(|why| format!("  {why}")).unwrap_or_default())];
+    };
+    let whole = cut_path(path, width.saturating_sub(2));
+    match why_not {
+        Some(why) if 4 + whole.width() + why.width() <= width => vec![format!("  {whole}  {why}")],
+        Some(why) => {
+            let below = wrapped(why, width.saturating_sub(4));
+            std::iter::once(format!("  {whole}"))
+                .chain(below.iter().map(|line| format!("    {line}")))
+                .collect()
+        }
+        None => vec![format!("  {whole}")],
+    }
 }
 
 /// Why a file that is meant cannot be read by whoever asks, or not understood, if so.

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod cells;
 pub mod check;
 mod complete;
 mod control;
@@ -21,6 +22,7 @@ pub mod silence;
 mod socket;
 mod state;
 pub mod status;
+mod table;
 mod terminal;
 pub mod test_alert;
 pub mod top;

@@ -12,7 +12,7 @@ use crate::cli::journal::JournalArg;
 use crate::cli::progress::{Progress, ProgressArg};
 use crate::cli::replay::inputs::LogFinder;
 use crate::cli::selection::Selection;
-use crate::cli::terminal::print_error;
+use crate::cli::terminal::{print_error, width};
 use crate::config;
 use crate::config::flags::Flags;
 use crate::pattern::PatternSettings;
@@ -125,7 +125,7 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
         match args.assign {
             Some(_) => grouped.write_final(&mut out)?,
             None if args.json => report::write_json(&mut out, grouped.registry(), args.sort)?,
-            None => report::write_table(&mut out, grouped.registry(), args.sort)?,
+            None => report::write_table(&mut out, grouped.registry(), args.sort, width())?,
         }
         out.flush()
     });

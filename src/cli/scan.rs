@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::terminal::print_error;
+use crate::cli::terminal::{print_error, width};
 pub use count::{FileCount, ScanOptions, ScanReport, count};
 
 use crate::cli::journal::JournalArg;
@@ -119,7 +119,7 @@ fn try_run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     let written = if args.json {
         report::write_json(&mut out, names, &files)
     } else {
-        report::write_table(&mut out, names, &files)
+        report::write_table(&mut out, names, &files, width())
     };
     match written.and_then(|()| out.flush()) {
         // The reader of the output has seen enough.

@@ -8,15 +8,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::socket::SocketArgs;
-use crate::cli::terminal::print_error;
+use crate::cli::terminal::{print_error, width};
 use crate::cli::top;
 use crate::fmt::display_path;
 use crate::serve::status::{Status, StatusAlert, StatusFile};
 pub(super) use ask::{Answer, ask};
 pub(super) use table::{changes_of, figures_of};
 
-/// A terminal that says it is narrower than this does not say how wide it is.
-const WIDTH_MIN: usize = 20;
 /// How many files are listed, unless all are asked for.
 const LISTED_MAX: usize = 30;
 
@@ -60,13 +58,7 @@ fn once(args: &StatusArgs) -> ExitCode {
 
 fn shown(status: &Status, args: &StatusArgs, listed_max: usize) -> String {
     let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    // What is not shown on a terminal is read by programs, which want whole lines.
-    let size = std::io::stdout()
-        .is_terminal()
-        .then(|| rustix::termios::tcgetwinsize(std::io::stdout()).ok())
-        .flatten();
-    let width = size.map_or(usize::MAX, |size| usize::from(size.ws_col).max(WIDTH_MIN));
-    table::table(status, if args.all { usize::MAX } else { listed_max }, width, is_coloured)
+    table::table(status, if args.all { usize::MAX } else { listed_max }, width(), is_coloured)
 }
 
 /// How a path is written by the daemon.

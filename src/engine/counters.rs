@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::alert::manager::{AlertManager, AlertStatus, CountedPath, SavedAlert};
 use crate::engine::activity::{Activity, PathActivity};
+use crate::engine::alert_hook::AlertHook;
 use crate::engine::clock::EngineClock;
 use crate::engine::entry::{FileStatus, RemovedFile};
 use crate::engine::path_counters::{NEVER, PathCounters, PathTotals};
@@ -77,6 +78,8 @@ pub(super) struct Counters {
     activity: Activity,
     journals: JournalCounters,
     recent_lines: RecentLines,
+    /// Is called when alerts fired or resolved.
+    alerted: AlertHook,
     torn_reported: u64,
     torn_reported_at: EngineTime,
     /// Whether all files that existed at the start have been read.
@@ -109,6 +112,7 @@ impl Counters {
             activity: Activity::default(),
             journals: JournalCounters::default(),
             recent_lines: RecentLines::new(),
+            alerted: AlertHook::default(),
             torn_reported: 0,
             torn_reported_at: NEVER,
             is_started: false,

@@ -5,6 +5,7 @@
 //! and emits. The ticker thread does what is due by time alone: late counts, resolving, former files.
 
 pub mod activity;
+mod alert_hook;
 pub mod clock;
 mod committer;
 pub mod counters;

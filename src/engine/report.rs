@@ -76,6 +76,11 @@ impl Reporter {
         self.0.counters().lines_after(after)
     }
 
+    /// Has `hook` called, from any thread, whenever alerts fired or resolved.
+    pub fn on_alert(&self, hook: impl Fn() + Send + Sync + 'static) {
+        self.0.counters().on_alert(Box::new(hook));
+    }
+
     /// When all that had changed was last committed.
     #[must_use]
     pub fn committed(&self) -> Option<WallTime> {

@@ -60,6 +60,13 @@ pub struct MessageOrigin {
     pub url: String,
 }
 
+impl MessageOrigin {
+    /// Where an alert is shown, or nothing.
+    fn link(&self, fingerprint: &str) -> String {
+        if self.url.is_empty() { String::new() } else { format!("{}/alert/{fingerprint}", self.url) }
+    }
+}
+
 /// What Alertmanager and its like take for "not yet".
 const NEVER: &str = "0001-01-01T00:00:00Z";
 /// How many alerts a text lists.
@@ -112,11 +119,7 @@ impl WebhookAlert {
             // An Alertmanager rejects what ends before it starts for good, and a clock may be set back.
             starts_at: no_later(&event.since, &event.at),
             ends_at: if event.is_firing() { NEVER.to_owned() } else { event.at.clone() },
-            generator_url: if origin.url.is_empty() {
-                String::new()
-            } else {
-                format!("{}/status", origin.url)
-            },
+            generator_url: origin.link(&event.fingerprint),
             fingerprint: event.fingerprint.clone(),
         }
     }
@@ -242,6 +245,12 @@ impl Notification {
             lines.extend(event.annotations.iter().map(|(name, text)| format!("{name}: {text}")));
             lines.extend(event.runbook.iter().map(|runbook| format!("runbook: {runbook}")));
         }
+        // The page shows all of a group at once.
+        let link = match &all[..] {
+            [one] => one.generator_url.clone(),
+            _ => origin.url.clone(),
+        };
+        lines.extend((!link.is_empty()).then_some(link));
         Notification {
             version: "4",
             group_key: group_key(&group_labels),

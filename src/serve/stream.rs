@@ -28,6 +28,8 @@ pub struct EventHub {
     inner: Mutex<Inner>,
     /// Someone began to look on.
     pub(super) wanted: Notify,
+    /// Something happened that those who look on are to see at once.
+    pub urgent: Notify,
 }
 
 struct Inner {
@@ -50,7 +52,7 @@ impl EventHub {
     pub fn new(seq: u64) -> EventHub {
         let inner =
             Inner { seq, kept: VecDeque::new(), kept_bytes: 0, clients: VecDeque::new(), asked: None };
-        EventHub { inner: Mutex::new(inner), wanted: Notify::new() }
+        EventHub { inner: Mutex::new(inner), wanted: Notify::new(), urgent: Notify::new() }
     }
 
     /// The number of the newest event. Someone is about to make a snapshot.

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use indicatif::HumanCount;
 use serde::Serialize;
 
+use crate::cli::cells::cut;
+use crate::cli::table::{Kind, Table};
 use crate::pattern::{Pattern, Registry};
 
 /// In which order patterns are printed.
@@ -31,34 +33,42 @@ fn sorted(registry: &Registry, sort: Sort) -> Vec<&Pattern> {
     patterns
 }
 
-/// Writes a row and a sample for each pattern.
-pub(super) fn write_table(out: &mut impl Write, registry: &Registry, sort: Sort) -> io::Result<()> {
+/// Writes a row and a sample for each pattern, in at most `width` cells.
+pub(super) fn write_table(
+    out: &mut impl Write,
+    registry: &Registry,
+    sort: Sort,
+    width: Option<usize>,
+) -> io::Result<()> {
     let patterns = sorted(registry, sort);
     if patterns.is_empty() {
         return Ok(());
     }
-    let counts: Vec<String> = patterns.iter().map(|pattern| HumanCount(pattern.lines).to_string()).collect();
-    let other = HumanCount(registry.other()).to_string();
-    let width = counts.iter().map(String::len).max().unwrap_or(0).max("lines".len()).max(other.len());
-    writeln!(
-        out,
-        "{:>width$}  {:>6}  {:<20}  {:<20}  {:<16}  pattern",
-        "lines", "share", "first seen", "last seen", "id"
-    )?;
-    for (pattern, count) in patterns.iter().zip(&counts) {
-        writeln!(
-            out,
-            "{count:>width$}  {:>5.1}%  {:<20}  {:<20}  {}  {}",
-            share(pattern.lines, registry) * 100.0,
-            time(pattern.first_ms).unwrap_or_else(|| "-".to_owned()),
-            time(pattern.last_ms).unwrap_or_else(|| "-".to_owned()),
-            pattern.id,
-            pattern.text,
-        )?;
-        writeln!(out, "{:width$}  {}", "", pattern.sample)?;
+    let table = Table::default().column("lines", Kind::Number).column("share", Kind::Number);
+    let table = table.spare("first seen", Kind::Word, 3).spare("last seen", Kind::Word, 2);
+    let mut table = table.spare("id", Kind::Word, 1).column("pattern", Kind::Text);
+    let shown = |at_ms| time(at_ms).unwrap_or_else(|| "-".to_owned());
+    let share_of = |lines| format!("{:.1}%", share(lines, registry) * 100.0);
+    for pattern in &patterns {
+        table.row([
+            HumanCount(pattern.lines).to_string(),
+            share_of(pattern.lines),
+            shown(pattern.first_ms),
+            shown(pattern.last_ms),
+            pattern.id.to_string(),
+            pattern.text.clone(),
+        ]);
+    }
+    let mut lines = table.lines(width).into_iter();
+    writeln!(out, "{}", lines.next().unwrap_or_default())?;
+    for (line, pattern) in lines.zip(&patterns) {
+        writeln!(out, "{line}")?;
+        let sample = format!("  {}", pattern.sample);
+        writeln!(out, "{}", width.map_or(sample.clone(), |width| cut(&sample, width)))?;
     }
     if registry.other() > 0 {
-        writeln!(out, "{other:>width$}  {:>5.1}%  {OTHER}", share(registry.other(), registry) * 100.0)?;
+        let (other, share) = (HumanCount(registry.other()), share_of(registry.other()));
+        writeln!(out, "{other} lines, {share}, are of patterns that are not kept ({OTHER})")?;
     }
     Ok(())
 }

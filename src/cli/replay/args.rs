@@ -1,6 +1,5 @@
 //! The arguments of `spiketail replay`, and what they mean for its output.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use crate::alert::{AlertNotes, AlertSpec, Scope};
@@ -9,6 +8,7 @@ use crate::cli::journal::JournalArg;
 use crate::cli::progress::ProgressArg;
 use crate::cli::replay::report::Style;
 use crate::cli::selection::Selection;
+use crate::cli::terminal::width;
 use crate::detect::condition::Condition;
 use crate::detect::spike::SpikeSettings;
 use crate::event::Severity;
@@ -69,15 +69,8 @@ impl ReplayArgs {
     /// How the result is printed.
     pub(super) fn style(&self) -> anyhow::Result<Style> {
         let zone = timestamp::zone(&self.zone).map_err(|error| anyhow::anyhow!("--zone: {error}"))?;
-        Ok(Style { zone, width: width(), plots: !self.no_plot })
+        Ok(Style { zone, terminal: width(), plots: !self.no_plot })
     }
-}
-
-fn width() -> usize {
-    const WIDTH: usize = 80;
-    let is_terminal = io::stdout().is_terminal();
-    let columns = is_terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
-    columns.map_or(WIDTH, |size| usize::from(size.ws_col)).clamp(40, 200)
 }
 
 /// The default alert for spikes.

@@ -56,7 +56,7 @@ pub(super) fn run(args: &ReplayArgs, path: &Path, out: &mut impl Write) -> anyho
     };
     writeln!(out, "{}: {} rows, {} in all", display_path(path), series.counts.len(), counted.total)?;
     if style.plots {
-        let columns = counted.rate.columns(range_ms.0, range_ms.1, style.width);
+        let columns = counted.rate.columns(range_ms.0, range_ms.1, style.width());
         report::write_plot(out, &columns, range_ms, &style)?;
         report::write_spans(out, episodes.iter(), range_ms, &style)?;
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::Level;
 
+use crate::cli::cells::{cut, wrapped};
 use crate::cli::replay::merge::{Replayed, ReplayedAlert, RulePatterns};
 use crate::cli::replay::plot;
 use crate::detect::Millis;
@@ -20,7 +21,8 @@ use crate::output::line_format::LineFormat;
 /// How the result is printed.
 pub(super) struct Style {
     pub(super) zone: TimeZone,
-    pub(super) width: usize,
+    /// How wide the terminal is, if it is one.
+    pub(super) terminal: Option<usize>,
     pub(super) plots: bool,
 }
 
@@ -33,7 +35,21 @@ pub(super) struct Episode<'t> {
     pub(super) resolved_ms: Option<Millis>,
 }
 
+/// How wide a plot is where no terminal says it.
+const PLOT_WIDTH: usize = 80;
+/// Between these it is on a terminal.
+const PLOT_WIDTHS: (usize, usize) = (40, 200);
+/// In less than this, an alert stands below its times.
+const BESIDE_MIN: usize = 100;
+/// Where the alert stands beside its times.
+const BESIDE: usize = 52;
+
 impl Style {
+    /// How wide a plot is.
+    pub(super) fn width(&self) -> usize {
+        self.terminal.unwrap_or(PLOT_WIDTH).clamp(PLOT_WIDTHS.0, PLOT_WIDTHS.1)
+    }
+
     fn time(&self, at_ms: Millis) -> String {
         let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -74,24 +90,26 @@ pub(super) fn write_text(
     let episodes = episodes(&replayed.alerts);
     write_episodes(out, &episodes, style)?;
     let logs = if replayed.logs == 1 { "log" } else { "logs" };
-    writeln!(
-        out,
+    let read = format!(
         "{} bytes of {} {logs}, {} to {}",
         replayed.bytes,
         replayed.logs,
         style.time(from_ms),
         style.time(to_ms)
-    )?;
+    );
+    for line in wrapped(&read, style.terminal.unwrap_or(usize::MAX)) {
+        writeln!(out, "{line}")?;
+    }
     for (of, counted) in &replayed.counted {
         let watch = &plan.watches[of.0];
         let rule = &watch.rules.names()[of.1];
         let lines = fmt::counted(counted.total, "lines");
         writeln!(out, "\n{rule} in {}: {lines}", watch.name)?;
         if let Some(patterns) = replayed.patterns.get(of) {
-            write_patterns(out, patterns)?;
+            write_patterns(out, patterns, style.terminal)?;
         }
         if style.plots {
-            let columns = counted.rate.columns(from_ms, to_ms, style.width);
+            let columns = counted.rate.columns(from_ms, to_ms, style.width());
             write_plot(out, &columns, (from_ms, to_ms), style)?;
             let of_rule = |e: &&Episode<'_>| e.fired.watch == watch.name && e.fired.rule == *rule;
             write_spans(out, episodes.iter().filter(of_rule), (from_ms, to_ms), style)?;
@@ -101,9 +119,11 @@ pub(super) fn write_text(
 }
 
 /// Writes which errors the lines of a rule are.
-fn write_patterns(out: &mut impl Write, patterns: &RulePatterns) -> io::Result<()> {
+fn write_patterns(out: &mut impl Write, patterns: &RulePatterns, terminal: Option<usize>) -> io::Result<()> {
     for pattern in &patterns.shown {
-        writeln!(out, "{:>9}  {}", pattern.lines, printable(&pattern.text))?;
+        let text = printable(&pattern.text).into_owned();
+        let text = terminal.map_or(text.clone(), |width| cut(&text, width.saturating_sub(11)));
+        writeln!(out, "{:>9}  {text}", pattern.lines)?;
     }
     match (patterns.more, patterns.more_lines) {
         (_, 0) => Ok(()),
@@ -122,23 +142,41 @@ pub(super) fn write_episodes(
     if episodes.is_empty() {
         return writeln!(out, "no alert would have fired");
     }
-    writeln!(out, "{:<19}  {:<19}  {:>8}  alert", "fired", "resolved", "after")?;
-    for Episode { fired, fired_ms, resolved_ms, .. } in episodes {
+    let below = style.terminal.filter(|width| *width < BESIDE_MIN);
+    let heads = format!("{:<19}  {:<19}  {:>8}", "fired", "resolved", "after");
+    writeln!(out, "{heads}{}", if below.is_some() { "" } else { "  alert" })?;
+    for episode in episodes {
+        let Episode { fired, fired_ms, resolved_ms, .. } = episode;
         let resolved = resolved_ms.map_or_else(|| "still firing".to_owned(), |at_ms| style.time(at_ms));
         let after = resolved_ms.map_or_else(String::new, |at_ms| Span(at_ms - fired_ms).to_string());
-        let place = fired.path.as_deref().map_or_else(|| printable(&fired.watch).into_owned(), display_path);
-        let (severity, name) = (fired.severity, printable(&fired.alert));
-        let (said, why) = (fmt::counted(fired.count, &fired.rule), printable(&fired.why));
-        let time = style.time(*fired_ms);
-        writeln!(out, "{time}  {resolved:<19}  {after:>8}  {severity} {name}: {said} in {place} ({why})")?;
-        for line in fired.breakdown() {
-            writeln!(out, "{:52}{}", "", printable(&line))?;
+        write!(out, "{}  {resolved:<19}  {after:>8}", style.time(*fired_ms))?;
+        let told = fired.breakdown().into_iter().chain(fired.samples.last().cloned());
+        let told = told.map(|line| printable(&line).into_owned());
+        if let Some(width) = below {
+            writeln!(out)?;
+            for line in wrapped(&sentence(fired), width.saturating_sub(2)) {
+                writeln!(out, "  {line}")?;
+            }
+            for line in told {
+                writeln!(out, "    {}", cut(&line, width.saturating_sub(4)))?;
+            }
+            continue;
         }
-        if let Some(line) = fired.samples.last() {
-            writeln!(out, "{:52}{}", "", printable(line))?;
+        writeln!(out, "  {}", sentence(fired))?;
+        let room = style.terminal.map(|width| width.saturating_sub(BESIDE));
+        for line in told {
+            writeln!(out, "{:BESIDE$}{}", "", room.map_or(line.clone(), |room| cut(&line, room)))?;
         }
     }
     writeln!(out)
+}
+
+/// What fired, where and why.
+fn sentence(fired: &AlertEvent) -> String {
+    let place = fired.path.as_deref().map_or_else(|| printable(&fired.watch).into_owned(), display_path);
+    let (severity, name) = (fired.severity, printable(&fired.alert));
+    let (said, why) = (fmt::counted(fired.count, &fired.rule), printable(&fired.why));
+    format!("{severity} {name}: {said} in {place} ({why})")
 }
 
 /// Draws `columns` with the times of both ends.
@@ -155,12 +193,12 @@ pub(super) fn write_plot(
     let most = columns.iter().max().unwrap_or(&0);
     let each = Span((to_ms - from_ms) / columns.len().max(1) as Millis);
     let middle = format!("at most {most} in {each}");
-    let gap = style.width.saturating_sub(from.len() + to.len());
+    let gap = style.width().saturating_sub(from.len() + to.len());
     if gap >= middle.len() + 2 {
         return writeln!(out, "{from}{middle:^gap$}{to}");
     }
     // Too narrow for one line.
-    writeln!(out, "{from}{:gap$}{to}\n{}", "", format!("{middle:^width$}", width = style.width).trim_end())
+    writeln!(out, "{from}{:gap$}{to}\n{}", "", format!("{middle:^width$}", width = style.width()).trim_end())
 }
 
 /// Draws when each alert was firing.
@@ -176,7 +214,7 @@ pub(super) fn write_spans<'e, 't: 'e>(
         spans.entry(&episode.fired.alert).or_default().push(span);
     }
     for (alert, spans) in spans {
-        let line = plot::spans(&spans, from_ms, to_ms, style.width);
+        let line = plot::spans(&spans, from_ms, to_ms, style.width());
         writeln!(out, "{line}\n{} firing", printable(alert))?;
     }
     Ok(())

@@ -6,24 +6,33 @@ use indicatif::{BinaryBytes, HumanCount};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::count::FileCount;
+use crate::cli::table::{Kind, Table};
 use crate::fmt::display_path;
 use crate::scan::bulk::BulkTally;
 
-/// Writes a row for each file that was read, and a total if there are several.
-pub(super) fn write_table(out: &mut impl Write, names: &[String], files: &[FileCount]) -> io::Result<()> {
+/// Writes a row for each file that was read, and a total if there are several, in at most `width` cells.
+pub(super) fn write_table(
+    out: &mut impl Write,
+    names: &[String],
+    files: &[FileCount],
+    width: Option<usize>,
+) -> io::Result<()> {
     let read: Vec<&FileCount> = files.iter().filter(|file| file.opened).collect();
     if read.is_empty() {
         return Ok(());
     }
-    let mut rows =
-        vec![["file", "size"].into_iter().map(str::to_owned).chain(names.iter().cloned()).collect()];
-    rows.extend(read.iter().map(|file| row(display_path(&file.path), &file.tally)));
-    if read.len() > 1 {
-        rows.push(row("total".to_owned(), &total(names, files)));
+    let mut table = Table::default().column("file", Kind::Path).spare("size", Kind::Number, 1);
+    for name in names {
+        table = table.column(name, Kind::Number);
     }
-    let widths = widths(&rows);
-    for row in &rows {
-        write_row(out, row, &widths)?;
+    for file in &read {
+        table.row(row(display_path(&file.path), &file.tally));
+    }
+    if read.len() > 1 {
+        table.row(row("total".to_owned(), &total(names, files)));
+    }
+    for line in table.lines(width) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }
@@ -31,23 +40,6 @@ pub(super) fn write_table(out: &mut impl Write, names: &[String], files: &[FileC
 fn row(name: String, tally: &BulkTally) -> Vec<String> {
     let counts = tally.lines_matched.iter().map(|lines| HumanCount(*lines).to_string());
     [name, BinaryBytes(tally.bytes).to_string()].into_iter().chain(counts).collect()
-}
-
-fn widths(rows: &[Vec<String>]) -> Vec<usize> {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    (0..columns).map(width).collect()
-}
-
-/// The first column is text, the others are numbers.
-fn write_row(out: &mut impl Write, row: &[String], widths: &[usize]) -> io::Result<()> {
-    for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-        match column {
-            0 => write!(out, "{cell:<width$}")?,
-            _ => write!(out, "  {cell:>width$}")?,
-        }
-    }
-    writeln!(out)
 }
 
 fn total(names: &[String], files: &[FileCount]) -> BulkTally {

@@ -7,6 +7,7 @@ use indicatif::{BinaryBytes, HumanDuration};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cli::table::{Kind, Table};
 use crate::fmt::printable;
 use crate::serve::status::{Status, StatusAlert, StatusChange, StatusFile, StatusOutput, StatusPattern};
 
@@ -17,8 +18,8 @@ const PATTERNS_MAX: usize = 10;
 const MINUTES_EACH: usize = 3;
 
 /// The whole answer, with at most `listed_max` files.
-/// Each line has at most `width` characters.
-pub(super) fn table(status: &Status, listed_max: usize, width: usize, is_coloured: bool) -> String {
+/// Each line has at most `width` characters, if there is a width.
+pub(super) fn table(status: &Status, listed_max: usize, width: Option<usize>, is_coloured: bool) -> String {
     let mut out = vec![head(status)];
     out.extend(status.state_trouble.as_ref().map(|trouble| format!("state: {}", printable(trouble))));
     if !status.alerts.is_empty() {
@@ -30,18 +31,20 @@ pub(super) fn table(status: &Status, listed_max: usize, width: usize, is_coloure
     }
     if !status.files.is_empty() {
         out.push(String::new());
-        out.extend(of_files(&status.files, listed_max));
+        out.extend(of_files(&status.files, listed_max, width));
     }
     if !status.patterns.is_empty() {
         out.push(String::new());
-        out.extend(of_patterns(&status.patterns));
+        out.extend(of_patterns(&status.patterns, width));
     }
     if !status.outputs.is_empty() {
         out.push(String::new());
-        let rows: Vec<_> = status.outputs.iter().map(of_output).collect();
-        out.extend(columns(&["output", "waiting", "last error"], &rows));
+        let table = Table::default().column("output", Kind::Word).column("waiting", Kind::Number);
+        let mut table = table.column("last error", Kind::Text);
+        status.outputs.iter().for_each(|output| table.row(of_output(output)));
+        out.extend(table.lines(width));
     }
-    let lines: Vec<String> = out.iter().map(|line| fitted(line, width)).collect();
+    let lines: Vec<String> = out.iter().map(|line| fitted(line, width.unwrap_or(usize::MAX))).collect();
     lines.join("\n") + "\n"
 }
 
@@ -117,16 +120,18 @@ fn of_alert(alert: &StatusAlert, is_coloured: bool) -> String {
 }
 
 /// Those with the most lines first.
-fn of_patterns(patterns: &[StatusPattern]) -> Vec<String> {
+fn of_patterns(patterns: &[StatusPattern], width: Option<usize>) -> Vec<String> {
     let mut sorted: Vec<&StatusPattern> = patterns.iter().collect();
     sorted.sort_by_key(|pattern| Reverse(pattern.lines));
     let seen = |at: &Option<String>| at.as_deref().map(time).unwrap_or_default();
-    let row = |pattern: &&StatusPattern| {
+    let row = |pattern: &StatusPattern| {
         let text = if pattern.text.is_empty() { &pattern.pattern } else { &pattern.text };
         vec![pattern.lines.to_string(), seen(&pattern.first_seen), seen(&pattern.last_seen), text.clone()]
     };
-    let rows: Vec<_> = sorted.iter().take(PATTERNS_MAX).map(row).collect();
-    columns(&["matched", "first seen", "last seen", "pattern"], &rows)
+    let table = Table::default().column("matched", Kind::Number).spare("first seen", Kind::Word, 2);
+    let mut table = table.spare("last seen", Kind::Word, 1).column("pattern", Kind::Text);
+    sorted.iter().take(PATTERNS_MAX).for_each(|pattern| table.row(row(pattern)));
+    table.lines(width)
 }
 
 fn of_output(output: &StatusOutput) -> Vec<String> {
@@ -136,16 +141,19 @@ fn of_output(output: &StatusOutput) -> Vec<String> {
 }
 
 /// Those with trouble first, then those with the most matching lines.
-fn of_files(files: &[StatusFile], listed_max: usize) -> Vec<String> {
+fn of_files(files: &[StatusFile], listed_max: usize, width: Option<usize>) -> Vec<String> {
     let mut sorted: Vec<&StatusFile> = files.iter().collect();
     sorted.sort_by_key(|file| {
         let recent: u64 = file.lines_by_minute.iter().sum();
         let is_well = file.trouble.is_none() && file.bytes_missed == 0;
         (is_well, Reverse(recent), Reverse(file.lag))
     });
-    let rows = sorted.iter().take(listed_max).map(|file| of_file(file));
-    let head = ["file", "size", "behind", "gen", "matched", "per s", "last hour", "last change"];
-    let mut lines = columns(&head, &rows.collect::<Vec<_>>());
+    let table = Table::default().column("file", Kind::Path).spare("size", Kind::Number, 5);
+    let table = table.spare("behind", Kind::Number, 3).spare("gen", Kind::Number, 4);
+    let table = table.column("matched", Kind::Text).spare("per s", Kind::Number, 2);
+    let mut table = table.spare("last hour", Kind::Word, 6).spare("last change", Kind::Text, 1);
+    sorted.iter().take(listed_max).for_each(|file| table.row(of_file(file)));
+    let mut lines = table.lines(width);
     if sorted.len() > listed_max {
         lines.push(format!("and {} more; --all lists them", sorted.len() - listed_max));
     }
@@ -221,20 +229,4 @@ fn sparkline(minutes: &[u64]) -> String {
     let Some(most) = sums.iter().copied().max().filter(|most| *most > 0) else { return String::new() };
     let bar = |n: u64| if n == 0 { ' ' } else { BARS[((n * 8).div_ceil(most) as usize - 1).min(7)] };
     sums.into_iter().map(bar).collect()
-}
-
-/// Rows in columns as wide as their widest cell; the last one is as it is. Whoever answered, cells are printable.
-fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    let mut all = vec![head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>()];
-    all.extend(rows.iter().map(|row| row.iter().map(|cell| printable(cell).into_owned()).collect()));
-    let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| {
-            let is_number = at > 0 && cell.starts_with(|c: char| c.is_ascii_digit()) && at + 1 < row.len();
-            if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    all.iter().map(line).collect()
 }

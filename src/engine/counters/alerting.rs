@@ -87,13 +87,18 @@ impl Counters {
     /// Emits what the alerts did, and keeps it for the next commit.
     pub(super) fn emit_transitions(&mut self) {
         self.emit_overflows();
-        for AlertTransition { at, mut event } in self.alerts.take_transitions() {
+        let transitions = self.alerts.take_transitions();
+        let is_news = !transitions.is_empty();
+        for AlertTransition { at, mut event } in transitions {
             self.patterns.describe(&mut event);
             self.sign(&mut event);
             event.emit();
             if self.pending.is_kept() {
                 self.pending.transitions.push(TransitionRecord { at_ms: at.0, event });
             }
+        }
+        if is_news {
+            self.alerted.call();
         }
         if !self.pending.is_kept() {
             self.alerts.discard_changes();

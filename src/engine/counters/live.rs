@@ -38,6 +38,11 @@ impl Counters {
         self.recent_lines.after(after)
     }
 
+    /// Has `hook` called when alerts fired or resolved.
+    pub(in crate::engine) fn on_alert(&mut self, hook: Box<dyn Fn() + Send + Sync>) {
+        self.alerted.set(hook);
+    }
+
     /// The sums of `minutes` over the paths of each watch, and what was usual then.
     pub(super) fn rate_records(&self, minutes: &[MinuteCount]) -> Vec<RateRecord> {
         let mut sums: BTreeMap<(i64, &str, &str), u64> = BTreeMap::new();

@@ -111,8 +111,13 @@ impl EmailClient {
         for to in &self.to {
             builder = builder.to(to.clone());
         }
-        let link = message.alerts.first().map(|alert| alert.generator_url.as_str()).unwrap_or_default();
-        let text = cut(&message.text, TEXT_CHARS_MAX);
+        let link = match &message.alerts[..] {
+            [one] => one.generator_url.as_str(),
+            _ => message.external_url.as_str(),
+        };
+        // It has a place of its own, which no limit cuts.
+        let text = message.text.strip_suffix(link).unwrap_or(&message.text).trim_end();
+        let text = cut(text, TEXT_CHARS_MAX);
         let plain = [message.title.as_str(), text.as_str(), link].into_iter().filter(|part| !part.is_empty());
         let plain = plain.collect::<Vec<_>>().join("\n\n") + "\n";
         let body = MultiPart::alternative_plain_html(plain, html(message, &text, link)?);

@@ -1,7 +1,7 @@
 "use strict";
 /* Fetches the snapshot, follows its changes, and puts the page together. */
 const main = $('#main');
-let heroKey = '', chartKey = '', heroChart = [], secP, secF, secL, secS, secH, source = null, minute = 0, told = '', toldAt = 0, dirty = false, wait = 0, retry = null, retryAt = 0, heard = 0;
+let heroKey = '', chartKey = '', heroChart = [], secP, secF, secL, secS, secH, source = null, minute = 0, told = '', toldAt = 0, dirty = false, drawn = 0, wait = 0, retry = null, retryAt = 0, heard = 0;
 function header() {
   const a = S.agent, F = firing(), bad = a.missed > 0 || a.health === 'degraded', waiting = a.outputs.find(o => o.waiting), warn = waiting && waiting.error || a.lag > 1e6;
   $('.host').textContent = S.host;
@@ -61,7 +61,8 @@ function render() {
 function soon() {
   if (dirty) return;
   dirty = true;
-  setTimeout(() => requestAnimationFrame(() => { dirty = false; render(); }), 250);
+  /* The first change is drawn at once, others at most four times a second. */
+  setTimeout(() => requestAnimationFrame(() => { [dirty, drawn] = [false, performance.now()]; render(); }), Math.max(0, 250 - performance.now() + drawn));
 }
 function build() {
   secP = patternsSection();
