@@ -3,8 +3,11 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "picture/mod.rs"]
+mod picture;
 
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Daemon, TestFolder, append, lines, until};
 
@@ -17,7 +20,10 @@ struct Terminal {
 
 impl Terminal {
     fn start(place: &TestFolder, size: (u32, u32), command: &str) -> Terminal {
-        let terminal = Terminal { socket: place.beside("tmux").to_str().unwrap().to_owned() };
+        // A server that ends is still there for a while.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("tmux-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        let terminal = Terminal { socket: place.beside(&name).to_str().unwrap().to_owned() };
         let shell = format!("LC_ALL=C.UTF-8 {command}; echo ended with $?; cat");
         let (width, height) = (size.0.to_string(), size.1.to_string());
         // -u: UTF-8, whatever the environment of the test says. -f: no configuration of whoever runs it.
@@ -44,6 +50,15 @@ impl Terminal {
         until(&format!("{what} in\n{}", self.screen().join("\n")), || {
             let screen = self.screen();
             screen.iter().any(|line| line.contains(what)).then_some(screen)
+        })
+    }
+
+    /// Waits until the screen has so many lines and the last one says `what`.
+    #[track_caller]
+    fn wait_size(&self, what: &str, rows: usize) -> Vec<String> {
+        until(&format!("{rows} lines with {what} in\n{}", self.screen().join("\n")), || {
+            let screen = self.screen();
+            (screen.len() == rows && screen[rows - 1].contains(what)).then_some(screen)
         })
     }
 
@@ -126,17 +141,123 @@ fn at_80_by_24_everything_has_its_row() {
     daemon.stop();
 }
 
+/// The layout of one alert where there is room, from the top to the bottom.
+fn assert_wide(screen: &[String], width: usize) {
+    let starts = [
+        "spiketail  ",
+        "✓ agent ok   1 file   0 B missed   0 waiting for outputs   0 B behind   ",
+        "─ Now ─",
+        "▲ CRITICAL  many",
+        "  35/min   fires above 20   peak 35   35 since it fired",
+        "",
+        "─ Which error ─",
+        "  ERROR payment: connect to ∗:∗ failed: ",
+        "  NEW           0 →    30/min   ████",
+    ];
+    for (line, start) in screen.iter().zip(starts) {
+        assert!(line.starts_with(start), "{start}: {screen:#?}");
+    }
+    assert!(screen[3].contains("watch logs, rule errors   since "), "{screen:#?}");
+    assert!(
+        screen[6].contains(" before → now, share of the excess ─  ─ Rate and usual band ─"),
+        "{screen:#?}"
+    );
+    let order = [
+        "─ Where ─",
+        "─ Latest lines ─",
+        "─ Patterns ─",
+        "NOW/MIN",
+        "─ Files ─",
+        "ERRORS/MIN",
+        "Tab section",
+    ];
+    let places: Vec<usize> = order
+        .iter()
+        .map(|part| {
+            screen
+                .iter()
+                .position(|line| line.contains(part))
+                .unwrap_or_else(|| panic!("{part}: {screen:#?}"))
+        })
+        .collect();
+    assert!(places.is_sorted(), "{places:?}");
+    let axis = &screen[16];
+    assert!(axis.contains('▲') && screen[15].contains("0┤") && screen[15].ends_with('█'), "{screen:#?}");
+    assert!(screen.iter().all(|line| line.chars().count() <= width));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_picture_of_an_incident_for_the_documentation() {
+    let place = TestFolder::new();
+    let (checkout, orders) = (place.log("checkout.log"), place.log("orders.log"));
+    append(&checkout, "");
+    append(&orders, "");
+    let mut daemon = place.resume_with("*.log", COUNT);
+    let terminal = Terminal::start(&place, (140, 45), &command(&place, "top"));
+    terminal.wait("● live");
+    let refused =
+        |n: usize| format!("ERROR checkout: payment: connect to 10.0.0.8:{n} failed: connection refused\n");
+    append(&checkout, (5_400..5_660).map(refused).collect::<String>());
+    let rejected = |n: usize| format!("ERROR orders: order {n} rejected: upstream timed out after {n} ms\n");
+    append(&orders, (3_000..3_052).map(rejected).collect::<String>());
+    append(
+        &orders,
+        (1..=7).map(|n| format!("ERROR search: shard {n} returned partial results\n")).collect::<String>(),
+    );
+    daemon.wait_sum(260 + 52 + 7);
+    terminal.wait("patterns + other = 319, exactly");
+    terminal.wait("ERROR search: shard");
+    let captured = terminal.tmux(&["capture-pane", "-p", "-e"]);
+    // The folder of the test is named as logs are, and as long.
+    let folder = place.log("").to_str().unwrap().trim_end_matches('/').to_owned();
+    let name: String =
+        "/var/log/shop/online".chars().chain(std::iter::repeat('-')).take(folder.len()).collect();
+    let captured = captured.replace(&folder, &name).replace(&format!("{}…", &folder[..8]), "/var/log…");
+    let svg = picture::svg(&captured, 140);
+    assert!(svg.contains("CRITICAL") && svg.matches("<text").count() > 100);
+    let pictures = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    std::fs::create_dir_all(&pictures).unwrap();
+    std::fs::write(pictures.join("top.svg"), svg).unwrap();
+    terminal.keys(&["q"]);
+    terminal.wait("ended with 0");
+    daemon.stop();
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn without_colours_there_are_none() {
+    let place = TestFolder::new();
+    let daemon = firing(&place);
+    for (colours, has_colours) in [("NO_COLOR=", true), ("NO_COLOR=1", false)] {
+        let terminal = Terminal::start(&place, (80, 24), &format!("{colours} {}", command(&place, "top")));
+        terminal.wait("▲ CRITICAL many");
+        let captured = terminal.tmux(&["capture-pane", "-p", "-e"]);
+        assert_eq!(captured.contains("38;5;1m"), has_colours, "{captured}");
+        assert!(captured.contains("\u{1b}["), "bold and dim stay");
+        terminal.keys(&["q"]);
+        terminal.wait("ended with 0");
+    }
+    daemon.stop();
+}
+
 #[test]
 #[ignore = "needs tmux"]
 fn at_200_by_60_there_are_more_sections_and_a_resize_is_followed() {
     let place = TestFolder::new();
     let daemon = firing(&place);
     let terminal = Terminal::start(&place, (200, 60), &command(&place, "status --watch"));
-    let screen = terminal.wait("▲ CRITICAL many");
-    for part in ["─ Now ─", "─ Patterns ─", "─ Files ─", "NOW/MIN", "ERRORS/MIN", "Tab section"] {
-        assert!(screen.iter().any(|line| line.contains(part)), "{part}: {screen:#?}");
-    }
-    assert!(screen.iter().all(|line| line.chars().count() <= 200));
+    let screen = terminal.wait("▲ CRITICAL  many");
+    assert_wide(&screen, 200);
+    terminal.tmux(&["resize-window", "-x", "140", "-y", "45"]);
+    let screen = terminal.wait_size("Tab section", 45);
+    assert_wide(&screen, 140);
+    // A file that is opened takes the lower half.
+    terminal.keys(&["f", "Enter"]);
+    terminal.wait("─ Open ─");
+    terminal.keys(&["Escape"]);
+    terminal.wait_gone("─ Open ─");
+    terminal.keys(&["p"]);
     terminal.tmux(&["resize-window", "-x", "80", "-y", "24"]);
     terminal.wait("Enter open  f files");
     terminal.wait_gone("NOW/MIN");

@@ -6,6 +6,7 @@
 mod alert_rows;
 mod alerts;
 mod bars;
+mod chart;
 mod chrome;
 mod feed;
 mod keys;
@@ -18,6 +19,7 @@ mod silencing;
 mod tables;
 mod text;
 mod view;
+mod wide;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;

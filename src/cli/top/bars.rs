@@ -1,6 +1,6 @@
 //! Counts as bars of eighths of a cell.
 
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+pub(super) const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Counts as bars, in exactly so many cells; each cell is the mean of its counts.
 pub(super) fn spark(counts: &[u64], width: usize) -> String {

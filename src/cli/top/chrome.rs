@@ -40,13 +40,13 @@ pub(super) fn agent(model: &Model, snapshot: &Snapshot, look: Look, width: usize
         (None, health) => row.add(format!("! agent {health}"), Tone::Critical),
     };
     let waiting: u64 = agent.outputs.iter().map(|output| output.waiting).sum();
-    let files = if agent.files == 1 { "file" } else { "files" };
-    row.add(format!("{gap}{} {files}", agent.files), Tone::Plain);
+    row.add(format!("{gap}{}", files_of(agent.files)), Tone::Plain);
     row.add(
         format!("{gap}{} missed", bytes(agent.missed)),
         if agent.missed > 0 { Tone::Critical } else { Tone::Plain },
     );
-    row.add(format!("{gap}{waiting} waiting"), if waiting > 0 { Tone::Warning } else { Tone::Plain });
+    let waits = if width >= 110 { "waiting for outputs" } else { "waiting" };
+    row.add(format!("{gap}{waiting} {waits}"), if waiting > 0 { Tone::Warning } else { Tone::Plain });
     row.add(
         format!("{gap}{} behind", bytes(agent.lag)),
         if agent.lag > 1_000_000 { Tone::Warning } else { Tone::Plain },
@@ -60,16 +60,20 @@ pub(super) fn agent(model: &Model, snapshot: &Snapshot, look: Look, width: usize
     row.line(width)
 }
 
+fn files_of(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "file" } else { "files" })
+}
+
 /// A line for all hosts together, and one for each.
 pub(super) fn hosts(model: &Model, look: Look, width: usize, rows_max: usize) -> Vec<Line<'static>> {
     let all: Vec<&Snapshot> = model.hosts.iter().filter_map(|host| host.snapshot.as_ref()).collect();
     let firing = |snapshot: &Snapshot| snapshot.alerts.len() as u64 + snapshot.alerts_more;
     let rate = |snapshot: &Snapshot| snapshot.rules.iter().map(|rule| rule.per_min).sum::<u64>();
     let total = format!(
-        "{} firing, {}/min, {} files",
+        "{} firing, {}/min, {}",
         all.iter().map(|snapshot| firing(snapshot)).sum::<u64>(),
         all.iter().map(|snapshot| rate(snapshot)).sum::<u64>(),
-        all.iter().map(|snapshot| snapshot.agent.files).sum::<u64>(),
+        files_of(all.iter().map(|snapshot| snapshot.agent.files).sum()),
     );
     let mut lines = vec![rule(look, &format!("{} hosts", model.hosts.len()), &total, width)];
     let first = model.shown.saturating_sub(rows_max.saturating_sub(1));
@@ -83,7 +87,7 @@ pub(super) fn hosts(model: &Model, look: Look, width: usize, rows_max: usize) ->
                 let count = firing(snapshot);
                 row.right(format!("{count} firing"), 12, if count > 0 { Tone::Critical } else { Tone::Dim });
                 row.right(format!("{}/min", rate(snapshot)), 12, Tone::Plain);
-                row.right(format!("{} files", snapshot.agent.files), 12, Tone::Dim)
+                row.right(files_of(snapshot.agent.files), 12, Tone::Dim)
             }
         };
         lines.push(if at == model.shown { row.selected(width) } else { row.line(width) });

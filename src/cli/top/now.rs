@@ -6,13 +6,13 @@ use super::bars::{bar, spark};
 use super::model::Model;
 use super::numbers::{count, duration, grouped, time};
 use super::tables::state_of;
-use super::text::{Look, Row, Tone, cut_path, masked, rule};
+use super::text::{Look, Row, Tone, cut_path, ends, masked, rule};
 use crate::serve::api::{AlertPart, FiringAlert, Snapshot, Usual};
 
 /// So many cells the curve has.
 const CURVE: usize = 20;
 
-fn tone_of(severity: &str) -> (Tone, &'static str) {
+pub(super) fn tone_of(severity: &str) -> (Tone, &'static str) {
     match severity {
         "critical" => (Tone::Critical, "▲ CRITICAL"),
         "warning" => (Tone::Warning, "◆ WARNING"),
@@ -21,7 +21,7 @@ fn tone_of(severity: &str) -> (Tone, &'static str) {
 }
 
 /// What is usual: `usual 20 to 46`.
-fn usual(usual: &Usual) -> String {
+pub(super) fn usual_text(usual: &Usual) -> String {
     format!("usual {} to {}", count(usual.lo), count(usual.hi))
 }
 
@@ -82,18 +82,7 @@ pub(super) fn block(
     lines
 }
 
-/// `left` at the left, `right` at the right end.
-fn ends(mut left: Row, right: &[(String, Tone)], width: usize) -> Line<'static> {
-    let cells: usize =
-        right.iter().map(|(text, _)| unicode_width::UnicodeWidthStr::width(text.as_str())).sum();
-    left.to(width.saturating_sub(cells));
-    for (text, tone) in right {
-        left.add(text, *tone);
-    }
-    left.line(width)
-}
-
-fn since(at: f64, now: f64) -> String {
+pub(super) fn since(at: f64, now: f64) -> String {
     let form = if now - at < 86_400.0 { "%H:%M:%S" } else { "%a %H:%M" };
     format!("since {} ({})", time(at, form), duration(now - at))
 }
@@ -117,7 +106,7 @@ fn one(
     };
     figures.add(format!("  {}{window}", grouped(alert.count)), Tone::Critical);
     if let Some(expected) = &alert.expected {
-        figures.add(format!("   {}", usual(expected)), Tone::Dim);
+        figures.add(format!("   {}", usual_text(expected)), Tone::Dim);
     } else if alert.threshold > 0.0 {
         figures.add(format!("   fires above {}", count(alert.threshold)), Tone::Dim);
     }
@@ -213,7 +202,7 @@ fn several(model: &Model, snapshot: &Snapshot, look: Look, width: usize) -> Vec<
     let mut figures = Row::new(look);
     figures.add(format!("  {}/min", grouped(now)), Tone::Critical);
     if let Some(known) = &known {
-        figures.add(format!("   {}", usual(known)), Tone::Dim);
+        figures.add(format!("   {}", usual_text(known)), Tone::Dim);
         figures.add(format!("   {:.0}×", now as f64 / known.mid.max(1.0)), Tone::Plain);
     }
     lines.push(ends(figures, &[(spark(&curve(model, &trend), CURVE), Tone::Critical)], width));
@@ -252,7 +241,7 @@ fn calm(model: &Model, snapshot: &Snapshot, look: Look, width: usize) -> Vec<Lin
     let mut figures = Row::new(look);
     figures.add(format!("  {}/min", grouped(now)), Tone::Bold);
     if let Some(known) = &known {
-        figures.add(format!("   {}", usual(known)), Tone::Dim);
+        figures.add(format!("   {}", usual_text(known)), Tone::Dim);
     }
     let today: Option<u64> = snapshot.rules.iter().map(|rule| rule.today).sum();
     if let Some(today) = today.filter(|_| !snapshot.rules.is_empty()) {

@@ -177,6 +177,16 @@ impl Row {
     }
 }
 
+/// `left` at the left, `right` at the right end.
+pub(super) fn ends(mut left: Row, right: &[(String, Tone)], width: usize) -> Line<'static> {
+    let cells: usize = right.iter().map(|(text, _)| text.as_str().width()).sum();
+    left.to(width.saturating_sub(cells));
+    for (text, tone) in right {
+        left.add(text, *tone);
+    }
+    left.line(width)
+}
+
 /// A rule across the screen with a title and what it says at its right: `─ Now ──── 1 firing ─`.
 pub(super) fn rule(look: Look, title: &str, says: &str, width: usize) -> Line<'static> {
     let mut row = Row::new(look);

@@ -3,13 +3,16 @@
 use ratatui::text::Line;
 
 use super::alerts;
+use super::chart;
 use super::chrome;
 use super::model::{Model, Order, Section};
 use super::now;
+use super::numbers::duration;
 use super::opened;
 use super::tables;
 use super::text::{Look, Row, Tone, rule};
-use crate::serve::api::Snapshot;
+use super::wide;
+use crate::serve::api::{Silence, Snapshot};
 
 /// In less than this, only what fires is shown.
 const SMALL: (usize, usize) = (40, 10);
@@ -17,6 +20,11 @@ const SMALL: (usize, usize) = (40, 10);
 const NOW_ROWS: usize = 11;
 /// From this height on there are several sections.
 const TALL: usize = 36;
+
+/// The rows of the plot of all rules together.
+const CHART_ROWS: usize = 6;
+/// So many rows of silences are shown below the files.
+const SILENCE_ROWS: usize = 2;
 
 /// The lines of a frame of that width and height.
 pub(super) fn frame(model: &mut Model, look: Look, width: usize, height: usize) -> Vec<Line<'static>> {
@@ -38,14 +46,25 @@ pub(super) fn frame(model: &mut Model, look: Look, width: usize, height: usize) 
     if model.hosts.len() > 1 {
         lines.extend(chrome::hosts(model, look, width, height / 4));
     }
-    lines.extend(now::block(model, &snapshot, look, width, NOW_ROWS.min(height / 2)));
     let bottom = height.saturating_sub(1);
-    let is_tall = height >= TALL && model.opened.is_none() && model.section == Section::Patterns;
-    let below = if is_tall { (height - lines.len()) / 3 } else { 0 };
-    section(model, &snapshot, look, width, bottom.saturating_sub(below), &mut lines);
-    if is_tall {
-        files_below(model, &snapshot, look, width, bottom, &mut lines);
+    let is_wide = width >= wide::SIZE.0 && height >= wide::SIZE.1 && model.opened.is_none();
+    lines.extend(match (&snapshot.alerts[..], snapshot.alerts_more) {
+        ([alert], 0) if is_wide => wide::block(model, &snapshot, alert, look, width),
+        _ => now::block(model, &snapshot, look, width, NOW_ROWS.min(height / 2)),
+    });
+    if is_wide && snapshot.alerts.len() != 1 {
+        lines.extend(chart_of_all(model, &snapshot, look, width));
     }
+    let is_tall = height >= TALL && model.opened.is_none() && model.section == Section::Patterns;
+    let silences = if is_tall { silences_below(&snapshot, look, width) } else { Vec::new() };
+    let room = bottom.saturating_sub(lines.len() + silences.len());
+    let files = if is_tall { (room * 2 / 5).max(4) } else { 0 };
+    section(model, &snapshot, look, width, bottom.saturating_sub(files + silences.len()), &mut lines);
+    if is_tall {
+        files_below(model, &snapshot, look, width, bottom.saturating_sub(silences.len()), &mut lines);
+    }
+    lines.extend(silences);
+    lines.truncate(bottom);
     lines.resize_with(bottom, || Row::new(look).line(width));
     lines.push(chrome::bottom_line(model, look, width));
     if let Some(prompt) = &model.prompt {
@@ -153,6 +172,38 @@ fn patterns_say(snapshot: &Snapshot) -> String {
         (0, 0) => format!("{others} patterns"),
         _ => format!("{new} new, {risen} risen, {others} others"),
     }
+}
+
+/// The rate of all rules together.
+fn chart_of_all(model: &Model, snapshot: &Snapshot, look: Look, width: usize) -> Vec<Line<'static>> {
+    let rates = wide::rates(model, snapshot, None);
+    let mut lines = vec![rule(look, "Rate and usual band", wide::range(model), width)];
+    lines.extend(chart::lines(&rates, None, look, (width, CHART_ROWS)));
+    lines
+}
+
+/// The silences, two beside each other, where there are any.
+fn silences_below(snapshot: &Snapshot, look: Look, width: usize) -> Vec<Line<'static>> {
+    if snapshot.silences.is_empty() {
+        return Vec::new();
+    }
+    let says = |silence: &Silence| {
+        let of = silence.path.as_deref().or(silence.pattern.as_deref()).map(|of| format!(", {of}"));
+        let holds = if silence.holds > 0 { format!(", holds back {}", silence.holds) } else { String::new() };
+        let ends = duration(silence.until - snapshot.now);
+        format!("{}{}: ends in {ends}{holds}: {}", silence.alert, of.unwrap_or_default(), silence.reason)
+    };
+    let mut lines = vec![rule(look, "Silences", "", width)];
+    for two in snapshot.silences.chunks(2).take(SILENCE_ROWS) {
+        let mut row = Row::new(look);
+        let room = (width - 4) / 2;
+        row.add("  ", Tone::Plain);
+        for silence in two {
+            row.left(says(silence), room, Tone::Plain).gap(1);
+        }
+        lines.push(row.line(width));
+    }
+    lines
 }
 
 /// The files below the patterns, where there is room.
