@@ -103,6 +103,8 @@ fn the_snapshot_agrees_with_the_figures_and_the_stream_goes_on_from_it() {
     assert_eq!(now["alerts"][0]["name"], "many");
     assert_eq!(now["alerts"][0]["count"], 5);
     assert_eq!(now["groups"][0]["alerts"], 1);
+    let (_, pattern) = events.until("pattern", |_| true);
+    assert_eq!(pattern["now"], 3, "the pattern is new since the snapshot: {pattern}");
     let (last, tick) = events.until("tick", |tick| tick["rules"][0]["per_min"] == 5);
     assert_eq!(tick["agent"]["files"], 1);
     // A client that comes back gets what came meanwhile, and no event twice.

@@ -207,7 +207,7 @@ fn a_picture_of_an_incident_for_the_documentation() {
     );
     daemon.wait_sum(260 + 52 + 7);
     terminal.wait("patterns + other = 319, exactly");
-    terminal.wait("ERROR search: shard");
+    terminal.wait("3 patterns ─");
     let captured = terminal.tmux(&["capture-pane", "-p", "-e"]);
     // The folder of the test is named as logs are, and as long.
     let folder = place.log("").to_str().unwrap().trim_end_matches('/').to_owned();

@@ -57,6 +57,9 @@ pub(super) struct Live {
     seen: Mutex<Seen>,
 }
 
+/// A watch, a rule of it, and the id of a pattern.
+type PatternKey = (String, String, String);
+
 /// What was sent last, so that only changes are sent.
 #[derive(Default)]
 struct Seen {
@@ -64,7 +67,7 @@ struct Seen {
     intervals: u64,
     minute: Option<i64>,
     alerts: Option<AlertsNow>,
-    patterns: HashMap<(String, String, String), (String, PatternTick)>,
+    patterns: HashMap<PatternKey, (String, PatternTick)>,
     files: FilesSeen,
     line: u64,
     matched: u64,
@@ -160,6 +163,10 @@ impl Live {
             })
             .collect();
         patterns::sort(&mut patterns);
+        // Whoever has the snapshot has these; of any other it is to be told.
+        for (key, known) in patterns.iter().map(noted) {
+            seen.patterns.entry(key).or_insert(known);
+        }
         let view = &self.endpoint.view;
         let alerts = alerts::now(view, &self.endpoint.notifications, &patterns, history.past);
         let mut looked = files::look(&self.endpoint, &mut seen.files, now);
@@ -263,23 +270,12 @@ impl Live {
     fn send_patterns(&self, seen: &mut Seen, patterns: Vec<PatternRate>) -> Vec<PatternTick> {
         let mut changed = Vec::new();
         let mut shown = HashMap::with_capacity(patterns.len());
-        let is_first = seen.patterns.is_empty();
         for pattern in patterns {
-            let PatternRate { id, watch, rule, now, total, last, .. } = &pattern;
-            let tick = PatternTick {
-                id: id.clone(),
-                watch: watch.clone(),
-                rule: rule.clone(),
-                now: *now,
-                total: *total,
-                last: *last,
-            };
-            let key = (watch.clone(), rule.clone(), id.clone());
-            let state = pattern.state.clone();
+            let (key, (state, tick)) = noted(&pattern);
             match seen.patterns.get(&key) {
                 Some((known, _)) if *known != state => self.hub.publish(&Change::Pattern(pattern)),
                 Some((_, known)) if *known != tick => changed.push(tick.clone()),
-                None if !is_first => self.hub.publish(&Change::Pattern(pattern)),
+                None => self.hub.publish(&Change::Pattern(pattern)),
                 _ => {}
             }
             shown.insert(key, (state, tick));
@@ -356,6 +352,14 @@ impl Live {
         seen.history = Some(known.clone());
         known
     }
+}
+
+/// What is kept of a pattern that was sent: by its watch, rule and id, its state and its rate.
+fn noted(pattern: &PatternRate) -> (PatternKey, (String, PatternTick)) {
+    let PatternRate { id, watch, rule, now, total, last, state, .. } = pattern;
+    let (id, watch, rule) = (id.clone(), watch.clone(), rule.clone());
+    let key = (watch.clone(), rule.clone(), id.clone());
+    (key, (state.clone(), PatternTick { id, watch, rule, now: *now, total: *total, last: *last }))
 }
 
 fn minute_of(at: f64) -> i64 {
