@@ -80,6 +80,14 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
+impl OpenError {
+    /// Whether it says nothing of the file: the same may succeed later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, OpenError::TooManyOpen | OpenError::Io(_))
+    }
+}
+
 /// Opens a regular file for reading. Never blocks, whatever is at the path, and never takes a terminal.
 ///
 /// # Errors

@@ -31,11 +31,14 @@ pub struct Inode {
     pub changed_ns: i64,
     pub links: u32,
     pub open: u32,
+    /// What its mappings show, if not `bytes`: it was copied up in an overlay.
+    pub lower: Option<Vec<u8>>,
 }
 
 /// Names and inodes. An inode's number in `inodes` is never used again; its `ino` is, as soon as it is free.
 #[derive(Debug, Default)]
 pub struct Disk {
+    pub dev: u64,
     pub names: BTreeMap<PathBuf, usize>,
     pub inodes: Vec<Inode>,
     /// When names in each directory last changed.
@@ -60,10 +63,20 @@ impl Disk {
             changed_ns: stamp,
             links: 0,
             open: 0,
+            lower: None,
         });
         let id = self.inodes.len() - 1;
         self.link(id, path, now_ns);
         id
+    }
+
+    /// Makes an inode the upper one of an overlay, which has numbers of its own.
+    pub fn copy_up(&mut self, id: usize) {
+        self.next_ino += 1;
+        let inode = &mut self.inodes[id];
+        inode.ino = self.next_ino;
+        inode.born_ns += 1;
+        inode.lower = Some(inode.bytes.clone());
     }
 
     pub fn link(&mut self, id: usize, path: &Path, now_ns: i64) {
@@ -105,9 +118,10 @@ impl Disk {
     }
 
     fn stat_directory(&self, dir: &Path) -> Option<Stat> {
-        let stamp_ns = *self.stamps.get(dir)?;
+        let is_there = || (dir == Path::new("/logs/old")).then_some(0);
+        let stamp_ns = self.stamps.get(dir).copied().or_else(is_there)?;
         Some(Stat {
-            dev: 1,
+            dev: 1 + self.dev,
             ino: u64::MAX - dir.as_os_str().len() as u64,
             born_ns: 1,
             size: 0,
@@ -134,7 +148,7 @@ impl Disk {
     fn stat(&self, id: usize) -> Stat {
         let inode = &self.inodes[id];
         Stat {
-            dev: 1,
+            dev: 1 + self.dev,
             ino: inode.ino,
             born_ns: inode.born_ns,
             size: inode.bytes.len() as u64,
@@ -161,6 +175,7 @@ struct Open {
 
 struct Bytes {
     file: Arc<Open>,
+    is_mapped: bool,
 }
 
 fn step(world: &Mutex<World>) -> io::Result<std::sync::MutexGuard<'_, World>> {
@@ -187,6 +202,9 @@ impl Filesystem for Seen {
     fn open(&self, path: &Path) -> Result<(Arc<dyn FileHandle>, Stat), OpenError> {
         let mut world = step(&self.0).map_err(OpenError::Io)?;
         world.say(|| format!("    open {}", path.display()));
+        if world.hardships.is_starved && world.disk.names.contains_key(path) {
+            return Err(OpenError::TooManyOpen);
+        }
         let id = *world.disk.names.get(path).ok_or(OpenError::Missing)?;
         world.disk.inodes[id].open += 1;
         let stat = world.disk.stat(id);
@@ -200,6 +218,9 @@ impl Filesystem for Seen {
     fn list(&self, dir: &Path) -> io::Result<Vec<(OsString, bool)>> {
         let world = step(&self.0)?;
         world.say(|| format!("    list {}", dir.display()));
+        if world.hardships.is_starved {
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
         let inside = world.disk.names.keys().filter(|path| path.parent() == Some(dir));
         let mut names: Vec<_> = inside.map(|path| (path.file_name().unwrap().to_owned(), false)).collect();
         if dir == Path::new("/logs") {
@@ -249,8 +270,9 @@ impl FileHandle for Open {
         false
     }
 
-    fn source(self: Arc<Self>, _: ReadMethod, _: usize) -> Box<dyn Source> {
-        Box::new(Bytes { file: self })
+    fn source(self: Arc<Self>, method: ReadMethod, _: usize) -> Box<dyn Source> {
+        let is_mapped = self.world.lock().unwrap().is_mapped && method != ReadMethod::Pread;
+        Box::new(Bytes { file: self, is_mapped })
     }
 }
 
@@ -259,13 +281,20 @@ impl Source for Bytes {
         let mut shown = Vec::new();
         let middle = range.start + (range.end - range.start) / 2;
         let mut is_torn = false;
-        let is_mapped = self.file.world.lock().unwrap().is_mapped;
+        let is_mapped = self.is_mapped;
         // The world may act between the halves: what is shown may be of two times.
         for half in [range.start..middle, middle..range.end] {
             let world = step(&self.file.world)?;
             world.say(|| format!("    look at {half:?} of inode {}", self.file.id));
-            let bytes = &world.disk.inodes[self.file.id].bytes;
             let (from, to) = (half.start as usize, half.end as usize);
+            let inode = &world.disk.inodes[self.file.id];
+            if let Some(lower) = inode.lower.as_ref().filter(|_| is_mapped) {
+                // The rest of its last page is NULs.
+                let rest = std::iter::repeat(&0);
+                shown.extend(lower.iter().chain(rest).skip(from).take(to - from));
+                continue;
+            }
+            let bytes = &inode.bytes;
             shown.extend_from_slice(&bytes[from.min(bytes.len())..to.min(bytes.len())]);
             if is_mapped && bytes.len() < to {
                 shown.resize((half.end - range.start) as usize, 0);

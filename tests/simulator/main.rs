@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that cannot go on fails")]
 
 mod disk;
+mod hardships;
 mod oracle;
 mod rotator;
 mod run;

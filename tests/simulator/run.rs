@@ -19,6 +19,7 @@ use spiketail::store::StoredState;
 use spiketail::units::PathId;
 
 use crate::disk::Seen;
+use crate::hardships::Hardships;
 use crate::oracle::Expected;
 use crate::store::{Failure, Store};
 use crate::world::{LOG, World};
@@ -59,7 +60,7 @@ pub enum Fault {
 }
 
 static PLAN: LazyLock<Arc<CompiledPlan>> = LazyLock::new(|| {
-    let file = FileSettings { reader: ReadMethod::Pread, start: Start::Beginning, ..FileSettings::default() };
+    let file = FileSettings { reader: ReadMethod::Mmap, start: Start::Beginning, ..FileSettings::default() };
     let rules = vec![RuleSpec::containing("ERROR")];
     let watch = WatchPlan {
         name: "logs".to_owned(),
@@ -89,11 +90,16 @@ struct Life {
 pub fn run(seed: u64, sound: Sound, trace: bool, scanners: &mut Option<Scanners>) -> Result<(), Fault> {
     let mut rng = Rng::with_seed(seed);
     let state = Arc::new(Mutex::new(StoredState::default()));
-    let world = World::new(rng.fork(), Arc::clone(&state), trace);
+    let mut world = World::new(rng.fork(), Arc::clone(&state), trace);
+    world.hardships = Hardships::of(seed);
     let is_glob = rng.bool();
     world.say(|| {
         let (naming, crashes, haste) = (world.naming, world.crashes, world.haste);
-        format!("{naming:?}, glob {is_glob}, mapped {}, crashes {crashes}, haste {haste}", world.is_mapped)
+        let hardships = &world.hardships;
+        format!(
+            "{naming:?}, glob {is_glob}, mapped {}, crashes {crashes}, haste {haste}, {hardships:?}",
+            world.is_mapped
+        )
     });
     let mut life = Life {
         world: Arc::new(Mutex::new(world)),
@@ -169,6 +175,9 @@ impl Life {
             let mut world = self.world();
             world.has_crashed = false;
             world.events.clear();
+            // A new process has its descriptors to itself.
+            world.hardships.is_starved = false;
+            world.renumber();
             world.say(|| "start".to_owned());
         }
         self.start(scanners);

@@ -12,6 +12,7 @@ use spiketail::file::identity::{Anchor, Fingerprint};
 use spiketail::store::StoredState;
 
 use crate::disk::Disk;
+use crate::hardships::Hardships;
 use crate::oracle::Oracle;
 
 pub const LOG: &str = "/logs/app.log";
@@ -51,6 +52,7 @@ pub struct World {
     pub store: Arc<Mutex<StoredState>>,
     pub naming: Naming,
     pub is_mapped: bool,
+    pub hardships: Hardships,
     pub has_crashed: bool,
     /// How likely the machine stops at a step, in 1/1000.
     pub crashes: u32,
@@ -78,6 +80,7 @@ impl World {
             store,
             naming: [Naming::Shifted, Naming::Ascending, Naming::Dated][rng.usize(..3)],
             is_mapped: rng.bool(),
+            hardships: Hardships::none(),
             has_crashed: false,
             crashes: if rng.u8(..3) == 0 { 0 } else { rng.u32(1..25) },
             haste: rng.u32(0..25),
@@ -131,6 +134,7 @@ impl World {
         }
         let now = self.now();
         self.clock.store(now + self.rng.i64(0..8) * MS, Ordering::Relaxed);
+        self.suffer();
         match self.rng.u32(..100) {
             0..34 => self.append(),
             34..40 => self.append_partial(),
@@ -155,6 +159,7 @@ impl World {
     /// Ends what is underway and lets the writer go on at the path.
     pub fn finish(&mut self) {
         self.actions = 0;
+        self.hardships.is_starved = false;
         while self.underway.is_some() {
             match &self.underway {
                 Some(Underway::Compressed(_)) => self.compress(),
@@ -204,7 +209,7 @@ impl World {
         if n.is_multiple_of(3) { format!("{n} all is well\n") } else { format!("{n} ERROR here\n") }
     }
 
-    fn append(&mut self) {
+    pub fn append(&mut self) {
         // A copy that is being made, and the writer, do not see each other.
         if !self.is_copying() {
             let text: String = (0..self.rng.u32(1..4)).map(|_| self.line()).collect();

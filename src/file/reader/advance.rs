@@ -265,6 +265,10 @@ impl FileReader {
         if self.file.stat()?.size < to {
             return Ok(false);
         }
+        let has_rest = scan.look.cursor.searched > offset;
+        if has_rest && self.anchor_at(to)? != scan.bytes.tail {
+            return Ok(false);
+        }
         let from = self.offset() - self.place.mark.anchor.len() as u64;
         let mut same = false;
         let lead = from..from + scan.bytes.lead.len() as u64;

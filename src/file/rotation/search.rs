@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 
 use super::contents::{holds, is_copy, is_equal, is_read};
 pub use super::surroundings::{FoundFile, RotationSearch, SearchObstacle};
@@ -306,21 +307,31 @@ impl RotationSearch<'_> {
             }
             Err(OpenError::Missing | OpenError::NotRegular(_)) => None,
             Err(error) => {
-                let is_starved = matches!(error, OpenError::TooManyOpen);
-                let path = sibling.path.display();
-                let text = format!("cannot open {path}, which may be its former file: {error}");
-                self.obstacle.replace(Some(SearchObstacle { text, is_starved, is_unrest: false }));
+                self.cannot_open(&sibling.path, "which may be its former file", &error);
                 None
             }
         }
     }
 
+    fn cannot_open(&self, path: &Path, what: &str, error: &OpenError) {
+        let is_starved = matches!(error, OpenError::TooManyOpen);
+        let text = format!("cannot open {}, {what}: {error}", path.display());
+        self.obstacle.replace(Some(SearchObstacle { text, is_starved, is_unrest: false }));
+    }
+
     /// Whether `found` begins as the file that stands at the path now: then rotation is copying that one.
     fn is_copy_of_current(&self, found: &FoundFile) -> bool {
-        !found.is_compressed
-            && self
-                .filesystem
-                .open(self.path)
-                .is_ok_and(|(current, stat)| is_copy((&*found.file, &found.stat), (&*current, &stat)))
+        if found.is_compressed {
+            return false;
+        }
+        match self.filesystem.open(self.path) {
+            Ok((current, stat)) => is_copy((&*found.file, &found.stat), (&*current, &stat)),
+            Err(error) => {
+                if error.is_passing() {
+                    self.cannot_open(self.path, "of which another file may be a copy", &error);
+                }
+                false
+            }
+        }
     }
 }

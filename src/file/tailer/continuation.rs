@@ -10,7 +10,7 @@ use crate::file::prefix::{SamePrefix, begins_alike, distinct_lines, same_prefix}
 use crate::file::reader::{FileReader, STAMP_LAG_NS};
 use crate::file::rotation::search::SearchResult;
 use crate::file::turn::TailEvent;
-use crate::sys::open::Stat;
+use crate::sys::open::{OpenError, Stat};
 
 use super::Tailer;
 use super::draining::RotatedFile;
@@ -77,13 +77,24 @@ impl Tailer {
 
     /// Opens the file at the path, another one than `place` remembers, if it can only be the same: under other numbers, or
     /// as a copy that replaced it while it was closed.
-    pub(super) fn recognise(&mut self, place: &FileCheckpoint, context: &mut TurnContext<'_>) -> bool {
-        let Ok((file, stat)) = self.common.filesystem.open(&self.path) else { return false };
+    ///
+    /// # Errors
+    /// If that cannot be told now.
+    pub(super) fn recognise(
+        &mut self,
+        place: &FileCheckpoint,
+        context: &mut TurnContext<'_>,
+    ) -> Result<bool, OpenError> {
+        let (file, stat) = match self.common.filesystem.open(&self.path) {
+            Ok(opened) => opened,
+            Err(error) if error.is_passing() => return Err(error),
+            Err(_) => return Ok(false),
+        };
         let now = Identity::from(&stat);
         let is_same_inode = (now.ino, now.born_ns) == (place.identity.ino, place.identity.born_ns);
         let is_unread = place.mark.cursor.offset == 0 && place.mark.head.len == 0;
         if self.common.claims.knows(now) || stat.size < place.mark.cursor.offset {
-            return false;
+            return Ok(false);
         }
         let mut reading = FileReader::resume(file, &stat, &self.common.settings, place.mark);
         let holds_all = !is_unread
@@ -100,7 +111,7 @@ impl Tailer {
             reading.remember(place);
             self.current = CurrentFile::Open(reading);
         }
-        is_it
+        Ok(is_it)
     }
 
     /// Whether the file that `place` remembers has another name now. `None` if that cannot be told.

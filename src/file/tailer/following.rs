@@ -110,13 +110,22 @@ impl Tailer {
         }
     }
 
-    /// Learns the numbers that the open file has now, if the path leads to it under others than before: overlayfs gives
-    /// a file that is copied up a new identity.
+    /// Learns the numbers that the open file has now, if the path leads to it under others than before.
     fn renumber(&mut self, now: Identity) {
-        if let CurrentFile::Open(reading) = &mut self.current
-            && reading.identity() != now
-            && reading.is_now(now)
-        {
+        match std::mem::replace(&mut self.current, CurrentFile::None) {
+            CurrentFile::Open(mut reading) => {
+                if reading.identity() != now && reading.is_now(now) {
+                    self.renumber_to(&mut reading, now);
+                }
+                self.current = CurrentFile::Open(reading);
+            }
+            other => self.current = other,
+        }
+    }
+
+    /// Overlayfs gives a file that is copied up a new identity.
+    fn renumber_to(&self, reading: &mut FileReader, now: Identity) {
+        if reading.identity() != now {
             self.common.claims.renumber(reading.identity(), now, self.id);
             reading.set_identity(now);
         }
@@ -173,6 +182,8 @@ impl Tailer {
             KnownFile { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
         let was_racy = reading.is_racy();
         let (stat, content) = reading.look(context.time.wall_ns)?;
+        // Before another path comes upon it under a new name.
+        self.renumber_to(reading, Identity::from(&stat));
         let was = reading.place();
         let was_blank = is_current && reading.is_blank();
         let change = classify(&known, &SeenFile { at_path, size: stat.size, content });

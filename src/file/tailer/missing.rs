@@ -149,7 +149,8 @@ impl Tailer {
     /// The ends of files of this path that are open or were read.
     fn former_ends(&self) -> impl Iterator<Item = FileCheckpoint> {
         let open = self.draining.iter().filter_map(DrainingFile::reading);
-        open.filter_map(FileReader::end_now).chain(self.ended.iter().copied())
+        let closed = self.draining.iter().filter(|draining| !draining.is_open()).map(DrainingFile::place);
+        open.filter_map(FileReader::end_now).chain(closed).chain(self.ended.iter().copied())
     }
 
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there, and
@@ -163,8 +164,13 @@ impl Tailer {
         if self.is_told_by_base() {
             return;
         }
-        if self.draining.iter().any(|draining| draining.sought.is_some()) {
-            // One of those that would be found may be the copy that is searched for, if the archive is not.
+        let is_unsure = self.look_at_all_closed(context);
+        self.find_lost(context);
+        if is_unsure
+            || !self.lost.is_empty()
+            || self.draining.iter().any(|draining| draining.sought.is_some())
+        {
+            // One of those that would be found may be the copy that is searched for.
             self.search_later(last, None);
             context.turn.is_obstructed = true;
             return;

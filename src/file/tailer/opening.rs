@@ -162,8 +162,17 @@ impl Tailer {
         let CurrentFile::Parked(place) = std::mem::replace(&mut self.current, CurrentFile::None) else {
             return NextStep::Settled;
         };
-        if at_path != AtPath::Nothing && self.recognise(&place, context) {
-            return NextStep::LookAgain;
+        if at_path != AtPath::Nothing {
+            match self.recognise(&place, context) {
+                Ok(true) => return NextStep::LookAgain,
+                Ok(false) => {}
+                Err(error) => {
+                    self.current = CurrentFile::Parked(place);
+                    context.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                    context.turn.is_obstructed = true;
+                    return self.in_trouble(error.to_string(), context);
+                }
+            }
         }
         self.announce(
             match at_path {
@@ -207,31 +216,40 @@ impl Tailer {
                 context.turn.is_obstructed |= is_own;
                 BaseVerdict::Wait
             }
-            None if self.is_copy_of(&path) => {
-                if self.keeps_name_of(&path) {
-                    return BaseVerdict::Copied;
+            None => match self.is_copy_of(&path) {
+                Err(error) => {
+                    context.turn.starved |= matches!(error, OpenError::TooManyOpen);
+                    context.turn.is_obstructed = true;
+                    BaseVerdict::Wait
                 }
-                // `app-1.log` may be a log of its own that begins as `app.log` does.
-                let is_being_copied = context.time.wall_ns - there.modified_ns < COPYING_NS
-                    && self.origin != FileOrigin::Existing;
-                context.turn.more |= is_being_copied;
-                if is_being_copied { BaseVerdict::Wait } else { BaseVerdict::None }
-            }
-            None => {
-                self.unopened().asked = Some((identity, base.begun));
-                self.common.claims.ask(&path);
-                (context.turn.read_by, context.turn.more) = (Some(base.owner), true);
-                BaseVerdict::Wait
-            }
+                Ok(true) if self.keeps_name_of(&path) => BaseVerdict::Copied,
+                Ok(true) => {
+                    // `app-1.log` may be a log of its own that begins as `app.log` does.
+                    let is_being_copied = context.time.wall_ns - there.modified_ns < COPYING_NS
+                        && self.origin != FileOrigin::Existing;
+                    context.turn.more |= is_being_copied;
+                    if is_being_copied { BaseVerdict::Wait } else { BaseVerdict::None }
+                }
+                Ok(false) => {
+                    self.unopened().asked = Some((identity, base.begun));
+                    self.common.claims.ask(&path);
+                    (context.turn.read_by, context.turn.more) = (Some(base.owner), true);
+                    BaseVerdict::Wait
+                }
+            },
         }
     }
 
-    fn is_copy_of(&self, path: &Path) -> bool {
-        let open = |path| self.common.filesystem.open(path).ok();
-        let files = open(&self.path).zip(open(path));
-        files.is_some_and(|((file, stat), (original, of_original))| {
-            is_copy((&*file, &stat), (&*original, &of_original))
-        })
+    /// Whether the file at the path is a copy of the one at `original`, unless that cannot be told now.
+    fn is_copy_of(&self, original: &Path) -> Result<bool, OpenError> {
+        let open = |path| match self.common.filesystem.open(path) {
+            Err(error) if error.is_passing() => Err(error),
+            opened => Ok(opened.ok()),
+        };
+        let (Some((file, stat)), Some((original, of_original))) = (open(&self.path)?, open(original)?) else {
+            return Ok(false);
+        };
+        Ok(is_copy((&*file, &stat), (&*original, &of_original)))
     }
 
     fn unopened(&mut self) -> &mut Unopened {

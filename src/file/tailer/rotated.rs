@@ -179,6 +179,24 @@ impl Tailer {
         }
     }
 
+    /// Looks at all former files that were closed: one may be compressed by now. Returns whether that cannot be told of one.
+    pub(super) fn look_at_all_closed(&mut self, context: &mut TurnContext<'_>) -> bool {
+        let was_obstructed = std::mem::take(&mut context.turn.is_obstructed);
+        for mut draining in std::mem::take(&mut self.draining) {
+            if let RotatedFile::Closed(place) = draining.former {
+                match self.look_at_closed(&place, context) {
+                    ClosedFile::Unchanged => {}
+                    ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
+                    ClosedFile::Gone => continue,
+                }
+            }
+            self.draining.push(draining);
+        }
+        let is_unsure = context.turn.is_obstructed;
+        context.turn.is_obstructed |= was_obstructed;
+        is_unsure
+    }
+
     /// Looks at a former file that was closed.
     fn look_at_closed(&mut self, place: &FileCheckpoint, context: &mut TurnContext<'_>) -> ClosedFile {
         let stamps = |stat: &Stat| (stat.size, stat.modified_ns);
@@ -189,10 +207,6 @@ impl Tailer {
             Err(obstacle) => {
                 self.is_obstructed(obstacle, context);
                 return ClosedFile::Unchanged;
-            }
-            Ok(None) if context.time.wall_ns - place.modified_ns > QUIET_NS => {
-                context.turn.released.push((place.identity, place.mark));
-                return ClosedFile::Gone;
             }
             Ok(_) => {}
         }
@@ -206,6 +220,11 @@ impl Tailer {
             SearchResult::Obstructed(obstacle) => {
                 self.is_obstructed(obstacle, context);
                 ClosedFile::Unchanged
+            }
+            SearchResult::Lost if context.time.wall_ns - place.modified_ns > QUIET_NS => {
+                self.remember_end(*place);
+                context.turn.released.push((place.identity, place.mark));
+                ClosedFile::Gone
             }
             _ => {
                 self.lose(*place, false);
@@ -310,15 +329,20 @@ impl Tailer {
             };
             self.announce(TailEvent::Missed(missed), context);
         }
-        self.ended.push(FileCheckpoint { size: offset, ..place });
-        if self.ended.len() > ENDED_MAX {
-            self.ended.remove(0);
-        }
+        self.remember_end(FileCheckpoint { size: offset, ..place });
         if draining.has_no_name() {
             // No one can come upon it any more.
             context.turn.vanished.push(place.identity);
         } else {
             context.turn.released.push((place.identity, place.mark));
+        }
+    }
+
+    /// Remembers a file that was read to its end: it may come up again compressed.
+    fn remember_end(&mut self, place: FileCheckpoint) {
+        self.ended.push(place);
+        if self.ended.len() > ENDED_MAX {
+            self.ended.remove(0);
         }
     }
 
