@@ -81,6 +81,10 @@ impl HintSink for WatchSink {
         self.hints.look(files);
     }
 
+    fn removed(&self, file: PathId) {
+        self.hints.removed(file);
+    }
+
     fn sweep(&self, everything: bool) -> Vec<PathId> {
         let gone: Vec<PathId> = self.hints.sweep(everything).into_iter().collect();
         let sweeps = self.sweeps.fetch_add(1, Ordering::Relaxed);

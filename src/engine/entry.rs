@@ -82,6 +82,8 @@ pub struct FileEntry {
     pub(super) open: OpenState,
     /// Whether it had a turn.
     pub(super) is_looked_at: bool,
+    /// Whether the kernel reported that a file was written at the path and removed again.
+    pub(super) is_removal_told: bool,
 }
 
 impl FileEntry {
@@ -109,7 +111,10 @@ impl FileEntry {
 
     /// Begins a turn.
     pub(super) fn begin(&mut self, key: PathId, now: EngineTime) -> Option<TurnJob> {
-        let tail = self.tail.take()?;
+        let mut tail = self.tail.take()?;
+        if std::mem::take(&mut self.is_removal_told) {
+            tail.note_removal();
+        }
         self.phase = TurnPhase::Running;
         let is_prompt = self.event_at.take().is_some_and(|at| now - at <= PROMPT_MS);
         Some(TurnJob { key, watch: Arc::clone(&self.watch), tail, is_prompt })

@@ -90,6 +90,12 @@ impl EngineHandle {
         self.queue(paths, WakeReason::Other);
     }
 
+    /// A file was written at this path and removed again.
+    pub fn removed(&self, path: PathId) {
+        let queued = self.0.files.lock().note_removal(path);
+        self.0.files.wake(usize::from(queued));
+    }
+
     fn queue(&self, paths: &[PathId], reason: WakeReason) {
         let mut scheduler = self.0.files.lock();
         let queued = paths.iter().filter(|path| scheduler.enqueue(**path, reason)).count();

@@ -151,6 +151,7 @@ impl Scheduler {
             event_at: None,
             open: OpenState::default(),
             is_looked_at: false,
+            is_removal_told: false,
         };
         self.unseen += 1;
         self.entries.insert(key, Box::new(entry));
@@ -219,6 +220,13 @@ impl Scheduler {
             }
             TurnPhase::Queued | TurnPhase::RunningAgain => false,
         }
+    }
+
+    /// The kernel reported that a file was written at the path and removed again. True if a worker should be woken.
+    pub(super) fn note_removal(&mut self, key: PathId) -> bool {
+        let Some(entry) = self.entries.get_mut(&key) else { return false };
+        entry.is_removal_told = true;
+        self.enqueue(key, WakeReason::Other)
     }
 
     pub(super) fn enqueue_all(&mut self) {

@@ -61,6 +61,10 @@ pub struct Tailer {
     unopened: Option<Box<Unopened>>,
     /// Set while nothing is at the path, after files were.
     absent: Option<Box<AbsentSearch>>,
+    /// Whether the kernel reported that a file was written here and removed again.
+    is_removal_told: bool,
+    /// Whether a turn found a file at the path, and what is to become of that.
+    is_sighted: bool,
     /// Whether a rotated name waits to hear whether its file is one that stood here unseen.
     is_asked: bool,
     generation: u64,
@@ -98,6 +102,8 @@ impl Tailer {
             since_ns: if let FileOrigin::CameMeanwhile { since_ns } = origin { since_ns } else { 0 },
             unopened: None,
             absent: None,
+            is_removal_told: false,
+            is_sighted: false,
             is_asked: false,
             generation: 0,
             trouble: None,
@@ -142,6 +148,11 @@ impl Tailer {
         self.is_asked = record.current.is_none();
         self.recorded = hash(record);
         self
+    }
+
+    /// The kernel reported that a file was made at the path, written and removed again. The next turn tells whether it was seen.
+    pub fn note_removal(&mut self) {
+        self.is_removal_told = true;
     }
 
     /// The path.

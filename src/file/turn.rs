@@ -80,6 +80,8 @@ pub enum MissReason {
     BadBlocks,
     /// They were entries of the journal, which are counted instead of bytes.
     Vacuumed,
+    /// The file was written and removed before the first look. How many there were is not known.
+    Unseen,
 }
 
 impl MissReason {
@@ -97,6 +99,9 @@ impl MissReason {
             }
             MissReason::Unreadable => "their file cannot be read to its end",
             MissReason::Vacuumed => "removed by the journal, or damaged, before they could be read",
+            MissReason::Unseen => {
+                "written and removed again before the first look; how many bytes there were is not known"
+            }
             MissReason::BadBlocks => "the device cannot read them (input/output error)",
         }
     }

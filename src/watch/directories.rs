@@ -17,6 +17,7 @@ use crate::watch::inotify::{EventListener, Inbox, Nap, Routes};
 use crate::watch::links::{hops, links_above};
 use crate::watch::patterns::DEPTH_MAX;
 use crate::watch::spec::IsRemote;
+use crate::watch::young::YoungFiles;
 use crate::watch::{HintSink, Incident};
 
 /// Watches, and the files and links that their events are routed to.
@@ -152,6 +153,7 @@ impl DirectoryWatches {
             routes: Arc::clone(&self.routes),
             inbox: Arc::clone(&self.inbox),
             nap: Nap::new(),
+            young: YoungFiles::default(),
         };
         match notify::recommended_watcher(listener) {
             Ok(watcher) => self.watcher = Some(watcher),
@@ -374,6 +376,14 @@ impl Visitor for DirectoryWatches {
     fn vanished(&mut self, watch: usize, path: &Path) {
         if self.position(watch, path).is_none() {
             self.found(watch, path, false);
+        }
+    }
+
+    fn removed(&mut self, watch: usize, path: &Path) {
+        self.vanished(watch, path);
+        let file = self.position(watch, path).and_then(|at| self.files.get(path)?.get(at));
+        if let Some(file) = file {
+            self.sink.removed(file.key);
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) trait Visitor {
     fn left_out(&mut self, _watch: usize, _path: &Path, _in_directory: bool) {}
     /// Takes a path that a pattern means, at which a file was that is gone already.
     fn vanished(&mut self, _watch: usize, _path: &Path) {}
+    /// Takes a path that a pattern means, at which a file was made, written and removed again.
+    fn removed(&mut self, _watch: usize, _path: &Path) {}
     /// Takes the reason why a directory cannot be listed.
     fn unlisted(&mut self, dir: &Path, error: &std::io::Error);
     /// Takes a pattern whose `**` ends before the directories do.
@@ -131,9 +133,8 @@ impl Discovery {
         let kind = match std::fs::symlink_metadata(&path) {
             Ok(meta) => meta.file_type(),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return interests
-                    .into_iter()
-                    .for_each(|interest| self.vanish(&path, name, interest, visitor));
+                let meant = self.watches_of(&path, name, &interests);
+                return meant.into_iter().for_each(|watch| visitor.vanished(watch, &path));
             }
             Err(_) => return,
         };
@@ -143,23 +144,34 @@ impl Discovery {
         self.list_entered(visitor);
     }
 
+    /// A file was made at `name` in the directory of interest `dir`, written and removed again.
+    pub(super) fn removed(&mut self, dir: &Path, name: &OsStr, visitor: &mut dyn Visitor) {
+        let Some(directory) = self.directories.get(dir) else { return };
+        let interests: Vec<Interest> = directory.interests.iter().copied().collect();
+        let path = dir.join(name);
+        for watch in self.watches_of(&path, name, &interests) {
+            visitor.removed(watch, &path);
+        }
+    }
+
     /// Plain paths at which nothing is.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().filter(|p| p.is_plain && !Path::new(&p.text).exists()).map(|p| p.text.as_str())
     }
 
-    /// Something was at `path` that is gone already.
-    fn vanish(&self, path: &Path, name: &OsStr, interest: Interest, visitor: &mut dyn Visitor) {
-        let pattern = &self.patterns[interest.pattern];
-        let is_meant = match pattern.parts.get(interest.part) {
-            None => true,
-            Some(PatternPart::AnyDepth) => false,
-            Some(part) => pattern.is_last(interest.part) && part.matches(name),
+    /// The watches that mean a file at `path`, at which nothing is any longer.
+    fn watches_of(&self, path: &Path, name: &OsStr, interests: &[Interest]) -> Vec<usize> {
+        let means = |interest: &&Interest| {
+            let pattern = &self.patterns[interest.pattern];
+            let is_meant = match pattern.parts.get(interest.part) {
+                None => true,
+                Some(PatternPart::AnyDepth) => false,
+                Some(part) => pattern.is_last(interest.part) && part.matches(name),
+            };
+            let in_directory = interest.part >= pattern.parts.len();
+            is_meant && !self.exclusions[pattern.watch].leave_out(path, in_directory)
         };
-        let in_directory = interest.part >= pattern.parts.len();
-        if is_meant && !self.exclusions[pattern.watch].leave_out(path, in_directory) {
-            visitor.vanished(pattern.watch, path);
-        }
+        interests.iter().filter(means).map(|interest| self.patterns[interest.pattern].watch).collect()
     }
 
     fn enter(&mut self, dir: &Path, interest: Interest, linked: bool, visitor: &mut dyn Visitor) {

@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::units::PathId;
 use crate::watch::HintSink;
+use crate::watch::young::YoungFiles;
 
 /// At most this many paths wait for the sweeping thread; beyond, everything is looked at instead.
 const QUEUE_MAX: usize = 65_536;
@@ -34,6 +35,8 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 pub(super) struct HintQueue {
     pub(super) paths: VecDeque<PathBuf>,
+    /// Where files were made, written and removed again.
+    pub(super) removed: Vec<PathBuf>,
     /// Events were lost: look at everything.
     pub(super) lost: bool,
     pub(super) stop: bool,
@@ -47,7 +50,9 @@ impl Inbox {
 
     /// Waits for something, at most for `limit`, and takes it.
     pub(super) fn take(&self, limit: Duration) -> HintQueue {
-        let is_empty = |queue: &mut HintQueue| queue.paths.is_empty() && !queue.lost && !queue.stop;
+        let is_empty = |queue: &mut HintQueue| {
+            queue.paths.is_empty() && queue.removed.is_empty() && !queue.lost && !queue.stop
+        };
         let (mut queue, _) = self
             .filled
             .wait_timeout_while(self.queue(), limit, is_empty)
@@ -68,6 +73,14 @@ impl Inbox {
         });
     }
 
+    fn push_removed(&self, path: PathBuf) {
+        self.change(|queue| {
+            if queue.removed.len() < QUEUE_MAX {
+                queue.removed.push(path);
+            }
+        });
+    }
+
     fn is_empty(&self) -> bool {
         self.queue().paths.is_empty()
     }
@@ -83,6 +96,7 @@ pub(super) struct EventListener {
     pub(super) routes: Arc<Routes>,
     pub(super) inbox: Arc<Inbox>,
     pub(super) nap: Nap,
+    pub(super) young: YoungFiles,
 }
 
 impl notify::EventHandler for EventListener {
@@ -109,7 +123,8 @@ impl notify::EventHandler for EventListener {
 }
 
 impl EventListener {
-    fn pass_on(&self, event: notify::Event, is_alone: bool) {
+    fn pass_on(&mut self, event: notify::Event, is_alone: bool) {
+        let removed = self.young.take_removed(&event);
         match event.kind {
             // Reading, our own included; a write that closes was reported as a write before.
             EventKind::Access(AccessKind::Open(_) | AccessKind::Close(_) | AccessKind::Read) => return,
@@ -127,6 +142,10 @@ impl EventListener {
             if !is_write {
                 self.inbox.push(path);
             }
+        }
+        // After the event itself, so that the path is known.
+        if let Some(path) = removed {
+            self.inbox.push_removed(path);
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod patterns;
 pub mod spec;
 pub mod survey;
 pub mod sweep;
+mod young;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ pub trait HintSink: Send + Sync {
 
     /// These files may have changed, some time or other.
     fn look(&self, files: &[PathId]);
+
+    /// The kernel reported that a file was made at this path, written and removed again.
+    fn removed(&self, file: PathId);
 
     /// Any file may have changed: look at their stats, at all of them if `everything` is in doubt. Returns the files that are known
     /// no longer.

@@ -86,6 +86,7 @@ impl Sweeper {
                 self.state.forget(true);
             }
             self.events(queue.paths);
+            self.removals(&queue.removed);
             let now = Instant::now();
             if now >= sweep_at {
                 self.reconcile(false);
@@ -135,6 +136,15 @@ impl Sweeper {
             self.reconcile(false);
         }
         self.state.look_behind_new_watches();
+    }
+
+    /// Files were made, written and removed again.
+    fn removals(&mut self, paths: &[PathBuf]) {
+        for path in paths {
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let dirs: Vec<PathBuf> = self.state.aliases.get(parent).into_iter().flatten().cloned().collect();
+            dirs.iter().for_each(|dir| self.discovery.removed(dir, name, &mut self.state));
+        }
     }
 
     fn event(&mut self, path: &Path) {

@@ -2,7 +2,7 @@
 //! its time, and crashes; afterwards the total is compared with an oracle that saw everything.
 //!
 //! `SPIKETAIL_SEED=7 cargo test --test simulator -- --nocapture` replays one seed and tells what happens;
-//! `SPIKETAIL_SCHEDULES=1000000` tries more of them.
+//! `SPIKETAIL_SCHEDULES=1000000` tries more of them, `SPIKETAIL_FIRST=5000000` others.
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that cannot go on fails")]
 
 mod disk;
@@ -26,7 +26,8 @@ fn number(name: &str) -> Option<u64> {
 
 /// Runs all schedules, gives the first seeds that fail and what is wrong with them.
 fn failures(schedules: u64, sound: Sound) -> Vec<(u64, Fault)> {
-    let next = AtomicU64::new(0);
+    let first = number("SPIKETAIL_FIRST").unwrap_or(0);
+    let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let mut failures: Vec<_> = std::thread::scope(|scope| {
         let work = || {
@@ -34,7 +35,7 @@ fn failures(schedules: u64, sound: Sound) -> Vec<(u64, Fault)> {
             let mut failures = Vec::new();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= schedules || failures.len() >= 8 {
+                if seed >= first + schedules || failures.len() >= 8 {
                     return failures;
                 }
                 if let Err(fault) = run(seed, sound, false, &mut scanners) {

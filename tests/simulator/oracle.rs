@@ -22,8 +22,6 @@ pub struct Oracle {
     pub held: BTreeMap<usize, usize>,
     /// Whether the writer took a part of a line back.
     pub was_cut: bool,
-    /// Whether a short file may have other numbers after a crash: whether it is another one that begins alike, no one can tell.
-    pub was_renumbered: bool,
 }
 
 /// What the total may be.
@@ -42,7 +40,7 @@ impl Oracle {
     }
 
     pub fn expected(&self) -> Expected {
-        let mut expected = Expected { most: 0, least: 0, has_loss: self.was_cut || self.was_renumbered };
+        let mut expected = Expected { most: 0, least: 0, has_loss: self.was_cut };
         for generation in &self.generations {
             let all = matching(&generation.content, generation.is_over);
             expected.most += all;

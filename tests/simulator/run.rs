@@ -142,6 +142,8 @@ impl Life {
     }
 
     fn start(&mut self, scanners: &mut Option<Scanners>) {
+        self.world().hardships.is_starved = false;
+        self.world().hardships.is_starting = true;
         let world = Dependencies {
             filesystem: Arc::new(Seen(Arc::clone(&self.world))),
             clock: EngineClock::manual(Arc::clone(&self.world().clock)),
@@ -164,6 +166,7 @@ impl Life {
         }
         let is_glob = self.is_glob;
         self.engine().adopt(|_, path| is_watched(is_glob, path));
+        self.world().hardships.is_starting = false;
     }
 
     fn crash(&mut self, scanners: &mut Option<Scanners>) {
@@ -175,8 +178,6 @@ impl Life {
             let mut world = self.world();
             world.has_crashed = false;
             world.events.clear();
-            // A new process has its descriptors to itself.
-            world.hardships.is_starved = false;
             world.renumber();
             world.say(|| "start".to_owned());
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::common::{Daemon, TestFolder, append, lines};
+use crate::common::{Daemon, TestFolder, append, lines, news};
 
 /// A log of which three lines were counted, and the daemon that follows it.
 fn followed(place: &TestFolder) -> (PathBuf, Daemon) {
@@ -73,6 +73,33 @@ fn a_log_that_came_and_went_between_two_looks_is_counted_although_nothing_follow
     daemon.signal(Signal::CONT);
     daemon.wait_status_sum(10);
     daemon.stop();
+}
+
+/// Nothing is left of it but the kernel's events. A file of which they tell no write, as a lock, held nothing.
+#[test]
+fn a_log_that_is_removed_before_the_first_look_is_reported() {
+    let place = TestFolder::new();
+    let (log, lock, later) = (place.log("app.log"), place.log("lock.log"), place.log("later.log"));
+    let mut daemon = place.resume("*.log");
+    daemon.signal(Signal::STOP);
+    append(&lock, "");
+    fs::remove_file(&lock).unwrap();
+    append(&log, lines(0..100));
+    fs::remove_file(&log).unwrap();
+    daemon.signal(Signal::CONT);
+    let missed = daemon.wait_event("missed");
+    assert_eq!(missed["path"], log.to_str().unwrap(), "{missed}");
+    assert!(
+        missed["reason"].as_str().unwrap().contains("how many bytes there were is not known"),
+        "{missed}"
+    );
+    // What is seen and removed is not missed.
+    append(&later, lines(0..3));
+    daemon.wait_status_sum(3);
+    fs::remove_file(&later).unwrap();
+    daemon.wait_for("the removal", |events| news(events, &later).contains(&"removed".to_owned()));
+    let events = daemon.stop_with_sum(3);
+    assert_eq!(events.iter().filter(|event| event["event"] == "missed").count(), 1);
 }
 
 /// `app.log.1` was read under its own name, since nothing was at `app.log` then.

@@ -76,7 +76,11 @@ impl Tailer {
             Some(other) => AtPath::Other(other),
         };
         match (&self.current, &there) {
-            (CurrentFile::None, Some(stat)) => self.open(stat, context),
+            (CurrentFile::None, Some(stat)) => {
+                let next = self.open(stat, context);
+                self.is_sighted |= !context.turn.starved;
+                next
+            }
             (CurrentFile::None, None) => {
                 let was_seen = self.last.is_some();
                 self.trouble = None;
@@ -93,6 +97,7 @@ impl Tailer {
                 } else {
                     self.find_unseen_while_absent(context);
                 }
+                self.report_unseen(context);
                 NextStep::Settled
             }
             (CurrentFile::Open(reading), _) => {

@@ -11,7 +11,7 @@ use crate::file::reader::FileReader;
 use crate::file::rotation::listing::DirectoryState;
 use crate::file::rotation::names::{keeps_name, text};
 use crate::file::rotation::search::{FoundFile, RotationSearch, SearchObstacle, SearchResult, UnseenFile};
-use crate::file::turn::{MissReason, TurnTime};
+use crate::file::turn::{MissReason, MissedBytes, TailEvent, TurnTime};
 
 use super::Tailer;
 use super::draining::{DrainingFile, MissingFile, RotatedFile};
@@ -229,6 +229,20 @@ impl Tailer {
         }
         **search = AbsentSearch { searched: Some(state), restless_looks: 0 };
         self.find_unseen_before_nothing(context);
+    }
+
+    /// Reports a file that was written and removed before any was seen at the path, unless a search found it or is to be made.
+    pub(super) fn report_unseen(&mut self, context: &mut TurnContext<'_>) {
+        let is_searching = self.unsearched.is_some() || !self.lost.is_empty() || context.turn.is_obstructed;
+        if is_searching
+            || !std::mem::take(&mut self.is_removal_told)
+            || self.is_sighted
+            || self.generation > 0
+        {
+            return;
+        }
+        let missed = MissedBytes { bytes: 1, from: 0, reason: MissReason::Unseen };
+        self.announce(TailEvent::Missed(missed), context);
     }
 
     /// Searches for unseen files in a later turn.
