@@ -223,11 +223,23 @@ impl Tailer {
             return;
         }
         search.restless_looks += 1;
+        // Where many files go, one listing serves all of them.
+        let now_ms = context.time.monotonic_ms;
+        let (first_state, since_ms) = *search.begun.get_or_insert((state, now_ms));
+        if now_ms < since_ms + SHARED_WAIT_MS {
+            return;
+        }
+        if self.search(context.time).has_no_sibling(now_ms, since_ms) {
+            self.absent =
+                Some(Box::new(AbsentSearch { searched: Some(first_state), ..AbsentSearch::default() }));
+            return;
+        }
+        let Some(search) = &mut self.absent else { return };
         let is_at_rest = state.is_some_and(|state| state.is_settled(context.time.wall_ns));
         if !is_at_rest && search.restless_looks < UNREST_MAX {
             return;
         }
-        **search = AbsentSearch { searched: Some(state), restless_looks: 0 };
+        **search = AbsentSearch { searched: Some(state), ..AbsentSearch::default() };
         self.find_unseen_before_nothing(context);
     }
 

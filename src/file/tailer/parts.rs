@@ -63,6 +63,8 @@ pub(super) struct AbsentSearch {
     pub(super) searched: Option<Option<DirectoryState>>,
     /// How many looks found it changing since.
     pub(super) restless_looks: u8,
+    /// What it was at the first of them, and when that was, on the monotonic clock in milliseconds.
+    pub(super) begun: Option<(Option<DirectoryState>, u64)>,
 }
 
 /// What the tails of one watch have in common.
