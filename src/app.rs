@@ -1,6 +1,7 @@
 //! The composition root: builds everything from settings, starts it in order, stops it in reverse.
 
 mod absent;
+mod background;
 mod binary;
 mod endpoint;
 mod hints;
@@ -22,8 +23,8 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use background::{Background, IsAlive};
 use endpoint::Endpoint;
 use hints::WatchSink;
 use live::Live;
@@ -35,7 +36,7 @@ use crate::engine::Engine;
 use crate::engine::dependencies::Dependencies;
 use crate::event::{HealthEvent, HealthKind};
 use crate::fmt::display_path;
-use crate::notify::{Delivery, heartbeat};
+use crate::notify::Delivery;
 use crate::output::subscriber::Telemetry;
 use crate::serve::control::{self, ControlAnswer, ControlCall, ControlRequest};
 use crate::serve::http::{self, ListenSocket};
@@ -47,7 +48,7 @@ use crate::serve::systemd::SystemdNotifier;
 use crate::store::{CheckpointStore, WatchedPath};
 use crate::sys::limits::raise_open_files;
 use crate::sys::memory::give_back_free;
-use crate::sys::open::is_remote_path;
+use crate::sys::open::{is_remote_path, stat_path};
 use crate::watch::HintSink;
 use crate::watch::discovery::Discovery;
 use crate::watch::sweep::Watching;
@@ -69,6 +70,9 @@ const LAST_DELIVERY_LIMIT: Duration = Duration::from_millis(300);
 
 /// So many descriptors are left to everything but the files that are read.
 const DESCRIPTORS_KEPT: u64 = 512;
+
+/// The file in the state's folder that is as old as the state.
+const STATE_FILE: &str = "state.db";
 
 /// A file born this shortly before a reload may have appeared while it was under way.
 const JUST_BORN: Duration = Duration::from_secs(5);
@@ -156,10 +160,11 @@ impl App {
         let AppContext { telemetry, mut requests, socket } = context;
         let endpoint = self.endpoint(telemetry);
         let alive = Arc::clone(&endpoint);
-        let is_alive: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || alive.stuck().is_none());
-        let mut heartbeat = self.start_heartbeat(&is_alive);
+        let is_alive: IsAlive = Arc::new(move || alive.stuck().is_none());
         let works = Arc::clone(&is_alive);
         self.delivery.queue().set_alive(move || works());
+        let runtime = self.delivery.handle();
+        let mut background = Background::new(runtime, is_alive, Arc::clone(&endpoint), self.state_born_ns());
         let finds = Arc::new(Mutex::new(self.settings.finds.clone()));
         let live = Arc::new(Live::new(Arc::clone(&endpoint), self.state_folder.clone(), Arc::clone(&finds)));
         let pages = Arc::new(pages::pages(&live, &self.settings.external_url));
@@ -178,15 +183,9 @@ impl App {
         .emit();
         let notifier = SystemdNotifier::start(move || endpoint.report());
         tokio::pin!(shutdown);
-        let mut beats = self.settings.heartbeat.clone();
         loop {
-            if self.settings.heartbeat != beats {
-                if let Some(former) = heartbeat.take() {
-                    former.abort();
-                }
-                heartbeat = self.start_heartbeat(&is_alive);
-                beats.clone_from(&self.settings.heartbeat);
-            }
+            background.follow(&self.settings);
+            finds.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.settings.finds);
             let request = tokio::select! {
                 request = requests.recv() => request.unwrap_or(Request::Stop),
                 () = &mut shutdown => Request::Stop,
@@ -211,14 +210,11 @@ impl App {
                 Request::Reload => {
                     notifier.reloading();
                     let _ = self.reload(&load, telemetry);
-                    finds.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.settings.finds);
                     notifier.reloaded();
                 }
             }
         }
-        if let Some(heartbeat) = heartbeat {
-            heartbeat.abort();
-        }
+        drop(background);
         drop(notifier);
         self.stop();
     }
@@ -262,9 +258,11 @@ impl App {
         }
     }
 
-    fn start_heartbeat(&self, is_alive: &Arc<dyn Fn() -> bool + Send + Sync>) -> Option<JoinHandle<()>> {
-        let spec = self.settings.heartbeat.clone()?;
-        Some(self.delivery.handle().spawn(heartbeat::beat(spec, Arc::clone(is_alive))))
+    /// When the state began, in nanoseconds since the epoch; 0 if there is none.
+    fn state_born_ns(&self) -> u64 {
+        let file = self.state_folder.as_ref().map(|folder| folder.join(STATE_FILE));
+        let born = file.and_then(|file| stat_path(&file).ok()).map_or(0, |stat| stat.born_ns);
+        u64::try_from(born).unwrap_or_default()
     }
 
     /// Does what is asked about silences.

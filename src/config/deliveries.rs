@@ -25,10 +25,11 @@ pub(super) enum ReceiverKind {
     Alertmanager,
     Command,
     Email,
+    Otlp,
     Service(ServiceKind),
 }
 
-const HTTP_KEYS: [&str; 6] = ["url", "url_file", "headers", "header_files", "ca_file", "timeout"];
+pub(super) const HTTP_KEYS: [&str; 6] = ["url", "url_file", "headers", "header_files", "ca_file", "timeout"];
 const WEBHOOK_KEYS: [&str; 4] = ["method", "content_type", "preset", "template"];
 const METHODS: [(&str, &str); 3] = [("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")];
 
@@ -48,6 +49,7 @@ impl ReceiverKind {
             }
             ReceiverKind::Command => key == "command",
             ReceiverKind::Email => mail::KEYS.contains(&key),
+            ReceiverKind::Otlp => HTTP_KEYS.contains(&key) || key == "interval",
             ReceiverKind::Service(kind) => HTTP_KEYS.contains(&key) || kind.keys().contains(&key),
         };
         is_common || is_own
@@ -99,6 +101,10 @@ pub(super) fn read(
             };
             vec![spec(name, receiver)]
         }
+        ReceiverKind::Otlp => {
+            let Some(url) = one_url(table, None, folder, report) else { return Vec::new() };
+            vec![spec(name, Receiver::Otlp { http: http(url, timeout, table, folder, report) })]
+        }
         ReceiverKind::Email => {
             let mail = mail::read(timeout, table, folder, report);
             mail.into_iter().map(|mail| spec(name.clone(), Receiver::Email(mail))).collect()
@@ -139,7 +145,7 @@ pub(super) fn read_heartbeat(
     Some(HeartbeatSpec { http: HttpSpec { url, headers: BTreeMap::new(), ca_file: None, timeout }, every })
 }
 
-fn duration(
+pub(super) fn duration(
     table: &Table<'_>,
     report: &mut ErrorReport<'_>,
     key: &str,
@@ -154,7 +160,7 @@ fn lacks(table: &Table<'_>, report: &mut ErrorReport<'_>, key: &str, example: &s
     report.refuse(table.span(), format!("{label} lacks `{key}`; write {example}"));
 }
 
-fn one_url(
+pub(super) fn one_url(
     table: &Table<'_>,
     default: Option<&str>,
     folder: &Path,
@@ -209,7 +215,7 @@ fn urls(table: &Table<'_>, folder: &Path, report: &mut ErrorReport<'_>) -> Vec<(
     urls
 }
 
-fn http(
+pub(super) fn http(
     url: Secret,
     timeout: Duration,
     table: &Table<'_>,

@@ -209,6 +209,7 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         finds: vec![find],
         outputs: vec![outputs::default_output()],
         deliveries: Vec::new(),
+        pushes: Vec::new(),
         mutes: Vec::new(),
         heartbeat: None,
         listen: None,

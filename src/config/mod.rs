@@ -21,6 +21,7 @@ mod lint;
 mod mail;
 mod mutes;
 mod outputs;
+mod pushes;
 mod routes;
 mod rules;
 mod samples;
@@ -187,6 +188,7 @@ fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Res
         finds: parts.watches.into_iter().map(|watch| watch.find).collect(),
         outputs: parts.outputs.written,
         deliveries: parts.outputs.delivered,
+        pushes: parts.outputs.pushes,
         mutes,
         heartbeat,
         listen: parts.basics.listen,

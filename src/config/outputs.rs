@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::deliveries;
 use super::error::{ErrorReport, quoted};
+use super::pushes;
 use super::routes::{self, NamedByOutput};
 use super::schema::Kind as TableKind;
 use super::services::ServiceKind;
 use super::table::Table;
 use super::watches::absolute;
 use crate::event::EventKind;
+use crate::notify::push::PushSpec;
 use crate::notify::settings::DeliverySpec;
 use crate::output::journald;
 use crate::output::{Color, Destination, Format, OutputSpec};
@@ -20,9 +22,10 @@ enum Type {
     Stream(Format),
     Journald,
     Delivery(deliveries::ReceiverKind),
+    RemoteWrite,
 }
 
-const TYPES: [(&str, Type); 11] = [
+const TYPES: [(&str, Type); 13] = [
     ("auto", Type::Stream(Format::Auto)),
     ("console", Type::Stream(Format::Console)),
     ("json", Type::Stream(Format::Json)),
@@ -30,6 +33,8 @@ const TYPES: [(&str, Type); 11] = [
     ("webhook", Type::Delivery(deliveries::ReceiverKind::Webhook)),
     ("alertmanager", Type::Delivery(deliveries::ReceiverKind::Alertmanager)),
     ("command", Type::Delivery(deliveries::ReceiverKind::Command)),
+    ("remote-write", Type::RemoteWrite),
+    ("otlp", Type::Delivery(deliveries::ReceiverKind::Otlp)),
     ("email", Type::Delivery(deliveries::ReceiverKind::Email)),
     ("pagerduty", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::PagerDuty))),
     ("opsgenie", Type::Delivery(deliveries::ReceiverKind::Service(ServiceKind::Opsgenie))),
@@ -46,6 +51,8 @@ pub(super) struct Outputs<'t> {
     pub(super) written: Vec<OutputSpec>,
     /// Those that answer.
     pub(super) delivered: Vec<DeliverySpec>,
+    /// Those that are sent figures.
+    pub(super) pushes: Vec<PushSpec>,
     /// The names of those that answer, right or wrong.
     pub(super) delivering: Vec<&'t str>,
     /// What they name.
@@ -68,12 +75,14 @@ pub(super) fn default_output() -> OutputSpec {
 pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorReport<'_>) -> Outputs<'t> {
     let mut outputs: Vec<OutputSpec> = Vec::new();
     let (mut delivered, mut delivering, mut named) = (Vec::new(), Vec::new(), Vec::new());
+    let mut pushes = Vec::new();
     for table in tables.iter().filter(|table| table.kind() == TableKind::Output) {
         let kind = table.choice(report, "type", &TYPES, Type::Stream(Format::Auto));
         let is_meant = |key: &str| match kind {
             Type::Stream(_) => STREAM_KEYS.contains(&key),
             Type::Journald => matches!(key, "type" | "events"),
             Type::Delivery(kind) => kind.has(key),
+            Type::RemoteWrite => pushes::has(key),
         };
         for key in TableKind::Output.keys().iter().filter(|key| table.has(key) && !is_meant(key)) {
             table.refuse(report, key, "means nothing to an output of this type; take it out");
@@ -88,9 +97,15 @@ pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorRe
                 kinds: read_events(table, report),
                 origin: Arc::default(),
             }),
+            Type::RemoteWrite => {
+                pushes.extend(pushes::read(table, folder, report));
+                continue;
+            }
             Type::Delivery(kind) => {
                 let route = routes::read_route(table, kind.selects_labels(), &mut named, report);
-                delivered.extend(deliveries::read(kind, table, &route, folder, report));
+                let read = deliveries::read(kind, table, &route, folder, report);
+                pushes.extend(read.iter().filter_map(|spec| pushes::beside(spec, table, report)));
+                delivered.extend(read);
                 delivering.push(table.name());
                 continue;
             }
@@ -104,7 +119,7 @@ pub(super) fn read<'t>(tables: &[Table<'t>], folder: &Path, report: &mut ErrorRe
     if outputs.is_empty() {
         outputs.push(default_output());
     }
-    Outputs { written: outputs, delivered, delivering, named }
+    Outputs { written: outputs, delivered, pushes, delivering, named }
 }
 
 /// Two outputs with one destination would tell everything twice, and tear each other's lines.

@@ -65,6 +65,7 @@ const OUTPUT_KEYS: &[&str] = &[
     "resend_interval",
     "alive",
     "command",
+    "interval",
     "digest",
     "group_wait",
     "severity",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::event::EventOrigin;
 use crate::notify::heartbeat::HeartbeatSpec;
+use crate::notify::push::PushSpec;
 use crate::notify::settings::DeliverySpec;
 use crate::notify::silence::MuteSpec;
 use crate::output::OutputSpec;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub outputs: Vec<OutputSpec>,
     /// Who is reported of alerts and answers.
     pub deliveries: Vec<DeliverySpec>,
+    /// Who is sent figures.
+    pub pushes: Vec<PushSpec>,
     /// Where a sign of life goes.
     pub heartbeat: Option<HeartbeatSpec>,
     /// When nobody is told of some alerts.

@@ -11,6 +11,7 @@ pub mod heartbeat;
 mod http;
 mod message;
 mod output_queue;
+pub mod push;
 pub mod queue;
 pub mod receivers;
 pub mod route;

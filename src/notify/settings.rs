@@ -133,6 +133,11 @@ pub enum Receiver {
         /// Which one, and what it needs.
         service: Service,
     },
+    /// A receiver of OpenTelemetry's log records.
+    Otlp {
+        /// How it is reached.
+        http: HttpSpec,
+    },
     /// A mail server.
     Email(EmailSpec),
     /// A program.

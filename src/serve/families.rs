@@ -67,8 +67,33 @@ pub struct Family {
     pub help: &'static str,
     /// The kind.
     pub kind: FamilyKind,
+    /// Whether it goes on after a restart, with the state.
+    pub is_kept: bool,
     /// The figures, never none.
     pub samples: Vec<Sample>,
+}
+
+/// `families` in parts of at most `samples_max` samples.
+#[must_use]
+pub fn in_parts(families: Vec<Family>, samples_max: usize) -> Vec<Vec<Family>> {
+    let mut parts = vec![Vec::new()];
+    let mut room = samples_max;
+    for mut family in families {
+        while !family.samples.is_empty() {
+            if room == 0 {
+                parts.push(Vec::new());
+                room = samples_max;
+            }
+            let rest = family.samples.split_off(family.samples.len().min(room));
+            room -= family.samples.len();
+            let Family { name, help, kind, is_kept, .. } = family;
+            let samples = std::mem::replace(&mut family.samples, rest);
+            if let Some(last) = parts.last_mut() {
+                last.push(Family { name, help, kind, is_kept, samples });
+            }
+        }
+    }
+    parts
 }
 
 /// A label's name and value.
@@ -97,6 +122,14 @@ impl Families {
         self.add(name, help, FamilyKind::Counter, samples);
     }
 
+    /// A counter that goes on with the state.
+    pub(super) fn kept_counter(&mut self, name: &'static str, help: &'static str, samples: Vec<Sample>) {
+        self.counter(name, help, samples);
+        if let Some(family) = self.0.last_mut().filter(|family| family.name == name) {
+            family.is_kept = true;
+        }
+    }
+
     pub(super) fn gauge(&mut self, name: &'static str, help: &'static str, samples: Vec<Sample>) {
         self.add(name, help, FamilyKind::Gauge, samples);
     }
@@ -108,7 +141,24 @@ impl Families {
 
     fn add(&mut self, name: &'static str, help: &'static str, kind: FamilyKind, samples: Vec<Sample>) {
         if !samples.is_empty() {
-            self.0.push(Family { name, help, kind, samples });
+            self.0.push(Family { name, help, kind, is_kept: false, samples });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_bounded_and_lose_nothing() {
+        let mut families = Families::default();
+        for name in ["a", "b", "c"] {
+            families.counter(name, "", (0..5).map(|n| Sample::whole(&[], n)).collect());
+        }
+        let parts = in_parts(families.0, 4);
+        let sizes: Vec<usize> =
+            parts.iter().map(|part| part.iter().map(|family| family.samples.len()).sum()).collect();
+        assert_eq!(sizes, [4, 4, 4, 3]);
     }
 }

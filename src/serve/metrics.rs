@@ -135,14 +135,14 @@ impl Exposition {
             };
             sum.matched.iter().map(metric)
         });
-        families.counter("spiketail_lines_matched", "Lines that matched a rule.", matched.collect());
-        families.counter("spiketail_bytes_read", "Bytes that were judged.", of(|sum| sum.bytes_read));
-        families.counter(
+        families.kept_counter("spiketail_lines_matched", "Lines that matched a rule.", matched.collect());
+        families.kept_counter("spiketail_bytes_read", "Bytes that were judged.", of(|sum| sum.bytes_read));
+        families.kept_counter(
             "spiketail_bytes_missed",
             "Bytes that were gone before they could be judged.",
             of(|sum| sum.bytes_missed),
         );
-        families.counter(
+        families.kept_counter(
             "spiketail_file_generations",
             "Files that have stood at the path.",
             of(|sum| sum.generations),
@@ -193,7 +193,7 @@ fn of_patterns(figures: &Metrics, families: &mut Families) {
     let lines = figures.patterns.iter().map(|of| {
         Sample::whole(&[("pattern", &of.pattern), ("rule", &of.rule), ("watch", &of.watch)], of.lines)
     });
-    families.counter(
+    families.kept_counter(
         "spiketail_pattern_lines",
         "Matching lines of a pattern, of the most frequent and the newest patterns of a rule.",
         lines.collect(),

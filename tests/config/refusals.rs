@@ -235,7 +235,7 @@ fn choices_are_listed() {
         ),
         (
             "[output.o]\ntype = 'jsno'\n",
-            "4:8: `type` in [output.o] cannot be `jsno`; did you mean `json`? (known: `auto`, `console`, `json`, `journald`, `webhook`, `alertmanager`, `command`, `email`, `pagerduty`, `opsgenie`, `telegram`)",
+            "4:8: `type` in [output.o] cannot be `jsno`; did you mean `json`? (known: `auto`, `console`, `json`, `journald`, `webhook`, `alertmanager`, `command`, `remote-write`, `otlp`, `email`, `pagerduty`, `opsgenie`, `telegram`)",
         ),
         (
             "[output.o]\ncolor = 'Never'\n",

@@ -11,6 +11,7 @@ mod google_chat;
 mod mattermost;
 mod ntfy;
 mod opsgenie;
+mod otlp;
 mod pagerduty;
 mod slack;
 mod teams;
@@ -33,6 +34,7 @@ use body::Preset;
 use command::CommandClient;
 use email::EmailClient;
 use opsgenie::OpsgenieClient;
+use otlp::OtlpClient;
 use pagerduty::PagerDutyClient;
 use telegram::TelegramClient;
 use webhook::WebhookClient;
@@ -63,6 +65,7 @@ enum Client {
     Opsgenie(OpsgenieClient),
     Telegram(TelegramClient),
     Email(Box<EmailClient>),
+    Otlp(OtlpClient),
 }
 
 impl Notifier {
@@ -85,6 +88,7 @@ impl Notifier {
                 }
             },
             Receiver::Email(email) => Client::Email(Box::new(EmailClient::new(email)?)),
+            Receiver::Otlp { http } => Client::Otlp(OtlpClient::new(http)?),
             Receiver::Command { argv, timeout } => Client::Command(CommandClient::new(argv, *timeout)),
         };
         Ok(Notifier { output: spec.name.clone(), origin: origin.clone(), client })
@@ -101,6 +105,7 @@ impl Notifier {
             Client::Opsgenie(client) => client.send(&notification()).await,
             Client::Telegram(client) => client.send(&notification()).await,
             Client::Email(client) => client.send(&notification()).await,
+            Client::Otlp(client) => client.send(&notification(), &group.transitions, &self.origin).await,
         }
     }
 
@@ -109,7 +114,7 @@ impl Notifier {
         match &self.client {
             Client::Webhook(client) => client.alerts_max(),
             Client::Alertmanager(_) => alertmanager::ALERTS_MAX,
-            Client::Command(_) => body::ALERTS_MAX,
+            Client::Command(_) | Client::Otlp(_) => body::ALERTS_MAX,
             // Each alert is an incident of its own, and one that is refused must not hold back another.
             Client::PagerDuty(_) | Client::Opsgenie(_) => 1,
             Client::Telegram(_) => body::SUMMARY_MAX,
@@ -132,7 +137,9 @@ impl Notifier {
         match &self.client {
             Client::Webhook(client) => client.endings(),
             Client::Command(_) | Client::Telegram(_) | Client::Email(_) => Endings::Together,
-            Client::Alertmanager(_) | Client::PagerDuty(_) | Client::Opsgenie(_) => Endings::Apart,
+            Client::Alertmanager(_) | Client::PagerDuty(_) | Client::Opsgenie(_) | Client::Otlp(_) => {
+                Endings::Apart
+            }
         }
     }
 

@@ -1,0 +1,92 @@
+//! Figures for receivers that cannot ask for them: sent at an interval, always the present ones, so that nothing piles up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::event::{HealthEvent, HealthKind};
+use crate::notify::http::{HttpSender, SendOutcome};
+use crate::notify::settings::HttpSpec;
+
+/// How figures are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushFormat {
+    /// Prometheus' remote write.
+    RemoteWrite,
+    /// OpenTelemetry's metrics over HTTP.
+    Otlp,
+}
+
+/// Where, how and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushSpec {
+    /// The name of the output.
+    pub output: String,
+    /// How the receiver is reached.
+    pub http: HttpSpec,
+    /// What is added to its URL.
+    pub path: Option<&'static str>,
+    /// How figures are written.
+    pub format: PushFormat,
+    /// How often.
+    pub every: Duration,
+}
+
+/// Requests of one push.
+pub struct Push {
+    /// Headers of each.
+    pub headers: Vec<(String, String)>,
+    /// Their bodies, in order.
+    pub bodies: Vec<Vec<u8>>,
+}
+
+/// Gathers figures in a format.
+pub type Gather = Arc<dyn Fn(PushFormat) -> Push + Send + Sync>;
+
+/// Sends by `spec` what `gather` returns, for ever. What is not taken is not sent again: the next push says as much.
+pub async fn push(spec: PushSpec, gather: Gather) {
+    let output = spec.output.clone();
+    let sender = match HttpSender::new(&spec.http) {
+        Ok(sender) => sender,
+        Err(why) => {
+            let reason = format!("the output {output} cannot be sent figures: {why}");
+            return HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
+        }
+    };
+    let mut ticks = interval(spec.every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_failed = false;
+    loop {
+        ticks.tick().await;
+        let (gather, format) = (Arc::clone(&gather), spec.format);
+        // Gathering waits for locks.
+        let Ok(push) = tokio::task::spawn_blocking(move || gather(format)).await else { continue };
+        let mut trouble = None;
+        for body in push.bodies {
+            trouble = match sender.send("POST", spec.path, &push.headers, body).await {
+                SendOutcome::Accepted(_) => continue,
+                SendOutcome::Later(why, _)
+                | SendOutcome::Busy(why, _)
+                | SendOutcome::Refused(why)
+                | SendOutcome::Doubted(why)
+                | SendOutcome::TooLarge(why) => Some(why),
+            };
+            break;
+        }
+        let fails = trouble.is_some();
+        match trouble {
+            Some(why) if !has_failed => {
+                let reason =
+                    format!("the output {output} does not take figures: {why}; the next ones are sent");
+                HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
+            }
+            None if has_failed => {
+                let reason = format!("the output {output} takes figures again");
+                HealthEvent::info(HealthKind::DeliveryRecovered, reason).emit();
+            }
+            _ => {}
+        }
+        has_failed = fails;
+    }
+}
