@@ -228,6 +228,7 @@ impl App {
             started: Timestamp::now(),
             exposition: Exposition::default(),
             reloads: Arc::clone(&self.reloads),
+            pushes: Arc::default(),
         })
     }
 

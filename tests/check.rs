@@ -257,9 +257,10 @@ fn what_can_be_read_but_cannot_work_is_found() {
 fn what_is_hardly_meant_is_a_warning_and_wrong_if_that_is_asked_for() {
     let folder = TempDir::new().unwrap();
     let no_alert = "[watch.app]\npaths = ['*.log']\n";
-    for (config, expected) in
-        [(no_alert, "there is no alert, so lines are only counted"), (RIGHT, "nobody is told of alerts")]
-    {
+    for (config, expected) in [
+        (no_alert, "conf.toml:1:1: there is no alert, so lines are only counted"),
+        (RIGHT, "conf.toml:1:1: no output answers, so nobody is told of alerts"),
+    ] {
         let output = check(folder.path(), config, &[]);
         assert_eq!(output.status.code(), Some(0));
         assert!(text(&output.stderr, folder.path()).contains(expected), "{expected}");
@@ -356,6 +357,11 @@ fn root_is_told_what_the_user_of_the_service_cannot_read() {
     assert!(said.contains("finds 2 files that cannot be read by the user nobody"), "{said}");
     let (status, said) = run(config, "", &["--user", "no-such-user"]);
     assert_eq!((status, said.trim_end()), (Some(2), "spiketail: --user no-such-user: there is no such user"));
+    std::fs::create_dir(at("closed")).unwrap();
+    mode("closed", 0o700);
+    let (_, said) = run(&config.replace("*.log", "closed/*.log"), dynamic, &[]);
+    assert!(said.contains("DIR/closed: cannot be listed by the user of spiketail.service"), "{said}");
+    std::fs::write(at("conf.toml"), config).unwrap();
     mode("conf.toml", 0o600);
     let (_, said) = run(config, dynamic, &[]);
     assert!(

@@ -189,7 +189,7 @@ fn what_is_not_taken_is_reported_once_and_alerts_wait_for_the_receiver() {
     let place = TestFolder::new();
     append(&place.log("app.log"), "");
     let config = format!(
-        "[alert.spike]\nover = 1\nwindow = \"1h\"\n[output.collector]\ntype = \"otlp\"\nurl = \"{}\"\ninterval = \"1s\"\ngroup_wait = \"0s\"\n",
+        "[alert.spike]\nover = 1\nwindow = \"1h\"\n[output.collector]\ntype = \"otlp\"\nurl = \"{}\"\ninterval = \"1s\"\ngroup_wait = \"0s\"\n[http]\nlisten = \"0\"\n",
         server.url()
     );
     let daemon = place.resume_with("*.log", &config);
@@ -212,5 +212,11 @@ fn what_is_not_taken_is_reported_once_and_alerts_wait_for_the_receiver() {
     });
     let requests = server.requests();
     assert!(!to(&requests[before.saturating_sub(1)..], "/v1/logs").is_empty());
+    let (_, metrics) = get(&daemon.address(), "/metrics").unwrap();
+    let pushes = |result: &str| -> u64 {
+        let series = format!("spiketail_pushes_total{{output=\"collector\",result=\"{result}\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok()).unwrap()
+    };
+    assert!(pushes("failed") >= 1 && pushes("accepted") >= 1, "{metrics}");
     daemon.stop();
 }

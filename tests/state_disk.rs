@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{Daemon, LIMIT, TestFolder, append, lines, pause};
+use common::{Daemon, LIMIT, TestFolder, append, get, lines, pause};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -77,7 +77,7 @@ impl Scene<'_> {
     }
 
     fn start(&self) -> Daemon {
-        Daemon::spawn(self.place.resuming(&self.folder, "app.log", ""))
+        Daemon::spawn(self.place.resuming(&self.folder, "app.log", "[http]\nlisten = \"0\""))
     }
 
     fn write(&mut self, count: u64) {
@@ -102,6 +102,8 @@ impl Scene<'_> {
         let said = said(&daemon.events);
         assert_eq!(said.len(), 1, "once is enough: {said:?}");
         assert!(said[0].contains(self.folder.to_str().unwrap()), "{}", said[0]);
+        let (status, why) = get(&daemon.address(), "/healthz").unwrap();
+        assert!(status == 503 && why.contains(self.folder.to_str().unwrap()), "{status} {why}");
     }
 
     /// Once the state can be written, it is: what counts after a kill is what was committed.
@@ -109,6 +111,7 @@ impl Scene<'_> {
         let seen = daemon.events.len();
         self.write(5);
         daemon.wait_event_after(seen, "state_recovered");
+        assert_eq!(get(&daemon.address(), "/healthz").unwrap(), (200, "ok\n".to_owned()));
         daemon.wait_total(&self.log(), self.written);
         wait_committed(&self.folder, self.written);
         daemon.kill();

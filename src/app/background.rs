@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::endpoint::Endpoint;
 use crate::config::Settings;
 use crate::notify::heartbeat::{self, HeartbeatSpec};
-use crate::notify::push::{self, Gather, Push, PushFormat, PushSpec};
+use crate::notify::push::{self, Gather, Push, PushCounts, PushFormat, PushSpec};
 use crate::serve::families::in_parts;
 use crate::serve::otlp::{self, SampleTimes};
 use crate::serve::remote_write;
@@ -27,6 +27,7 @@ pub(super) struct Background {
     runtime: Handle,
     is_alive: IsAlive,
     gather: Gather,
+    counts: Arc<PushCounts>,
     heartbeat: Option<HeartbeatSpec>,
     pushes: Vec<PushSpec>,
     tasks: Vec<JoinHandle<()>>,
@@ -40,8 +41,17 @@ impl Background {
         endpoint: Arc<Endpoint>,
         state_ns: u64,
     ) -> Background {
+        let counts = Arc::clone(&endpoint.pushes);
         let gather: Gather = Arc::new(move |format| gathered(&endpoint, format, state_ns));
-        Background { runtime, is_alive, gather, heartbeat: None, pushes: Vec::new(), tasks: Vec::new() }
+        Background {
+            runtime,
+            is_alive,
+            gather,
+            counts,
+            heartbeat: None,
+            pushes: Vec::new(),
+            tasks: Vec::new(),
+        }
     }
 
     /// Does what `settings` say from now on.
@@ -57,7 +67,11 @@ impl Background {
             self.tasks.push(self.runtime.spawn(beat));
         }
         for spec in settings.pushes.clone() {
-            self.tasks.push(self.runtime.spawn(push::push(spec, Arc::clone(&self.gather))));
+            self.tasks.push(self.runtime.spawn(push::push(
+                spec,
+                Arc::clone(&self.gather),
+                Arc::clone(&self.counts),
+            )));
         }
     }
 

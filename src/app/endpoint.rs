@@ -12,6 +12,7 @@ use crate::engine::durations::{BOUNDS_US, Durations};
 use crate::engine::report::Reporter;
 use crate::engine::{ForgottenTotals, RulePatterns};
 use crate::fmt::{display_path, printable};
+use crate::notify::push::PushCounts;
 use crate::notify::queue::{DeliveryCounts, NotificationQueue, OutputReport};
 use crate::output::subscriber::Dropped;
 use crate::serve::exposition::{self, TextFormat};
@@ -34,6 +35,7 @@ pub(super) struct Endpoint {
     pub(super) started: Timestamp,
     pub(super) exposition: Exposition,
     pub(super) reloads: Arc<ReloadOutcome>,
+    pub(super) pushes: Arc<PushCounts>,
 }
 
 impl Endpoint {
@@ -91,6 +93,7 @@ impl Endpoint {
             output_dropped: self.dropped.get(),
             files_unreadable: unreadable,
             is_state_writable: self.view.state_error().is_none(),
+            pushes: self.pushes.all(),
             outputs: self.notifications.reports().into_iter().map(of_output).collect(),
             process: ProcessMetrics::now(),
             started_s: self.started.as_millisecond() as f64 / 1_000.0,

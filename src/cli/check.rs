@@ -98,6 +98,10 @@ fn checked(args: &CheckArgs, user: Option<&ServiceUser>) -> Result<(String, Vec<
     for ((watch, findings), place) in settings.plan.watches.iter().zip(&found.watches).zip(&places) {
         warnings.extend(unreadable(watch, findings, place, user));
     }
+    warnings.extend(found.unlisted.iter().map(|(directory, why)| {
+        let directory = display_path(directory);
+        format!("{directory}: cannot be listed{}: {why}; it needs r and x on it", by(user))
+    }));
     let text = report(&settings, &args.config, &found, listed_max).map_err(Wrong::Other)?;
     Ok((text, warnings))
 }
@@ -109,6 +113,10 @@ fn unreadable(
     place: &str,
     user: Option<&ServiceUser>,
 ) -> Option<String> {
+    if let Some(journal) = &watch.journal {
+        let why = journal_trouble(journal)?;
+        return Some(format!("{place}: [watch.{}] cannot read the journal{}: {why}", watch.name, by(user)));
+    }
     let why_not = |path: &PathBuf| {
         let hidden = user.and_then(|user| user.hides(path)).map(str::to_owned);
         let denied = || match open_regular(path) {
@@ -119,11 +127,14 @@ fn unreadable(
     };
     let unread: Vec<String> = findings.found.iter().filter_map(why_not).collect();
     let first = unread.first()?;
-    let by = user.map_or("", |user| user.name.as_str());
-    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+    let by = by(user);
     let files = if unread.len() == 1 { "a file".to_owned() } else { format!("{} files", unread.len()) };
     let lead = if unread.len() == 1 { "" } else { "the first is " };
     Some(format!("{place}: [watch.{}] finds {files} that cannot be read{by}; {lead}{first}", watch.name))
+}
+
+fn by(user: Option<&ServiceUser>) -> String {
+    user.map(|user| format!(" by {}", user.name)).unwrap_or_default()
 }
 
 /// Why a configuration cannot be used.
@@ -249,12 +260,17 @@ fn own_output(settings: &Settings) -> Result<Vec<String>, String> {
 
 /// Whether the journal can be read.
 fn of_journal(journal: &JournalSelection) -> String {
-    let places = &journal.places;
-    let mut follower = JournalFollower::new(places.clone(), Origin::End, [].into(), JournalState::default());
-    match follower.look() {
-        Ok(()) => format!("the systemd journal in {}", places.shown()),
-        Err(error) => format!("not read: {error}"),
+    match journal_trouble(journal) {
+        None => format!("the systemd journal in {}", journal.places.shown()),
+        Some(why) => format!("not read: {why}"),
     }
+}
+
+/// Why the journal cannot be read, if it cannot.
+fn journal_trouble(journal: &JournalSelection) -> Option<String> {
+    let places = journal.places.clone();
+    let mut follower = JournalFollower::new(places, Origin::End, [].into(), JournalState::default());
+    follower.look().err().map(|error| error.to_string())
 }
 
 fn of_watch(watch: &WatchPlan, findings: &Findings, listed_max: usize, width: Option<usize>) -> Vec<String> {

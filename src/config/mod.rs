@@ -100,14 +100,16 @@ pub fn check(paths: &[PathBuf]) -> Result<Checked, ConfigError> {
     report.finish()?;
     let mut warnings = Vec::new();
     if settings.plan.alerts.is_empty() {
-        warnings.push(
-            "there is no alert, so lines are only counted; add [alert.NAME] with, say, `over = 50`"
-                .to_owned(),
-        );
+        warnings.push(format!(
+            "{}: there is no alert, so lines are only counted; add [alert.NAME] with, say, `over = 50`",
+            sources.place(0)
+        ));
     } else if settings.deliveries.is_empty() {
         warnings.push(
-            "no output answers, so nobody is told of alerts; add [output.NAME] with, say, `type = \"webhook\"` and `url`"
-                .to_owned(),
+            format!(
+                "{}: no output answers, so nobody is told of alerts; add [output.NAME] with, say, `type = \"webhook\"` and `url`",
+                sources.place(0)
+            ),
         );
     }
     let place = |table: &Table<'_>| sources.place(table.span_of("paths").start);

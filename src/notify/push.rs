@@ -1,6 +1,7 @@
 //! Figures for receivers that cannot ask for them: sent at an interval, always the present ones, so that nothing piles up.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -41,11 +42,30 @@ pub struct Push {
     pub bodies: Vec<Vec<u8>>,
 }
 
+/// How many pushes were taken, and how many were not, by output, since the start.
+#[derive(Debug, Default)]
+pub struct PushCounts(Mutex<BTreeMap<String, (u64, u64)>>);
+
+impl PushCounts {
+    fn note(&self, output: &str, is_taken: bool) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (taken, failed) = counts.entry(output.to_owned()).or_default();
+        *(if is_taken { taken } else { failed }) += 1;
+    }
+
+    /// The counts of each output.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, u64, u64)> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(output, (taken, failed))| (output.clone(), *taken, *failed)).collect()
+    }
+}
+
 /// Gathers figures in a format.
 pub type Gather = Arc<dyn Fn(PushFormat) -> Push + Send + Sync>;
 
 /// Sends by `spec` what `gather` returns, for ever. What is not taken is not sent again: the next push says as much.
-pub async fn push(spec: PushSpec, gather: Gather) {
+pub async fn push(spec: PushSpec, gather: Gather, counts: Arc<PushCounts>) {
     let output = spec.output.clone();
     let sender = match HttpSender::new(&spec.http) {
         Ok(sender) => sender,
@@ -75,6 +95,7 @@ pub async fn push(spec: PushSpec, gather: Gather) {
             break;
         }
         let fails = trouble.is_some();
+        counts.note(&output, !fails);
         match trouble {
             Some(why) if !has_failed => {
                 let reason =

@@ -86,6 +86,8 @@ pub struct Metrics {
     pub files_unreadable: usize,
     /// Whether the state can be written.
     pub is_state_writable: bool,
+    /// How many pushes of figures each output took, and how many it did not.
+    pub pushes: Vec<(String, u64, u64)>,
     /// How outputs that answer stand.
     pub outputs: Vec<OutputMetrics>,
     /// What the process takes.
@@ -221,6 +223,15 @@ fn of_outputs(figures: &Metrics, families: &mut Families) {
         "spiketail_deliveries",
         "Alerts that a receiver accepted or refused for good, attempts that failed, and alerts that were given up.",
         results.collect(),
+    );
+    let pushes = figures.pushes.iter().flat_map(|(output, accepted, failed)| {
+        [("accepted", accepted), ("failed", failed)]
+            .map(|(result, count)| Sample::whole(&[("output", output), ("result", result)], *count))
+    });
+    families.counter(
+        "spiketail_pushes",
+        "Pushes of all metrics that a receiver took or did not.",
+        pushes.collect(),
     );
 }
 
