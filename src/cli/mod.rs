@@ -76,12 +76,9 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-/// Names the shell that asks what it may offer.
-const COMPLETE_VAR: &str = "SPIKETAIL_COMPLETE";
-
 /// Answers a shell that asks what it may offer, and ends the process then; does nothing if no shell asks.
 pub fn complete() {
-    clap_complete::CompleteEnv::with_factory(Cli::command).var(COMPLETE_VAR).complete();
+    clap_complete::CompleteEnv::with_factory(Cli::command).var(shell::COMPLETE_VAR).complete();
 }
 
 /// Runs the command that `cli` names. Returns the exit status of the process.

@@ -29,6 +29,9 @@ pub struct ManArgs {
     folder: PathBuf,
 }
 
+/// Names the shell that asks what it may offer.
+pub(super) const COMPLETE_VAR: &str = "SPIKETAIL_COMPLETE";
+
 /// Prints completions of `command`.
 ///
 /// The script asks the program itself, so that names of alerts and outputs are completed, too.
@@ -36,7 +39,7 @@ pub fn completions(args: &CompletionsArgs) -> ExitCode {
     let mut script = Vec::new();
     let shells = Shells::builtins();
     let completer = shells.completer(&args.shell.to_string()).expect("every shell has a completer");
-    if let Err(error) = completer.write_registration(super::COMPLETE_VAR, NAME, NAME, NAME, &mut script) {
+    if let Err(error) = completer.write_registration(COMPLETE_VAR, NAME, NAME, NAME, &mut script) {
         print_error(format_args!("cannot write completions for {}: {error}", args.shell));
         return ExitCode::FAILURE;
     }
