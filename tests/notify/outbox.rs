@@ -361,7 +361,10 @@ fn a_storm_of_a_thousand_files_is_a_few_messages_that_hold_all_alerts() {
         wait_waiting(&mut daemon, 1_000);
         let first = gate.open();
         wait_waiting(&mut daemon, 0);
-        let messages: Vec<Value> = gate.server.requests()[first..].iter().map(json).collect();
+        // An Alertmanager is also asked what it silences.
+        let requests = gate.server.requests();
+        let sent = requests[first..].iter().filter(|request| !request.line.starts_with("GET "));
+        let messages: Vec<Value> = sent.map(json).collect();
         let is_webhook = output.contains("webhook");
         // An Alertmanager may be sent again what fires.
         assert!(if is_webhook { messages.len() == 10 } else { messages.len() >= 4 }, "{}", messages.len());
