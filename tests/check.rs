@@ -167,13 +167,15 @@ fn problems(folder: &Path, config: &str) -> Vec<String> {
 
 const RIGHT: &str = "[watch.app]\npaths = ['*.log']\n[alert.a]\nover = 1\n";
 
-#[test]
-fn what_can_be_read_but_cannot_work_is_found() {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("script"), "").unwrap();
-    let script = folder.path().join("script");
-    let script = script.to_str().unwrap();
-    for (more, expected) in [
+/// What is added to a configuration that is right, and what is said of it.
+fn wrongs(script: &str) -> Vec<(String, &'static str)> {
+    let mut all = wrong_files(script);
+    all.extend(wrong_texts());
+    all
+}
+
+fn wrong_files(script: &str) -> Vec<(String, &'static str)> {
+    vec![
         (
             "[output.x]\ntype = 'webhook'\nurl_file = './no'".to_owned(),
             "conf.toml:7:12: `url_file` in [output.x] cannot be read: DIR/./no: No such file or directory (os error 2); create it",
@@ -194,6 +196,28 @@ fn what_can_be_read_but_cannot_work_is_found() {
             format!("[output.x]\ntype = 'command'\ncommand = ['{script}']"),
             "which is no program that can be run; name one by its absolute path",
         ),
+        (
+            "[output.x]\ntype = 'webhook'\nurl = 'https://h'\nheader_files = { Authorization = '/no/token' }"
+                .to_owned(),
+            "conf.toml:8:16: `header_files` in [output.x] cannot be read: /no/token: No such file",
+        ),
+        (
+            "[heartbeat]\nurl_file = '/no/url'".to_owned(),
+            "conf.toml:6:12: `url_file` in [heartbeat] cannot be read: /no/url: No such file",
+        ),
+        (
+            "[output.x]\ntype = 'webhook'\nurl_file = '$HOME/url'".to_owned(),
+            "No such file or directory (os error 2); a variable is written `${NAME}`",
+        ),
+        (
+            "[watch.b]\npaths = ['/srv/x']\nexclude = ['/srv/`date`.log']".to_owned(),
+            "conf.toml:7:12: `exclude` in [watch.b] holds `/srv/`date`.log`, which is taken as it stands: no shell runs commands here",
+        ),
+    ]
+}
+
+fn wrong_texts() -> Vec<(String, &'static str)> {
+    vec![
         (
             "[output.x]\ntype = 'webhook'\nurl = 'http://h'\ntemplate = '{{ no.such }}'".to_owned(),
             "conf.toml:8:12: `template` in [output.x] fails for a test alert: undefined value",
@@ -219,23 +243,6 @@ fn what_can_be_read_but_cannot_work_is_found() {
             "conf.toml:7:14: `not` in [rule.r] holds what TOML made of `\\f` in double quotes",
         ),
         (
-            "[output.x]\ntype = 'webhook'\nurl = 'https://h'\nheader_files = { Authorization = '/no/token' }"
-                .to_owned(),
-            "conf.toml:8:16: `header_files` in [output.x] cannot be read: /no/token: No such file",
-        ),
-        (
-            "[heartbeat]\nurl_file = '/no/url'".to_owned(),
-            "conf.toml:6:12: `url_file` in [heartbeat] cannot be read: /no/url: No such file",
-        ),
-        (
-            "[output.x]\ntype = 'webhook'\nurl_file = '$HOME/url'".to_owned(),
-            "No such file or directory (os error 2); a variable is written `${NAME}`",
-        ),
-        (
-            "[watch.b]\npaths = ['/srv/x']\nexclude = ['/srv/`date`.log']".to_owned(),
-            "conf.toml:7:12: `exclude` in [watch.b] holds `/srv/`date`.log`, which is taken as it stands: no shell runs commands here",
-        ),
-        (
             "[output.x]\ntype = 'json'\npath = '/srv/$HOSTNAME.json'".to_owned(),
             "conf.toml:7:8: `path` in [output.x] holds `/srv/$HOSTNAME.json`, which is taken as it stands: a variable",
         ),
@@ -247,7 +254,16 @@ fn what_can_be_read_but_cannot_work_is_found() {
             "[output.x]\ntype = 'alertmanager'\nurl = 'http://h'\nlabels = { 'a-b' = 'x' }".to_owned(),
             "conf.toml:8:10: `labels` in [output.x] holds `a-b`, which is no name of a label; write letters, digits and `_`",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn what_can_be_read_but_cannot_work_is_found() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("script"), "").unwrap();
+    let script = folder.path().join("script");
+    let script = script.to_str().unwrap();
+    for (more, expected) in wrongs(script) {
         let found = problems(folder.path(), &format!("{RIGHT}{more}\n"));
         assert!(found.len() == 1 && found[0].contains(expected), "{more}: {found:#?}");
     }
