@@ -4,6 +4,7 @@
 mod alerts;
 mod answers;
 mod files;
+mod lines;
 mod patterns;
 mod series;
 mod silences;
@@ -21,7 +22,7 @@ use super::shown;
 use crate::detect::baseline::Usual as KnownUsual;
 use crate::engine::RuleRates;
 use crate::serve::api::{
-    AlertsNow, Change, Learning, Line, NewLines, PastAlert, PatternRate, PatternTick, PatternsNow, RuleRate,
+    AlertsNow, Change, Learning, NewLines, PastAlert, PatternRate, PatternTick, PatternsNow, RuleRate,
     Snapshot, Tick, VERSION,
 };
 use crate::serve::http::HttpResponse;
@@ -195,7 +196,7 @@ impl Live {
             silences: alerts.silences,
             silenced: alerts.silenced,
             silenced_more: alerts.silenced_more,
-            lines: lines.iter().map(line).collect(),
+            lines: lines.iter().map(lines::line).collect(),
         }
     }
 
@@ -253,17 +254,16 @@ impl Live {
     }
 
     fn send_lines(&self, seen: &mut Seen) {
-        let (mut new, kept, matched) = self.endpoint.view.lines_after(seen.line);
+        let (new, kept, matched) = self.endpoint.view.lines_after(seen.line);
         let is_first = seen.line == 0 && seen.matched == 0;
         let matched_since = matched.saturating_sub(seen.matched);
         (seen.line, seen.matched) = (kept, matched);
         if new.is_empty() || is_first && matched_since == 0 {
             return;
         }
-        let surplus = new.len().saturating_sub(LINES_MAX);
-        new.drain(..surplus);
+        let new = lines::chosen(new, LINES_MAX);
         let skipped = matched_since.saturating_sub(new.len() as u64);
-        self.hub.publish(&Change::Lines(NewLines { lines: new.iter().map(line).collect(), skipped }));
+        self.hub.publish(&Change::Lines(NewLines { lines: new.iter().map(lines::line).collect(), skipped }));
     }
 
     /// Sends patterns that are new or have another state. Returns the rates of the others that changed.
@@ -364,16 +364,4 @@ fn noted(pattern: &PatternRate) -> (PatternKey, (String, PatternTick)) {
 
 fn minute_of(at: f64) -> i64 {
     (at / 60.0).floor() as i64
-}
-
-fn line(line: &crate::engine::RecentLine) -> Line {
-    let path = crate::fmt::display_path(&line.path);
-    Line {
-        at: seconds(line.at.0),
-        source: shown::place_of(&path).1,
-        path,
-        rule: line.rule.clone(),
-        pattern: line.pattern.map(|pattern| pattern.to_string()),
-        text: line.text.clone(),
-    }
 }
