@@ -13,8 +13,6 @@ use frame::{Frame, Line, Order};
 const LINES_MAX: usize = 400;
 /// And of each so many bytes.
 const LINE_BYTES_MAX: usize = 1_024;
-/// The longest name of a class or a function that is taken, in bytes.
-const NAME_BYTES_MAX: usize = 64;
 
 /// Appends what the trace in `lines` says, behind the line `first`. Nothing if there is no trace in them.
 pub(super) fn append(first: &[u8], lines: &[u8], text: &mut Vec<u8>) {

@@ -1,8 +1,9 @@
 //! The lines of stack traces, whatever language wrote them.
 
 use crate::pattern::message::written;
-use crate::pattern::trace::NAME_BYTES_MAX;
 
+/// The longest name of a class or a function that is taken, in bytes.
+const NAME_BYTES_MAX: usize = 64;
 /// How the names of classes of exceptions end.
 const CLASS_ENDS: [&str; 8] =
     ["Error", "Exception", "Throwable", "Warning", "Interrupt", "Failure", "Fault", "Exit"];
