@@ -218,6 +218,10 @@ impl Tailer {
         let target = filesystem.link_target(&self.path);
         let dir = target.as_deref().unwrap_or(&self.path).parent();
         let state = dir.and_then(|dir| DirectoryState::of(filesystem, dir));
+        if state.is_none() {
+            // The directory is gone as well.
+            return;
+        }
         let search = self.absent.get_or_insert_default();
         if search.searched == Some(state) {
             return;

@@ -28,6 +28,9 @@ const ENDED_MAX: usize = 16;
 /// daemon took its turn at once.
 pub(super) const QUIET_NS: i64 = 1_000_000_000;
 
+/// A closed file that was seen unchanged within this time, in milliseconds, before it was removed had nothing more written to it.
+const CLOSED_LOOK_MS: u64 = 1_000;
+
 /// What a look at a former file came to.
 enum FormerStep {
     Next(NextStep),
@@ -40,6 +43,8 @@ enum FormerStep {
 /// What became of a former file that was closed.
 enum ClosedFile {
     Unchanged,
+    /// That cannot be told now.
+    Unknown,
     Grew(Box<FileReader>),
     /// It is at its path no longer.
     Gone,
@@ -130,14 +135,18 @@ impl Tailer {
             }
             let mut draining = self.draining.remove(0);
             if let RotatedFile::Closed(place) = draining.former {
-                match self.look_at_closed(&place, context) {
-                    ClosedFile::Unchanged => {}
+                match self.look_at_closed(&place, draining.looked_ms, context) {
+                    ClosedFile::Unchanged => draining.looked_ms = context.time.monotonic_ms,
+                    ClosedFile::Unknown => {}
                     ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
                     ClosedFile::Gone => continue,
                 }
             }
             let offset = draining.place().mark.cursor.offset;
             let outcome = self.follow_former(&mut draining.former, context);
+            if draining.is_open() {
+                draining.looked_ms = context.time.monotonic_ms;
+            }
             if draining.place().mark.cursor.offset == offset {
                 draining.release();
             } else {
@@ -184,8 +193,9 @@ impl Tailer {
         let was_obstructed = std::mem::take(&mut context.turn.is_obstructed);
         for mut draining in std::mem::take(&mut self.draining) {
             if let RotatedFile::Closed(place) = draining.former {
-                match self.look_at_closed(&place, context) {
-                    ClosedFile::Unchanged => {}
+                match self.look_at_closed(&place, draining.looked_ms, context) {
+                    ClosedFile::Unchanged => draining.looked_ms = context.time.monotonic_ms,
+                    ClosedFile::Unknown => {}
                     ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
                     ClosedFile::Gone => continue,
                 }
@@ -198,7 +208,14 @@ impl Tailer {
     }
 
     /// Looks at a former file that was closed.
-    fn look_at_closed(&mut self, place: &FileCheckpoint, context: &mut TurnContext<'_>) -> ClosedFile {
+    fn look_at_closed(
+        &mut self,
+        place: &FileCheckpoint,
+        looked_ms: u64,
+        context: &mut TurnContext<'_>,
+    ) -> ClosedFile {
+        let waited_ms = context.time.monotonic_ms.saturating_sub(looked_ms);
+        let was_quiet = context.time.wall_ns - place.modified_ns > QUIET_NS && waited_ms <= CLOSED_LOOK_MS;
         let stamps = |stat: &Stat| (stat.size, stat.modified_ns);
         match self.search(context.time).stat_of(place.identity) {
             Ok(Some(stat)) if stamps(&stat) == (place.size, place.modified_ns) => {
@@ -206,7 +223,7 @@ impl Tailer {
             }
             Err(obstacle) => {
                 self.is_obstructed(obstacle, context);
-                return ClosedFile::Unchanged;
+                return ClosedFile::Unknown;
             }
             Ok(_) => {}
         }
@@ -219,9 +236,9 @@ impl Tailer {
             }
             SearchResult::Obstructed(obstacle) => {
                 self.is_obstructed(obstacle, context);
-                ClosedFile::Unchanged
+                ClosedFile::Unknown
             }
-            SearchResult::Lost if context.time.wall_ns - place.modified_ns > QUIET_NS => {
+            SearchResult::Lost if was_quiet => {
                 self.remember_end(*place);
                 context.turn.released.push((place.identity, place.mark));
                 ClosedFile::Gone
@@ -396,6 +413,7 @@ impl Tailer {
         self.draining.push(DrainingFile {
             former,
             grew_ms,
+            looked_ms: grew_ms,
             is_backlog,
             is_ended,
             expected_size,
