@@ -121,6 +121,9 @@ pub(super) fn of_letters(letters: &[u8]) -> Buckets {
         // A hole before a line.
         lines.extend(all(Kind::Rare, ["\n\0\0", "\n\0 ", "\n\0<", "\u{feff}"]));
         others.extend(all(Kind::Huawei, ["%%0", "%%1"]));
+        others.extend(all(Kind::Number(0), ["\" : "]));
+        // The other members are in the other set, where this one would make texts such as `GET"` hits.
+        others.extend(followed(Kind::Number(3), ["ber"], b"\"\\"));
         others.extend(all(Kind::Escape, ["#033[", r"\u001b", r"\u001B"]));
     } else {
         names.extend(all(Kind::Name, ["wrn", "WRN", "Wrn"]));
@@ -143,7 +146,7 @@ pub(super) fn of_members_and_names() -> Buckets {
     };
     let tails = TAILS.iter().filter(|tail| tail.len() > 1);
     let tails = tails.map(|tail| Text::new(Kind::Number(tail.len()), tail, b"\"\\"));
-    let (of_r, tails): (Vec<_>, Vec<_>) = tails.partition(|text| text.bytes.ends_with(b"r"));
+    let tails = tails.filter(|text| !text.bytes.ends_with(b"r"));
     let of_other_languages = [
         "ОШИБ",
         "ошиб",
@@ -170,15 +173,10 @@ pub(super) fn of_members_and_names() -> Buckets {
         members("\":", b"012345678"),
         // In JSON within JSON, the quote is escaped.
         [members("\\\":", b""), members("\": ", b"")].concat(),
-        tails.into_iter().chain(of_other_languages).collect(),
-        [
-            all(Kind::QuotedNumber, QUOTED),
-            all(Kind::QuotedNumber, QUOTED_HUNDREDS),
-            all(Kind::Number(0), ["\" : "]),
-        ]
-        .concat(),
+        tails.chain(of_other_languages).collect(),
+        [all(Kind::QuotedNumber, QUOTED), all(Kind::QuotedNumber, QUOTED_HUNDREDS)].concat(),
         all(Kind::Name, ["crit", "severe", "fata", "fail:"]),
-        [all(Kind::Name, ["pani", "emerg", "alert"]), of_r].concat(),
+        all(Kind::Name, ["pani", "emerg", "alert"]),
         [
             all(Kind::Name, ["CRIT", "SEVERE", "SCHWERW", "FATA", "FEHLER", "GRAVE", "PANI", "EMERG"]),
             all(Kind::Name, ["ALERT", "Crit", "Fata", "Pani", "Alert", "ALLV", "HATA", "FEL:", "Fehl"]),
