@@ -29,9 +29,10 @@ fn section(kind: Kind) -> &'static str {
 #[test]
 fn it_parses_to_a_working_configuration() {
     let settings = parse(DOCUMENTED, Path::new(ORIGIN)).unwrap();
-    assert_eq!(settings.finds[0].paths, [Path::new("/var/log/**/*.log"), Path::new("/var/log/syslog")]);
+    assert_eq!(settings.finds[0].paths, [Path::new("/var/log/**/*.log")]);
+    assert!(settings.plan.watches[1].journal.is_some());
     assert_eq!(settings.plan.watches[0].rules[0].name, "errors");
-    assert_eq!(settings.plan.alerts[0].watches, ["system"]);
+    assert_eq!(settings.plan.alerts[0].watches, ["system", "journal"]);
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn its_examples_are_right_too() {
             let others = [
                 "new_max = ",
                 "outputs = ",
-                "journal = ",
+                "journal = {",
                 "multiline = ",
                 "objective = ",
                 "burn = ",
