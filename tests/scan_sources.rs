@@ -15,6 +15,7 @@ use spiketail::cli::scan::{FileCount, ScanOptions, ScanReport, count};
 use spiketail::file::settings::ReadMethod;
 use spiketail::scan::level::Level;
 use spiketail::scan::rules::{RuleSet, RuleSpec};
+use spiketail::scan::wrapping::LineFormat;
 
 const PAGE: usize = 4096;
 
@@ -156,7 +157,7 @@ proptest! {
         let paths = write_all_forms(dir.path(), &content, members);
         let expected = naive::count(&chosen, &content, line_bytes_max).unwrap();
         for reader in [ReadMethod::Mmap, ReadMethod::Pread] {
-            let options = ScanOptions { threads, reader, window_bytes, chunk_bytes, line_bytes_max };
+            let options = ScanOptions { threads, reader, window_bytes, chunk_bytes, line_bytes_max, format: LineFormat::Auto };
             let (counts, problems) = scan(&paths, &chosen, &options);
             prop_assert_eq!(&problems, &Vec::<String>::new());
             for found in counts {

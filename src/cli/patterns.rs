@@ -94,7 +94,7 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
     // A configuration need not watch anything; then lines are read as they are by default.
     let settings = args.config.as_ref().and_then(|_| config::load(args.config.as_slice()).ok());
     let finder = settings.as_ref().map(|settings| LogFinder::new(settings, None)).transpose()?;
-    let time_of = |path: &Path| finder.as_ref().and_then(|finder| finder.time_of(path)).unwrap_or_default();
+    let lines_of = |path: &Path| finder.as_ref().and_then(|finder| finder.lines_of(path)).unwrap_or_default();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let paths = args.selection.kept(&args.paths)?;
     // Ids that are written line by line would mix with the bar.
@@ -113,7 +113,7 @@ fn try_run(args: &PatternsArgs) -> anyhow::Result<ExitCode> {
                 let bytes_max = watch.map_or(LINE_BYTES_MAX, |watch| watch.file.line_bytes_max);
                 grouped.set_rules(compiled.as_ref().unwrap_or(rules), bytes_max);
             }
-            if let Err(error) = grouped.read(path, time_of(path), &mut out) {
+            if let Err(error) = grouped.read(path, lines_of(path), &mut out) {
                 if error.is_output() {
                     return Err(error.into_io());
                 }

@@ -166,7 +166,7 @@ fn count_with_progress(
     let (mut files, mut bytes_before) = (Vec::with_capacity(paths.len()), 0);
     for group in groups {
         let line_bytes_max = group.line_bytes_max.unwrap_or(options.line_bytes_max);
-        let options = ScanOptions { line_bytes_max, ..options.clone() };
+        let options = ScanOptions { line_bytes_max, format: group.format, ..options.clone() };
         let mut bytes_of_group = 0;
         let counted = count(&group.paths, &group.rules, &options, &mut |report| match report {
             ScanReport::Problem(text) => progress.suspend(|| print_error(&text)),

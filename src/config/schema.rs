@@ -149,6 +149,7 @@ impl Kind {
                 "reader",
                 "window_bytes",
                 "line_bytes_max",
+                "format",
                 "record_start",
                 "multiline",
                 "rotated_grace",

@@ -15,6 +15,7 @@ pub(super) use super::values::absolute;
 use crate::file::settings::{FileSettings, ReadMethod, Start};
 use crate::scan::multiline::Multiline;
 use crate::scan::timestamp::TimeSettings;
+use crate::scan::wrapping::{LineFormat, Wrapping};
 use crate::source::journal::JournalSelection;
 use crate::watch::exclusions::Exclusions;
 use crate::watch::patterns::{PathPatternError, Pattern, escaped};
@@ -27,6 +28,13 @@ pub(super) const DEFAULT_EXCLUDE: [&str; 7] = ["*.gz", "*.zst", "*.bz2", "*.xz",
 const STARTS: [(&str, Start); 2] = [("end", Start::End), ("beginning", Start::Beginning)];
 const READERS: [(&str, ReadMethod); 3] =
     [("auto", ReadMethod::Auto), ("mmap", ReadMethod::Mmap), ("pread", ReadMethod::Pread)];
+
+const FORMATS: [(&str, LineFormat); 4] = [
+    ("auto", LineFormat::Auto),
+    ("cri", LineFormat::Wrapped(Wrapping::Cri)),
+    ("docker", LineFormat::Wrapped(Wrapping::Docker)),
+    ("plain", LineFormat::Plain),
+];
 
 /// A watch, its rules not yet looked up.
 pub(super) struct Watch<'t> {
@@ -135,6 +143,7 @@ fn read_file(table: &Table<'_>, report: &mut ErrorReport<'_>) -> FileSettings {
         start: table.choice(report, "start", &STARTS, default.start),
         window_bytes,
         line_bytes_max,
+        format: table.choice(report, "format", &FORMATS, default.format),
         rotated_grace_ms: table.duration_ms(report, "rotated_grace", 0..=86_400_000, grace).unsigned_abs(),
     }
 }

@@ -36,8 +36,8 @@ const LAST_ENDED: u64 = 2;
 /// The record in short, after the time `at_s`. `None` if something is at the path or to be read.
 pub(super) fn encode(record: &FileRecord, at_s: u32, names: &mut Names) -> Option<Box<[u8]>> {
     let FileRecord { id, tail, totals, bytes_read, bytes_missed } = record;
-    let TailCheckpoint { generation, current, former, last, ended, since_ns } = tail;
-    if current.is_some() || !former.is_empty() {
+    let TailCheckpoint { generation, current, former, last, ended, since_ns, pieces } = tail;
+    if current.is_some() || !former.is_empty() || !pieces.is_empty() {
         return None;
     }
     let mut out = Writer(at_s.to_le_bytes().to_vec());

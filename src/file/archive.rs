@@ -14,6 +14,7 @@ use crate::file::vfs::FileHandle;
 use crate::file::vfs::Source;
 use crate::scan::cursor::LineCursor;
 use crate::scan::feed::{Fed, Feed};
+use crate::scan::wrapping::Wrapping;
 use crate::sys::open::Stat;
 
 // A stream is never torn, so what `show` says of that is not looked at.
@@ -39,6 +40,8 @@ pub struct Archive {
     is_doubtful: bool,
     /// How many bytes were judged since the last line feed.
     endless_bytes: u64,
+    /// What is around its lines.
+    wrapping: Option<Wrapping>,
 }
 
 /// Contents of a file that may be in an archive.
@@ -100,7 +103,16 @@ impl Archive {
 
     fn new(file: Arc<dyn FileHandle>, stat: &Stat, mark: ReadPosition) -> Archive {
         let (decoder, checks) = (None, Vec::new());
-        Archive { file, stat: *stat, mark, decoder, checks, is_doubtful: false, endless_bytes: 0 }
+        Archive {
+            file,
+            stat: *stat,
+            mark,
+            decoder,
+            checks,
+            is_doubtful: false,
+            endless_bytes: 0,
+            wrapping: None,
+        }
     }
 
     /// The file, and its stat when it was opened.
@@ -151,6 +163,13 @@ impl Archive {
     ) -> io::Result<ArchiveProgress> {
         if self.decoder.is_none() {
             self.decoder = Decoder::open(&self.file)?;
+            if let Some(decoder) = &mut self.decoder {
+                let format = counter.format;
+                let first = format.find::<io::Error>(&counter.path, true, &mut |bytes, look| {
+                    decoder.source.show(0..bytes as u64, look).map(drop)
+                })?;
+                self.wrapping = first.wrapping();
+            }
         }
         let Some(decoder) = &mut self.decoder else { return Ok(ArchiveProgress::Waiting) };
         while let Some(check) = self.checks.first() {
@@ -171,6 +190,7 @@ impl Archive {
 
     fn judge(&mut self, counter: &mut LineCounter<'_>, tally: &mut Tally) -> io::Result<ArchiveProgress> {
         let Some(Decoder { source, .. }) = &mut self.decoder else { return Ok(ArchiveProgress::Waiting) };
+        counter.wrapping = self.wrapping;
         // A compressor keeps the time of the last change.
         let (offset, at_ms) = (self.mark.cursor.offset, self.stat.modified_ns / 1_000_000);
         let unwatched = UnwatchedSpan { from: offset, since_ms: at_ms, to: offset, until_ms: at_ms };

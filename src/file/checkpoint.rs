@@ -3,6 +3,7 @@
 
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
+use crate::scan::wrapping::Pieces;
 use crate::sys::open::Stat;
 
 /// How far a file was read, and all that helps to find it again under another name or in a copy.
@@ -70,4 +71,6 @@ pub struct TailCheckpoint {
     pub ended: Vec<FileCheckpoint>,
     /// Since when the path has been read, in nanoseconds since the epoch: rotated files from before are not its business.
     pub since_ns: i64,
+    /// The beginnings of long lines of a container whose ends are still to come.
+    pub pieces: Pieces,
 }

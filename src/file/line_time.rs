@@ -4,16 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::scan::line::leading_nuls;
-use crate::scan::timestamp::{Detector, EventTime, TimeOrigin, TimeSettings};
+use crate::scan::timestamp::{Detector, EventTime, TimeOrigin, TimeSettings, zone_steps_ms};
 
 /// All lines are looked at for their time once in so many.
 const BLOCK_LINES: u64 = 64;
-/// Zones differ by multiples of this, in milliseconds.
-const ZONE_STEP_MS: i64 = 15 * 60_000;
-/// And never by more than this, in milliseconds.
-const ZONE_MAX_MS: i64 = 14 * 3_600_000;
-/// A line that was written just now is stamped no longer ago than this, in milliseconds.
-const STAMP_AGE_MS: i64 = 20_000;
 /// So many lines in a row must be off by the same before it is believed.
 const SKEW_LINES: u8 = 3;
 
@@ -101,8 +95,9 @@ impl LineTimer {
         self.last = None;
     }
 
-    /// When `line`, which ends at `end` of its file, was written, in milliseconds since the epoch.
-    pub(super) fn time_of(&mut self, line: &[u8], end: u64) -> EventTime {
+    /// When `line`, which ends at `end` of its file, was written, in milliseconds since the epoch. A container runtime got it at
+    /// `received_ms`, if it is from one.
+    pub(super) fn time_of(&mut self, line: &[u8], end: u64, received_ms: Option<i64>) -> EventTime {
         if let Some((_, time)) = self.last.filter(|(known, _)| *known == end) {
             return time;
         }
@@ -115,8 +110,13 @@ impl LineTimer {
             })
         });
         let before_ms = stamps.detector.last_ms();
-        let mut time = stamps.detector.read(&line[leading_nuls(line)..], self.now_ms);
+        let line = &line[leading_nuls(line)..];
+        let mut time = match received_ms {
+            Some(at_ms) => stamps.detector.read_received(line, at_ms),
+            None => stamps.detector.read(line, self.now_ms),
+        };
         match (time.source, self.unwatched) {
+            _ if received_ms.is_some() => {}
             // A line without a stamp belongs to the one before.
             (TimeOrigin::Arrived, Some(span)) => time.at_ms = before_ms.unwrap_or_else(|| span.at(end)),
             (TimeOrigin::Future, Some(span)) => time.at_ms = span.at(end),
@@ -133,16 +133,21 @@ impl LineTimer {
         time
     }
 
-    /// When the complete lines in `bytes`, which begin at `offset` of their file, were written, and how many; nothing
-    /// unless they are counted.
-    pub(super) fn lines(&mut self, bytes: &[u8], offset: u64) -> Vec<(i64, u64)> {
+    /// When the complete lines in `bytes` were written, and how many; nothing unless they are counted. `place_of` tells of a line
+    /// what [`LineTimer::time_of`] asks for.
+    pub(super) fn lines(
+        &mut self,
+        bytes: &[u8],
+        place_of: &mut dyn FnMut(&Range<usize>) -> (u64, Option<i64>),
+    ) -> Vec<(i64, u64)> {
         let mut lines = Vec::new();
         if !self.counts_lines {
             return lines;
         }
         let (mut count, mut last) = (0, 0..0);
         let mut push = |last: Range<usize>, count| {
-            let time = self.time_of(&bytes[last.clone()], offset + last.end as u64);
+            let (end, received_ms) = place_of(&last);
+            let time = self.time_of(&bytes[last], end, received_ms);
             lines.push((time.at_ms, count));
         };
         let mut start = 0;
@@ -169,15 +174,10 @@ impl ZoneSkew {
     /// The time of a line that was stamped `at_ms` and came just now. Whatever is some quarters of an hour old, no more and no
     /// less, line after line, was stamped in another zone.
     fn corrected(&mut self, at_ms: i64, now_ms: i64) -> i64 {
-        let lag_ms = now_ms - at_ms;
-        let steps_ms = lag_ms.div_euclid(ZONE_STEP_MS) * ZONE_STEP_MS;
-        let is_shift = steps_ms != 0 && steps_ms.abs() <= ZONE_MAX_MS && lag_ms - steps_ms <= STAMP_AGE_MS;
-        if !is_shift {
-            *self = ZoneSkew::default();
-        } else if steps_ms == self.supposed_ms {
-            self.lines = self.lines.saturating_add(1);
-        } else {
-            *self = ZoneSkew { supposed_ms: steps_ms, lines: 1 };
+        match zone_steps_ms(now_ms - at_ms) {
+            None => *self = ZoneSkew::default(),
+            Some(steps_ms) if steps_ms == self.supposed_ms => self.lines = self.lines.saturating_add(1),
+            Some(steps_ms) => *self = ZoneSkew { supposed_ms: steps_ms, lines: 1 },
         }
         at_ms + self.known_ms()
     }
@@ -202,10 +202,10 @@ mod tests {
     #[test]
     fn what_has_no_stamp_is_written_when_it_comes() {
         let mut clock = clock();
-        assert_eq!(clock.time_of(b"ERROR", 5).at_ms, NOW);
-        assert_eq!(clock.time_of(stamped(700).as_bytes(), 50).at_ms, NOW - 700);
-        assert_eq!(clock.time_of(b"  at main.rs", 60).at_ms, NOW);
-        assert_eq!(clock.time_of(stamped(-200_000).as_bytes(), 90).at_ms, NOW);
+        assert_eq!(clock.time_of(b"ERROR", 5, None).at_ms, NOW);
+        assert_eq!(clock.time_of(stamped(700).as_bytes(), 50, None).at_ms, NOW - 700);
+        assert_eq!(clock.time_of(b"  at main.rs", 60, None).at_ms, NOW);
+        assert_eq!(clock.time_of(stamped(-200_000).as_bytes(), 90, None).at_ms, NOW);
     }
 
     #[test]
@@ -213,20 +213,20 @@ mod tests {
         let mut clock = clock();
         let (since_ms, until_ms) = (NOW - 100_000, NOW - 50_000);
         clock.set_unwatched(Some(UnwatchedSpan { from: 1_000, since_ms, to: 2_000, until_ms }));
-        assert_eq!(clock.time_of(b"ERROR", 1_500).at_ms, NOW - 75_000);
-        assert_eq!(clock.time_of(b"ERROR", 2_000).at_ms, until_ms);
-        assert_eq!(clock.time_of(stamped(60_000).as_bytes(), 1_600).at_ms, NOW - 60_000);
-        assert_eq!(clock.time_of(b"  at main.rs", 1_700).at_ms, NOW - 60_000);
+        assert_eq!(clock.time_of(b"ERROR", 1_500, None).at_ms, NOW - 75_000);
+        assert_eq!(clock.time_of(b"ERROR", 2_000, None).at_ms, until_ms);
+        assert_eq!(clock.time_of(stamped(60_000).as_bytes(), 1_600, None).at_ms, NOW - 60_000);
+        assert_eq!(clock.time_of(b"  at main.rs", 1_700, None).at_ms, NOW - 60_000);
         let old_ms = NOW - 8 * 86_400_000;
         clock.set_unwatched(Some(UnwatchedSpan { from: 0, since_ms: old_ms, to: 9_000, until_ms: old_ms }));
-        assert_eq!(super::tests::clock().time_of(b"ERROR", 7).source, TimeOrigin::Arrived);
+        assert_eq!(super::tests::clock().time_of(b"ERROR", 7, None).source, TimeOrigin::Arrived);
         let mut other = super::tests::clock();
         other.set_unwatched(clock.unwatched);
-        assert_eq!(other.time_of(b"ERROR", 7).source, TimeOrigin::Late);
+        assert_eq!(other.time_of(b"ERROR", 7, None).source, TimeOrigin::Late);
         clock.set_unwatched(Some(UnwatchedSpan { from: 0, since_ms: NOW + 9, to: 0, until_ms: NOW + 5 }));
         let mut other = super::tests::clock();
         other.set_unwatched(clock.unwatched);
-        assert_eq!(other.time_of(b"ERROR", 7).at_ms, NOW);
+        assert_eq!(other.time_of(b"ERROR", 7, None).at_ms, NOW);
     }
 
     #[test]
@@ -234,10 +234,10 @@ mod tests {
         let mut clock = clock();
         let two_hours = 7_200_000;
         for (end, at_ms) in [(1, NOW - two_hours), (2, NOW - two_hours), (3, NOW), (4, NOW)] {
-            assert_eq!(clock.time_of(stamped(two_hours).as_bytes(), end).at_ms, at_ms, "{end}");
+            assert_eq!(clock.time_of(stamped(two_hours).as_bytes(), end, None).at_ms, at_ms, "{end}");
         }
         assert_eq!(
-            clock.time_of(stamped(two_hours + 300_000).as_bytes(), 5).at_ms,
+            clock.time_of(stamped(two_hours + 300_000).as_bytes(), 5, None).at_ms,
             NOW - two_hours - 300_000
         );
     }
@@ -246,7 +246,7 @@ mod tests {
     fn all_lines_are_counted_with_their_times() {
         let mut clock = clock();
         let text = format!("{}\nno stamp\n", stamped(5_000)).repeat(64);
-        let lines = clock.lines(text.as_bytes(), 10);
+        let lines = clock.lines(text.as_bytes(), &mut |line| (10 + line.end as u64, None));
         assert_eq!(lines.iter().map(|(_, n)| n).sum::<u64>(), 128);
         assert_eq!(lines.len(), 2);
     }

@@ -4,6 +4,7 @@ mod advance;
 mod data_end;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -17,6 +18,7 @@ use crate::file::turn::MissedBytes;
 use crate::file::vfs::FileHandle;
 use crate::file::vfs::{Source, WindowState};
 use crate::scan::cursor::LineCursor;
+use crate::scan::wrapping::{FirstLine, LineFormat, Wrapping};
 use crate::sys::open::Stat;
 
 /// The kernel stamps files by a clock that runs up to one of its ticks behind: more than that, in nanoseconds.
@@ -39,6 +41,7 @@ pub struct FileReader {
     /// Its bytes, once any were asked for.
     source: Option<Box<dyn Source>>,
     reader: ReadMethod,
+    format: LineFormat,
     window_bytes: u64,
     /// How far it was judged, and what the last look saw.
     place: FileCheckpoint,
@@ -51,6 +54,8 @@ pub struct FileReader {
     unwatched_since: Option<(u64, i64)>,
     /// Whether it lies on a network, so that each look at it may wait for that.
     is_remote: bool,
+    /// What is around its lines, once that is known.
+    wrapping: Option<Option<Wrapping>>,
     /// Whether a mapping showed other bytes than the file has.
     is_mapping_wrong: bool,
     /// How many scans in a row were disturbed.
@@ -70,11 +75,13 @@ impl FileReader {
             file,
             source: None,
             reader: settings.reader,
+            format: settings.format,
             window_bytes: settings.window_bytes as u64,
             place: FileCheckpoint { size: 0, ..FileCheckpoint::of(stat, ReadPosition::default()) },
             doubt: false,
             is_racy: true,
             unwatched_since: Some((0, if stat.born_ns > 0 { stat.born_ns } else { stat.modified_ns })),
+            wrapping: None,
             is_mapping_wrong: false,
             disturbed: 0,
             unreadable_at: None,
@@ -263,6 +270,7 @@ impl FileReader {
     pub fn restart(&mut self) {
         (self.place.mark, self.place.size) = (ReadPosition::default(), 0);
         (self.doubt, self.is_mapping_wrong, self.disturbed) = (false, false, 0);
+        self.wrapping = None;
         self.release();
     }
 
@@ -285,6 +293,24 @@ impl FileReader {
             self.doubt = false;
         }
         Ok(ContentCheck::Same)
+    }
+
+    /// What a container runtime wrote around its lines, if one did. `is_ended` if nothing is appended any longer.
+    pub(in crate::file) fn wrapping(&mut self, path: &Path, is_ended: bool) -> io::Result<Option<Wrapping>> {
+        if let Some(known) = self.wrapping {
+            return Ok(known);
+        }
+        let mut buffer = Vec::new();
+        let found = self.format.find::<io::Error>(path, is_ended, &mut |bytes, look| {
+            buffer.resize(bytes, 0);
+            let got = self.file.read_at(&mut buffer, 0)?;
+            look(&buffer[..got]);
+            Ok(())
+        })?;
+        if let FirstLine::Known(known) = found {
+            self.wrapping = Some(known);
+        }
+        Ok(found.wrapping())
     }
 
     fn anchor_at(&self, offset: u64) -> io::Result<Anchor> {

@@ -1,5 +1,7 @@
 //! How files of a watch are read.
 
+use crate::scan::wrapping::LineFormat;
+
 /// Which way of reading a file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadMethod {
@@ -31,6 +33,8 @@ pub struct FileSettings {
     pub window_bytes: usize,
     /// The longest line that is scanned whole, in bytes. Of a longer one only this much is looked at.
     pub line_bytes_max: usize,
+    /// Whether a container runtime wrote its lines.
+    pub format: LineFormat,
     /// How long a file that was renamed or removed is read on after its last growth, in milliseconds.
     pub rotated_grace_ms: u64,
 }
@@ -42,6 +46,7 @@ impl Default for FileSettings {
             start: Start::End,
             window_bytes: 1 << 20,
             line_bytes_max: 1 << 20,
+            format: LineFormat::Auto,
             rotated_grace_ms: 30_000,
         }
     }

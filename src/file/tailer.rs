@@ -29,6 +29,7 @@ pub use crate::file::turn::{
     Declined, FileOrigin, MissReason, MissedBytes, Probe, TailEvent, Turn, TurnOptions, TurnScope, TurnTime,
 };
 use crate::scan::scanner::Scanner;
+use crate::scan::wrapping::Pieces;
 use crate::units::PathId;
 
 use draining::{DrainingFile, MissingFile};
@@ -71,6 +72,10 @@ pub struct Tailer {
     trouble: Option<Box<str>>,
     /// What is known of the stamps of its lines.
     stamps: Option<Box<TimestampState>>,
+    /// The beginnings of lines of a container. During a turn its counter has them.
+    pieces: Pieces,
+    /// Whether a container runtime writes the lines: then files are read one after the other.
+    is_wrapped: bool,
     /// Whether everything was read that there was, so that what is new was written just now.
     is_caught_up: bool,
     /// Hash of what was last given to be remembered.
@@ -108,6 +113,8 @@ impl Tailer {
             generation: 0,
             trouble: None,
             stamps: None,
+            pieces: Pieces::default(),
+            is_wrapped: false,
             is_caught_up: false,
             recorded: 0,
         }
@@ -137,6 +144,8 @@ impl Tailer {
         }
         self.ended = record.ended.iter().copied().collect();
         self.since_ns = record.since_ns;
+        self.pieces.clone_from(&record.pieces);
+        self.is_wrapped = !record.pieces.is_empty();
         self.generation = record.generation;
         // Before the first file was opened, those that stood there unseen were not searched for.
         let is_begun = record.generation > 0 || record.current.is_some() || record.last.is_some();
@@ -259,6 +268,7 @@ impl Tailer {
             },
             ended: self.ended.to_vec(),
             since_ns: self.since_ns,
+            pieces: self.pieces.clone(),
         }
     }
 
@@ -283,6 +293,7 @@ impl Tailer {
         if options.scope != TurnScope::Growth {
             self.follow_all(&mut context);
         } else if let Err(declined) = self.follow_growth(&mut context) {
+            self.pieces = context.counter.pieces;
             self.stamps = context.counter.clock.into_stamps();
             return Err(declined);
         }
@@ -329,7 +340,17 @@ impl Tailer {
         let clock = LineTimer::new(&options.time, options.counts_lines, self.stamps.take(), now_ms);
         let patterns = options.patterns.as_ref();
         let signatures = patterns.map(|settings| TurnSignatures::new(settings, Some(scanner)));
-        let counter = LineCounter { scanner, clock, budget: options.bytes_max, judged: 0, signatures };
+        let counter = LineCounter {
+            scanner,
+            clock,
+            budget: options.bytes_max,
+            judged: 0,
+            signatures,
+            format: self.common.settings.format,
+            path: Arc::clone(&self.path),
+            wrapping: None,
+            pieces: std::mem::take(&mut self.pieces),
+        };
         if let CurrentFile::Open(reading) = &mut self.current {
             reading.set_settled(false);
         }
@@ -349,6 +370,7 @@ impl Tailer {
             || turn.starved
             || is_search_due;
         turn.bytes = counter.judged;
+        self.pieces = counter.pieces;
         self.stamps = counter.clock.into_stamps();
         turn.first_lines = counter.signatures.map(|signatures| signatures.first_lines).unwrap_or_default();
         self.is_caught_up = !turn.more && self.trouble.is_none();

@@ -81,7 +81,6 @@ impl Tally {
         self.matched.iter().all(|n| *n == 0) && self.lines.is_empty()
     }
 
-    /// Adds what was found in one window, whose bytes begin at `offset` of the file.
     /// Counts one entry for `rule`.
     pub(super) fn hit(
         &mut self,
@@ -92,10 +91,11 @@ impl Tally {
     ) {
         let mut hits = Hits::new(self.matched.len(), self.samples_max);
         hits.hit(rule, 0..line.len(), time, signature);
-        self.add(hits, line, offset);
+        self.add(hits, line, &|_| offset);
     }
 
-    pub(super) fn add(&mut self, hits: Hits, bytes: &[u8], offset: u64) {
+    /// Adds what was found in one window. `offset_of` tells for a line in `bytes` where it begins in its file.
+    pub(super) fn add(&mut self, hits: Hits, bytes: &[u8], offset_of: &dyn Fn(usize) -> u64) {
         self.late += hits.late;
         self.future += hits.future;
         self.lines.extend(hits.lines);
@@ -111,7 +111,7 @@ impl Tally {
                 let (place, at_ms) = place;
                 let line = &bytes[place.clone()];
                 let line = line[..line.len().min(SAMPLE_BYTES_MAX)].to_vec();
-                let sample = Sample { rule, offset: offset + place.start as u64, at_ms: *at_ms, line };
+                let sample = Sample { rule, offset: offset_of(place.start), at_ms: *at_ms, line };
                 keep_newest(&mut self.samples[rule], sample, self.samples_max, |sample| sample.at_ms);
             }
         }

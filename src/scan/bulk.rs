@@ -5,10 +5,13 @@
 //! wherever the cuts are, and their tallies add up.
 
 use std::ops::Range;
+use std::path::Path;
 
 use crate::scan::cursor::LineCursor;
 use crate::scan::feed::{END_UNKNOWN, Fed, Feed, Show};
 use crate::scan::scanner::Scanner;
+use crate::scan::stream_lines::StreamLines;
+use crate::scan::wrapping::LineFormat;
 
 /// The result of a walk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,6 +42,7 @@ impl BulkTally {
 #[derive(Debug)]
 pub struct BulkWalk<'s> {
     scanner: &'s mut Scanner,
+    lines: StreamLines,
     feed: Feed,
     cursor: LineCursor,
     own: Range<u64>,
@@ -59,7 +63,14 @@ impl<'s> BulkWalk<'s> {
             None => LineCursor::at(0),
         };
         let feed = Feed::chunk(own.end, end, window_bytes as u64);
-        BulkWalk { scanner, feed, cursor, own, tally: BulkTally::new(rules), trial: vec![0; rules] }
+        let (lines, tally) = (StreamLines::new(Path::new(""), LineFormat::Plain), BulkTally::new(rules));
+        BulkWalk { scanner, lines, feed, cursor, own, tally, trial: vec![0; rules] }
+    }
+
+    /// The same for lines that may be wrapped. The chunk has to be the whole stream then.
+    #[must_use]
+    pub fn with_lines(self, lines: StreamLines) -> BulkWalk<'s> {
+        BulkWalk { lines, ..self }
     }
 
     /// A walk over all lines of a stream whose length is not known.
@@ -81,10 +92,15 @@ impl<'s> BulkWalk<'s> {
     pub fn step<E>(&mut self, show: Show<'_, E>) -> Result<Fed, E> {
         let (scanner, trial) = (&mut *self.scanner, &mut self.trial);
         trial.fill(0);
+        let mut lines = self.lines.clone();
         let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
-            cursor.advance(bytes, follows, scanner, &mut |rule, _| trial[rule] += 1)
+            lines.advance(cursor, bytes, follows, scanner, &mut |rule, _| trial[rule] += 1)
         };
         let fed = self.feed.step(&mut self.cursor, &mut judge, show)?;
+        self.lines = lines;
+        if fed == Fed::Done {
+            self.lines.finish(self.scanner, &mut |rule, _| self.trial[rule] += 1);
+        }
         for (sum, found) in self.tally.lines_matched.iter_mut().zip(&self.trial) {
             *sum += found;
         }

@@ -7,9 +7,73 @@ use std::ops::Range;
 
 use crate::scan::line::leading_nuls;
 use crate::scan::scanner::Scanner;
+use crate::scan::wrapping::{Pieces, Unwrapped, Wrapping, raw_bytes_max};
 
 /// Called with the rule and the range of each matching line.
 type Hit<'h> = &'h mut dyn FnMut(usize, Range<usize>);
+
+/// What takes the lines that a cursor finds.
+trait TakeLines {
+    /// The longest line that is looked at whole, in bytes.
+    fn raw_bytes_max(&self) -> usize;
+
+    /// Takes complete lines, which begin at `at` of what is shown.
+    fn take_complete(&mut self, cursor: &mut LineCursor, lines: &[u8], at: usize);
+
+    /// Takes a line without its end, which is at `place` of what is shown.
+    fn take_rest(&mut self, cursor: &mut LineCursor, line: &[u8], place: Range<usize>);
+}
+
+/// Judges lines as they are.
+struct PlainLines<'a> {
+    scanner: &'a mut Scanner,
+    hit: Hit<'a>,
+}
+
+impl TakeLines for PlainLines<'_> {
+    fn raw_bytes_max(&self) -> usize {
+        self.scanner.line_bytes_max()
+    }
+
+    fn take_complete(&mut self, cursor: &mut LineCursor, lines: &[u8], at: usize) {
+        let hit = &mut self.hit;
+        cursor.first_of_records(
+            lines,
+            self.scanner,
+            |scanner, hit| scanner.scan(lines, hit),
+            &mut |rule, place| hit(rule, place.start + at..place.end + at),
+        );
+    }
+
+    fn take_rest(&mut self, cursor: &mut LineCursor, line: &[u8], place: Range<usize>) {
+        let hit = &mut self.hit;
+        let judge = |scanner: &mut Scanner, hit: Hit<'_>| {
+            scanner.judge(line, &mut |rule| hit(rule, 0..line.len()));
+        };
+        cursor.first_of_records(line, self.scanner, judge, &mut |rule, _| hit(rule, place.clone()));
+    }
+}
+
+/// Takes the wrapping off lines.
+struct WrappedLines<'a> {
+    lines: &'a mut Unwrapped,
+    pieces: &'a mut Pieces,
+    line_bytes_max: usize,
+}
+
+impl TakeLines for WrappedLines<'_> {
+    fn raw_bytes_max(&self) -> usize {
+        raw_bytes_max(self.line_bytes_max)
+    }
+
+    fn take_complete(&mut self, _: &mut LineCursor, lines: &[u8], at: usize) {
+        self.lines.lines(lines, at, self.pieces, self.line_bytes_max);
+    }
+
+    fn take_rest(&mut self, _: &mut LineCursor, line: &[u8], place: Range<usize>) {
+        self.lines.line(line, place.start, self.pieces, self.line_bytes_max);
+    }
+}
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -60,18 +124,66 @@ impl LineCursor {
         scanner: &mut Scanner,
         hit: &mut dyn FnMut(usize, Range<usize>),
     ) -> Step {
+        self.walk(bytes, follows, &mut PlainLines { scanner, hit })
+    }
+
+    /// The same for lines of which a container runtime wrote `wrapping` around each. `hit` receives the range of a line in the text
+    /// of [`Scanner::unwrapped`], which has the lines of `bytes` afterwards. Lines that go on in other bytes stay in `pieces`.
+    pub fn advance_wrapped(
+        &mut self,
+        bytes: &[u8],
+        follows: Follows,
+        scanner: &mut Scanner,
+        (wrapping, pieces): (Wrapping, &mut Pieces),
+        hit: &mut dyn FnMut(usize, Range<usize>),
+    ) -> Step {
+        let mut lines = scanner.take_unwrapped();
+        lines.begin(wrapping);
+        let line_bytes_max = scanner.line_bytes_max();
+        let step = self.walk(bytes, follows, &mut WrappedLines { lines: &mut lines, pieces, line_bytes_max });
+        self.judge_unwrapped(&lines, scanner, hit);
+        scanner.put_unwrapped(lines);
+        step
+    }
+
+    /// Judges lines of which only the beginning was found, at the end of the stream that they are in. See
+    /// [`LineCursor::advance_wrapped`].
+    pub fn finish_pieces(
+        &mut self,
+        scanner: &mut Scanner,
+        pieces: &mut Pieces,
+        hit: &mut dyn FnMut(usize, Range<usize>),
+    ) {
+        let mut lines = scanner.take_unwrapped();
+        lines.begin(Wrapping::Cri);
+        lines.rest(pieces, 0);
+        self.judge_unwrapped(&lines, scanner, hit);
+        scanner.put_unwrapped(lines);
+    }
+
+    fn judge_unwrapped(&mut self, lines: &Unwrapped, scanner: &mut Scanner, hit: Hit<'_>) {
+        let text = lines.text();
+        if !text.is_empty() {
+            self.first_of_records(text, scanner, |scanner, hit| scanner.scan(text, hit), hit);
+        }
+    }
+
+    /// Finds the complete lines in `bytes`, which begin at `self.offset`, and moves past them.
+    fn walk(&mut self, bytes: &[u8], follows: Follows, lines: &mut impl TakeLines) -> Step {
         let from = self.offset;
-        let step = self.complete(bytes, follows, scanner, hit);
+        let step = self.complete(bytes, follows, lines);
         if follows == Follows::Nothing {
             let judged = (self.offset - from) as usize;
-            self.finish(&bytes[judged..], scanner, &mut |rule, place| {
-                hit(rule, place.start + judged..place.end + judged);
-            });
+            let rest = &bytes[judged..];
+            if !self.inside_long_line && leading_nuls(rest) < rest.len() {
+                lines.take_rest(self, rest, judged..bytes.len());
+            }
+            self.move_to(self.offset + rest.len() as u64);
         }
         step
     }
 
-    fn complete(&mut self, bytes: &[u8], follows: Follows, scanner: &mut Scanner, hit: Hit<'_>) -> Step {
+    fn complete(&mut self, bytes: &[u8], follows: Follows, lines: &mut impl TakeLines) -> Step {
         let skipped = self.skip(bytes, follows);
         let rest = &bytes[skipped..];
         if rest.is_empty() {
@@ -80,18 +192,16 @@ impl LineCursor {
         let seen = (self.searched.saturating_sub(self.offset) as usize).min(rest.len());
         if let Some(lf) = memchr::memrchr(b'\n', &rest[seen..]) {
             let complete = seen + lf + 1;
-            let scan = |scanner: &mut Scanner, hit: Hit<'_>| scanner.scan(&rest[..complete], hit);
-            self.first_of_records(&rest[..complete], scanner, scan, &mut |rule, place| {
-                hit(rule, place.start + skipped..place.end + skipped);
-            });
+            lines.take_complete(self, &rest[..complete], skipped);
             self.offset += complete as u64;
             self.searched = self.offset + (rest.len() - complete) as u64;
             // NULs after the last line feed may still be overwritten.
             self.searched -= self.searched_nuls(&rest[complete..]);
             return Step::Done;
         }
-        if rest.len() > scanner.line_bytes_max() {
-            self.judge_rest(rest, scanner, &mut |rule, _| hit(rule, skipped..bytes.len()));
+        if rest.len() > lines.raw_bytes_max() {
+            lines.take_rest(self, rest, skipped..bytes.len());
+            self.move_to(self.offset + rest.len() as u64);
             self.inside_long_line = true;
             return Step::Done;
         }
@@ -100,24 +210,6 @@ impl LineCursor {
         }
         self.searched = self.offset + rest.len() as u64;
         Step::Done
-    }
-
-    /// Judges the rest of an ended stream: a last line without a line feed.
-    fn finish(&mut self, bytes: &[u8], scanner: &mut Scanner, hit: Hit<'_>) {
-        if self.inside_long_line || leading_nuls(bytes) == bytes.len() {
-            self.move_to(self.offset + bytes.len() as u64);
-        } else {
-            self.judge_rest(bytes, scanner, hit);
-        }
-    }
-
-    /// Judges `bytes` as one line and moves past them.
-    fn judge_rest(&mut self, bytes: &[u8], scanner: &mut Scanner, hit: Hit<'_>) {
-        let judge = |scanner: &mut Scanner, hit: Hit<'_>| {
-            scanner.judge(bytes, &mut |rule| hit(rule, 0..bytes.len()));
-        };
-        self.first_of_records(bytes, scanner, judge, hit);
-        self.move_to(self.offset + bytes.len() as u64);
     }
 
     /// Skips bytes without lines, to the beginning of a line at `offset`.

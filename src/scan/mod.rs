@@ -3,7 +3,7 @@
 //! [`rules`] compiles all rules of a watch, each a [`spec`], into one finder; [`scanner`] runs it over runs of complete
 //! lines; [`cursor`] says what a line is in a growing or an ended stream; [`feed`] is the read loop over such a stream;
 //! [`bulk`] cuts an ended one into chunks for several threads; [`pattern`] keeps a regular expression within one line;
-//! [`records`] joins lines to records, [`multiline`] by the forms of programming languages, and [`record_bounds`] returns the lines of
+//! [`wrapping`] takes off what container runtimes write around lines, and [`stream_lines`] judges such a stream; [`records`] joins lines to records, [`multiline`] by the forms of programming languages, and [`record_bounds`] returns the lines of
 //! one. For a line that matches, [`level`] returns how severe it is and [`timestamp`] when it was written; [`explain`] says why a
 //! line matches or does not.
 
@@ -28,4 +28,6 @@ pub mod records;
 pub mod rules;
 pub mod scanner;
 pub mod spec;
+pub mod stream_lines;
 pub mod timestamp;
+pub mod wrapping;

@@ -13,6 +13,7 @@ use crate::scan::line::content;
 use crate::scan::own::is_own;
 use crate::scan::records::Records;
 use crate::scan::rules::RuleSet;
+use crate::scan::wrapping::Unwrapped;
 
 /// Who wrote a line is told by its beginning, of so many bytes.
 const HEAD_BYTES_MAX: usize = 4_096;
@@ -24,6 +25,7 @@ pub struct Scanner {
     scratch: PatternSet,
     line_bytes_max: usize,
     records: Option<Box<Records>>,
+    unwrapped: Unwrapped,
 }
 
 impl Scanner {
@@ -32,7 +34,7 @@ impl Scanner {
     pub fn new(rules: Arc<RuleSet>, line_bytes_max: usize) -> Scanner {
         let scratch = rules.finder().scratch();
         let records = rules.starts().map(|starts| Box::new(Records::new(starts, line_bytes_max)));
-        Scanner { rules, scratch, line_bytes_max, records }
+        Scanner { rules, scratch, line_bytes_max, records, unwrapped: Unwrapped::default() }
     }
 
     /// The rules.
@@ -97,6 +99,21 @@ impl Scanner {
     /// Takes the search for records out, so that it can be borrowed beside the scanner.
     pub(super) fn take_records(&mut self) -> Option<Box<Records>> {
         self.records.take()
+    }
+
+    /// The lines without their wrapping of the bytes that
+    /// [`LineCursor::advance_wrapped`](crate::scan::cursor::LineCursor::advance_wrapped) judged last.
+    #[must_use]
+    pub fn unwrapped(&self) -> &Unwrapped {
+        &self.unwrapped
+    }
+
+    pub(super) fn take_unwrapped(&mut self) -> Unwrapped {
+        std::mem::take(&mut self.unwrapped)
+    }
+
+    pub(super) fn put_unwrapped(&mut self, lines: Unwrapped) {
+        self.unwrapped = lines;
     }
 
     pub(super) fn put_records(&mut self, records: Box<Records>) {

@@ -18,6 +18,7 @@ mod find;
 mod format;
 mod members;
 mod place;
+mod received;
 mod shape;
 mod zones;
 
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 pub use crate::scan::timestamp::format::{FormatError, TimeFormat, zone};
+pub use crate::scan::timestamp::received::zone_steps_ms;
 
 use crate::scan::timestamp::calendar::{Near, StampReading, Zone};
 use crate::scan::timestamp::find::Doubt;

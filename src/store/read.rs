@@ -11,6 +11,7 @@ use crate::alert::manager::{AlertSeriesId, SavedAlert};
 use crate::event::{AlertEvent, AlertState};
 use crate::file::checkpoint::TailCheckpoint;
 use crate::pattern::PatternId;
+use crate::scan::wrapping::Pieces;
 
 /// What a database remembers, and what in it was of no use.
 pub(super) struct Loaded {
@@ -103,11 +104,13 @@ fn files(connection: &Connection) -> rusqlite::Result<Vec<FileRecord>> {
 }
 
 fn file(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
+    let begun = |column| row.get::<_, Option<Vec<u8>>>(column).map(Option::unwrap_or_default);
     Ok(FileRecord {
         id: file_id(row)?,
         tail: TailCheckpoint {
             generation: sql_types::bits(row, "generation")?,
             since_ns: row.get("since_ns")?,
+            pieces: Pieces::of(begun("stdout_begun")?, begun("stderr_begun")?),
             ..TailCheckpoint::default()
         },
         totals: Vec::new(),

@@ -25,6 +25,7 @@ use crate::file::checkpoint::FileCheckpoint;
 use crate::file::identity::{Anchor, Fingerprint};
 use crate::pattern::{Pattern, PatternId, PatternUsage, SavedRegistry};
 use crate::scan::cursor::LineCursor;
+use crate::scan::wrapping::Pieces;
 use crate::source::journal::{FilePosition, Id128};
 
 fn small() -> Limits {
@@ -74,6 +75,7 @@ fn file(path: &[u8], n: u64) -> FileRecord {
         last: last.map(Box::new),
         ended: vec![place(n + 7)],
         since_ns: 5,
+        pieces: Pieces::of(vec![b'o'; n as usize % 4], vec![0xff; n as usize % 3]),
     };
     let total = |rule: &str, matched| RuleTotal { rule: rule.to_owned(), matched, reported: matched / 2 };
     let totals = vec![total("a", n), total("b", u64::MAX)];

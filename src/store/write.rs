@@ -70,13 +70,16 @@ pub(super) fn forget_file(connection: &Connection, id: &WatchedPath) -> rusqlite
 
 fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqlite::Result<()> {
     let (id, tail) = (&file.id, &file.tail);
+    let begun = tail.pieces.texts().map(|text| (!text.is_empty()).then_some(text));
     connection
         .prepare_cached(
-            "INSERT INTO files (watch, path, generation, since_ns, bytes_read, bytes_missed, committed_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO files (watch, path, generation, since_ns, bytes_read, bytes_missed, committed_ms,
+                stdout_begun, stderr_begun)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT DO UPDATE SET generation = excluded.generation,
                 since_ns = excluded.since_ns, bytes_read = excluded.bytes_read, bytes_missed = excluded.bytes_missed,
-                committed_ms = excluded.committed_ms, unwatched_since_ms = NULL",
+                committed_ms = excluded.committed_ms, unwatched_since_ms = NULL,
+                stdout_begun = excluded.stdout_begun, stderr_begun = excluded.stderr_begun",
         )?
         .execute(params![
             id.watch,
@@ -86,6 +89,8 @@ fn put_file(connection: &Connection, file: &FileRecord, at_ms: Millis) -> rusqli
             Bits(file.bytes_read),
             Bits(file.bytes_missed),
             at_ms,
+            begun[0],
+            begun[1],
         ])?;
     let key = params![id.watch, SqlPath(&id.path)];
     connection.prepare_cached("DELETE FROM places WHERE watch = ?1 AND path = ?2")?.execute(key)?;

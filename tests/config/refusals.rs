@@ -19,7 +19,7 @@ conf.toml:1:8: [watch.app] lacks `paths`; write where the logs are, such as `pat
   |        ^^^
 
 conf.toml:2:1: unknown key `pathz` in [watch.app]; did you mean `paths`? (known: `paths`, `exclude`, `journal`, `rules`, \
-`start`, `reader`, `window_bytes`, `line_bytes_max`, `record_start`, `multiline`, `rotated_grace`, `time`)
+`start`, `reader`, `window_bytes`, `line_bytes_max`, `format`, `record_start`, `multiline`, `rotated_grace`, `time`)
   |
 2 | pathz = [\"/var/log\"]
   | ^^^^^"

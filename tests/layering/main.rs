@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("notify", &["store", "event"]),
     ("output", &["event"]),
     ("source", &["file", "sys", "scan"]),
-    ("store", &["source", "file", "pattern", "detect", "alert", "event", "scan::cursor"]),
+    ("store", &["source", "file", "pattern", "detect", "alert", "event", "scan::cursor", "scan::wrapping"]),
     ("file", &["sys", "scan", "pattern"]),
     ("alert", &["detect", "event", "pattern"]),
     ("event", &[]),

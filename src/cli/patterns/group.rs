@@ -17,7 +17,9 @@ use crate::scan::feed::{Fed, Feed};
 use crate::scan::record_bounds::RecordBounds;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use crate::scan::scanner::Scanner;
+use crate::scan::stream_lines::{JudgedLines, StreamLines};
 use crate::scan::timestamp::{Detector, TimeSettings};
+use crate::scan::wrapping::LineFormat;
 
 /// Window of a file, in bytes.
 const WINDOW_BYTES: u64 = 256 << 10;
@@ -35,11 +37,8 @@ pub(super) enum Assign {
 
 /// The patterns of what was read.
 pub(super) struct Grouped {
-    registry: Registry,
-    records: Option<RecordBounds>,
-    joined: Vec<u8>,
+    grouping: Grouping,
     scanner: Scanner,
-    takes_all: bool,
     assign: Option<Assign>,
     progress: Progress,
     /// For each line its id, if it has one; only for [`Assign::Final`].
@@ -80,12 +79,15 @@ impl Grouped {
         let takes_all = rules.is_none();
         // Without rules the scanner only finds the lines.
         let rules = rules.map_or_else(|| RuleSet::compile(&[RuleSpec::containing("ERROR")]), Ok)?;
-        Ok(Grouped {
+        let grouping = Grouping {
             registry: Registry::new(patterns),
             records: RecordBounds::new(&rules, LINE_BYTES_MAX),
             joined: Vec::new(),
-            scanner: Scanner::new(rules, LINE_BYTES_MAX),
             takes_all,
+        };
+        Ok(Grouped {
+            grouping,
+            scanner: Scanner::new(rules, LINE_BYTES_MAX),
             assign,
             progress,
             ids: Vec::new(),
@@ -93,20 +95,20 @@ impl Grouped {
     }
 
     pub(super) fn registry(&self) -> &Registry {
-        &self.registry
+        &self.grouping.registry
     }
 
     /// Takes lines from now on by `rules`, which see at most `line_bytes_max` bytes of a line.
     pub(super) fn set_rules(&mut self, rules: &Arc<RuleSet>, line_bytes_max: usize) {
-        self.records = RecordBounds::new(rules, line_bytes_max);
+        self.grouping.records = RecordBounds::new(rules, line_bytes_max);
         self.scanner = Scanner::new(Arc::clone(rules), line_bytes_max);
     }
 
-    /// Reads the file at `path`, whose lines tell their time by `time`. Writes the ids of its lines if they are asked for.
+    /// Reads the file at `path`, whose lines tell their time and are wrapped as is said. Writes the ids of its lines if they are asked for.
     pub(super) fn read(
         &mut self,
         path: &Path,
-        time: Arc<TimeSettings>,
+        (time, format): (Arc<TimeSettings>, LineFormat),
         out: &mut impl Write,
     ) -> Result<(), GroupError> {
         let failed = |error| GroupError::Input { path: display_path(path), error };
@@ -114,9 +116,10 @@ impl Grouped {
         let mut times = Times { detector: Detector::new(time), modified_ms };
         let mut feed = Feed::to_end(WINDOW_BYTES);
         let (mut cursor, mut written) = (LineCursor::default(), Ok(()));
+        let mut lines = StreamLines::new(path, format);
         loop {
             let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows: Follows| {
-                let (step, result) = self.judge(cursor, bytes, follows, &mut times, out);
+                let (step, result) = self.judge((cursor, &mut lines), bytes, follows, &mut times, out);
                 written = result;
                 step
             };
@@ -128,7 +131,7 @@ impl Grouped {
             });
             std::mem::replace(&mut written, Ok(())).map_err(GroupError::Output)?;
             if fed.map_err(failed)? == Fed::Done {
-                return Ok(());
+                return self.finish(&mut lines, &mut times, out).map_err(GroupError::Output);
             }
         }
     }
@@ -144,30 +147,21 @@ impl Grouped {
         let mut written = Ok(());
         let problems = journal.read(progress, &mut |entry| {
             let text = entry.text();
-            let mut matches = self.takes_all;
+            let Grouping { registry, joined, takes_all, .. } = &mut self.grouping;
+            let mut matches = *takes_all;
             self.scanner.judge_entry(text, &|| entry.level(), &mut |_| matches = true);
             let at_ms = i64::try_from(entry.realtime_us / 1_000).ok();
-            let id = matches.then(|| self.registry.observe(text_of_record(text, &mut self.joined), at_ms).id);
+            let id = matches.then(|| registry.observe(text_of_record(text, joined), at_ms).id);
             if written.is_ok() {
-                written = self.assign(id, out);
+                written = write_id(self.assign, id, &mut self.ids, out);
             }
         })?;
         Ok((problems, written))
     }
 
-    fn assign(&mut self, id: Option<PatternId>, out: &mut impl Write) -> io::Result<()> {
-        match (self.assign, id) {
-            (Some(Assign::Read), Some(id)) => writeln!(out, "{id}")?,
-            (Some(Assign::Read), None) => writeln!(out)?,
-            (Some(Assign::Final), id) => self.ids.push(id),
-            (None, _) => {}
-        }
-        Ok(())
-    }
-
     fn judge(
         &mut self,
-        cursor: &mut LineCursor,
+        (cursor, lines): (&mut LineCursor, &mut StreamLines),
         bytes: &[u8],
         follows: Follows,
         times: &mut Times,
@@ -175,40 +169,86 @@ impl Grouped {
     ) -> (Step, io::Result<()>) {
         let (from, is_rest) = (cursor.offset, cursor.inside_long_line);
         let mut found: Vec<Found> = Vec::new();
-        let step = cursor.advance(bytes, follows, &mut self.scanner, &mut |rule, line| {
+        let step = lines.advance(cursor, bytes, follows, &mut self.scanner, &mut |rule, line| {
             found.push(Found { rule, line });
         });
+        let Grouped { scanner, grouping, assign, ids, .. } = self;
+        let judged = lines.judged(scanner, &bytes[..(cursor.offset - from) as usize]);
+        let is_rest = is_rest && !judged.is_unwrapped();
+        let of_lines = grouping.group(judged, is_rest, found, times, assign.is_some());
+        (step, of_lines.into_iter().try_for_each(|id| write_id(*assign, id, ids, out)))
+    }
+
+    /// Groups what has begun as lines, after the end of the file.
+    fn finish(&mut self, lines: &mut StreamLines, times: &mut Times, out: &mut impl Write) -> io::Result<()> {
+        if !lines.has_begun() {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        lines.finish(&mut self.scanner, &mut |rule, line| found.push(Found { rule, line }));
+        let Grouped { scanner, grouping, assign, ids, .. } = self;
+        let judged = JudgedLines::of(scanner.unwrapped(), &[]);
+        let of_lines = grouping.group(judged, false, found, times, assign.is_some());
+        of_lines.into_iter().try_for_each(|id| write_id(*assign, id, ids, out))
+    }
+
+    /// Writes the ids of all lines after the merges, if they are asked for.
+    pub(super) fn write_final(&self, out: &mut impl Write) -> io::Result<()> {
+        for id in &self.ids {
+            match id {
+                Some(id) => writeln!(out, "{}", self.grouping.registry.resolve(*id))?,
+                None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes or keeps the id of a line, if it has one, as it is asked for.
+fn write_id(
+    assign: Option<Assign>,
+    id: Option<PatternId>,
+    ids: &mut Vec<Option<PatternId>>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    match (assign, id) {
+        (Some(Assign::Read), Some(id)) => writeln!(out, "{id}")?,
+        (Some(Assign::Read), None) => writeln!(out)?,
+        (Some(Assign::Final), id) => ids.push(id),
+        (None, _) => {}
+    }
+    Ok(())
+}
+
+/// Groups lines by the patterns of their records.
+struct Grouping {
+    registry: Registry,
+    records: Option<RecordBounds>,
+    joined: Vec<u8>,
+    takes_all: bool,
+}
+
+impl Grouping {
+    /// Groups those of `lines` that are in `found`, or all. Returns for each line its id, if it has one, if it `names_each`. The first
+    /// line is the rest of one that was judged, if it `is_rest`.
+    fn group(
+        &mut self,
+        lines: JudgedLines<'_>,
+        is_rest: bool,
+        mut found: Vec<Found>,
+        times: &mut Times,
+        names_each: bool,
+    ) -> Vec<Option<PatternId>> {
         // A line may match several rules.
         found.sort_unstable_by_key(|found| (found.line.start, found.rule));
         found.dedup_by_key(|found| found.line.start);
-        let bytes = &bytes[..(cursor.offset - from) as usize];
-        if !self.takes_all && self.assign.is_none() {
-            for found in found {
-                self.observe(bytes, &found, times);
+        let (bytes, mut ids) = (lines.text, Vec::new());
+        if !self.takes_all && !names_each {
+            for found in &found {
+                self.observe(lines, found, times);
             }
-            return (step, Ok(()));
+            return ids;
         }
-        (step, self.judge_every_line(bytes, is_rest, &found, times, out))
-    }
-
-    /// Counts the record of a line that was found.
-    fn observe(&mut self, bytes: &[u8], found: &Found, times: &mut Times) -> PatternId {
-        let records = self.records.as_mut().filter(|_| !self.takes_all);
-        let place =
-            records.map_or(found.line.clone(), |records| records.around(found.rule, bytes, &found.line));
-        let text = text_of_record(&bytes[place], &mut self.joined);
-        self.registry.observe(text, times.of(bytes, found.line.clone())).id
-    }
-
-    /// Groups those lines of `bytes` that are in `found`, or all, and writes what is asked for of each.
-    fn judge_every_line(
-        &mut self,
-        bytes: &[u8],
-        is_rest: bool,
-        found: &[Found],
-        times: &mut Times,
-        out: &mut impl Write,
-    ) -> io::Result<()> {
         let line_end =
             |start: usize| memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |lf| start + lf);
         let mut found = found.iter().peekable();
@@ -216,27 +256,27 @@ impl Grouped {
         while start < bytes.len() {
             let end = line_end(start);
             let id = match found.next_if(|found| found.line.start <= end) {
-                Some(found) => Some(self.observe(bytes, found, times)),
+                Some(found) => Some(self.observe(lines, found, times)),
                 None if self.takes_all => {
-                    Some(self.registry.observe(&bytes[start..end], times.of(bytes, start..end)).id)
+                    Some(self.registry.observe(&bytes[start..end], times.of(lines, start..end)).id)
                 }
                 None => None,
             };
-            self.assign(id, out)?;
+            if names_each {
+                ids.push(id);
+            }
             start = end + 1;
         }
-        Ok(())
+        ids
     }
 
-    /// Writes the ids of all lines after the merges, if they are asked for.
-    pub(super) fn write_final(&self, out: &mut impl Write) -> io::Result<()> {
-        for id in &self.ids {
-            match id {
-                Some(id) => writeln!(out, "{}", self.registry.resolve(*id))?,
-                None => writeln!(out)?,
-            }
-        }
-        Ok(())
+    /// Counts the record of a line that was found.
+    fn observe(&mut self, lines: JudgedLines<'_>, found: &Found, times: &mut Times) -> PatternId {
+        let (bytes, records) = (lines.text, self.records.as_mut().filter(|_| !self.takes_all));
+        let place =
+            records.map_or(found.line.clone(), |records| records.around(found.rule, bytes, &found.line));
+        let text = text_of_record(&bytes[place], &mut self.joined);
+        self.registry.observe(text, times.of(lines, found.line.clone())).id
     }
 }
 
@@ -253,7 +293,7 @@ struct Times {
 }
 
 impl Times {
-    fn of(&mut self, bytes: &[u8], line: Range<usize>) -> Option<i64> {
-        time_of(&mut self.detector, bytes, line, self.modified_ms)
+    fn of(&mut self, lines: JudgedLines<'_>, line: Range<usize>) -> Option<i64> {
+        time_of(&mut self.detector, lines, line, self.modified_ms)
     }
 }

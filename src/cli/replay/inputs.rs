@@ -12,6 +12,7 @@ use crate::file::identity::Identity;
 use crate::file::rotation::names;
 use crate::fmt::display_path;
 use crate::scan::timestamp::TimeSettings;
+use crate::scan::wrapping::LineFormat;
 use crate::sys::open::stat_path;
 use crate::watch::discovery::Discovery;
 use crate::watch::survey::survey;
@@ -135,9 +136,10 @@ impl<'s> LogFinder<'s> {
         Ok(LogFinder { discovery: Discovery::new(&settings.finds)?, settings, named, cwd })
     }
 
-    /// How the lines of the file at `path` tell their time: as its watch says, or its rotated file's.
-    pub(in crate::cli) fn time_of(&self, path: &Path) -> Option<Arc<TimeSettings>> {
-        Some(Arc::clone(&self.watch(path)?.time))
+    /// How the lines of the file at `path` tell their time, and whether they are wrapped: as its watch says, or its rotated file's.
+    pub(in crate::cli) fn lines_of(&self, path: &Path) -> Option<(Arc<TimeSettings>, LineFormat)> {
+        let watch = self.watch(path)?;
+        Some((Arc::clone(&watch.time), watch.file.format))
     }
 
     /// The watch of the file at `path`: see [`LogFinder::number_of`].

@@ -16,6 +16,7 @@ use crate::scan::cursor::LineCursor;
 use crate::scan::feed::{Fed, Feed};
 use crate::scan::record_bounds::RecordBounds;
 use crate::scan::scanner::Scanner;
+use crate::scan::stream_lines::{JudgedLines, StreamLines};
 use crate::scan::timestamp::Detector;
 
 /// Window of a file, in bytes.
@@ -51,6 +52,7 @@ pub(super) struct LogStream {
     pub(super) path: PathBuf,
     files: VecDeque<LogFile>,
     scanner: Scanner,
+    lines: StreamLines,
     times: LogTimes,
     open: Option<(DecompressSource, LineCursor)>,
     /// Events that are read but not taken yet.
@@ -74,6 +76,7 @@ impl LogStream {
         let detector = Detector::new(Arc::clone(&watch.time));
         LogStream {
             watch: log.watch,
+            lines: StreamLines::new(&log.path, watch.file.format),
             path: log.path,
             files: log.files.into(),
             scanner: Scanner::new(Arc::clone(&watch.rules), watch.file.line_bytes_max),
@@ -111,7 +114,13 @@ impl LogStream {
     pub(super) fn next_ms(&mut self, problems: &mut Vec<String>) -> Option<Millis> {
         while self.events.is_empty() {
             if self.open.is_none() {
-                let file = self.files.front()?;
+                let Some(file) = self.files.front() else {
+                    if !self.lines.has_begun() {
+                        return None;
+                    }
+                    self.finish();
+                    continue;
+                };
                 match open(&file.path, &self.progress) {
                     Ok((source, modified_ms)) => {
                         self.times.reference_ms = modified_ms;
@@ -119,6 +128,7 @@ impl LogStream {
                             // What leaves out the year is nearest to its beginning.
                             self.times.detector.resume(file.first_ms);
                         }
+                        self.lines.begin_file();
                         self.open = Some((source, LineCursor::default()));
                     }
                     Err(error) => self.give_up(&error, problems),
@@ -138,6 +148,13 @@ impl LogStream {
         Some(event)
     }
 
+    /// Takes what has begun as lines, after the last file.
+    fn finish(&mut self) {
+        let (scanner, mut found) = (&mut self.scanner, Vec::new());
+        self.lines.finish(scanner, &mut |rule, place| found.push((rule, place)));
+        self.times.put(JudgedLines::of(scanner.unwrapped(), &[]), found, &mut self.events);
+    }
+
     fn give_up(&mut self, error: &io::Error, problems: &mut Vec<String>) {
         self.open = None;
         if let Some(file) = self.files.pop_front() {
@@ -149,15 +166,16 @@ impl LogStream {
     /// Reads the next lines of the open file.
     fn read(&mut self) -> io::Result<()> {
         let Some((source, cursor)) = &mut self.open else { return Ok(()) };
-        let (scanner, times, events) = (&mut self.scanner, &mut self.times, &mut self.events);
+        let (scanner, lines) = (&mut self.scanner, &mut self.lines);
+        let (times, events) = (&mut self.times, &mut self.events);
         let mut feed = Feed::to_end(WINDOW_BYTES);
         loop {
             let from = cursor.offset;
             let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
                 let mut found = Vec::new();
-                let step =
-                    cursor.advance(bytes, follows, scanner, &mut |rule, place| found.push((rule, place)));
-                times.put(&bytes[..(cursor.offset - from) as usize], found, events);
+                let step = lines
+                    .advance(cursor, bytes, follows, scanner, &mut |rule, place| found.push((rule, place)));
+                times.put(lines.judged(scanner, &bytes[..(cursor.offset - from) as usize]), found, events);
                 step
             };
             let fed = feed.step(cursor, &mut judge, &mut |range, look| {
@@ -184,22 +202,23 @@ impl LogTimes {
     /// Appends the matching lines of `bytes`, and all lines if they are counted, in their order.
     fn put(
         &mut self,
-        bytes: &[u8],
+        lines: JudgedLines<'_>,
         found: Vec<(usize, std::ops::Range<usize>)>,
         events: &mut VecDeque<LogEvent>,
     ) {
+        let bytes = lines.text;
         let (mut known, mut joined) = (None::<(usize, Millis)>, Vec::new());
         let mut counted = 0;
         for (rule, place) in found {
             if self.counts_lines {
                 // A matching line is counted before its match.
                 let to = (place.end + 1).min(bytes.len());
-                self.count(bytes, counted, to, events);
+                self.count(lines, counted, to, events);
                 counted = to.max(counted);
             }
             let at_ms = match known {
                 Some((start, at_ms)) if start == place.start => Some(at_ms),
-                _ => time_of(&mut self.detector, bytes, place.clone(), self.reference_ms),
+                _ => time_of(&mut self.detector, lines, place.clone(), self.reference_ms),
             };
             let Some(at_ms) = at_ms else { continue };
             known = Some((place.start, at_ms));
@@ -213,15 +232,15 @@ impl LogTimes {
             events.push_back(LogEvent { at_ms, kind: LogEventKind::Match(rule, line, record) });
         }
         if self.counts_lines {
-            self.count(bytes, counted, bytes.len(), events);
+            self.count(lines, counted, bytes.len(), events);
         }
     }
 
-    fn count(&mut self, bytes: &[u8], from: usize, to: usize, events: &mut VecDeque<LogEvent>) {
-        let mut start = from;
+    fn count(&mut self, lines: JudgedLines<'_>, from: usize, to: usize, events: &mut VecDeque<LogEvent>) {
+        let (bytes, mut start) = (lines.text, from);
         while start < to {
             let end = memchr::memchr(b'\n', &bytes[start..to]).map_or(to, |lf| start + lf);
-            let at_ms = self.detector.recall(&bytes[start..end], self.reference_ms);
+            let at_ms = lines.recall(&mut self.detector, start..end, self.reference_ms);
             if let Some(at_ms) = at_ms.or(self.detector.last_ms()) {
                 match events.back_mut() {
                     Some(LogEvent { at_ms: same, kind: LogEventKind::Lines(n) }) if *same == at_ms => *n += 1,
@@ -236,13 +255,13 @@ impl LogTimes {
 /// The time of the line at `place`, or of the nearest line before it with a time stamp.
 pub(in crate::cli) fn time_of(
     detector: &mut Detector,
-    bytes: &[u8],
+    lines: JudgedLines<'_>,
     place: std::ops::Range<usize>,
     reference_ms: Millis,
 ) -> Option<Millis> {
-    let mut line = place;
+    let (bytes, mut line) = (lines.text, place);
     for _ in 0..BACK_LINES {
-        if let Some(at_ms) = detector.recall(&bytes[line.clone()], reference_ms) {
+        if let Some(at_ms) = lines.recall(detector, line.clone(), reference_ms) {
             return Some(at_ms);
         }
         let Some(end) = line.start.checked_sub(1) else { break };

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::input::{CountedInput, Input, is_stdin, open};
 use crate::file::decompress::DecompressSource;
 use crate::file::settings::ReadMethod;
-use crate::file::source::PreadSource;
+use crate::file::source::{PreadSource, read_at};
 use crate::file::vfs::FileHandle;
 use crate::file::vfs::{Source, WindowState};
 use crate::fmt::display_path;
@@ -21,6 +21,8 @@ use crate::scan::bulk::{BulkTally, BulkWalk, chunk_at};
 use crate::scan::feed::Fed;
 use crate::scan::rules::RuleSet;
 use crate::scan::scanner::Scanner;
+use crate::scan::stream_lines::StreamLines;
+use crate::scan::wrapping::LineFormat;
 use crate::sys::open::{open_again, stat_file, stat_path};
 
 /// Small enough to keep all threads busy to the end, large enough that cutting costs nothing, in bytes.
@@ -47,6 +49,8 @@ pub struct ScanOptions {
     pub chunk_bytes: u64,
     /// The longest line that is scanned whole, in bytes.
     pub line_bytes_max: usize,
+    /// Whether a container runtime wrote the lines.
+    pub format: LineFormat,
 }
 
 impl ScanOptions {
@@ -59,6 +63,7 @@ impl ScanOptions {
             window_bytes: if reader == ReadMethod::Pread { BUFFER_BYTES } else { WINDOW_BYTES },
             chunk_bytes: CHUNK_BYTES,
             line_bytes_max: LINE_BYTES_MAX,
+            format: LineFormat::Auto,
         }
     }
 }
@@ -235,7 +240,7 @@ impl ScanShared<'_> {
                     self.settle(chunk.index, &tally, error, truncated, &report);
                 }
                 ScanJob::Stream(index, stream) => {
-                    let (tally, error) = self.scan_stream(stream, &mut scanner);
+                    let (tally, error) = self.scan_stream(index, stream, &mut scanner);
                     self.settle(index, &tally, error, false, &report);
                 }
             }
@@ -274,10 +279,30 @@ impl ScanShared<'_> {
             self.opened.notify_all();
         }
         Some(match input {
-            Ok(Input::Plain(file, size)) => jobs.cut(Chunk { index, file, size, own: 0..0 }, chunk_bytes),
+            Ok(Input::Plain(file, size)) => {
+                // A line may begin in one chunk and end in the next.
+                let chunk_bytes = if self.is_wrapped(index, &file) { u64::MAX } else { chunk_bytes };
+                jobs.cut(Chunk { index, file, size, own: 0..0 }, chunk_bytes)
+            }
             Ok(Input::Stream(stream)) => ScanJob::Stream(index, stream),
             Err(why_not) => ScanJob::Unreadable(index, why_not),
         })
+    }
+
+    fn is_wrapped(&self, index: usize, file: &File) -> bool {
+        let mut first = Vec::new();
+        let found = self.options.format.find::<io::Error>(&self.paths[index], true, &mut |bytes, look| {
+            first.resize(bytes, 0);
+            let got = read_at(file, &mut first, 0)?;
+            look(&first[..got]);
+            Ok(())
+        });
+        found.is_ok_and(|first| first.wrapping().is_some())
+    }
+
+    /// The lines of the stream from a path.
+    fn lines(&self, index: usize) -> StreamLines {
+        StreamLines::new(&self.paths[index], self.options.format)
     }
 
     fn with_count<T>(&self, index: usize, change: impl FnOnce(&mut FileCount) -> T) -> Option<T> {
@@ -312,7 +337,11 @@ impl ScanShared<'_> {
     fn scan_chunk(&self, chunk: &Chunk, scanner: &mut Scanner) -> (BulkTally, Option<io::Error>) {
         let window_bytes = self.options.window_bytes;
         let mut source = chunk.reader().source(self.options.reader, window_bytes);
+        let is_whole = chunk.own == (0..chunk.size);
         let mut walk = BulkWalk::new(scanner, chunk.own.clone(), chunk.size, window_bytes);
+        if is_whole {
+            walk = walk.with_lines(self.lines(chunk.index));
+        }
         loop {
             let before = walk.tally().bytes;
             let fed = walk.step(&mut |range, look| {
@@ -338,7 +367,12 @@ impl ScanShared<'_> {
         }
     }
 
-    fn scan_stream(&self, stream: File, scanner: &mut Scanner) -> (BulkTally, Option<io::Error>) {
+    fn scan_stream(
+        &self,
+        index: usize,
+        stream: File,
+        scanner: &mut Scanner,
+    ) -> (BulkTally, Option<io::Error>) {
         let bytes = Arc::clone(&self.bytes);
         let count = move |got| {
             bytes.fetch_add(got, Ordering::Relaxed);
@@ -348,7 +382,7 @@ impl ScanShared<'_> {
             Err(error) => return (BulkTally::new(scanner.rules().names().len()), Some(error)),
         };
         let window_bytes = self.options.window_bytes.min(BUFFER_BYTES);
-        let mut walk = BulkWalk::whole(scanner, window_bytes);
+        let mut walk = BulkWalk::whole(scanner, window_bytes).with_lines(self.lines(index));
         let mut failed = None;
         loop {
             let fed = walk.step(&mut |range, look| {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cli::replay::inputs::LogFinder;
 use crate::config;
 use crate::scan::rules::{RuleSet, RuleSpec};
+use crate::scan::wrapping::LineFormat;
 
 /// Paths with the same rules.
 pub(super) struct ScanGroup {
@@ -15,6 +16,8 @@ pub(super) struct ScanGroup {
     pub(super) columns: Vec<usize>,
     /// The longest line that is scanned whole, in bytes, if the configuration says it.
     pub(super) line_bytes_max: Option<usize>,
+    /// Whether a container runtime wrote the lines.
+    pub(super) format: LineFormat,
     pub(super) paths: Vec<PathBuf>,
     /// For each path, its place on the command line.
     pub(super) places: Vec<usize>,
@@ -43,6 +46,7 @@ pub(super) fn groups(
             rules: RuleSet::compile(own)?,
             columns: own.iter().filter_map(column).collect(),
             line_bytes_max: watch.map(|watch| watch.file.line_bytes_max),
+            format: watch.map(|watch| watch.file.format).unwrap_or_default(),
             paths: places.iter().map(|place| paths[*place].clone()).collect(),
             places,
         });

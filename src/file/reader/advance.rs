@@ -17,6 +17,7 @@ use crate::file::tally::Tally;
 use crate::file::vfs::{Source, WindowState};
 use crate::scan::cursor::{Follows, LineCursor, Step};
 use crate::scan::feed::{Feed, Look};
+use crate::scan::wrapping::{Pieces, raw_bytes_max};
 use crate::sys::open::Stat;
 
 /// How much is shown at once while a backlog is read, in bytes. Measured: below 1 MiB the system calls show, above 4 MiB
@@ -33,6 +34,8 @@ const DISTURBED_MAX: u8 = 4;
 struct WindowScan {
     look: Look,
     tally: Tally,
+    /// The beginnings of lines after it.
+    pieces: Pieces,
     bytes: WindowBytes,
     /// Whether the bytes were seen to be the same before and after the scan.
     is_careful: bool,
@@ -77,6 +80,7 @@ impl FileReader {
         tally: &mut Tally,
     ) -> io::Result<ReadProgress> {
         self.begin_reading(stat, counter);
+        counter.wrapping = self.wrapping(&counter.path, false)?;
         let mut data = DataEnd::of_size(stat.size);
         let mut feed = Feed::growing(data.end, self.step_bytes());
         let (mut changed_ns, mut care) = (stat.changed_ns, false);
@@ -123,6 +127,7 @@ impl FileReader {
             }
             self.accept(&scan, to)?;
             tally.merge(scan.tally);
+            counter.pieces = scan.pieces;
             let is_moved = (scan.bytes.is_nul_next && self.skip_hole(data.end)?) || moved > 0;
             if !is_moved && to == data.end {
                 break;
@@ -175,11 +180,15 @@ impl FileReader {
         counter: &mut LineCounter<'_>,
         tally: &mut Tally,
     ) -> io::Result<()> {
-        let to = self.file.stat()?.size.min(self.offset() + counter.scanner.line_bytes_max() as u64 + 1);
+        counter.wrapping = self.wrapping(&counter.path, true)?;
+        let line_bytes_max = counter.scanner.line_bytes_max();
+        let longest = counter.wrapping.map_or(line_bytes_max, |_| raw_bytes_max(line_bytes_max)) as u64;
+        let to = self.file.stat()?.size.min(self.offset() + longest + 1);
         if to <= self.offset() {
             return Ok(());
         }
         let (mut cursor, from) = (self.place.mark.cursor, self.offset());
+        let pieces = counter.pieces.clone();
         let mut found = Tally::new(tally.matched.len(), tally.samples_max());
         let sight = self.source().show(from..to, &mut |bytes| {
             counter.advance(&mut cursor, bytes, Follows::Nothing, &mut found);
@@ -188,6 +197,8 @@ impl FileReader {
             self.place.mark.cursor = cursor;
             self.place.mark.anchor = self.anchor_at(cursor.offset)?;
             tally.merge(found);
+        } else {
+            counter.pieces = pieces;
         }
         Ok(())
     }
@@ -221,6 +232,7 @@ impl FileReader {
         let known = self.place.mark.anchor;
         let before = known.len();
         let cursor = self.place.mark.cursor;
+        let pieces = counter.pieces.clone();
         let mut tally = Tally::new(rules, samples_max);
         let mut judge = |cursor: &mut LineCursor, bytes: &[u8], follows| {
             counter.advance(cursor, bytes, follows, &mut tally)
@@ -250,8 +262,11 @@ impl FileReader {
                 seen = None;
             }
             io::Result::Ok(())
-        })?;
-        Ok(seen.map(|bytes| WindowScan { look, tally, bytes, is_careful: careful }))
+        });
+        // They count once the window is accepted.
+        let pieces = std::mem::replace(&mut counter.pieces, pieces);
+        let look = look?;
+        Ok(seen.map(|bytes| WindowScan { look, tally, pieces, bytes, is_careful: careful }))
     }
 
     /// Whether the file is still the one that was scanned in a window that ends at `to`. If so, anchor and head move on to

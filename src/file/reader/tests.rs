@@ -13,6 +13,7 @@ use crate::file::source::PreadSource;
 use crate::file::tally::Tally;
 use crate::scan::rules::{RuleSet, RuleSpec};
 use crate::scan::scanner::Scanner;
+use crate::scan::wrapping::{LineFormat, Pieces};
 
 /// Has the second contents from the first stat after its end was read, with the same stamps.
 struct Rewritten {
@@ -75,8 +76,17 @@ fn read(second: &[u8]) -> (ReadProgress, u64) {
     let stat = file.stat().unwrap();
     let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 1 << 20);
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
-    let mut counter =
-        LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, judged: 0, signatures: None };
+    let mut counter = LineCounter {
+        scanner: &mut scanner,
+        clock,
+        budget: u64::MAX,
+        judged: 0,
+        signatures: None,
+        format: LineFormat::Auto,
+        path: Path::new("/x").into(),
+        wrapping: None,
+        pieces: Pieces::default(),
+    };
     let mut tally = Tally::new(1, 1);
     let settings = FileSettings { reader: ReadMethod::Pread, ..FileSettings::default() };
     let mut reader = FileReader::begin(file, &stat, &settings);
@@ -143,8 +153,17 @@ fn a_block_that_cannot_be_read_is_passed_over_and_missed() {
     let stat = file.stat().unwrap();
     let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 1 << 20);
     let clock = LineTimer::new(&Arc::default(), false, None, 0);
-    let mut counter =
-        LineCounter { scanner: &mut scanner, clock, budget: u64::MAX, judged: 0, signatures: None };
+    let mut counter = LineCounter {
+        scanner: &mut scanner,
+        clock,
+        budget: u64::MAX,
+        judged: 0,
+        signatures: None,
+        format: LineFormat::Auto,
+        path: Path::new("/x").into(),
+        wrapping: None,
+        pieces: Pieces::default(),
+    };
     let mut tally = Tally::new(1, 1);
     let mut reader = FileReader::begin(file, &stat, &FileSettings::default());
     while reader.read(&stat, &mut counter, &mut tally).unwrap() == ReadProgress::More {}

@@ -199,6 +199,9 @@ impl Tailer {
         if is_first && self.compare_with_former(reading, &stat, context)? {
             return Ok((change, NextStep::Settled));
         }
+        if is_current && is_first && self.waits_for_former(reading, context)? {
+            return Ok((change, NextStep::Settled));
+        }
         let next = match change {
             FileChange::Unchanged | FileChange::Grew => {
                 let progress = reading.read(&stat, &mut context.counter, &mut context.turn.tally);
@@ -237,6 +240,23 @@ impl Tailer {
             self.find_unseen(&was, Some(reading), context);
         }
         Ok((change, next))
+    }
+
+    /// Whether the files before the one at the path have to be read first: a line of a container may have begun in them. Nothing is
+    /// written to them any longer once something is in this one.
+    fn waits_for_former(
+        &mut self,
+        reading: &mut FileReader,
+        context: &mut TurnContext<'_>,
+    ) -> io::Result<bool> {
+        self.is_wrapped = reading.wrapping(&self.path, false)?.is_some();
+        if !self.is_wrapped {
+            return Ok(false);
+        }
+        self.drain(context);
+        let is_waiting = self.has_backlog() || self.unsearched.is_some();
+        context.turn.is_obstructed |= is_waiting;
+        Ok(context.turn.more || is_waiting)
     }
 
     pub(super) fn in_trouble(&mut self, reason: String, context: &mut TurnContext<'_>) -> NextStep {

@@ -129,8 +129,14 @@ impl Tailer {
 
     pub(super) fn drain(&mut self, context: &mut TurnContext<'_>) {
         let mut surplus = self.draining.len().saturating_sub(DRAINING_MAX);
+        // Those that are looked at go to the end, so that the order is as before after all of them.
+        let mut kept = 0;
         for _ in 0..self.draining.len() {
             if self.draining.is_empty() {
+                break;
+            }
+            if self.is_wrapped && kept > 0 && self.draining.last().is_some_and(|before| before.is_backlog) {
+                // A line that began in it may end in the next one.
                 break;
             }
             let mut draining = self.draining.remove(0);
@@ -164,7 +170,9 @@ impl Tailer {
                 // The next look asks for a decoder again.
                 Ok(FormerStep::Waiting) => {}
                 Ok(FormerStep::Identified(progress)) => {
+                    let others = self.draining.len();
                     self.identified(draining, progress, context);
+                    kept += self.draining.len() - others.min(self.draining.len());
                     continue;
                 }
                 Ok(FormerStep::Next(NextStep::Settled)) if !context.turn.more => {
@@ -185,6 +193,11 @@ impl Tailer {
                 _ => {}
             }
             self.draining.push(draining);
+            kept += 1;
+        }
+        let kept = kept.min(self.draining.len());
+        if kept < self.draining.len() {
+            self.draining.rotate_right(kept);
         }
     }
 
@@ -335,6 +348,11 @@ impl Tailer {
         {
             let place = reading.place();
             self.cannot_read(&place, &error, context);
+        }
+        let is_last = self.draining.is_empty() && self.lost.is_empty() && self.is_absent();
+        if is_last && draining.has_no_name() {
+            // What has begun in a file that was renamed ends in the one that takes its place.
+            context.counter.finish_pieces(&mut context.turn.tally);
         }
         let place = draining.place();
         let offset = place.mark.cursor.offset;
