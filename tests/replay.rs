@@ -1,5 +1,5 @@
 //! `spiketail replay` from outside, and compared with a live run over the same lines.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on ends")]
 
 #[path = "replay/live.rs"]
 mod live;

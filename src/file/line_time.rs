@@ -39,6 +39,9 @@ pub(super) struct UnwatchedSpan {
     pub(super) until_ms: i64,
 }
 
+/// Where a line ends in its file, and when a container runtime received it.
+type PlaceOf<'p> = &'p mut dyn FnMut(&Range<usize>) -> (u64, Option<i64>);
+
 impl UnwatchedSpan {
     /// When the byte before `offset` was written, if all were written at one pace.
     fn at(&self, offset: u64) -> i64 {
@@ -135,11 +138,7 @@ impl LineTimer {
 
     /// When the complete lines in `bytes` were written, and how many; nothing unless they are counted. `place_of` tells of a line
     /// what [`LineTimer::time_of`] asks for.
-    pub(super) fn lines(
-        &mut self,
-        bytes: &[u8],
-        place_of: &mut dyn FnMut(&Range<usize>) -> (u64, Option<i64>),
-    ) -> Vec<(i64, u64)> {
+    pub(super) fn lines(&mut self, bytes: &[u8], place_of: PlaceOf<'_>) -> Vec<(i64, u64)> {
         let mut lines = Vec::new();
         if !self.counts_lines {
             return lines;

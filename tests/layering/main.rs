@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "engine", "source", "file", "scan", "serve", "sys", "output", "watch", "alert",
+            "config", "engine", "source", "file", "scan", "pattern", "serve", "sys", "output", "watch", "alert",
             "detect", "store", "notify", "event",
         ],
     ),

@@ -3,6 +3,7 @@
 //!
 //! A name only makes a file a candidate. What it is, its inode says, or its head and the bytes before the offset.
 
+use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
@@ -34,15 +35,20 @@ pub struct UnseenFile {
     pub identity: Identity,
     /// When it was last written, in nanoseconds since the epoch.
     pub modified_ns: i64,
+    /// Its name without the ending of a compressor, if there is a date in it.
+    dated: Option<Box<str>>,
     /// The open file. `None` if there are so many that it was closed again.
     pub file: Option<FoundFile>,
 }
 
 impl UnseenFile {
-    fn of(found: FoundFile, is_kept: bool) -> UnseenFile {
+    fn of(sibling: &Sibling, found: FoundFile, is_kept: bool) -> UnseenFile {
         let (identity, modified_ns) = (found.identity(), found.stat.modified_ns);
         let is_kept = is_kept || !found.known.is_empty();
-        UnseenFile { identity, modified_ns, file: is_kept.then_some(found) }
+        let name = sibling.path.file_name().map(names::text).unwrap_or_default();
+        let dated = names::uncompressed(&name).unwrap_or(&name);
+        let dated = names::has_date(dated).then(|| dated.into());
+        UnseenFile { identity, modified_ns, dated, file: is_kept.then_some(found) }
     }
 }
 
@@ -167,15 +173,24 @@ impl RotationSearch<'_> {
             // Who keeps the whole name of this log when rotating it does not name it `app-1.log` as well.
             let names_are_kept = around.siblings.iter().any(|sibling| sibling.keeps_name);
             let may_be_former = |sibling: &&Sibling| may_be_former(sibling, names_are_kept);
-            let opened = around.complete().filter(may_be_former).filter_map(|s| self.open(s));
-            let if_new = |found: FoundFile| self.if_new(&found, known, now);
-            let unseen = opened.filter_map(if_new).enumerate();
-            unseen.map(|(n, found)| UnseenFile::of(found, n < UNSEEN_OPEN_MAX)).collect::<Vec<UnseenFile>>()
+            let former = around.complete().filter(may_be_former);
+            let if_new = |sibling: &Sibling| self.if_new(&self.open(sibling)?, known, now);
+            let unseen = former.filter_map(|sibling| Some((sibling, if_new(sibling)?))).enumerate();
+            let of = |(n, (sibling, found)): (usize, (&Sibling, FoundFile))| {
+                UnseenFile::of(sibling, found, n < UNSEEN_OPEN_MAX)
+            };
+            unseen.map(of).collect::<Vec<UnseenFile>>()
         });
         if let Some(obstacle) = self.obstacle.take() {
             return Err(obstacle);
         }
-        unseen.sort_by_key(|found| (found.modified_ns, found.identity.born_ns));
+        // A compressor may set the stamps anew, in any order.
+        let are_dated = unseen.iter().all(|found| found.dated.is_some());
+        unseen.sort_by(|a, b| {
+            let by_name = if are_dated { a.dated.cmp(&b.dated) } else { Ordering::Equal };
+            let key = |found: &UnseenFile| (found.modified_ns, found.identity.born_ns);
+            by_name.then_with(|| key(a).cmp(&key(b)))
+        });
         unseen.dedup_by_key(|found| found.identity);
         Ok(unseen)
     }

@@ -182,7 +182,7 @@ impl Tailer {
                 return self.is_obstructed(obstacle, context);
             }
         };
-        for UnseenFile { identity, modified_ns, file } in found {
+        for UnseenFile { identity, modified_ns, file, .. } in found {
             if self.common.claims.knows(identity) {
                 continue;
             }
