@@ -199,7 +199,7 @@ impl App {
                         }
                         other => self.silence(other),
                     };
-                    // A caller that has gone is told nothing.
+                    // A caller that has gone gets nothing.
                     let _ = answer.send(outcome.map_or_else(ControlAnswer::Refused, ControlAnswer::Done));
                     continue;
                 }

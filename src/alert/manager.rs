@@ -110,7 +110,7 @@ pub struct AlertManager {
     /// Whether a report waits for more of the same.
     holds: bool,
     /// How many new patterns were reported one by one, by alert and watch, in which minute.
-    told: HashMap<(AlertSpecId, WatchId), (i64, u32)>,
+    notified: HashMap<(AlertSpecId, WatchId), (i64, u32)>,
     /// When the machine was booted, if that is known.
     booted: Option<WallTime>,
     /// When lines were set aside first and last, if any still are.

@@ -164,7 +164,7 @@ impl Live {
             })
             .collect();
         patterns::sort(&mut patterns);
-        // Whoever has the snapshot has these; of any other it is to be told.
+        // Whoever has the snapshot has these; of any other it is to be notified.
         for (key, known) in patterns.iter().map(noted) {
             seen.patterns.entry(key).or_insert(known);
         }

@@ -213,7 +213,7 @@ fn report(
     Ok(lines.join("\n") + "\n")
 }
 
-/// Who is told of an alert, if there is anybody at all.
+/// Who is notified of an alert, if there is anybody at all.
 fn recipients(alert: &AlertSpec, settings: &Settings) -> Option<String> {
     let deliveries = &settings.deliveries;
     let event = |watch: &String| AlertEvent {
@@ -224,7 +224,7 @@ fn recipients(alert: &AlertSpec, settings: &Settings) -> Option<String> {
         labels: settings.origin.labels_with(alert.notes.labels.clone()),
         ..AlertEvent::default()
     };
-    let told = deliveries.iter().filter_map(|output| {
+    let notified = deliveries.iter().filter_map(|output| {
         let watches: Vec<_> =
             alert.watches.iter().filter(|watch| output.route.takes(&event(watch))).cloned().collect();
         match watches.len() {
@@ -233,13 +233,13 @@ fn recipients(alert: &AlertSpec, settings: &Settings) -> Option<String> {
             _ => Some(format!("{} ({} only)", output.name, watches.join(", "))),
         }
     });
-    let told: Vec<_> = told.collect();
+    let notified: Vec<_> = notified.collect();
     if deliveries.is_empty() {
         return None;
     }
-    Some(match told.is_empty() {
+    Some(match notified.is_empty() {
         true => "  goes to no output that answers; only those that are written to have it".to_owned(),
-        false => format!("  goes to {}", told.join(", ")),
+        false => format!("  goes to {}", notified.join(", ")),
     })
 }
 

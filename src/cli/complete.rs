@@ -51,7 +51,7 @@ fn offer(
     of_status: fn(Status) -> Vec<String>,
 ) -> ArgValueCandidates {
     ArgValueCandidates::new(move || {
-        // Nobody can be told of an error here: there is just nothing to offer.
+        // Nobody can be notified of an error here: there is just nothing to offer.
         let mut names = match config::load(&configured(std::env::args_os().collect())) {
             Ok(settings) => of_settings(&settings),
             Err(_) => ask::ask(None).map(|answer| of_status(answer.status)).unwrap_or_default(),

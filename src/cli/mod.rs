@@ -57,7 +57,7 @@ enum Command {
     Top(top::TopArgs),
     /// Say whether a path is watched, by what, or why not, and what happened to it recently
     Explain(explain::ExplainArgs),
-    /// Have nobody told of an alert for a while; counting goes on, and what still fires at the end is sent then
+    /// Notify nobody of an alert for a while; counting goes on, and what still fires at the end is sent then
     Silence(silence::SilenceArgs),
     /// List what is silenced
     Silences(silence::SilencesArgs),

@@ -1,4 +1,4 @@
-//! `spiketail silence`, `silences` and `unsilence`: have nobody told of some alerts for a while.
+//! `spiketail silence`, `silences` and `unsilence`: notify nobody of some alerts for a while.
 
 use std::process::ExitCode;
 

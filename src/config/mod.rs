@@ -107,7 +107,7 @@ pub fn check(paths: &[PathBuf]) -> Result<Checked, ConfigError> {
     } else if settings.deliveries.is_empty() {
         warnings.push(
             format!(
-                "{}: no output answers, so nobody is told of alerts; add [output.NAME] with, say, `type = \"webhook\"` and `url`",
+                "{}: no output answers, so nobody is notified of alerts; add [output.NAME] with, say, `type = \"webhook\"` and `url`",
                 sources.place(0)
             ),
         );

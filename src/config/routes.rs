@@ -1,4 +1,4 @@
-//! Who is told of an alert: `outputs` and `labels` of alerts, and what outputs take of them.
+//! Who is notified of an alert: `outputs` and `labels` of alerts, and what outputs take of them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -31,7 +31,7 @@ pub struct Settings {
     pub pushes: Vec<PushSpec>,
     /// Where a sign of life goes.
     pub heartbeat: Option<HeartbeatSpec>,
-    /// When nobody is told of some alerts.
+    /// When nobody is notified of some alerts.
     pub mutes: Vec<MuteSpec>,
     /// Where figures are given out over HTTP, if they are.
     pub listen: Option<SocketAddr>,

@@ -72,7 +72,7 @@ fn files_in(directory: &Path, cwd: &Path) -> Result<Vec<PathBuf>, ConfigError> {
 /// Reads the whole file.
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     let refuse = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason };
-    // Opening a FIFO waits for its other end unless told not to.
+    // Opening a FIFO waits for its other end unless asked not to.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)

@@ -18,7 +18,7 @@ use crate::detect::baseline::{Baseline, BaselineSettings, BaselineState, Usual, 
 use crate::detect::peaks::Peaks;
 use crate::detect::scales::{Odds, ScaleSettings, Scales};
 
-/// The end of a rise is told from chance by this many standard deviations.
+/// The end of a rise is distinguished from chance by this many standard deviations.
 const END_DEVIATIONS: f64 = 3.0;
 /// Buckets of the longest time over which the end of a spike is judged.
 const END_BUCKETS_MAX: usize = 12;

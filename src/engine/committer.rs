@@ -24,7 +24,7 @@ pub(super) struct Committer {
     /// What could not be committed yet.
     unwritten: Option<Batch>,
     trouble: Option<String>,
-    /// When the store was last told which files are watched.
+    /// When the store was last notified which files are watched.
     pruned: EngineTime,
 }
 

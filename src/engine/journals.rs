@@ -27,7 +27,7 @@ use crate::units::{EngineTime, PathId};
 const POLL: Duration = Duration::from_millis(20);
 /// How often folders are looked at.
 const LOOK_MS: i64 = 1_000;
-/// The most units of a watch that are told apart.
+/// The most units of a watch that are distinguished.
 const UNITS_MAX: usize = 1_000;
 /// The unit of the entries beyond that.
 const OTHER_UNITS: &str = "other units";

@@ -258,7 +258,7 @@ impl Scheduler {
         Some(job)
     }
 
-    /// The turn of a file of which the kernel told at `now`, unless it has one already.
+    /// The turn of a file of which the kernel reported at `now`, unless it has one already.
     pub(super) fn take_at_once(&mut self, key: PathId, now: EngineTime) -> Option<TurnJob> {
         if self.held || self.stopped {
             return None;

@@ -138,7 +138,7 @@ event! {
         /// Its labels, as configured.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         pub labels: BTreeMap<String, String>,
-        /// What is told with it, as configured.
+        /// What is sent with it, as configured.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         pub annotations: BTreeMap<String, String>,
         /// Where it is written what to do.

@@ -202,7 +202,7 @@ impl Turn {
         }
     }
 
-    /// Whether anything came of it that has to be counted, told or remembered.
+    /// Whether anything came of it that has to be counted, reported or remembered.
     #[must_use]
     pub fn is_worth_noting(&self) -> bool {
         let is_new = self.record.is_some()

@@ -39,7 +39,7 @@ pub(super) struct WaitingGroup {
     pub(super) since: Instant,
 }
 
-/// How a receiver is told of an alert that ended before it was told that it fires.
+/// How a receiver is notified of an alert that ended before it was notified that it fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endings {
     /// First that it fires, and then in another message that it ended: the receiver keeps incidents.
@@ -64,11 +64,11 @@ pub(super) struct NotificationGroup {
     pub(super) watch: String,
     /// In the order in which they came.
     pub(super) transitions: Vec<Arc<TransitionRecord>>,
-    /// That alerts fired that are over with this message, and of which none told that they fire; by fingerprint.
+    /// That alerts fired that are over with this message, and of which none reported that they fire; by fingerprint.
     pub(super) untold: BTreeMap<String, Arc<TransitionRecord>>,
     /// What alerts did before and is in no message, by fingerprint.
     pub(super) earlier: BTreeMap<String, EarlierFirings>,
-    /// Alerts of the group that were told to fire before, as far as there is room for them.
+    /// Alerts of the group that were reported to fire before, as far as there is room for them.
     pub(super) still_firing: Vec<Arc<TransitionRecord>>,
     /// How many those are, whether there is room or not.
     pub(super) still_firing_count: usize,
@@ -112,8 +112,8 @@ impl NotificationGroup {
         self.transitions.len() + self.still_firing.len()
     }
 
-    /// All that is told once the message was taken.
-    pub(super) fn told(&self) -> impl Iterator<Item = &Arc<TransitionRecord>> {
+    /// All that is reported once the message was taken.
+    pub(super) fn notified(&self) -> impl Iterator<Item = &Arc<TransitionRecord>> {
         self.untold.values().chain(&self.transitions)
     }
 }

@@ -146,13 +146,13 @@ fn span(event: &AlertEvent) -> String {
 impl WebhookAlert {
     /// Says what an alert did that is over, and of which no message said that it fired.
     fn tell_beginning(&mut self, fired: &AlertEvent, ended: &AlertEvent, host: &str) {
-        let told = WebhookAlert::new(
+        let notified = WebhookAlert::new(
             fired,
             &MessageOrigin { host: host.to_owned(), ..MessageOrigin::default() },
             &BTreeMap::new(),
         );
         for name in ["why", "count", "samples", "patterns"] {
-            let annotation = told.annotations.get(name).map(|text| (name.to_owned(), text.clone()));
+            let annotation = notified.annotations.get(name).map(|text| (name.to_owned(), text.clone()));
             self.annotations.extend(annotation);
         }
         let total = ended.total.filter(|total| *total > fired.count);

@@ -1,7 +1,7 @@
-//! What waits for one output, and what it was told to be firing.
+//! What waits for one output, and what it was notified to be firing.
 //!
 //! Of each alert its present state waits, not all that happened: a receiver that was away need not be sent all of it. But that it
-//! fired is not forgotten when it ends before the output was told: an end alone would not say what it was.
+//! fired is not forgotten when it ends before the output was notified: an end alone would not say what it was.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -59,11 +59,11 @@ pub(super) struct OutputQueue {
     pub(super) silenced_elsewhere: Vec<SilencedElsewhere>,
 }
 
-/// What an output is still to be told of one alert: that it fires, that it ended, or both.
+/// What an output is still to be notified of one alert: that it fires, that it ended, or both.
 struct WaitingAlert {
     fired: Option<Arc<TransitionRecord>>,
     ended: Option<Arc<TransitionRecord>>,
-    /// What it did before and is not told.
+    /// What it did before and is not notified.
     earlier: Option<EarlierFirings>,
     since: Instant,
 }
@@ -73,7 +73,7 @@ impl WaitingAlert {
         WaitingAlert { fired: None, ended: None, earlier: None, since }
     }
 
-    /// Has `transition` wait. Returns what is not to be told any more.
+    /// Has `transition` wait. Returns what is not to be sent any more.
     fn put(&mut self, transition: Arc<TransitionRecord>) -> Vec<Arc<TransitionRecord>> {
         if !transition.event.is_firing() {
             return self.ended.replace(transition).into_iter().collect();
@@ -89,7 +89,7 @@ impl WaitingAlert {
         fired.into_iter().chain(self.ended.take()).collect()
     }
 
-    /// What is told next.
+    /// What is sent next.
     fn next(&self, endings: Endings) -> Option<&Arc<TransitionRecord>> {
         match endings {
             Endings::Apart => self.fired.as_ref().or(self.ended.as_ref()),
@@ -107,22 +107,22 @@ impl WaitingAlert {
 }
 
 impl OutputQueue {
-    /// Whether the output is to be told of `event`: it takes it, or was told that it fired, when it was to be told that.
+    /// Whether the output is to be notified of `event`: it takes it, or was notified that it fired, when it was to be notified that.
     pub(super) fn wants(&self, event: &AlertEvent) -> bool {
         self.route.takes(event) || (!event.is_firing() && self.knows(event))
     }
 
-    /// Whether the output was told that the alert fires, or will be.
+    /// Whether the output was notified that the alert fires, or will be.
     pub(super) fn knows(&self, event: &AlertEvent) -> bool {
         self.firing.contains_key(&event.fingerprint) || self.places.contains_key(&event.fingerprint)
     }
 
-    /// How many alerts wait that `is_free` to be told.
+    /// How many alerts wait that `is_free` to be notified.
     pub(super) fn count(&self, is_free: &impl Fn(&AlertEvent) -> bool) -> usize {
         self.waiting.values().filter(|waiting| waiting.any().is_some_and(|any| is_free(&any.event))).count()
     }
 
-    /// Removes what began and ended while it was silenced, so that nobody was told of it. Nothing if someone was.
+    /// Removes what began and ended while it was silenced, so that nobody was notified of it. Nothing if someone was.
     pub(super) fn hush(
         &mut self,
         end: &Arc<TransitionRecord>,
@@ -145,7 +145,7 @@ impl OutputQueue {
         Some(waiting.into_iter().flat_map(WaitingAlert::all).chain([Arc::clone(end)]).collect())
     }
 
-    /// Has `transition` wait since `since`. Returns what is not to be told any more: something newer waits in its place, or too many
+    /// Has `transition` wait since `since`. Returns what is not to be sent any more: something newer waits in its place, or too many
     /// wait.
     pub(super) fn put(
         &mut self,
@@ -177,7 +177,7 @@ impl OutputQueue {
         displaced
     }
 
-    /// The groups of which something waits that `is_free` to be told, each since when, those that began first being the first.
+    /// The groups of which something waits that `is_free` to be notified, each since when, those that began first being the first.
     pub(super) fn groups(&self, is_free: &impl Fn(&AlertEvent) -> bool) -> Vec<WaitingGroup> {
         let mut groups: Vec<WaitingGroup> = Vec::new();
         let mut known: HashMap<(&str, &str), usize> = HashMap::new();
@@ -198,7 +198,7 @@ impl OutputQueue {
         groups
     }
 
-    /// What waits of a group and `is_free` to be told: at most `alerts_max` alerts. `None` if nothing does.
+    /// What waits of a group and `is_free` to be notified: at most `alerts_max` alerts. `None` if nothing does.
     pub(super) fn group(
         &self,
         key: &GroupKey,
@@ -225,9 +225,10 @@ impl OutputQueue {
                 group.earlier.insert(fingerprint.clone(), earlier.clone());
             }
         }
-        let told: HashSet<&str> = group.transitions.iter().map(|t| t.event.fingerprint.as_str()).collect();
+        let notified: HashSet<&str> =
+            group.transitions.iter().map(|t| t.event.fingerprint.as_str()).collect();
         let is_other = |(fingerprint, firing): &(&String, &Arc<TransitionRecord>)| {
-            key.is_of(&firing.event) && !told.contains(fingerprint.as_str())
+            key.is_of(&firing.event) && !notified.contains(fingerprint.as_str())
         };
         let others = self.firing.iter().filter(is_other);
         let room = alerts_max.saturating_sub(group.transitions.len()).min(STILL_FIRING_MAX);

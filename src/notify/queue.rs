@@ -44,7 +44,7 @@ struct QueuesState {
     /// What is firing, by fingerprint.
     firing: BTreeMap<String, Arc<TransitionRecord>>,
     delivered: Vec<Delivered>,
-    /// Which alerts nobody is to be told of now.
+    /// Which alerts nobody is to be notified of now.
     silences: Silences,
     wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -64,7 +64,7 @@ pub struct NotificationQueue {
 
 impl NotificationQueue {
     /// Has a queue for each of `outputs` from now on. What waits for others is dropped. An output that takes an alert that is firing
-    /// and that it was not told of gets it.
+    /// and that it was not notified of gets it.
     pub fn replace(&self, outputs: impl IntoIterator<Item = (String, Route)>) {
         let mut state = self.lock();
         let mut old = std::mem::take(&mut state.queues);
@@ -115,7 +115,7 @@ impl NotificationQueue {
             DeliveryOutcome::Accepted => queue.counts.accepted += alerts,
             DeliveryOutcome::Abandoned => queue.counts.refused += alerts,
         }
-        for sent in group.told() {
+        for sent in group.notified() {
             delivered.extend(queue.take(sent).map(|sent| ended(output, &sent, outcome)));
             let fingerprint = &sent.event.fingerprint;
             if !sent.event.is_firing() {

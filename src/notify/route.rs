@@ -22,7 +22,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Whether the output is to be told of `event`.
+    /// Whether the output is to be notified of `event`.
     #[must_use]
     pub fn takes(&self, event: &AlertEvent) -> bool {
         let is_named = event.outputs.as_ref().is_none_or(|names| names.contains(&self.output));

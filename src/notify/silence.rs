@@ -1,4 +1,4 @@
-//! Which alerts nobody is to be told of for a while: silences, and times of the week. Pure: time is an argument.
+//! Which alerts nobody is to be notified of for a while: silences, and times of the week. Pure: time is an argument.
 
 use std::path::{Path, PathBuf};
 
@@ -148,7 +148,7 @@ impl Silences {
         Some(SilencedBy { id: None, name: format!("mute.{}", mute.name), since_ms: 0 })
     }
 
-    /// Whether nobody is to be told of `event` now. Whoever was told that an alert fires is told its end.
+    /// Whether nobody is to be notified of `event` now. Whoever was notified that an alert fires is notified of its end.
     pub(super) fn holds(&self, event: &AlertEvent, now_ms: i64) -> bool {
         event.is_firing() && self.of_event(event, now_ms).is_some()
     }

@@ -1,7 +1,7 @@
 //! Which words of a signature turn out to vary.
 //!
 //! Signatures that differ in one place only are evidence that this place varies: once it has shown enough values, it is open,
-//! and all that was told apart by it is one. All of this happens only for signatures that were not seen before.
+//! and all that was distinguished by it is one. All of this happens only for signatures that were not seen before.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;

@@ -85,7 +85,7 @@ impl LiteralSearch {
         Some(LiteralSearch::Folded(Box::new(search), texts_of(rules).map(|(rule, _)| rule).collect()))
     }
 
-    /// The first place at or after `from` with some text. `found` is told the rule of each text there, and where it is.
+    /// The first place at or after `from` with some text. `found` gets the rule of each text there, and where it is.
     fn find(&self, bytes: &[u8], from: usize, found: &mut dyn FnMut(usize, Range<usize>)) -> Option<usize> {
         match self {
             LiteralSearch::Exact(searcher, texts) => {

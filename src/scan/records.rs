@@ -33,7 +33,7 @@ pub(super) enum Boundary {
     Continuation(Arc<Continuation>),
 }
 
-/// How the records of a rule are told apart.
+/// How the records of a rule are distinguished.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RecordRule {
     /// The index of its boundary.

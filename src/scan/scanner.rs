@@ -15,7 +15,7 @@ use crate::scan::records::Records;
 use crate::scan::rules::RuleSet;
 use crate::scan::wrapping::Unwrapped;
 
-/// Who wrote a line is told by its beginning, of so many bytes.
+/// Who wrote a line is recognised by its beginning, of so many bytes.
 const HEAD_BYTES_MAX: usize = 4_096;
 
 /// A rule set with the scratch memory of one thread.
@@ -63,7 +63,7 @@ impl Scanner {
     /// # Ok::<(), spiketail::scan::rules::RulePatternError>(())
     /// ```
     pub fn scan(&mut self, bytes: &[u8], hit: &mut dyn FnMut(usize, Range<usize>)) {
-        // The rules of a watch are told of a line one after the other.
+        // The rules of a watch get a line one after the other.
         let mut judged: Option<(usize, bool)> = None;
         let hit = &mut |rule: usize, place: Range<usize>| {
             let is_own = match judged {

@@ -5,7 +5,7 @@
 //! | CRI (containerd, CRI-O) | `2026-11-26T10:00:00.123456789Z stderr F text` | has `P` instead of `F` |
 //! | Docker's `json-file` | `{"log":"text\n","stream":"stderr","time":"2026-11-26T10:00:00.123456789Z"}` | has no `\n` in `log` |
 //!
-//! Which of them a file has is told by its first line, which does not change as long as the file is the same: so nothing of that has to be
+//! The first line of a file shows which of them it has, and does not change as long as the file is the same: so nothing of that has to be
 //! remembered. Complete lines of a window are copied without their wrapping into one text, over which the rules run. Pieces wait, for
 //! each stream of the program, until the line ends: in [`Pieces`], which are committed together with the offset, because lines of
 //! the other stream lie between them. So the offset is always that of the file, behind every line that was unwrapped.

@@ -26,7 +26,7 @@ const CALLERS_MAX: usize = 16;
 pub enum ControlRequest {
     /// Read the configuration again.
     Reload,
-    /// Have nobody told of some alerts for a while.
+    /// Notify nobody of some alerts for a while.
     Silence(SilenceRequest),
     /// List what is silenced.
     Silences,
@@ -83,7 +83,7 @@ pub async fn serve(listener: std::os::unix::net::UnixListener, calls: mpsc::Send
         };
         let calls = calls.clone();
         tokio::spawn(async move {
-            // A caller that has gone is told nothing.
+            // A caller that has gone gets nothing.
             let _ = converse(stream, &calls).await;
             drop(place);
         });

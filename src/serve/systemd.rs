@@ -45,15 +45,15 @@ impl SystemdNotifier {
         let interval = watchdog.map_or(STATUS_INTERVAL, |timeout| (timeout / 2).min(STATUS_INTERVAL));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("systemd".to_owned()).spawn(move || {
-            let mut told = String::new();
+            let mut sent = String::new();
             loop {
                 let SystemdStatus { sentence, is_alive } = look();
                 if is_alive && watchdog.is_some() {
                     tell(&[NotifyState::Watchdog]);
                 }
-                if sentence != told {
+                if sentence != sent {
                     tell(&[NotifyState::Status(&sentence)]);
-                    told = sentence;
+                    sent = sentence;
                 }
                 let (flag, wake) = &*stopped;
                 let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);

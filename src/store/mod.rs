@@ -77,7 +77,7 @@ pub use silences::{SILENCES_MAX, SilenceRecord};
 
 /// Carries alerts to outputs that answer, from the outbox. Never waits.
 pub trait Dispatcher: Send + Sync {
-    /// Names of the outputs that are to be told of `event`.
+    /// Names of the outputs that are to be notified of `event`.
     fn outputs(&self, event: &AlertEvent) -> Vec<String>;
 
     /// Takes up what was not delivered before the start, which alerts were firing then, and which are silenced.
@@ -89,7 +89,7 @@ pub trait Dispatcher: Send + Sync {
     );
 
     /// Takes what is in the outbox now, or will be once there is room for it.
-    /// For each transition, `outputs` names those that are to be told of it.
+    /// For each transition, `outputs` names those that are to be notified of it.
     fn take(&self, transitions: &[TransitionRecord], outputs: &[Vec<String>]);
 
     /// Takes the present numbers of alerts that are firing, for messages to come.
@@ -291,7 +291,7 @@ pub struct Batch {
     pub rates: Vec<RateRecord>,
     /// Alerts that fired or resolved, in order: to be appended to the outbox.
     pub transitions: Vec<TransitionRecord>,
-    /// For each of `transitions`, the names of the outputs that are to be told of it.
+    /// For each of `transitions`, the names of the outputs that are to be notified of it.
     pub outputs: Vec<Vec<String>>,
     /// What outputs were reported, in `transitions` or before.
     pub delivered: Vec<Delivered>,

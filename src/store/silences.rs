@@ -8,7 +8,7 @@ use crate::detect::Millis;
 /// So many silences are kept; the oldest go first.
 pub const SILENCES_MAX: usize = 1_000;
 
-/// That nobody is to be told of some alerts for a while.
+/// That nobody is to be notified of some alerts for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SilenceRecord {

@@ -17,7 +17,7 @@ use crate::sys::sigbus::SlotIndex;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum WindowState {
-    /// They were, as far as the kernel told us.
+    /// They were, as far as the kernel reported.
     Whole,
     /// The file was truncated meanwhile, and zeros stood in for what was gone.
     Torn,

@@ -23,7 +23,7 @@ pub(super) enum IncidentKey {
 /// The troubles that last. Whoever meets one says so in each pass; what is not met again has ended.
 #[derive(Debug, Default)]
 pub(super) struct Incidents {
-    told: HashSet<IncidentKey>,
+    reported: HashSet<IncidentKey>,
     met: HashSet<IncidentKey>,
 }
 
@@ -31,7 +31,7 @@ impl Incidents {
     /// Notes a trouble. True if it is new, and so to be reported.
     pub(super) fn meet(&mut self, concern: IncidentKey) -> bool {
         self.met.insert(concern.clone());
-        self.told.insert(concern)
+        self.reported.insert(concern)
     }
 
     /// Whether it was met in this pass.
@@ -46,8 +46,8 @@ impl Incidents {
 
     /// A pass ends. Returns the troubles that it did not meet.
     pub(super) fn end_pass(&mut self) -> Vec<IncidentKey> {
-        let ended: Vec<IncidentKey> = self.told.difference(&self.met).cloned().collect();
-        self.told.retain(|concern| self.met.contains(concern));
+        let ended: Vec<IncidentKey> = self.reported.difference(&self.met).cloned().collect();
+        self.reported.retain(|concern| self.met.contains(concern));
         ended
     }
 }

@@ -28,7 +28,7 @@ pub trait HintSink: Send + Sync {
     /// known from now on; asked again for the same file, the same id. `None` if the file is not wanted.
     fn found(&self, watch: &str, path: &Arc<Path>, existing: bool) -> Option<PathId>;
 
-    /// The kernel told just now that these files changed, and whether it had nothing else to tell.
+    /// The kernel reported just now that these files changed, and whether it had nothing else to report.
     fn heard(&self, files: &[PathId], is_alone: bool);
 
     /// These files may have changed, some time or other.

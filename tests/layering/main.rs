@@ -20,8 +20,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "engine", "source", "file", "scan", "pattern", "serve", "sys", "output", "watch", "alert",
-            "detect", "store", "notify", "event",
+            "config", "engine", "source", "file", "scan", "pattern", "serve", "sys", "output", "watch",
+            "alert", "detect", "store", "notify", "event",
         ],
     ),
     (

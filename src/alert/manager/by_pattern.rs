@@ -72,12 +72,12 @@ impl AlertManager {
     /// Whether enough patterns were reported one by one in the minute of `at_ms`.
     fn is_too_many(&mut self, key: AlertKey, at_ms: i64, per_minute_max: u32) -> bool {
         let minute = at_ms.div_euclid(MINUTE_MS);
-        let told = self.told.entry((key.alert, key.watch)).or_insert((minute, 0));
-        if told.0 != minute {
-            *told = (minute, 0);
+        let notified = self.notified.entry((key.alert, key.watch)).or_insert((minute, 0));
+        if notified.0 != minute {
+            *notified = (minute, 0);
         }
-        told.1 = told.1.saturating_add(1);
-        told.1 > per_minute_max
+        notified.1 = notified.1.saturating_add(1);
+        notified.1 > per_minute_max
     }
 }
 

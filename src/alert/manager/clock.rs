@@ -27,6 +27,6 @@ impl AlertManager {
     /// Moves the minutes in which patterns were reported: the clock was set.
     fn shift_told(&mut self, by_ms: i64) {
         let minutes = by_ms.saturating_add(MINUTE_MS / 2).div_euclid(MINUTE_MS);
-        self.told.values_mut().for_each(|(minute, _)| *minute = minute.saturating_add(minutes));
+        self.notified.values_mut().for_each(|(minute, _)| *minute = minute.saturating_add(minutes));
     }
 }

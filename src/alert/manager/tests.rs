@@ -209,14 +209,14 @@ fn each_burst_has_its_own_lines_whether_it_is_read_late_or_at_once() {
         manager.all_is_read(now(1_000_000));
         manager.tick(now(1_000_001));
         let events = manager.take_transitions().into_iter().map(|t| t.event);
-        let told: Vec<_> = events.map(|event| (event.state, event.samples)).collect();
+        let sent: Vec<_> = events.map(|event| (event.state, event.samples)).collect();
         let lines = |times: &[i64]| times.iter().map(|at| format!("ERROR at {at}")).collect::<Vec<_>>();
-        assert_eq!(told[0], (AlertState::Firing, lines(&[1_000, 2_000])), "{is_late}");
-        assert_eq!(told[1], (AlertState::Resolved, lines(&[1_000, 2_000])), "{is_late}");
+        assert_eq!(sent[0], (AlertState::Firing, lines(&[1_000, 2_000])), "{is_late}");
+        assert_eq!(sent[1], (AlertState::Resolved, lines(&[1_000, 2_000])), "{is_late}");
         // It fires still when all of it has been read.
         let newest = if is_late { [401_000, 402_000] } else { [400_000, 401_000] };
-        assert_eq!(told[2], (AlertState::Firing, lines(&newest)), "{is_late}");
-        assert_eq!(told[3], (AlertState::Resolved, lines(&[401_000, 402_000])), "{is_late}");
+        assert_eq!(sent[2], (AlertState::Firing, lines(&newest)), "{is_late}");
+        assert_eq!(sent[3], (AlertState::Resolved, lines(&[401_000, 402_000])), "{is_late}");
     }
 }
 

@@ -150,21 +150,21 @@ pub(super) fn write_episodes(
         let resolved = resolved_ms.map_or_else(|| "still firing".to_owned(), |at_ms| style.time(at_ms));
         let after = resolved_ms.map_or_else(String::new, |at_ms| Span(at_ms - fired_ms).to_string());
         write!(out, "{}  {resolved:<19}  {after:>8}", style.time(*fired_ms))?;
-        let told = fired.breakdown().into_iter().chain(fired.samples.last().cloned());
-        let told = told.map(|line| printable(&line).into_owned());
+        let shown = fired.breakdown().into_iter().chain(fired.samples.last().cloned());
+        let shown = shown.map(|line| printable(&line).into_owned());
         if let Some(width) = below {
             writeln!(out)?;
             for line in wrapped(&sentence(fired), width.saturating_sub(2)) {
                 writeln!(out, "  {line}")?;
             }
-            for line in told {
+            for line in shown {
                 writeln!(out, "    {}", cut(&line, width.saturating_sub(4)))?;
             }
             continue;
         }
         writeln!(out, "  {}", sentence(fired))?;
         let room = style.terminal.map(|width| width.saturating_sub(BESIDE));
-        for line in told {
+        for line in shown {
             writeln!(out, "{:BESIDE$}{}", "", room.map_or(line.clone(), |room| cut(&line, room)))?;
         }
     }

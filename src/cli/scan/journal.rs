@@ -13,7 +13,7 @@ use crate::source::journal::JournalEntry;
 
 /// The longest message that is scanned whole, in bytes.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
-/// The most units that are told apart.
+/// The most units that are distinguished.
 const UNITS_MAX: usize = 10_000;
 
 /// Counts entry by entry. Returns the counts, the greatest first, and what could not be read.

@@ -217,7 +217,7 @@ impl RotationSearch<'_> {
     }
 
     /// Whether no file beside the path has a name that rotation gives, by listings that were made after `since_ms`; it is `now_ms`,
-    /// both on the monotonic clock in milliseconds. False if that cannot be told without a search.
+    /// both on the monotonic clock in milliseconds. False if that cannot be decided without a search.
     #[must_use]
     pub fn has_no_sibling(&self, now_ms: u64, since_ms: u64) -> bool {
         let (Some(dir), Some(name)) = (self.path.parent(), self.path.file_name()) else { return false };

@@ -79,7 +79,7 @@ impl Tailer {
     /// as a copy that replaced it while it was closed.
     ///
     /// # Errors
-    /// If that cannot be told now.
+    /// If that cannot be decided now.
     pub(super) fn recognise(
         &mut self,
         place: &FileCheckpoint,
@@ -114,7 +114,7 @@ impl Tailer {
         Ok(is_it)
     }
 
-    /// Whether the file that `place` remembers has another name now. `None` if that cannot be told.
+    /// Whether the file that `place` remembers has another name now. `None` if that cannot be decided.
     pub(super) fn is_elsewhere(&self, place: &FileCheckpoint, context: &TurnContext<'_>) -> Option<bool> {
         match self.search(context.time).locate(place, false) {
             SearchResult::Lost => Some(false),

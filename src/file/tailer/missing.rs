@@ -320,7 +320,7 @@ impl Tailer {
         self.search(time).unseen(last, &known, judged.as_ref(), self.since_ns)
     }
 
-    /// Whether the name looks rotated: its history is told by the path that it comes from.
+    /// Whether the name looks rotated: its history belongs to the path that it comes from.
     pub(super) fn is_told_by_base(&self) -> bool {
         self.common.claims.base_of(&self.path).is_some_and(|(base, _)| self.keeps_name_of(&base))
     }

@@ -240,7 +240,7 @@ impl Tailer {
         }
     }
 
-    /// Whether the file at the path is a copy of the one at `original`, unless that cannot be told now.
+    /// Whether the file at the path is a copy of the one at `original`, unless that cannot be decided now.
     fn is_copy_of(&self, original: &Path) -> Result<bool, OpenError> {
         let open = |path| match self.common.filesystem.open(path) {
             Err(error) if error.is_passing() => Err(error),

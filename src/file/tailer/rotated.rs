@@ -43,7 +43,7 @@ enum FormerStep {
 /// What became of a former file that was closed.
 enum ClosedFile {
     Unchanged,
-    /// That cannot be told now.
+    /// That cannot be decided now.
     Unknown,
     Grew(Box<FileReader>),
     /// It is at its path no longer.
@@ -201,7 +201,7 @@ impl Tailer {
         }
     }
 
-    /// Looks at all former files that were closed: one may be compressed by now. Returns whether that cannot be told of one.
+    /// Looks at all former files that were closed: one may be compressed by now. Returns whether that cannot be decided of one.
     pub(super) fn look_at_all_closed(&mut self, context: &mut TurnContext<'_>) -> bool {
         let was_obstructed = std::mem::take(&mut context.turn.is_obstructed);
         for mut draining in std::mem::take(&mut self.draining) {

@@ -1,4 +1,4 @@
-//! Silences that a receiver has by itself, as it said last. They hold nothing back here: the receiver does that, and others are told.
+//! Silences that a receiver has by itself, as it said last. They hold nothing back here: the receiver does that, and others are notified.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl NotificationQueue {
         Some(SilencedBy { id: None, name: found.by.clone(), since_ms: 0 })
     }
 
-    /// Has `is_alive` decide whether receivers are told that the daemon works. Without it, it does.
+    /// Has `is_alive` decide whether receivers are notified that the daemon works. Without it, it does.
     pub fn set_alive(&self, is_alive: impl Fn() -> bool + Send + Sync + 'static) {
         let _ = self.is_alive.set(Box::new(is_alive));
     }

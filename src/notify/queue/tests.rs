@@ -154,7 +154,7 @@ fn an_output_that_no_longer_takes_an_alert_is_told_its_end_and_one_that_does_now
     assert_eq!(next(&queue, "mail"), None);
     queue.replace([output("pager", none.clone()), output("mail", some)]);
     assert_eq!(next(&queue, "mail").unwrap().transitions, [Arc::new(transition("a", Firing, 1))]);
-    assert_eq!(next(&queue, "pager"), None, "it was told already");
+    assert_eq!(next(&queue, "pager"), None, "it was notified already");
     take(&queue, &[transition("a", Resolved, 2), transition("b", Firing, 3)]);
     let resolved = [Arc::new(transition("a", Resolved, 2))];
     assert_eq!(next(&queue, "pager").unwrap().transitions, resolved);

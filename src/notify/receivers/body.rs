@@ -40,7 +40,7 @@ pub struct Preset {
     pub(super) encode: fn(&Notification) -> RequestBody,
     /// The least time between two messages.
     pub(super) gap: Duration,
-    /// How an alert is told that ended before it was told that it fires.
+    /// How an alert is reported that ended before anybody was notified that it fires.
     pub(super) endings: Endings,
 }
 

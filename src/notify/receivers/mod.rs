@@ -132,7 +132,7 @@ impl Notifier {
         }
     }
 
-    /// How the receiver is told of an alert that ended before it was told that it fires.
+    /// How the receiver is notified of an alert that ended before it was notified that it fires.
     pub(super) fn endings(&self) -> Endings {
         match &self.client {
             Client::Webhook(client) => client.endings(),
