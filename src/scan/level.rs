@@ -40,7 +40,7 @@ use crate::scan::json::unescaped;
 const INNER_BYTES_MAX: usize = 1_024;
 
 /// The level of `line`, which comes without its line feed, or `None` if it shows none. See the [module](self) for how it is
-/// notified.
+/// found.
 ///
 /// ```
 /// use spiketail::scan::level::{Level, level_of};
