@@ -275,7 +275,7 @@ fn what_is_hardly_meant_is_a_warning_and_wrong_if_that_is_asked_for() {
     let no_alert = "[watch.app]\npaths = ['*.log']\n";
     for (config, expected) in [
         (no_alert, "conf.toml:1:1: there is no alert, so lines are only counted"),
-        (RIGHT, "conf.toml:1:1: no output answers, so nobody is told of alerts"),
+        (RIGHT, "conf.toml:1:1: no output answers, so nobody is notified of alerts"),
     ] {
         let output = check(folder.path(), config, &[]);
         assert_eq!(output.status.code(), Some(0));

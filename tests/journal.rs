@@ -50,10 +50,10 @@ fn scan_counts_by_unit_in_every_format() {
 fn patterns_and_replay_read_the_journal() {
     let folder = journal("lz4-compact");
     let patterns = spiketail("patterns", folder.path(), &["-e", "ERROR"]).assert().success();
-    // A trace belongs to the pattern of its first line.
+    // A trace belongs to the pattern of its first line, with the innermost frame.
     patterns
         .stdout(contains("ERROR request <N> took <N>"))
-        .stdout(is_match("ERROR request <N> failed\n").unwrap());
+        .stdout(is_match("ERROR request <N> failed b c\n").unwrap());
     let replay = spiketail("replay", folder.path(), &["--no-plot", "-e", "ERROR"]).assert().success();
     replay
         .stdout(contains("2025-11-26 10:00:01"))

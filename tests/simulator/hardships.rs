@@ -73,8 +73,10 @@ impl World {
         // Only what was there when the overlay was mounted is in the lower layer. After a crash no one can tell whether a short file with
         // other numbers is another one that begins alike.
         let id = 0;
-        let may_be_told = self.crashes == 0 && self.writer == id;
-        if may_be_told && self.disk.inodes[id].lower.is_none() && !self.is_copying() {
+        let may_be_known = self.crashes == 0 && self.writer == id;
+        // Another name of it would stay in the lower layer, which has no names of its own here.
+        let has_one_name = self.disk.inodes[id].links <= 1;
+        if may_be_known && has_one_name && self.disk.inodes[id].lower.is_none() && !self.is_copying() {
             self.disk.copy_up(id);
             self.say(|| format!("inode {id} is copied up"));
         }

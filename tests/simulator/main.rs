@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use run::{Fault, Sound, run};
 
 /// How many schedules run if nothing else is said.
-const SCHEDULES: u64 = 100_000;
+const SCHEDULES: u64 = 20_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
