@@ -34,6 +34,7 @@ use reload_outcome::ReloadOutcome;
 use crate::config::{ConfigError, Settings};
 use crate::engine::Engine;
 use crate::engine::dependencies::Dependencies;
+use crate::engine::report::Reporter;
 use crate::event::{HealthEvent, HealthKind};
 use crate::fmt::display_path;
 use crate::notify::Delivery;
@@ -146,6 +147,19 @@ impl App {
         give_back_free();
         let reloads = Arc::new(ReloadOutcome::new(&settings.hash));
         App { settings, engine, watching, delivery, state_folder, listener, overflows, reloads }
+    }
+
+    /// Counts standard input, if that is asked for, and calls `at_end` at its end.
+    pub fn read_stdin(&self, at_end: impl FnOnce() + Send + 'static) {
+        if self.settings.reads_stdin {
+            self.engine.read_stdin(at_end);
+        }
+    }
+
+    /// What others may see, also after the end.
+    #[must_use]
+    pub fn reporter(&self) -> Reporter {
+        self.engine.reporter()
     }
 
     /// Serves until `shutdown` completes or a request asks it to stop, and stops everything.

@@ -22,6 +22,7 @@ pub mod silence;
 mod socket;
 mod state;
 pub mod status;
+mod summary;
 mod table;
 mod terminal;
 pub mod test_alert;

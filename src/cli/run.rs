@@ -14,6 +14,7 @@ use crate::cli::exit::EXIT_USAGE;
 use crate::cli::journal::JournalArg;
 use crate::cli::selection::Selection;
 use crate::cli::state::{self, Folder};
+use crate::cli::summary;
 use crate::cli::terminal::print_error;
 use crate::config::{self, Flags};
 use crate::event::{HealthEvent, HealthKind};
@@ -30,7 +31,8 @@ const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 /// What `spiketail run` takes.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// Files, globs, or directories with all logs below them, up to 32 levels deep, to watch; they need not exist yet
+    /// Files, globs, or directories with all logs below them, up to 32 levels deep, to watch; they need not exist yet; `-` alone is
+    /// standard input, until its end
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Configuration file, or a directory of files that end in .toml (may be repeated: later ones add and override)
@@ -139,6 +141,8 @@ pub fn run(mut args: RunArgs) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    // Of standard input there is nothing to come back to.
+    let state = state.filter(|_| !settings.reads_stdin);
     match daemon(settings, state, socket, load) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -161,6 +165,7 @@ fn daemon(
     let requests = signals::requests().context("cannot install the signal handlers")?;
     let closed = Arc::new(Notify::new());
     let on_closed = Arc::clone(&closed);
+    let ended = Arc::clone(&closed);
     let telemetry =
         subscriber::start(&settings.outputs, &settings.log, Arc::new(move || on_closed.notify_one()))
             .map_err(AppError::Output)?;
@@ -176,9 +181,15 @@ fn daemon(
         .context("cannot start the thread for deliveries; raise the limit of tasks (TasksMax=)")?;
     // Whoever read our output has gone: as for any filter in a pipe, the work is done.
     let shutdown = async { closed.notified().await };
+    let (reads_stdin, is_for_people) = (settings.reads_stdin, summary::is_for_people(&settings.outputs));
     let app = App::start(Start { settings, prepared, listener, store, state_folder, delivery });
+    let reporter = app.reporter();
+    app.read_stdin(move || ended.notify_one());
     runtime.block_on(app.run(load, AppContext { telemetry: &telemetry, requests, socket }, shutdown));
     telemetry.flush(FLUSH_LIMIT);
+    if reads_stdin {
+        summary::print(&reporter, is_for_people)?;
+    }
     Ok(())
 }
 

@@ -29,6 +29,9 @@ use crate::watch::spec::WatchSpec;
 const LONE_WATCH: &str = "logs";
 /// The watch that `--journal` makes.
 const JOURNAL_WATCH: &str = "journal";
+/// The watch that standard input makes, and the path that means it.
+const STDIN_WATCH: &str = "stdin";
+const STDIN: &str = "-";
 /// The alert that there is without a configuration.
 const LONE_ALERT: &str = "error-spike";
 /// How many matching lines within [`MINUTE_MS`] are still fine where nothing else is said.
@@ -172,8 +175,18 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
              the systemd journal with `--journal`, or a configuration with `-c FILE`",
         );
     }
-    let name = if flags.journal.is_some() { JOURNAL_WATCH } else { LONE_WATCH };
-    let find = find(name, flags, cwd)?;
+    let reads_stdin = matches!(&flags.paths[..], [path] if path.as_os_str() == STDIN);
+    let name = match flags.journal {
+        Some(_) => JOURNAL_WATCH,
+        None if reads_stdin => STDIN_WATCH,
+        None => LONE_WATCH,
+    };
+    let find = match reads_stdin {
+        true => {
+            WatchSpec { name: name.to_owned(), paths: Vec::new(), exclude: Vec::new(), is_recursive: false }
+        }
+        false => find(name, flags, cwd)?,
+    };
     let rule = rule_from_flags(flags)?;
     let (over, window_ms) = match &flags.alert_over {
         Some(text) => parse_alert_over(text)?,
@@ -207,7 +220,8 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
         timing,
         plan: Plan { watches: vec![watch], alerts: vec![alert] },
         finds: vec![find],
-        outputs: vec![outputs::default_output()],
+        reads_stdin,
+        outputs: vec![default_output(reads_stdin)],
         deliveries: Vec::new(),
         pushes: Vec::new(),
         mutes: Vec::new(),
@@ -220,6 +234,12 @@ fn without_config(flags: &Flags, cwd: &Path) -> Result<Settings, ConfigError> {
     })
 }
 
+/// Whoever pipes a log in wants to read what comes of it.
+fn default_output(reads_stdin: bool) -> OutputSpec {
+    let output = outputs::default_output();
+    OutputSpec { format: if reads_stdin { Format::Console } else { output.format }, ..output }
+}
+
 fn find(name: &str, flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError> {
     let mut paths: Vec<PathBuf> = Vec::with_capacity(flags.paths.len());
     for path in &flags.paths {
@@ -228,7 +248,7 @@ fn find(name: &str, flags: &Flags, cwd: &Path) -> Result<WatchSpec, ConfigError>
         }
         if path.as_os_str() == "-" {
             return refuse(
-                "standard input cannot be watched; count it with `spiketail scan -`, or write `./-` for a file",
+                "standard input is watched alone and without a configuration, as in `spiketail run -`; write `./-` for a file",
             );
         }
         // The same file named twice is still one file.

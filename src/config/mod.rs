@@ -188,6 +188,7 @@ fn parse_with(sources: &Sources, cwd: &Path, further: Option<&WatchSpec>) -> Res
         timing: parts.basics.timing,
         plan,
         finds: parts.watches.into_iter().map(|watch| watch.find).collect(),
+        reads_stdin: false,
         outputs: parts.outputs.written,
         deliveries: parts.outputs.delivered,
         pushes: parts.outputs.pushes,

@@ -23,6 +23,8 @@ pub struct Settings {
     pub plan: Plan,
     /// Which files each watch finds; the same order as `plan.watches`.
     pub finds: Vec<WatchSpec>,
+    /// Whether standard input is counted, for the only watch, instead of files.
+    pub reads_stdin: bool,
     /// Where events go.
     pub outputs: Vec<OutputSpec>,
     /// Who is reported of alerts and answers.

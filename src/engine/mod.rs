@@ -29,6 +29,7 @@ pub mod scheduler;
 pub mod settings;
 mod shared;
 mod signals;
+mod stdin;
 mod suspect_times;
 mod sweep;
 pub mod testing;
@@ -49,6 +50,8 @@ use crate::engine::report::Reporter;
 use crate::engine::settings::{EngineSettings, Plan};
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
+pub use crate::engine::stdin::STDIN;
+use crate::engine::stdin::Stdin;
 use crate::event::EventOrigin;
 use crate::scan::rules::RulePatternError;
 use crate::units::PathId;
@@ -128,6 +131,17 @@ impl Engine {
         });
         let journal = Mutex::new(JournalThread::start(&shared));
         Engine { shared, threads, committing, journal }
+    }
+
+    /// Counts standard input for the only watch, and calls `at_end` at its end.
+    pub fn read_stdin(&self, at_end: impl FnOnce() + Send + 'static) {
+        let Some(stdin) = Stdin::new(&self.shared) else { return };
+        let shared = Arc::clone(&self.shared);
+        // It may wait for input for ever, so nothing waits for it.
+        let _ = spawn("stdin", move || {
+            stdin.run(&shared);
+            at_end();
+        });
     }
 
     /// A handle for whoever finds files and receives events of changes.

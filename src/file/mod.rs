@@ -20,6 +20,7 @@ pub mod rotation;
 pub mod settings;
 pub mod signatures;
 pub mod source;
+pub mod stream;
 pub mod tailer;
 pub mod tally;
 pub mod turn;

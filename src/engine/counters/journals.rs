@@ -10,6 +10,7 @@ use crate::engine::entry::{FileStatus, RemovedFile};
 use crate::engine::file_report::FileReport;
 use crate::engine::path_counters::PathCounters;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
+use crate::engine::stdin::STDIN;
 use crate::file::checkpoint::TailCheckpoint;
 use crate::store::{FileRecord, JournalRecord, WatchedPath};
 use crate::units::{EngineTime, PathId};
@@ -78,7 +79,9 @@ impl Counters {
     pub(super) fn remove_units(&mut self, plan: &CompiledPlan) -> Vec<RemovedFile> {
         let is_followed = |id: &PathId| {
             let watch = self.paths.get(id).and_then(|counters| plan.watch(counters.watch.id));
-            watch.is_some_and(|watch| watch.journal.is_some())
+            let is_stdin =
+                || self.paths.get(id).is_some_and(|counters| &*counters.id().path == Path::new(STDIN));
+            watch.is_some_and(|watch| watch.journal.is_some() || is_stdin())
         };
         let (kept, removed): (HashSet<PathId>, HashSet<PathId>) =
             self.journals.units.iter().partition(|id| is_followed(id));
