@@ -47,9 +47,13 @@ impl Terminal {
 
     #[track_caller]
     fn wait(&self, what: &str) -> Vec<String> {
+        let mut before = Vec::new();
         until(&format!("{what} in\n{}", self.screen().join("\n")), || {
             let screen = self.screen();
-            screen.iter().any(|line| line.contains(what)).then_some(screen)
+            // The same screen twice: else it may have been seen while it was drawn.
+            let is_drawn = screen == before;
+            before.clone_from(&screen);
+            (is_drawn && screen.iter().any(|line| line.contains(what))).then_some(screen)
         })
     }
 
