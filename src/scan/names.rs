@@ -3,6 +3,9 @@
 //! A name is known whole and by its usual abbreviations, in any case of its ASCII letters, with or without a dot behind an
 //! abbreviation. Letters beyond ASCII are compared as they are, so they appear in each case in which they occur.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// The names of each month in English, German, French, Spanish, Portuguese, Italian, Dutch, Polish, Russian, Chinese and
 /// Japanese.
 const MONTHS: [&str; 12] = [
@@ -57,14 +60,26 @@ const fn starts(names: &[&str]) -> [u32; 256] {
 static MONTH_STARTS: [u32; 256] = starts(&MONTHS);
 static WEEKDAY_STARTS: [u32; 256] = starts(&WEEKDAYS);
 
+/// Each name in lower case, and the number of its group.
+type Names = HashMap<&'static [u8], usize>;
+
+static MONTH_NAMES: LazyLock<Names> = LazyLock::new(|| by_name(&MONTHS));
+static WEEKDAY_NAMES: LazyLock<Names> = LazyLock::new(|| by_name(&WEEKDAYS));
+
+fn by_name(groups: &[&'static str]) -> Names {
+    let names =
+        |(group, names): (usize, &&'static str)| names.split(' ').map(move |name| (name.as_bytes(), group));
+    groups.iter().enumerate().flat_map(names).collect()
+}
+
 /// The month whose name `text` begins with, from 1, and the length of the name without a dot behind it.
 pub(crate) fn month(text: &[u8]) -> Option<(u32, usize)> {
-    find(text, &MONTHS, &MONTH_STARTS).map(|(month, length)| (month as u32 + 1, length))
+    find(text, &MONTHS, &MONTH_NAMES, &MONTH_STARTS).map(|(month, length)| (month as u32 + 1, length))
 }
 
 /// The length of the name of a weekday that `text` begins with, without a dot or comma behind it.
 pub(crate) fn weekday(text: &[u8]) -> Option<usize> {
-    find(text, &WEEKDAYS, &WEEKDAY_STARTS).map(|(_, length)| length)
+    find(text, &WEEKDAYS, &WEEKDAY_NAMES, &WEEKDAY_STARTS).map(|(_, length)| length)
 }
 
 /// Whether all of `text` is the English abbreviation of a month or a weekday, or a name of a month in any language that is
@@ -80,7 +95,12 @@ pub(crate) fn is_in_time(text: &[u8]) -> bool {
         && is_short()
 }
 
-fn find(text: &[u8], names: &[&str], starts: &[u32; 256]) -> Option<(usize, usize)> {
+fn find(
+    text: &[u8],
+    groups: &[&str],
+    names: &LazyLock<Names>,
+    starts: &[u32; 256],
+) -> Option<(usize, usize)> {
     let (first, second) = (*text.first()?, *text.get(1)?);
     if starts[usize::from(first)] & (1 << (second & 0x1F)) == 0 {
         return None;
@@ -89,11 +109,15 @@ fn find(text: &[u8], names: &[&str], starts: &[u32; 256]) -> Option<(usize, usiz
     let digits = text.iter().take(2).take_while(|b| b.is_ascii_digit()).count();
     let letters = text[digits..].iter().take(NAME_BYTES_MAX + 1).take_while(|b| is_part(b)).count();
     let word = &text[..digits + letters];
-    let is_word = |name: &str| name.len() == word.len() && name.as_bytes().eq_ignore_ascii_case(word);
     // The first name is the English abbreviation, which nearly every log has.
     let is_first = |names: &&str| word.len() == 3 && names.as_bytes()[..3].eq_ignore_ascii_case(word);
-    let found = names.iter().position(is_first);
-    let found = found.or_else(|| names.iter().position(|names| names.split(' ').any(is_word)))?;
+    let found = groups.iter().position(is_first).or_else(|| {
+        let mut lower = [0; NAME_BYTES_MAX];
+        let lower = lower.get_mut(..word.len())?;
+        lower.copy_from_slice(word);
+        lower.make_ascii_lowercase();
+        names.get(&*lower).copied()
+    })?;
     Some((found, word.len()))
 }
 
