@@ -68,7 +68,7 @@ fn flags_that_are_not_right_are_refused() {
     for (flags, message) in [
         (flags(&[]), "nothing to watch; name files, folders or globs, such as `spiketail run '/var/log/*.log'`, the systemd journal with `--journal`, or a configuration with `-c FILE`".to_owned()),
         (flags(&[""]), "a path is empty; name a file, folder or glob".to_owned()),
-        (flags(&["-"]), "standard input cannot be watched; count it with `spiketail scan -`, or write `./-` for a file".to_owned()),
+        (flags(&["-", "x"]), "standard input is watched alone and without a configuration, as in `spiketail run -`; write `./-` for a file".to_owned()),
         (over("50"), format!("--alert-over `50`: {right}")),
         (over("x/1m"), format!("--alert-over `x/1m`: {right}")),
         (over("50/60"), format!("--alert-over `50/60`: {right}")),
