@@ -87,17 +87,8 @@ pub(super) fn since(at: f64, now: f64) -> String {
     format!("since {} ({})", time(at, form), duration(now - at))
 }
 
-fn one(
-    model: &Model,
-    snapshot: &Snapshot,
-    alert: &FiringAlert,
-    look: Look,
-    width: usize,
-) -> Vec<Line<'static>> {
-    let (tone, badge) = tone_of(&alert.severity);
-    let mut head = Row::new(look);
-    head.add(badge, tone).add(" ", Tone::Plain).add(&alert.name, Tone::Bold);
-    let mut lines = vec![ends(head, &[(since(alert.since, snapshot.now), Tone::Plain)], width)];
+/// How much an alert counts, what is usual or allowed, and the peak. `times` follows the ratio to the usual.
+pub(super) fn figures(alert: &FiringAlert, look: Look, times: &str) -> Row {
     let mut figures = Row::new(look);
     let window = if (alert.window_s - 60.0).abs() < 0.5 {
         "/min".to_owned()
@@ -111,9 +102,24 @@ fn one(
         figures.add(format!("   fires above {}", count(alert.threshold)), Tone::Dim);
     }
     if let Some(ratio) = alert.ratio {
-        figures.add(format!("   {ratio}×"), Tone::Plain);
+        figures.add(format!("   {ratio}{times}"), Tone::Plain);
     }
     figures.add(format!("   peak {}", grouped(alert.peak)), Tone::Plain);
+    figures
+}
+
+fn one(
+    model: &Model,
+    snapshot: &Snapshot,
+    alert: &FiringAlert,
+    look: Look,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let (tone, badge) = tone_of(&alert.severity);
+    let mut head = Row::new(look);
+    head.add(badge, tone).add(" ", Tone::Plain).add(&alert.name, Tone::Bold);
+    let mut lines = vec![ends(head, &[(since(alert.since, snapshot.now), Tone::Plain)], width)];
+    let figures = figures(alert, look, "×");
     let (_, _, trend) = total(snapshot);
     lines.push(ends(figures, &[(spark(&curve(model, &trend), CURVE), Tone::Critical)], width));
     lines.extend(alert.patterns.iter().take(3).map(|pattern| part(pattern, look, width)));

@@ -5,8 +5,8 @@ use ratatui::text::{Line, Span};
 use super::bars::bar;
 use super::chart::{self, Rates};
 use super::model::Model;
-use super::now::{since, tone_of, total, usual_text};
-use super::numbers::{count, duration, grouped, time};
+use super::now::{figures, since, tone_of, total};
+use super::numbers::{count, grouped, time};
 use super::tables::state_of;
 use super::text::{Look, Row, Tone, cut_path, ends, masked, rule};
 use crate::serve::api::{AlertPart, FiringAlert, Snapshot};
@@ -95,22 +95,7 @@ fn headline(snapshot: &Snapshot, alert: &FiringAlert, look: Look, width: usize) 
     head.add(badge, tone).add("  ", Tone::Plain).add(&alert.name, Tone::Bold);
     let of = format!("watch {}, rule {}   ", alert.watch, alert.rule);
     let right = [(of, Tone::Dim), (since(alert.since, snapshot.now), Tone::Plain)];
-    let mut figures = Row::new(look);
-    let window = if (alert.window_s - 60.0).abs() < 0.5 {
-        "/min".to_owned()
-    } else {
-        format!(" in {}", duration(alert.window_s))
-    };
-    figures.add(format!("  {}{window}", grouped(alert.count)), Tone::Critical);
-    if let Some(expected) = &alert.expected {
-        figures.add(format!("   {}", usual_text(expected)), Tone::Dim);
-    } else if alert.threshold > 0.0 {
-        figures.add(format!("   fires above {}", count(alert.threshold)), Tone::Dim);
-    }
-    if let Some(ratio) = alert.ratio {
-        figures.add(format!("   {ratio}× the usual"), Tone::Plain);
-    }
-    figures.add(format!("   peak {}", grouped(alert.peak)), Tone::Plain);
+    let mut figures = figures(alert, look, "× the usual");
     figures.add(format!("   {} since it fired", grouped(alert.total)), Tone::Plain);
     [ends(head, &right, width), figures.line(width), Row::new(look).line(width)]
 }

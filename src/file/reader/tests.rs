@@ -75,18 +75,7 @@ fn read(second: &[u8]) -> (ReadProgress, u64) {
     });
     let stat = file.stat().unwrap();
     let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 1 << 20);
-    let clock = LineTimer::new(&Arc::default(), false, None, 0);
-    let mut counter = LineCounter {
-        scanner: &mut scanner,
-        clock,
-        budget: u64::MAX,
-        judged: 0,
-        signatures: None,
-        format: LineFormat::Auto,
-        path: Path::new("/x").into(),
-        wrapping: None,
-        pieces: Pieces::default(),
-    };
+    let mut counter = counter(&mut scanner);
     let mut tally = Tally::new(1, 1);
     let settings = FileSettings { reader: ReadMethod::Pread, ..FileSettings::default() };
     let mut reader = FileReader::begin(file, &stat, &settings);
@@ -97,6 +86,21 @@ fn read(second: &[u8]) -> (ReadProgress, u64) {
 /// Begins as any other, beyond what the fingerprint and the bytes around the old offset cover.
 fn contents(last: &[u8]) -> Vec<u8> {
     [b"quiet\n".repeat(2 * HEAD_BYTES), last.repeat(2 * ANCHOR_BYTES)].concat()
+}
+
+/// Counts by `scanner`, without a bound.
+fn counter(scanner: &mut Scanner) -> LineCounter<'_> {
+    LineCounter {
+        scanner,
+        clock: LineTimer::new(&Arc::default(), false, None, 0),
+        budget: u64::MAX,
+        judged: 0,
+        signatures: None,
+        format: LineFormat::Auto,
+        path: Path::new("/x").into(),
+        wrapping: None,
+        pieces: Pieces::default(),
+    }
 }
 
 #[test]
@@ -152,18 +156,7 @@ fn a_block_that_cannot_be_read_is_passed_over_and_missed() {
     let file = Arc::new(Damaged { bytes, bad: 4096..8192 });
     let stat = file.stat().unwrap();
     let mut scanner = Scanner::new(RuleSet::compile(&[RuleSpec::containing("ERROR")]).unwrap(), 1 << 20);
-    let clock = LineTimer::new(&Arc::default(), false, None, 0);
-    let mut counter = LineCounter {
-        scanner: &mut scanner,
-        clock,
-        budget: u64::MAX,
-        judged: 0,
-        signatures: None,
-        format: LineFormat::Auto,
-        path: Path::new("/x").into(),
-        wrapping: None,
-        pieces: Pieces::default(),
-    };
+    let mut counter = counter(&mut scanner);
     let mut tally = Tally::new(1, 1);
     let mut reader = FileReader::begin(file, &stat, &FileSettings::default());
     while reader.read(&stat, &mut counter, &mut tally).unwrap() == ReadProgress::More {}

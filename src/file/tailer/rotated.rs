@@ -140,13 +140,8 @@ impl Tailer {
                 break;
             }
             let mut draining = self.draining.remove(0);
-            if let RotatedFile::Closed(place) = draining.former {
-                match self.look_at_closed(&place, draining.looked_ms, context) {
-                    ClosedFile::Unchanged => draining.looked_ms = context.time.monotonic_ms,
-                    ClosedFile::Unknown => {}
-                    ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
-                    ClosedFile::Gone => continue,
-                }
+            if !self.is_still_there(&mut draining, context) {
+                continue;
             }
             let offset = draining.place().mark.cursor.offset;
             let outcome = self.follow_former(&mut draining.former, context);
@@ -201,17 +196,24 @@ impl Tailer {
         }
     }
 
+    /// Looks at a former file if it was closed, and opens it if it grew. False if it is gone.
+    fn is_still_there(&mut self, draining: &mut DrainingFile, context: &mut TurnContext<'_>) -> bool {
+        let RotatedFile::Closed(place) = draining.former else { return true };
+        match self.look_at_closed(&place, draining.looked_ms, context) {
+            ClosedFile::Unchanged => draining.looked_ms = context.time.monotonic_ms,
+            ClosedFile::Unknown => {}
+            ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
+            ClosedFile::Gone => return false,
+        }
+        true
+    }
+
     /// Looks at all former files that were closed: one may be compressed by now. Returns whether that cannot be decided of one.
     pub(super) fn look_at_all_closed(&mut self, context: &mut TurnContext<'_>) -> bool {
         let was_obstructed = std::mem::take(&mut context.turn.is_obstructed);
         for mut draining in std::mem::take(&mut self.draining) {
-            if let RotatedFile::Closed(place) = draining.former {
-                match self.look_at_closed(&place, draining.looked_ms, context) {
-                    ClosedFile::Unchanged => draining.looked_ms = context.time.monotonic_ms,
-                    ClosedFile::Unknown => {}
-                    ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
-                    ClosedFile::Gone => continue,
-                }
+            if !self.is_still_there(&mut draining, context) {
+                continue;
             }
             self.draining.push(draining);
         }
