@@ -5,7 +5,7 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -164,17 +164,66 @@ fn explain_says_by_what_a_path_is_watched_or_why_not() {
 }
 
 #[test]
-fn every_shell_gets_completions_and_every_command_a_page() {
+fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let (code, said) = spiketail(&["completions", shell]);
         assert!(code == Some(0) && said.contains("SPIKETAIL_COMPLETE"), "{shell}");
     }
-    let place = TestFolder::new();
+}
+
+/// The manual in a folder of its own.
+fn manual(place: &TestFolder) -> PathBuf {
     let folder = place.beside("man");
     assert_eq!(spiketail(&["man", folder.to_str().unwrap()]).0, Some(0));
-    for page in ["spiketail", "spiketail-run", "spiketail-status", "spiketail-explain", "spiketail-replay"] {
-        assert!(folder.join(format!("{page}.1")).exists(), "{page}");
+    folder
+}
+
+#[test]
+fn every_command_has_a_page_with_examples_and_exit_statuses() {
+    let place = TestFolder::new();
+    let folder = manual(&place);
+    let (_, help) = spiketail(&["help"]);
+    let commands: Vec<_> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()))
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.contains(&"run") && commands.contains(&"test-alert"), "{help}");
+    let pages = commands.iter().map(|command| format!("spiketail-{command}.1"));
+    for page in pages.chain(["spiketail.1".to_owned()]) {
+        let text = std::fs::read_to_string(folder.join(&page)).unwrap();
+        for heading in [".SH EXAMPLES", ".SH \"EXIT STATUS\""] {
+            assert!(text.contains(heading), "{page} has no {heading}");
+        }
     }
+    let run = std::fs::read_to_string(folder.join("spiketail-run.1")).unwrap();
+    assert!(run.contains(".SH SIGNALS") && run.contains(".SH FILES"), "{run}");
+}
+
+#[test]
+fn page_of_the_configuration_has_every_key() {
+    let place = TestFolder::new();
+    let page = std::fs::read_to_string(manual(&place).join("spiketail.toml.5")).unwrap();
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let keys: Vec<_> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .map(|key| key.replace('-', "\\-"))
+        .collect();
+    assert!(keys.len() > 100, "only {} keys", keys.len());
+    for key in keys {
+        assert!(page.contains(&format!(".TP\n\\fB{key}\\fR\n")), "no {key}");
+    }
+    for heading in [".SH [watch.NAME]", ".SH EXAMPLES", ".SH FILES", ".SH SIGNALS", ".SH \"EXIT STATUS\""] {
+        assert!(page.contains(heading), "no {heading}");
+    }
+    // Nothing of Markdown is left in what is not an example.
+    let text = page.split(".SH EXAMPLES").next().unwrap();
+    assert!(!text.contains("](") && !text.contains('`') && !text.contains("|-"), "{text}");
 }
 
 #[test]
