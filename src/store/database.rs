@@ -118,6 +118,10 @@ impl Database {
         let Bits(history_rows) = connection.query_row(count, [], |row| row.get(0)).map_err(fault)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(fault)?;
         let is_new = was == Was::Empty;
+        if was != Was::Version(MIGRATIONS.len()) {
+            // So that the version stands in the file itself, where the scripts of packages read it. Otherwise a later one moves it there.
+            let _ = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+        }
         Ok(Database { connection, location: location.clone(), file, history_rows, is_new })
     }
 

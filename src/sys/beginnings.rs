@@ -58,6 +58,7 @@ impl Buckets {
         Buckets { of_ascii: [0; 128], of_others: [0; 128], of_low: [0; 16], of_high: [0; 16] };
 
     /// By the lower seven bits of the byte.
+    #[cfg(target_arch = "x86_64")]
     fn of_seven_bits(&self) -> [u8; 128] {
         std::array::from_fn(|byte| self.of_ascii[byte] | self.of_others[byte])
     }
@@ -123,6 +124,7 @@ impl<const SETS: usize> BeginningSearch<SETS> {
     }
 
     /// The first place that is confirmed, or where the rest begins that is shorter than what is searched at a time.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no such search"))]
     fn find_by_many(
         &self,
         bytes: &[u8],
@@ -270,6 +272,7 @@ impl<const SETS: usize> BeginningSearch<SETS> {
 }
 
 /// The first of `places`, a bit for each, which `is_found` confirms.
+#[cfg(target_arch = "x86_64")]
 fn confirmed<const PLACES: usize, const SETS: usize>(
     places: u64,
     buckets: &[[u8; PLACES]; SETS],

@@ -167,6 +167,42 @@ fn a_database_of_a_newer_version_is_set_aside() {
     sets_aside(&place, &mut log, "9999");
 }
 
+/// What the script says that runs before this version is installed over another; `state` is the folder of the service.
+fn before_install(place: &TestFolder) -> (bool, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/debian/preinst");
+    let mut command = std::process::Command::new("sh");
+    let output =
+        command.arg(script).args(["upgrade", "1.0"]).env("DPKG_ROOT", place.beside("root")).output().unwrap();
+    (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+#[test]
+fn a_package_is_not_installed_over_the_state_of_a_newer_version() {
+    let place = TestFolder::new();
+    let nothing = (true, String::new());
+    assert_eq!(before_install(&place), nothing);
+    let parent = place.beside("root").join("var/lib/private");
+    fs::create_dir_all(&parent).unwrap();
+    symlink(place.state(), parent.join("spiketail")).unwrap();
+    // The script reads the file as it is, also while the daemon runs.
+    let log = Log::new(&place, "app.log");
+    let mut daemon = place.resume("app.log");
+    append(&log.path, "ERROR one\n");
+    daemon.wait_total(&log.path, 1);
+    assert_eq!(before_install(&place), nothing);
+    let form = fs::read(place.state().join("state.db")).unwrap()[63];
+    let script = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/debian/preinst")).unwrap();
+    let script = String::from_utf8(script).unwrap();
+    assert!(script.contains(&format!("\nknown={form}\n")), "the script has to know form {form}");
+    End::Sigterm.end(daemon);
+    let database = Connection::open(place.state().join("state.db")).unwrap();
+    database.pragma_update(None, "user_version", i64::from(form) + 1).unwrap();
+    database.close().unwrap();
+    let (is_done, said) = before_install(&place);
+    let newer = format!("(form {}), and this one reads forms up to {form} only", form + 1);
+    assert!(!is_done && said.contains(&newer) && said.contains("Keep the newer version"), "{said}");
+}
+
 #[test]
 fn an_empty_database_is_begun() {
     let place = TestFolder::new();
