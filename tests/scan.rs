@@ -1,13 +1,14 @@
 //! `spiketail scan` from outside: what it prints, what it refuses, and how it exits.
 #![allow(clippy::unwrap_used)]
 
+mod common;
 mod compress;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use assert_cmd::cargo::cargo_bin;
+use common::program;
 use compress::{bzip2, gzip, xz, zstd};
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty, is_match};
@@ -29,7 +30,7 @@ impl Folder {
 
     /// Runs `spiketail scan` in the folder.
     fn scan(&self, args: &[&str]) -> assert_cmd::Command {
-        let mut command = assert_cmd::Command::new(cargo_bin("spiketail"));
+        let mut command = assert_cmd::Command::new(program());
         command.current_dir(self.0.path()).arg("scan").args(args);
         command
     }
@@ -279,7 +280,7 @@ fn a_closed_pipe_is_no_error() {
 
 /// Begins a scan that ends only when its standard input does.
 fn scan_to_pipe(path: &Path) -> std::process::Child {
-    Command::new(cargo_bin("spiketail"))
+    Command::new(program())
         .args(["scan", "-"])
         .arg(path)
         .stdin(Stdio::piped())

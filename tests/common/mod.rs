@@ -23,6 +23,11 @@ use tempfile::TempDir;
 /// How long anything that is to happen may take. Only a test that fails waits for so long.
 pub const LIMIT: Duration = Duration::from_secs(180);
 
+/// The program that is tested: the one that was built with the tests, unless `SPIKETAIL_BIN` names another, such as that of a release.
+pub fn program() -> PathBuf {
+    std::env::var_os("SPIKETAIL_BIN").map_or_else(|| env!("CARGO_BIN_EXE_spiketail").into(), PathBuf::from)
+}
+
 /// A folder for logs and a configuration beside it.
 pub struct TestFolder {
     dir: TempDir,
@@ -98,7 +103,7 @@ impl TestFolder {
 
     /// The daemon with a state and the configuration that [`Self::config`] wrote last.
     pub fn start_configured(&self) -> Daemon {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+        let mut command = Command::new(program());
         command.arg("run").arg("--state").arg(self.state()).arg("-c").arg(self.beside("spiketail.toml"));
         Daemon::spawn(command)
     }
@@ -106,7 +111,7 @@ impl TestFolder {
     /// The command that [`Self::resume_with`] starts, with the state in `folder`.
     pub fn resuming(&self, folder: &Path, pattern: &str, more: &str) -> Command {
         let config = self.config_of_watch(pattern, more);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+        let mut command = Command::new(program());
         command.arg("run").arg("--state").arg(folder).arg("-c").arg(config);
         command
     }
@@ -141,7 +146,7 @@ pub struct Ended {
 impl Daemon {
     /// Starts `spiketail run` and waits until it has started.
     pub fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Daemon {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_spiketail"));
+        let mut command = Command::new(program());
         command.arg("run").arg("--no-state").args(args);
         Daemon::spawn(command)
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::common::{Daemon, TestFolder, append, appender, lines, news, pause};
+use crate::common::{Daemon, TestFolder, append, appender, lines, news, pause, program};
 
 #[test]
 fn a_fifo_is_refused_and_a_file_in_its_place_counts() {
@@ -51,7 +51,7 @@ fn unprivileged(place: &TestFolder, path: &str) -> Option<Daemon> {
     fs::set_permissions(place.beside(""), Permissions::from_mode(0o755)).unwrap();
     // The binary may lie where that user cannot go.
     let binary = place.beside("spiketail");
-    fs::copy(env!("CARGO_BIN_EXE_spiketail"), &binary).unwrap();
+    fs::copy(program(), &binary).unwrap();
     let can_switch = |mut command: Command| command.output().is_ok_and(|output| output.status.success());
     let setpriv = || {
         let mut command = Command::new("setpriv");
