@@ -66,6 +66,8 @@ pub(super) struct NotificationGroup {
     pub(super) transitions: Vec<Arc<TransitionRecord>>,
     /// That alerts fired that are over with this message, and of which none reported that they fire; by fingerprint.
     pub(super) untold: BTreeMap<String, Arc<TransitionRecord>>,
+    /// What the message makes needless, of the same alerts.
+    pub(super) superseded: Vec<Arc<TransitionRecord>>,
     /// What alerts did before and is in no message, by fingerprint.
     pub(super) earlier: BTreeMap<String, EarlierFirings>,
     /// Alerts of the group that were reported to fire before, as far as there is room for them.
@@ -83,6 +85,7 @@ impl NotificationGroup {
             watch: key.watch.clone(),
             transitions: Vec::new(),
             untold: BTreeMap::new(),
+            superseded: Vec::new(),
             earlier: BTreeMap::new(),
             still_firing: Vec::new(),
             still_firing_count: 0,
@@ -114,6 +117,6 @@ impl NotificationGroup {
 
     /// All that is reported once the message was taken.
     pub(super) fn notified(&self) -> impl Iterator<Item = &Arc<TransitionRecord>> {
-        self.untold.values().chain(&self.transitions)
+        self.superseded.iter().chain(self.untold.values()).chain(&self.transitions)
     }
 }

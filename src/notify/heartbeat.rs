@@ -37,7 +37,9 @@ pub async fn beat(spec: HeartbeatSpec, is_alive: Arc<dyn Fn() -> bool + Send + S
         }
         let why = match sender.send("POST", None, &[], Vec::new()).await {
             SendOutcome::Accepted(_) => None,
-            SendOutcome::Later(why, _) | SendOutcome::Busy(why, _) => Some(why),
+            SendOutcome::Later(why, _) | SendOutcome::Busy(why, _) | SendOutcome::Unanswered(why) => {
+                Some(why)
+            }
             SendOutcome::Refused(why) | SendOutcome::Doubted(why) | SendOutcome::TooLarge(why) => Some(why),
         };
         let fails = why.is_some();

@@ -25,6 +25,8 @@ pub(super) enum SendOutcome {
     Accepted(String),
     /// It may take it later: why, and not before this time has passed if it said so.
     Later(String, Option<Duration>),
+    /// No answer came: why. It may have taken it.
+    Unanswered(String),
     /// It takes nothing now: why, and not before this time has passed if it said so.
     Busy(String, Option<Duration>),
     /// It never will, as it says; but something before it, which restarts, may say so as well.
@@ -71,7 +73,8 @@ impl HttpSender {
         };
         match request.send().await {
             Ok(response) => judge(response).await,
-            Err(error) => SendOutcome::Later(plain(&error), None),
+            Err(error) if error.is_connect() => SendOutcome::Later(plain(&error), None),
+            Err(error) => SendOutcome::Unanswered(plain(&error)),
         }
     }
 

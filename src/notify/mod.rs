@@ -20,6 +20,7 @@ mod secret;
 pub mod settings;
 pub mod silence;
 mod task;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,6 +171,7 @@ impl Delivery {
                 let result = match result {
                     http::SendOutcome::Accepted(said) => Ok(said),
                     http::SendOutcome::Later(why, _)
+                    | http::SendOutcome::Unanswered(why)
                     | http::SendOutcome::Busy(why, _)
                     | http::SendOutcome::Doubted(why)
                     | http::SendOutcome::Refused(why)

@@ -1,7 +1,7 @@
 //! What waits for one output, and what it was notified to be firing.
 //!
-//! Of each alert its present state waits, not all that happened: a receiver that was away need not be sent all of it. But that it
-//! fired is not forgotten when it ends before the output was notified: an end alone would not say what it was.
+//! Of each alert its present state [waits](crate::notify::waiting), not all that happened. But that it fired is not forgotten when it
+//! ends before the output was notified: an end alone would not say what it was.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::event::AlertEvent;
-use crate::notify::group::{EarlierFirings, Endings, GroupKey, NotificationGroup, WaitingGroup};
+use crate::notify::group::{Endings, GroupKey, NotificationGroup, WaitingGroup};
 use crate::notify::route::Route;
 use crate::notify::silence::{SilencedBy, SilencedElsewhere};
+use crate::notify::waiting::WaitingAlert;
 use crate::store::TransitionRecord;
 
 /// At most this many alerts wait for an output; the oldest are dropped first.
@@ -59,53 +60,6 @@ pub(super) struct OutputQueue {
     pub(super) silenced_elsewhere: Vec<SilencedElsewhere>,
 }
 
-/// What an output is still to be notified of one alert: that it fires, that it ended, or both.
-struct WaitingAlert {
-    fired: Option<Arc<TransitionRecord>>,
-    ended: Option<Arc<TransitionRecord>>,
-    /// What it did before and is not notified.
-    earlier: Option<EarlierFirings>,
-    since: Instant,
-}
-
-impl WaitingAlert {
-    fn new(since: Instant) -> WaitingAlert {
-        WaitingAlert { fired: None, ended: None, earlier: None, since }
-    }
-
-    /// Has `transition` wait. Returns what is not to be sent any more.
-    fn put(&mut self, transition: Arc<TransitionRecord>) -> Vec<Arc<TransitionRecord>> {
-        if !transition.event.is_firing() {
-            return self.ended.replace(transition).into_iter().collect();
-        }
-        let fired = self.fired.replace(transition);
-        if let Some(fired) = &fired {
-            let earlier = self
-                .earlier
-                .take()
-                .unwrap_or_else(|| EarlierFirings { count: 0, since: fired.event.since.clone() });
-            self.earlier = Some(EarlierFirings { count: earlier.count + 1, ..earlier });
-        }
-        fired.into_iter().chain(self.ended.take()).collect()
-    }
-
-    /// What is sent next.
-    fn next(&self, endings: Endings) -> Option<&Arc<TransitionRecord>> {
-        match endings {
-            Endings::Apart => self.fired.as_ref().or(self.ended.as_ref()),
-            Endings::Together => self.ended.as_ref().or(self.fired.as_ref()),
-        }
-    }
-
-    fn any(&self) -> Option<&Arc<TransitionRecord>> {
-        self.next(Endings::Apart)
-    }
-
-    fn all(self) -> impl Iterator<Item = Arc<TransitionRecord>> {
-        self.fired.into_iter().chain(self.ended)
-    }
-}
-
 impl OutputQueue {
     /// Whether the output is to be notified of `event`: it takes it, or was notified that it fired, when it was to be notified that.
     pub(super) fn wants(&self, event: &AlertEvent) -> bool {
@@ -134,10 +88,9 @@ impl OutputQueue {
         }
         let by = silenced?;
         let place = self.places.get(fingerprint).copied();
-        let begun =
-            place.and_then(|place| self.waiting.get(&place)).and_then(|waiting| waiting.fired.as_ref());
+        let waiting = place.and_then(|place| self.waiting.get(&place));
         // It may be on its way.
-        if begun.is_some_and(|begun| begun.at_ms < by.since_ms) {
+        if waiting.is_some_and(|waiting| waiting.fired_before(by.since_ms)) {
             return None;
         }
         self.places.remove(fingerprint);
@@ -177,6 +130,19 @@ impl OutputQueue {
         displaced
     }
 
+    /// Notes that what was sent of an alert was not taken. Returns what is not to be sent any more.
+    pub(super) fn not_taken(&mut self, fingerprint: &str) -> Vec<Arc<TransitionRecord>> {
+        let waiting = self.places.get(fingerprint).and_then(|place| self.waiting.get_mut(place));
+        waiting.map(WaitingAlert::not_taken).unwrap_or_default()
+    }
+
+    /// Notes that what waits was restored: what comes first of it may have been on its way when the daemon ended.
+    pub(super) fn restored(&mut self, fingerprint: &str) {
+        if let Some(waiting) = self.places.get(fingerprint).and_then(|place| self.waiting.get_mut(place)) {
+            waiting.sending(Endings::Apart);
+        }
+    }
+
     /// The groups of which something waits that `is_free` to be notified, each since when, those that began first being the first.
     pub(super) fn groups(&self, is_free: &impl Fn(&AlertEvent) -> bool) -> Vec<WaitingGroup> {
         let mut groups: Vec<WaitingGroup> = Vec::new();
@@ -198,32 +164,31 @@ impl OutputQueue {
         groups
     }
 
-    /// What waits of a group and `is_free` to be notified: at most `alerts_max` alerts. `None` if nothing does.
+    /// What waits of a group and `is_free` to be notified, to be sent now: at most `alerts_max` alerts. `None` if nothing does.
     pub(super) fn group(
-        &self,
+        &mut self,
         key: &GroupKey,
         alerts_max: usize,
         endings: Endings,
         is_free: &impl Fn(&AlertEvent) -> bool,
     ) -> Option<NotificationGroup> {
         let mut group = NotificationGroup::new(key);
-        for waiting in self.waiting.values() {
-            let is_of_group = |event: &AlertEvent| key.is_of(event) && is_free(event);
-            let Some(next) = waiting.next(endings).filter(|next| is_of_group(&next.event)) else { continue };
+        for waiting in self.waiting.values_mut() {
+            let Some(notice) = waiting.next(endings) else { continue };
+            let next = notice.transition;
+            if !key.is_of(&next.event) || !is_free(&next.event) {
+                continue;
+            }
             if group.transitions.len() >= alerts_max {
                 group.following += 1;
                 continue;
             }
-            group.transitions.push(Arc::clone(next));
             let fingerprint = &next.event.fingerprint;
-            if endings == Endings::Together
-                && let (Some(fired), Some(_)) = (&waiting.fired, &waiting.ended)
-            {
-                group.untold.insert(fingerprint.clone(), Arc::clone(fired));
-            }
-            if let Some(earlier) = waiting.earlier.as_ref().filter(|_| waiting.fired.is_some()) {
-                group.earlier.insert(fingerprint.clone(), earlier.clone());
-            }
+            group.transitions.push(Arc::clone(next));
+            group.superseded.extend(notice.superseded.iter().cloned());
+            group.untold.extend(notice.untold.map(|fired| (fingerprint.clone(), Arc::clone(fired))));
+            group.earlier.extend(notice.earlier.map(|earlier| (fingerprint.clone(), earlier)));
+            waiting.sending(endings);
         }
         let notified: HashSet<&str> =
             group.transitions.iter().map(|t| t.event.fingerprint.as_str()).collect();
@@ -242,16 +207,7 @@ impl OutputQueue {
     pub(super) fn take(&mut self, sent: &Arc<TransitionRecord>) -> Option<Arc<TransitionRecord>> {
         let place = *self.places.get(&sent.event.fingerprint)?;
         let waiting = self.waiting.get_mut(&place)?;
-        let part = if sent.event.is_firing() { &mut waiting.fired } else { &mut waiting.ended };
-        if part.as_ref() != Some(sent) {
-            return None;
-        }
-        let taken = part.take();
-        if sent.event.is_firing() {
-            waiting.earlier = None;
-        }
-        // What is left waits from now on.
-        waiting.since = Instant::now();
+        let taken = waiting.take(sent);
         if waiting.any().is_none() {
             self.waiting.remove(&place);
             self.places.remove(&sent.event.fingerprint);

@@ -87,6 +87,7 @@ pub async fn push(spec: PushSpec, gather: Gather, counts: Arc<PushCounts>) {
             trouble = match sender.send("POST", spec.path, &push.headers, body).await {
                 SendOutcome::Accepted(_) => continue,
                 SendOutcome::Later(why, _)
+                | SendOutcome::Unanswered(why)
                 | SendOutcome::Busy(why, _)
                 | SendOutcome::Refused(why)
                 | SendOutcome::Doubted(why)

@@ -93,7 +93,7 @@ impl NotificationQueue {
         state.queues.get(output).map(|queue| queue.groups(&is_free)).unwrap_or_default()
     }
 
-    /// What waits of a group for `output`, without what is silenced: at most `alerts_max` alerts.
+    /// What waits of a group for `output`, without what is silenced, to be sent now: at most `alerts_max` alerts.
     pub(super) fn group(
         &self,
         output: &str,
@@ -101,8 +101,9 @@ impl NotificationQueue {
         alerts_max: usize,
         endings: Endings,
     ) -> Option<NotificationGroup> {
-        let state = self.lock();
-        state.queues.get(output)?.group(key, alerts_max, endings, &state.free_now())
+        let mut state = self.lock();
+        let QueuesState { queues, silences, .. } = &mut *state;
+        queues.get_mut(output)?.group(key, alerts_max, endings, &free_now(silences))
     }
 
     /// Removes a group that `output` accepted or refused for good. An alert with a newer transition goes on waiting.
@@ -132,6 +133,17 @@ impl NotificationQueue {
             wake();
         }
         self.delivered.notify_all();
+    }
+
+    /// Notes that `output` did not take a group, so that what is superseded of it need not be sent.
+    pub(super) fn not_taken(&self, output: &str, group: &NotificationGroup) {
+        let mut state = self.lock();
+        let QueuesState { queues, delivered, .. } = &mut *state;
+        let Some(queue) = queues.get_mut(output) else { return };
+        for sent in &group.transitions {
+            let superseded = queue.not_taken(&sent.event.fingerprint);
+            delivered.extend(superseded.iter().map(|old| ended(output, old, DeliveryOutcome::Abandoned)));
+        }
     }
 
     /// Reports what was given up since the last call, with one event for each output.
@@ -218,9 +230,13 @@ impl NotificationQueue {
 impl QueuesState {
     /// Tells which alerts are not silenced now.
     fn free_now(&self) -> impl Fn(&AlertEvent) -> bool {
-        let now_ms = Timestamp::now().as_millisecond();
-        move |event| !self.silences.holds(event, now_ms)
+        free_now(&self.silences)
     }
+}
+
+fn free_now(silences: &Silences) -> impl Fn(&AlertEvent) -> bool {
+    let now_ms = Timestamp::now().as_millisecond();
+    move |event| !silences.holds(event, now_ms)
 }
 
 fn ended(output: &str, transition: &TransitionRecord, outcome: DeliveryOutcome) -> Delivered {

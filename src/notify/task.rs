@@ -105,6 +105,9 @@ impl DeliveryTask {
         let outcome = notifier.send(&group).await;
         let now = Instant::now();
         self.schedule.paused(notifier.gap(), now);
+        if !matches!(outcome, SendOutcome::Accepted(_) | SendOutcome::Unanswered(_)) {
+            self.queue.not_taken(&self.output, &group);
+        }
         match outcome {
             SendOutcome::Accepted(_) => self.accepted(key, &group, now),
             SendOutcome::TooLarge(_) if group.size() > 1 => {
@@ -114,6 +117,10 @@ impl DeliveryTask {
             SendOutcome::Refused(why) => self.refused(key, &group, &why, now),
             SendOutcome::Later(why, after) => {
                 self.schedule.failed(key, after, now);
+                self.failed(&group, &why);
+            }
+            SendOutcome::Unanswered(why) => {
+                self.schedule.failed(key, None, now);
                 self.failed(&group, &why);
             }
             SendOutcome::Busy(why, after) => {

@@ -34,8 +34,10 @@ impl Dispatcher for NotificationQueue {
             let waited_ms = now.as_millisecond().saturating_sub(transition.at_ms).max(0).unsigned_abs();
             let since = Instant::now().checked_sub(Duration::from_millis(waited_ms));
             let since = since.unwrap_or_else(Instant::now);
+            let fingerprint = transition.event.fingerprint.clone();
             let displaced = queue.put(Arc::new(transition), since, &self.given_up);
             delivered.extend(displaced.iter().map(|old| ended(&output, old, DeliveryOutcome::Abandoned)));
+            queue.restored(&fingerprint);
         }
         for transition in firing {
             let transition = Arc::new(transition);

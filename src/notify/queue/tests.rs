@@ -84,6 +84,74 @@ fn of_what_fired_several_times_the_last_is_told_and_the_others_are_counted() {
     assert_eq!(outcomes(&queue), [(); 4].map(|()| ("a".to_owned(), DeliveryOutcome::Abandoned)));
 }
 
+/// What an output is sent, one message after another, with how each is answered and what happens while it is sent.
+fn sent(queue: &NotificationQueue, endings: Endings) -> Vec<(AlertState, i64)> {
+    let mut sent = Vec::new();
+    while let Some(group) = next_as(queue, "pager", endings) {
+        sent.extend(group.transitions.iter().map(|sent| (sent.event.state, sent.at_ms)));
+        queue.done("pager", &group, DeliveryOutcome::Accepted);
+    }
+    sent
+}
+
+#[test]
+fn an_incident_that_is_open_ends_before_the_next_one_begins() {
+    let queue = queue();
+    take(&queue, &[transition("a", Firing, 1)]);
+    assert_eq!(sent(&queue, Endings::Apart), [(Firing, 1)]);
+    let states = [(Resolved, 2), (Firing, 3), (Resolved, 4), (Firing, 5)];
+    take(&queue, &states.map(|(state, at_ms)| transition("a", state, at_ms)));
+    assert_eq!(sent(&queue, Endings::Apart), [(Resolved, 2), (Firing, 5)]);
+    assert_eq!(queue.firing("pager").len(), 1);
+}
+
+#[test]
+fn an_incident_that_begins_while_another_one_is_being_opened_is_another_one() {
+    enum Answer {
+        Taken,
+        None,
+        NotTaken,
+    }
+    for (answer, expected) in [
+        (Answer::Taken, &[(Resolved, 2), (Firing, 5)][..]),
+        (Answer::None, &[(Firing, 1), (Resolved, 2), (Firing, 5)]),
+        (Answer::NotTaken, &[(Firing, 5)]),
+    ] {
+        let queue = queue();
+        take(&queue, &[transition("a", Firing, 1)]);
+        let opening = next_as(&queue, "pager", Endings::Apart).unwrap();
+        let states = [(Resolved, 2), (Firing, 3), (Resolved, 4), (Firing, 5)];
+        take(&queue, &states.map(|(state, at_ms)| transition("a", state, at_ms)));
+        match answer {
+            Answer::Taken => queue.done("pager", &opening, DeliveryOutcome::Accepted),
+            Answer::None => {}
+            Answer::NotTaken => queue.not_taken("pager", &opening),
+        }
+        assert_eq!(sent(&queue, Endings::Apart), expected);
+    }
+}
+
+#[test]
+fn an_incident_that_may_have_been_opened_before_a_restart_ends_before_the_next_one_begins() {
+    let queue = queue();
+    let states = [(Firing, 1), (Resolved, 2), (Firing, 3), (Resolved, 4), (Firing, 5)];
+    let pending = states.map(|(state, at_ms)| ("pager".to_owned(), transition("a", state, at_ms)));
+    queue.restore(pending.to_vec(), Vec::new(), Vec::new());
+    assert_eq!(sent(&queue, Endings::Apart), [(Firing, 1), (Resolved, 2), (Firing, 5)]);
+}
+
+#[test]
+fn people_read_one_message_about_an_end_and_a_new_beginning() {
+    let queue = queue();
+    take(&queue, &[transition("a", Firing, 1)]);
+    assert_eq!(sent(&queue, Endings::Together), [(Firing, 1)]);
+    queue.delivered();
+    take(&queue, &[transition("a", Resolved, 2), transition("a", Firing, 3)]);
+    assert_eq!(sent(&queue, Endings::Together), [(Firing, 3)]);
+    assert_eq!(delivered(&queue), [("a".to_owned(), 2), ("a".to_owned(), 3)]);
+    assert_eq!((queue.firing("pager").len(), queue.reports()[0].waiting), (1, 0));
+}
+
 #[test]
 fn what_still_fires_beside_a_message_is_known() {
     let queue = queue();

@@ -82,7 +82,7 @@ impl EmailClient {
         match tokio::time::timeout(limit, transport.send(mail)).await {
             Ok(Ok(response)) => SendOutcome::Accepted(said(&response)),
             Ok(Err(error)) => judge(&error),
-            Err(_) => SendOutcome::Later("it does not answer in time".to_owned(), None),
+            Err(_) => SendOutcome::Unanswered("it does not answer in time".to_owned()),
         }
     }
 
