@@ -73,7 +73,7 @@ impl Endpoint {
             matched: file.figures.totals,
             bytes_read: file.figures.bytes_read,
             bytes_missed: file.figures.bytes_missed,
-            lag_bytes: file.status.size.saturating_sub(file.status.offset),
+            lag_bytes: file.status.lag(),
             generations: file.status.generation,
         });
         let alerts = self.view.alerts().into_iter().map(|alert| AlertMetrics {

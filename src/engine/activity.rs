@@ -55,6 +55,13 @@ impl Minutes {
         }
     }
 
+    /// Lines in the minute of `now` and the one before it.
+    fn of_last_two(&self, now: WallTime) -> u64 {
+        let last = now.0.div_euclid(60_000);
+        let recent = self.0.iter().rev().skip_while(|(minute, _)| *minute > last);
+        recent.take_while(|(minute, _)| *minute >= last - 1).map(|(_, n)| n).sum()
+    }
+
     /// The last minute in which there were any.
     pub(super) fn newest(&self) -> Option<i64> {
         self.0.back().map(|(minute, _)| *minute)
@@ -80,8 +87,7 @@ impl PathActivity {
     /// Matching lines a second over this minute and the one before it.
     #[must_use]
     pub fn rate(&self, now: WallTime) -> f64 {
-        let counts = self.per_minute(now);
-        let lines: u64 = counts.iter().rev().take(2).sum();
+        let lines = self.minutes.of_last_two(now);
         lines as f64 / (60.0 + now.0.rem_euclid(60_000) as f64 / 1e3)
     }
 }

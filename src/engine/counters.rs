@@ -19,7 +19,7 @@ use crate::engine::activity::{Activity, PathActivity};
 use crate::engine::alert_hook::AlertHook;
 use crate::engine::clock::EngineClock;
 use crate::engine::entry::{FileStatus, RemovedFile};
-use crate::engine::path_counters::{NEVER, PathCounters, PathTotals};
+use crate::engine::path_counters::{NEVER, PathCounters, PathFigures, PathTotals};
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::recent_lines::RecentLines;
 use crate::engine::suspect_times::SuspectTimes;
@@ -312,6 +312,12 @@ impl Counters {
     /// What was counted of a path.
     pub(super) fn path_totals(&self, id: PathId) -> Option<PathTotals> {
         Some(self.paths.get(&id)?.path_totals(self.activity.get(id)))
+    }
+
+    /// The figures of a path by which files are ordered.
+    pub(super) fn path_figures(&self, id: PathId, now: WallTime) -> PathFigures {
+        let rate = self.activity.get(id).map_or(0.0, |activity| activity.rate(now));
+        self.paths.get(&id).map(|counters| counters.figures(rate)).unwrap_or_default()
     }
 
     /// What happened recently, by path.

@@ -31,6 +31,12 @@ pub struct FileStatus {
 }
 
 impl FileStatus {
+    /// Bytes that are not read yet.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.size.saturating_sub(self.offset)
+    }
+
     /// How `tail` stands between two turns.
     pub(super) fn of(tail: &Tailer) -> FileStatus {
         let (offset, size) = tail.position().unwrap_or_default();

@@ -6,6 +6,10 @@ use crate::engine::entry::FileStatus;
 use crate::engine::path_counters::PathTotals;
 use crate::store::FileRecord;
 
+/// How each unit of the journal stands: nothing is known of where reading is.
+pub(super) const UNIT_STATUS: FileStatus =
+    FileStatus { offset: 0, size: 0, generation: 1, trouble: None, is_absent: false };
+
 /// Figures about the engine as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EngineTotals {

@@ -113,6 +113,10 @@ impl PathCounters {
         WatchedPath { watch: self.watch.name.clone(), path: self.path.to_path_buf() }
     }
 
+    pub(super) fn figures(&self, lines_per_s: f64) -> PathFigures {
+        PathFigures { bytes_read: self.bytes_read, bytes_missed: self.bytes_missed, lines_per_s }
+    }
+
     pub(super) fn path_totals(&self, activity: Option<&PathActivity>) -> PathTotals {
         let names = self.watch.rules.names().iter().cloned();
         PathTotals {
@@ -122,6 +126,15 @@ impl PathCounters {
             recent: activity.cloned().unwrap_or_default(),
         }
     }
+}
+
+/// The figures of one path that an overview needs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PathFigures {
+    pub(super) bytes_read: u64,
+    pub(super) bytes_missed: u64,
+    /// Matching lines a second, lately.
+    pub(super) lines_per_s: f64,
 }
 
 /// What was counted of one path, for reports.

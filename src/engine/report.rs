@@ -10,6 +10,7 @@ use crate::engine::activity::PathActivity;
 use crate::engine::durations::Durations;
 use crate::engine::file_report::{EngineTotals, FileReport};
 use crate::engine::gone::ForgottenTotals;
+use crate::engine::overview::FilesOverview;
 use crate::engine::shared::Shared;
 use crate::engine::signals::lock;
 use crate::engine::{RecentLine, RulePatterns, RuleRates};
@@ -25,6 +26,12 @@ impl Reporter {
     #[must_use]
     pub fn files(&self) -> (Vec<FileReport>, Vec<ForgottenTotals>) {
         self.0.file_reports()
+    }
+
+    /// How all files stand, with the `files_max` of them that say most.
+    #[must_use]
+    pub fn overview(&self, files_max: usize) -> FilesOverview {
+        self.0.overview(files_max)
     }
 
     /// What happened recently, at each path at which something did.

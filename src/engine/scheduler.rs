@@ -370,9 +370,13 @@ impl Scheduler {
 
     /// How a file stands, or stood before the turn that it has.
     pub(super) fn status(&self, key: PathId) -> FileStatus {
-        let tail = self.entries.get(&key).and_then(|entry| entry.tail.as_deref());
+        self.entries.get(&key).map(|entry| self.status_of(key, entry)).unwrap_or_default()
+    }
+
+    /// The same of an entry that is at hand.
+    pub(super) fn status_of(&self, key: PathId, entry: &FileEntry) -> FileStatus {
         let away = || self.away.get(&key).map(|away| away.status.clone());
-        tail.map(FileStatus::of).or_else(away).unwrap_or_default()
+        entry.tail.as_deref().map(FileStatus::of).or_else(away).unwrap_or_default()
     }
 
     /// The path whose turn has been running for longest, and since when.

@@ -243,7 +243,12 @@ impl Shared {
         };
         let mut scheduler = self.files.lock();
         let gone: Vec<WatchedPath> = scheduler.gone().all().map(|record| record.id).collect();
-        scheduler.entries().map(id).chain(gone).chain(self.counters().units()).collect()
+        scheduler
+            .entries()
+            .map(id)
+            .chain(gone)
+            .chain(self.counters().units().map(|(_, unit)| unit.id()))
+            .collect()
     }
 
     /// Every path, those at which nothing is any longer as well, and what those had that were forgotten.

@@ -1,6 +1,5 @@
 //! The files, and the daemon that reads them.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -44,38 +43,32 @@ pub(super) struct Looked {
 }
 
 pub(super) fn look(endpoint: &Endpoint, seen: &mut FilesSeen, now: f64) -> Looked {
-    let (mut reports, forgotten) = endpoint.view.files();
     let wall = endpoint.view.wall();
-    let read = reports.iter().map(|file| file.figures.bytes_read).sum::<u64>()
-        + forgotten.iter().map(|totals| totals.bytes_read).sum::<u64>();
+    let all = endpoint.view.overview(FILES_MAX);
     match seen.read {
         Some((at, before)) if now - at >= 0.9 => {
-            seen.bytes_per_s = read.saturating_sub(before) as f64 / (now - at);
-            seen.read = Some((now, read));
+            seen.bytes_per_s = all.bytes_read.saturating_sub(before) as f64 / (now - at);
+            seen.read = Some((now, all.bytes_read));
         }
         Some(_) => {}
-        None => seen.read = Some((now, read)),
+        None => seen.read = Some((now, all.bytes_read)),
     }
-    let is_missed = |file: &&FileReport| file.figures.bytes_missed > 0;
-    let mut agent = Agent {
-        health: String::new(),
-        unreadable: reports.iter().filter(|file| file.status.trouble.is_some()).count() as u64,
+    let agent = Agent {
+        files: all.present as u64,
+        unreadable: all.unreadable as u64,
         bytes_per_s: seen.bytes_per_s.round(),
-        lag: reports.iter().map(lag).sum(),
-        missed: reports.iter().map(|file| file.figures.bytes_missed).sum::<u64>()
-            + forgotten.iter().map(|totals| totals.bytes_missed).sum::<u64>(),
-        missed_files: reports.iter().filter(is_missed).count() as u64,
+        lag: all.lag_bytes,
+        missed: all.bytes_missed,
+        missed_files: all.missed_files as u64,
         committed: endpoint.view.committed().map(|at| seconds(at.0)),
         state_trouble: endpoint.view.state_error().map(|why| printable(&why).into_owned()),
         output_dropped: endpoint.dropped.get(),
+        outputs: endpoint.notifications.reports().into_iter().map(output).collect(),
         ..Agent::default()
     };
-    reports.retain(|file| !file.status.is_absent || file.status.trouble.is_some());
-    agent.files = reports.len() as u64;
-    agent.outputs = endpoint.notifications.reports().into_iter().map(output).collect();
-    let watches = reports.iter().map(|file| file.watch.clone()).collect();
-    let files_more = reports.len().saturating_sub(FILES_MAX) as u64;
-    let files: Vec<FileRate> = most_telling(reports, wall, FILES_MAX);
+    let files: Vec<FileRate> = all.most_telling.into_iter().map(|file| of_file(file, wall)).collect();
+    let files_more = all.present.saturating_sub(files.len()) as u64;
+    let watches = all.watches;
     seen.shown = files.iter().map(|file| (file.path.clone(), file.clone())).collect();
     Looked { agent, files, files_more, watches }
 }
@@ -107,31 +100,14 @@ fn output(report: crate::notify::queue::OutputReport) -> Output {
     }
 }
 
-fn lag(file: &FileReport) -> u64 {
-    file.status.size.saturating_sub(file.status.offset)
-}
-
-/// Those with missed bytes first, then those that cannot be read, then those with the most lines; at most `files_max`.
-fn most_telling(mut reports: Vec<FileReport>, now: WallTime, files_max: usize) -> Vec<FileRate> {
-    let key = |file: &FileReport| {
-        let rate = (file.figures.recent.rate(now) * 6_000.0).round() as u64;
-        let has_missed = file.figures.bytes_missed > 0;
-        (Reverse(has_missed), Reverse(file.status.trouble.is_some()), Reverse(rate), file.path.clone())
-    };
-    reports.sort_by_cached_key(key);
-    reports.truncate(files_max);
-    reports.into_iter().map(|file| of_file(file, now)).collect()
-}
-
 fn of_file(file: FileReport, now: WallTime) -> FileRate {
-    let lag = lag(&file);
     let FileReport { watch, path, figures, status } = file;
     let last = figures.recent.changes.back();
     FileRate {
         path: display_path(&path),
         watch,
         per_min: tenth(figures.recent.rate(now) * 60.0),
-        lag,
+        lag: status.lag(),
         size: status.size,
         generation: status.generation,
         matched: figures.totals.iter().map(|(_, matched)| matched).sum(),

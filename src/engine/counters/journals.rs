@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::journal_counters::JournalSource;
 use super::{Counters, DueWork};
-use crate::engine::entry::{FileStatus, RemovedFile};
-use crate::engine::file_report::FileReport;
+use crate::engine::entry::RemovedFile;
+use crate::engine::file_report::{FileReport, UNIT_STATUS};
 use crate::engine::path_counters::PathCounters;
 use crate::engine::plan::{CompiledPlan, CompiledWatch};
 use crate::engine::stdin::STDIN;
@@ -98,26 +98,23 @@ impl Counters {
     }
 
     /// The units that are counted.
-    pub(in crate::engine) fn units(&self) -> impl Iterator<Item = WatchedPath> {
-        self.journals.units.iter().filter_map(|id| Some(self.paths.get(id)?.id()))
+    pub(in crate::engine) fn units(&self) -> impl Iterator<Item = (PathId, &PathCounters)> {
+        self.journals.units.iter().filter_map(|id| Some((*id, &**self.paths.get(id)?)))
     }
 
     /// Emits a status event for every unit.
     pub(in crate::engine) fn emit_unit_statuses(&self) {
-        for id in &self.journals.units {
-            let Some(WatchedPath { watch, path }) = self.paths.get(id).map(|counters| counters.id()) else {
-                continue;
-            };
-            self.emit_status(*id, &watch, &path, &FileStatus { generation: 1, ..FileStatus::default() });
+        for (id, unit) in self.units() {
+            let WatchedPath { watch, path } = unit.id();
+            self.emit_status(id, &watch, &path, &UNIT_STATUS);
         }
     }
 
     /// How the units stand.
     pub(in crate::engine) fn unit_reports(&self) -> impl Iterator<Item = FileReport> {
-        self.journals.units.iter().filter_map(|id| {
-            let WatchedPath { watch, path } = self.paths.get(id)?.id();
-            let status = FileStatus { generation: 1, ..FileStatus::default() };
-            Some(FileReport { watch, path, figures: self.path_totals(*id)?, status })
+        self.units().filter_map(|(id, unit)| {
+            let WatchedPath { watch, path } = unit.id();
+            Some(FileReport { watch, path, figures: self.path_totals(id)?, status: UNIT_STATUS })
         })
     }
 }
