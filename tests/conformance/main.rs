@@ -22,4 +22,4 @@ macro_rules! origins {
     )*};
 }
 
-origins!(gnu_tail rsyslog fluent_bit);
+origins!(gnu_tail rsyslog fluent_bit otel vector filebeat mtail);
