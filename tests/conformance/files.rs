@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::common::{TestFolder, append, lines};
 use crate::compress::COMPRESSORS;
@@ -41,7 +42,7 @@ impl Files {
 
     /// Does the step if it is one about contents or names; otherwise returns whether it was done: no.
     pub fn take(&mut self, step: &Step) -> bool {
-        self.change_content(step) || self.change_names(step)
+        self.change_content(step) || self.change_names(step) || self.rotate(step)
     }
 
     fn change_content(&mut self, step: &Step) -> bool {
@@ -137,5 +138,28 @@ impl Files {
         to.write_all(&compress(&fs::read(&path).unwrap())).unwrap();
         to.set_modified(modified).unwrap();
         fs::remove_file(path).unwrap();
+    }
+
+    /// Runs the real logrotate over the logs that the first part of the step names, with the directives that follow, each behind `|`.
+    /// Those that begin with `!` stand before the block. What logrotate thinks of it is its own affair.
+    fn rotate(&self, step: &Step) -> bool {
+        if step.verb != "logrotate" {
+            return false;
+        }
+        let mut parts = step.rest.split('|').map(str::trim);
+        let logs = parts.next().unwrap().split_whitespace().map(|log| format!("{:?}", self.folder.log(log)));
+        let logs = logs.collect::<Vec<_>>().join(" ");
+        let (global, own): (Vec<&str>, Vec<&str>) = parts.partition(|part| part.starts_with('!'));
+        let global: String = global.iter().map(|line| format!("{}\n", &line[1..])).collect();
+        let conf = self.folder.beside("logrotate.conf");
+        fs::write(&conf, format!("{global}{logs} {{\n{}\n}}\n", own.join("\n"))).unwrap();
+        fs::set_permissions(&conf, fs::Permissions::from_mode(0o644)).unwrap();
+        let mut command = Command::new("/usr/sbin/logrotate");
+        command
+            .args(["--force", "--mail", "/bin/true", "--state"])
+            .arg(self.folder.beside("logrotate.state"));
+        command.arg(&conf).current_dir(conf.parent().unwrap());
+        command.output().expect("logrotate is installed");
+        true
     }
 }

@@ -23,3 +23,9 @@ macro_rules! origins {
 }
 
 origins!(gnu_tail rsyslog fluent_bit otel vector filebeat mtail);
+
+#[test]
+#[ignore = "needs logrotate"]
+fn logrotate() {
+    group::passes("logrotate", include_str!("scenarios/logrotate.txt"));
+}

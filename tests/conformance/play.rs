@@ -55,8 +55,11 @@ impl Play<'_> {
             }
             "committed" => self.follower.committed(&self.files.folder, self.total),
             "await" => self.follower.wait_event(step.word(0)),
-            // A truncation without a copy: no one can know whether bytes came just before it.
-            "may_miss" => self.may_miss = true,
+            // From here on: after a truncation without a copy no one can know whether bytes came just before it.
+            "may_miss" => {
+                assert!(self.may_miss || !self.follower.has_missed(), "something was missed before");
+                self.may_miss = true;
+            }
             // Either everything that was written was counted, or it is said that something was missed.
             "promise" => {
                 self.follower.stop();

@@ -26,6 +26,11 @@ pub struct Step {
 }
 
 impl Step {
+    fn read(step: &str) -> Step {
+        let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
+        Step { verb: verb.to_owned(), rest: rest.to_owned() }
+    }
+
     /// The `n`-th word behind the verb.
     #[track_caller]
     pub fn word(&self, n: usize) -> &str {
@@ -84,17 +89,41 @@ pub fn read(text: &str) -> Vec<Scenario> {
         }
         let scenario = scenarios.last_mut().expect("steps follow a name");
         for step in line.split(';').map(str::trim).filter(|step| !step.is_empty()) {
-            let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
-            match verb {
-                "fails" => scenario.known_failure = Some(rest.to_owned()),
-                _ => scenario.steps.push(Step { verb: verb.to_owned(), rest: rest.to_owned() }),
+            match step.strip_prefix("fails ") {
+                Some(reason) => scenario.known_failure = Some(reason.to_owned()),
+                None => scenario.steps.push(Step::read(step)),
             }
         }
     }
     for scenario in &mut scenarios {
-        scenario.steps = unrolled(&scenario.steps);
+        scenario.steps = unrolled(&scenario.steps.iter().flat_map(written_out).collect::<Vec<_>>());
     }
     scenarios
+}
+
+/// What `rounds` and its like stand for: the log is rotated, as the rest of the step says, while everything was read; while lines are
+/// unread; and while nothing runs.
+fn written_out(step: &Step) -> Vec<Step> {
+    const READ: &str =
+        "append LOG 3; watch LOG start=\"beginning\"; expect 3; logrotate ALL; append LOG 2; expect +2";
+    const UNREAD: &str = "freeze; append LOG 4; logrotate ALL; append LOG 1; thaw; expect +5";
+    const DOWN: &str = "stop; append LOG 3; logrotate ALL; append LOG 2; start; expect +5";
+    const TWICE_DOWN: &str =
+        "kill; append LOG 1; logrotate ALL; append LOG 2; logrotate ALL; append LOG 1; start; expect +4";
+    const GONE: &str = "stop; append LOG 3; logrotate ALL; append LOG 2; start; missed; expect +2";
+    let rounds = match step.verb.as_str() {
+        // One generation is kept. The one before may be removed before it was quiet for the grace time.
+        "rounds" => vec![READ, UNREAD, "may_miss", DOWN],
+        // At least two are.
+        "rounds_kept" => vec![READ, UNREAD, "may_miss", DOWN, TWICE_DOWN],
+        // So many are that none of these is removed.
+        "rounds_all" => vec![READ, UNREAD, DOWN, TWICE_DOWN],
+        // None is: what was unread while nothing ran is lost.
+        "rounds_none" => vec![READ, UNREAD, GONE],
+        _ => return vec![step.clone()],
+    };
+    let steps = rounds.join("; ").replace("LOG", step.word(0)).replace("ALL", &step.rest);
+    steps.split("; ").map(Step::read).collect()
 }
 
 /// The steps with those that are repeated written out.
