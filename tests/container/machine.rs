@@ -55,12 +55,13 @@ impl Machine {
              umount -R /sys/fs/cgroup 2>/dev/null || true
              mount -t cgroup2 cgroup2 /sys/fs/cgroup
              export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-             exec systemd-nspawn -q -b -D merged -M spiketail-{pid} --register=no --keep-unit --private-network \
+             exec systemd-nspawn -q -b -D merged -M {name} --register=no --keep-unit --private-network \
                 --console=pipe --link-journal=no --resolv-conf=off --timezone=off --system-call-filter=bpf \
                 --bind={folder}/log:/var/log --bind-ro={packages}:/pkg",
             folder = folder.path().display(),
             root = root().display(),
-            pid = std::process::id(),
+            // Each machine has a name of its own, also in one process.
+            name = folder.path().file_name().unwrap().display().to_string().replace('.', "spiketail-"),
             packages = packages.display(),
         );
         let console = fs::File::create(folder.path().join("console")).unwrap();
@@ -129,9 +130,10 @@ impl Machine {
         }
     }
 
-    /// What was seen, in order.
-    pub(crate) fn steps(&self) -> String {
-        self.steps.iter().map(|step| format!("{step}\n")).collect()
+    /// Writes what was seen, in order, where the gate looks for it.
+    pub(crate) fn keep_steps(&self, name: &str) {
+        let steps: String = self.steps.iter().map(|step| format!("{step}\n")).collect();
+        fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), steps).unwrap();
     }
 }
 

@@ -1,11 +1,13 @@
 //! The Debian package in a booted systemd: installed, steered, killed and removed as an operator would.
 //!
-//! `.ci/package && cargo test --test container -- --ignored`
+//! `.ci/release x86_64-unknown-linux-musl && cargo test --test container -- --ignored`
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 
 #[path = "../common/mod.rs"]
 mod common;
 mod machine;
+mod packages;
+mod replaced;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use common::pause;
 use machine::Machine;
+use packages::Packages;
 use serde_json::Value;
 
 /// The group adm has the same number on every Debian.
@@ -72,15 +75,6 @@ impl Writer {
     }
 }
 
-fn package() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debian");
-    let is_there = fs::read_dir(&folder).is_ok_and(|mut files| {
-        files.any(|file| file.unwrap().path().extension().is_some_and(|end| end == "deb"))
-    });
-    assert!(is_there, "no package in {}; make it with .ci/package", folder.display());
-    folder
-}
-
 /// What the daemon says of the log: the total, and the bytes that it missed.
 fn total(machine: &Machine) -> Option<(u64, u64)> {
     // Its exit status tells whether an alert fires.
@@ -126,7 +120,8 @@ fn wait_restart(machine: &Machine, old: &str) {
 #[test]
 #[ignore = "needs root, systemd-nspawn, debootstrap and the package"]
 fn a_service_that_operators_trust() {
-    let mut machine = Machine::boot(&package());
+    let packages = Packages::make();
+    let mut machine = Machine::boot(packages.folder());
     install(&mut machine);
     let log = machine.logs().join("app/app.log");
     fs::create_dir(log.parent().unwrap()).unwrap();
@@ -140,11 +135,11 @@ fn a_service_that_operators_trust() {
     wait_total(&machine, written);
     machine.step(&format!("in the end: {written} lines written, as many counted, no byte missed"));
     purge(&mut machine);
-    fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("container-steps.log"), machine.steps()).unwrap();
+    machine.keep_steps("container-steps.log");
 }
 
 fn install(machine: &mut Machine) {
-    machine.run("DEBIAN_FRONTEND=noninteractive apt-get install -y /pkg/*.deb");
+    machine.run("DEBIAN_FRONTEND=noninteractive apt-get install -y /pkg/current.deb");
     machine.until("it is active", "systemctl is-active spiketail");
     let status = machine.run("systemctl show -p StatusText --value spiketail");
     assert!(status.contains("watching ") && status.contains("no alert firing"), "{status}");
