@@ -51,6 +51,16 @@ pub struct ContentMark {
     pub mark: ReadPosition,
     /// Whether the file ended there.
     pub is_end: bool,
+    /// How far the file was judged, which may be less: after a crash the archive may be all that is left of it.
+    pub judged: ReadPosition,
+}
+
+impl ContentMark {
+    /// What was judged up to `mark`.
+    #[must_use]
+    pub fn judged(mark: ReadPosition, is_end: bool) -> ContentMark {
+        ContentMark { mark, is_end, judged: mark }
+    }
 }
 
 /// What a turn of an archive came to.
@@ -89,7 +99,7 @@ impl Archive {
         }
         let cursor = LineCursor { searched: mark.cursor.offset, ..mark.cursor };
         let mut archive = Archive::new(file, stat, ReadPosition { cursor, ..mark });
-        archive.checks.push(ContentMark { mark, is_end: false });
+        archive.checks.push(ContentMark::judged(mark, false));
         Ok(Some(archive))
     }
 
@@ -97,7 +107,7 @@ impl Archive {
     #[must_use]
     pub fn identify(file: Arc<dyn FileHandle>, stat: &Stat, mut known: Vec<ContentMark>) -> Archive {
         known.sort_by_key(|content| content.mark.cursor.offset);
-        let mark = known.last().map(|content| content.mark).unwrap_or_default();
+        let mark = known.last().map(|content| content.judged).unwrap_or_default();
         Archive { checks: known, is_doubtful: true, ..Archive::new(file, stat, mark) }
     }
 
@@ -175,7 +185,10 @@ impl Archive {
         while let Some(check) = self.checks.first() {
             match decoder.holds(check, counter)? {
                 None => return Ok(ArchiveProgress::More),
-                Some(true) if self.is_doubtful => return Ok(ArchiveProgress::Known),
+                Some(true) if self.is_doubtful => {
+                    self.mark = check.judged;
+                    return Ok(ArchiveProgress::Known);
+                }
                 Some(true) => self.checks.clear(),
                 Some(false) => {
                     self.checks.remove(0);

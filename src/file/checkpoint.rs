@@ -54,6 +54,20 @@ impl FileCheckpoint {
     }
 }
 
+/// The end of a file of the path that is open or was read.
+pub struct KnownEnd {
+    /// Where it ends.
+    pub end: FileCheckpoint,
+    /// How far it was judged.
+    pub judged: ReadPosition,
+}
+
+impl From<FileCheckpoint> for KnownEnd {
+    fn from(end: FileCheckpoint) -> KnownEnd {
+        KnownEnd { end, judged: end.mark }
+    }
+}
+
 /// All that a [`Tailer`](crate::file::tailer::Tailer) needs to go on after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct TailCheckpoint {

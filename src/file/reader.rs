@@ -10,7 +10,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::file::change::ContentCheck;
-use crate::file::checkpoint::FileCheckpoint;
+use crate::file::checkpoint::{FileCheckpoint, KnownEnd};
 use crate::file::identity::{ANCHOR_BYTES, Anchor, Fingerprint, HEAD_BYTES, Identity};
 use crate::file::ownership::ReadPosition;
 use crate::file::settings::{FileSettings, ReadMethod};
@@ -58,6 +58,8 @@ pub struct FileReader {
     wrapping: Option<Option<Wrapping>>,
     /// Whether a mapping showed other bytes than the file has.
     is_mapping_wrong: bool,
+    /// Whether it was copied up in an overlay since it was opened: any mapping of it shows the lower file, for ever.
+    is_copied_up: bool,
     /// How many scans in a row were disturbed.
     disturbed: u8,
     /// Where the device could not read in the last turn.
@@ -83,6 +85,7 @@ impl FileReader {
             unwatched_since: Some((0, if stat.born_ns > 0 { stat.born_ns } else { stat.modified_ns })),
             wrapping: None,
             is_mapping_wrong: false,
+            is_copied_up: false,
             disturbed: 0,
             unreadable_at: None,
             skipped: None,
@@ -155,11 +158,12 @@ impl FileReader {
 
     /// A place at the end of the file as it is now, whatever was read of it.
     #[must_use]
-    pub fn end_now(&self) -> Option<FileCheckpoint> {
+    pub fn end_now(&self) -> Option<KnownEnd> {
         let stat = self.file.stat().ok()?;
         let head = Fingerprint::of(&self.head_bytes(stat.size).ok()?);
         let anchor = self.anchor_at(stat.size).ok()?;
-        Some(FileCheckpoint::of(&stat, ReadPosition { cursor: LineCursor::at(stat.size), head, anchor }))
+        let end = ReadPosition { cursor: LineCursor::at(stat.size), head, anchor };
+        Some(KnownEnd { end: FileCheckpoint::of(&stat, end), judged: self.place.mark })
     }
 
     /// Says how the file was when it was last looked at, before it was opened again.
@@ -233,6 +237,8 @@ impl FileReader {
     pub fn look(&mut self, now_ns: i64) -> io::Result<(Stat, ContentCheck)> {
         let stat = self.file.stat()?;
         self.is_racy = now_ns - stat.modified_ns < STAMP_LAG_NS;
+        // Before its contents are looked at: a mapping of the lower file shows what was judged even after a truncation.
+        self.set_identity(Identity::from(&stat));
         if stat.size < self.offset() {
             return Ok((stat, ContentCheck::Same));
         }
@@ -261,9 +267,12 @@ impl FileReader {
         self.file.stat().is_ok_and(|stat| Identity::from(&stat) == identity)
     }
 
-    /// Says under which numbers the file is known from now on.
+    /// Says under which numbers the file is known from now on: others than before if an overlay copied it up.
     pub fn set_identity(&mut self, identity: Identity) {
-        self.place.identity = identity;
+        if self.place.identity != identity {
+            (self.place.identity, self.is_copied_up) = (identity, true);
+            self.release();
+        }
     }
 
     /// Starts over at the first byte: the file was truncated or rewritten.

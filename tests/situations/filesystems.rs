@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use crate::common::{TestFolder, append, lines, news};
 
 fn run(program: &str, args: &[&str]) -> String {
@@ -43,24 +45,30 @@ impl Drop for Loop {
     }
 }
 
+/// An overlay over the folder for logs, with so many lines in `app.log` in its lower layer. The overlay is dropped first.
+fn overlay(place: &TestFolder, lower: u64) -> (Mount, Mount) {
+    let dir = |name: &str| {
+        let path = place.beside(name);
+        fs::create_dir(&path).unwrap();
+        path
+    };
+    let (low, top) = (dir("low"), dir("top"));
+    let top = Mount::new(&["-t", "tmpfs", "none"], &top);
+    let (upper, work) = (dir("top/upper"), dir("top/work"));
+    append(&low.join("app.log"), lines(0..lower));
+    let layers =
+        format!("lowerdir={},upperdir={},workdir={}", low.display(), upper.display(), work.display());
+    let overlay = Mount::new(&["-t", "overlay", "overlay", "-o", &layers], &place.log(""));
+    (overlay, top)
+}
+
 /// After the first write to a file of a lower layer, its descriptor reads the copy in the upper one, but its mapping does not.
 #[test]
 #[ignore = "needs root: mounts"]
 fn a_log_in_the_lower_layer_of_an_overlay_is_exact() {
     for (lower, appended) in [(10, vec![300]), (10, vec![15, 15]), (400, vec![300, 5]), (0, vec![5])] {
         let place = TestFolder::new();
-        let dir = |name: &str| {
-            let path = place.beside(name);
-            fs::create_dir(&path).unwrap();
-            path
-        };
-        let (low, top) = (dir("low"), dir("top"));
-        let _top = Mount::new(&["-t", "tmpfs", "none"], &top);
-        let (upper, work) = (dir("top/upper"), dir("top/work"));
-        append(&low.join("app.log"), lines(0..lower));
-        let layers =
-            format!("lowerdir={},upperdir={},workdir={}", low.display(), upper.display(), work.display());
-        let _overlay = Mount::new(&["-t", "overlay", "overlay", "-o", &layers], &place.log(""));
+        let _mounts = overlay(&place, lower);
         let log = place.log("app.log");
         let mut daemon = place.watch("app.log");
         let mut total = 0;
@@ -72,6 +80,29 @@ fn a_log_in_the_lower_layer_of_an_overlay_is_exact() {
         let events = daemon.stop_with_sum(total);
         assert!(!news(&events, &log).contains(&"missed".to_owned()), "{lower} lines below");
     }
+}
+
+/// After a copy-up the mapping shows the lower file for ever, even when the log is copied, truncated, written anew beyond its old length
+/// and renamed.
+#[test]
+#[ignore = "needs root: mounts"]
+fn a_log_that_was_copied_up_and_is_truncated_counts_what_follows() {
+    let place = TestFolder::new();
+    let _mounts = overlay(&place, 10);
+    let log = place.log("app.log");
+    let mut daemon = place.resume_with("app.log", "start = \"beginning\"");
+    daemon.wait_sum(10);
+    daemon.signal(Signal::STOP);
+    // The first write copies it up.
+    append(&log, lines(10..11));
+    fs::copy(&log, place.log("app.log.2")).unwrap();
+    fs::write(&log, lines(11..30)).unwrap();
+    fs::rename(&log, place.log("app.log.1")).unwrap();
+    append(&log, lines(30..32));
+    daemon.signal(Signal::CONT);
+    daemon.wait_sum(32);
+    let events = daemon.stop_with_sum(32);
+    assert!(!news(&events, &log).contains(&"missed".to_owned()));
 }
 
 #[test]

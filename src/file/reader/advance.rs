@@ -205,7 +205,8 @@ impl FileReader {
 
     pub(super) fn source(&mut self) -> &mut dyn Source {
         let file = &self.file;
-        let reader = if self.is_mapping_wrong { ReadMethod::Pread } else { self.reader };
+        let is_mapping_wrong = self.is_mapping_wrong || self.is_copied_up;
+        let reader = if is_mapping_wrong { ReadMethod::Pread } else { self.reader };
         let open = || Arc::clone(file).source(reader, self.window_bytes as usize);
         &mut **self.source.get_or_insert_with(open)
     }
@@ -309,7 +310,7 @@ impl FileReader {
     /// `stat`, or because it happens again and again. A mapping shows other bytes than the file on overlayfs after a
     /// copy-up, and NULs in place of a page that cannot be read.
     pub(super) fn stops_mapping(&mut self, stat: &Stat) -> io::Result<bool> {
-        if self.is_mapping_wrong || self.reader == ReadMethod::Pread {
+        if self.is_mapping_wrong || self.is_copied_up || self.reader == ReadMethod::Pread {
             return Ok(false);
         }
         self.disturbed += 1;

@@ -12,7 +12,7 @@ use super::contents::{holds, is_copy, is_equal, is_read};
 pub use super::surroundings::{FoundFile, RotationSearch, SearchObstacle};
 use super::surroundings::{NameSet, Sibling, Surroundings};
 use crate::file::archive::{ContentMark, begins_as, first_bytes};
-use crate::file::checkpoint::FileCheckpoint;
+use crate::file::checkpoint::{FileCheckpoint, KnownEnd};
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::reader::STAMP_LAG_NS;
@@ -135,7 +135,7 @@ impl RotationSearch<'_> {
     pub fn unseen(
         &self,
         last: &FileCheckpoint,
-        known: &dyn Fn() -> Vec<FileCheckpoint>,
+        known: &dyn Fn() -> Vec<KnownEnd>,
         now: Option<&FileCheckpoint>,
         since_ns: i64,
     ) -> Result<Vec<UnseenFile>, SearchObstacle> {
@@ -199,7 +199,7 @@ impl RotationSearch<'_> {
     fn if_new(
         &self,
         found: &FoundFile,
-        known: &dyn Fn() -> Vec<FileCheckpoint>,
+        known: &dyn Fn() -> Vec<KnownEnd>,
         now: Option<&FileCheckpoint>,
     ) -> Option<FoundFile> {
         // First this: if the file at the path was truncated already, its copy is complete when it is compared.
@@ -212,15 +212,20 @@ impl RotationSearch<'_> {
         // Only now: whatever was copied or compressed was written before.
         let known = known();
         if found.is_compressed {
-            let ends = known.iter().filter(|place| is_read(place)).map(|place| (place, true));
-            let marks = ends.chain(late.map(|now| (now, false)));
-            let marks = marks.filter(|(place, _)| holds(&found, place));
-            let mut known: Vec<ContentMark> =
-                marks.map(|(place, is_end)| ContentMark { mark: place.mark, is_end }).collect();
-            known.extend(self.read_before(&found));
+            let ends = known.iter().filter(|known| is_read(&known.end) && holds(&found, &known.end));
+            let ends = ends.map(|KnownEnd { end, judged }| ContentMark {
+                mark: end.mark,
+                is_end: true,
+                judged: *judged,
+            });
+            let late = late.filter(|now| holds(&found, now)).map(|now| ContentMark::judged(now.mark, false));
+            let known = ends.chain(late).chain(self.read_before(&found)).collect();
             return Some(FoundFile { known, ..found });
         }
-        let is_known = known.iter().any(|place| is_equal(&found, place));
+        // An open file may have got other numbers just now.
+        let is_known =
+            |known: &KnownEnd| known.end.identity == found.identity() || is_equal(&found, &known.end);
+        let is_known = known.iter().any(is_known);
         let is_new = !is_known && !late.is_some_and(|now| holds(&found, now));
         is_new.then_some(found)
     }
@@ -230,7 +235,7 @@ impl RotationSearch<'_> {
         let Ok(head) = first_bytes(&found.file) else { return Vec::new() };
         let is_head = |mark: &ReadPosition| mark.head.len > 0 && mark.head.matches(&head);
         let marks = self.claims.positions(is_head).into_iter();
-        marks.map(|mark| ContentMark { mark, is_end: true }).collect()
+        marks.map(|mark| ContentMark::judged(mark, true)).collect()
     }
 
     /// Whether a compressed file bears the stamp of the file that `place` remembers, so that it holds what was seen then:

@@ -119,20 +119,14 @@ impl Tailer {
     fn renumber(&mut self, now: Identity) {
         match std::mem::replace(&mut self.current, CurrentFile::None) {
             CurrentFile::Open(mut reading) => {
-                if reading.identity() != now && reading.is_now(now) {
-                    self.renumber_to(&mut reading, now);
+                let before = reading.identity();
+                if before != now && reading.is_now(now) {
+                    reading.set_identity(now);
+                    self.common.claims.renumber(before, now, self.id);
                 }
                 self.current = CurrentFile::Open(reading);
             }
             other => self.current = other,
-        }
-    }
-
-    /// Overlayfs gives a file that is copied up a new identity.
-    fn renumber_to(&self, reading: &mut FileReader, now: Identity) {
-        if reading.identity() != now {
-            self.common.claims.renumber(reading.identity(), now, self.id);
-            reading.set_identity(now);
         }
     }
 
@@ -187,8 +181,10 @@ impl Tailer {
             KnownFile { identity: reading.identity(), offset: reading.offset(), size: reading.size() };
         let was_racy = reading.is_racy();
         let (stat, content) = reading.look(context.time.wall_ns)?;
-        // Before another path comes upon it under a new name.
-        self.renumber_to(reading, Identity::from(&stat));
+        if known.identity != reading.identity() {
+            // Before another path comes upon it under a new name: overlayfs gives a file that is copied up new numbers.
+            self.common.claims.renumber(known.identity, reading.identity(), self.id);
+        }
         let was = reading.place();
         let was_blank = is_current && reading.is_blank();
         let change = classify(&known, &SeenFile { at_path, size: stat.size, content });

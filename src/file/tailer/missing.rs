@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use crate::file::archive::{Archive, ContentMark, first_bytes};
-use crate::file::checkpoint::FileCheckpoint;
+use crate::file::checkpoint::{FileCheckpoint, KnownEnd};
 use crate::file::identity::Identity;
 use crate::file::ownership::ReadPosition;
 use crate::file::reader::FileReader;
@@ -68,7 +68,7 @@ impl Tailer {
                     let is_unseen = lost.place.mark.head.len == 0
                         && (self.search(context.time).is_archived(&lost.place)
                             || !self
-                                .unseen(&lost.place, None, context.time)
+                                .unseen(&lost.place, None, context)
                                 .is_ok_and(|unseen| unseen.is_empty()));
                     if is_unseen && lost.place.size == 0 {
                         let place = FileCheckpoint::unread(Identity::UNKNOWN, lost.place.modified_ns);
@@ -122,7 +122,9 @@ impl Tailer {
         };
         match former {
             Ok(Some(former)) => {
-                self.push(former, context.time, true, is_copy, place.size);
+                // An archive itself is as large as it is compressed.
+                let expected = if found.is_compressed && !is_copy { 0 } else { place.size };
+                self.push(former, context.time, true, is_copy, expected);
                 if let Some(draining) = self.draining.last_mut() {
                     draining.sought = found.is_compressed.then(|| Box::new(lost));
                 }
@@ -141,16 +143,18 @@ impl Tailer {
             |mark: &ReadPosition| is_longer(mark) && mark.head.len > 0 && mark.head.matches(&head);
         let sought = self.draining.iter().filter_map(|draining| draining.sought.as_deref());
         let sought = self.lost.iter().chain(sought).map(|lost| lost.place);
-        let marks = self.former_ends().chain(sought).map(|place| place.mark).filter(may_be_it);
+        let ends = self.former_ends().map(|known| known.end);
+        let marks = ends.chain(sought).map(|place| place.mark).filter(may_be_it);
         let marks = marks.chain(self.common.claims.positions(may_be_it));
-        marks.map(|mark| ContentMark { mark, is_end: false }).collect()
+        marks.map(|mark| ContentMark::judged(mark, false)).collect()
     }
 
     /// The ends of files of this path that are open or were read.
-    fn former_ends(&self) -> impl Iterator<Item = FileCheckpoint> {
+    fn former_ends(&self) -> impl Iterator<Item = KnownEnd> {
         let open = self.draining.iter().filter_map(DrainingFile::reading);
         let closed = self.draining.iter().filter(|draining| !draining.is_open()).map(DrainingFile::place);
-        open.filter_map(FileReader::end_now).chain(closed).chain(self.ended.iter().copied())
+        let closed = closed.chain(self.ended.iter().copied()).map(KnownEnd::from);
+        open.filter_map(FileReader::end_now).chain(closed)
     }
 
     /// Searches for the files that stood at the path after `last` and before `now`, without our seeing them there, and
@@ -175,7 +179,7 @@ impl Tailer {
             context.turn.is_obstructed = true;
             return;
         }
-        let found = match self.unseen(last, now, context.time) {
+        let found = match self.unseen(last, now, context) {
             Ok(found) => found,
             Err(obstacle) => {
                 self.search_later(last, None);
@@ -309,15 +313,20 @@ impl Tailer {
         &self,
         last: &FileCheckpoint,
         now: Option<&FileReader>,
-        time: TurnTime,
+        context: &TurnContext<'_>,
     ) -> Result<Vec<UnseenFile>, SearchObstacle> {
-        let known = || self.former_ends().chain(now.and_then(FileReader::end_now)).collect();
+        let released = |(identity, mark): &(Identity, ReadPosition)| {
+            let unread = FileCheckpoint::unread(*identity, 0);
+            KnownEnd::from(FileCheckpoint { mark: *mark, size: mark.cursor.offset, ..unread })
+        };
+        let ends = || self.former_ends().chain(now.and_then(FileReader::end_now));
+        let known = || ends().chain(context.turn.released.iter().map(released)).collect();
         // What was read of it before it was truncated tells nothing of what is in it now.
         let judged = now.map(FileReader::place).map(|now| {
             let is_other = now.mark != last.mark;
             FileCheckpoint { mark: if is_other { now.mark } else { ReadPosition::default() }, ..now }
         });
-        self.search(time).unseen(last, &known, judged.as_ref(), self.since_ns)
+        self.search(context.time).unseen(last, &known, judged.as_ref(), self.since_ns)
     }
 
     /// Whether the name looks rotated: its history belongs to the path that it comes from.

@@ -11,7 +11,7 @@ use crate::file::ownership::ReadPosition;
 use crate::file::reader::FileReader;
 use crate::file::rotation::names::{bases, keeps_name, text};
 use crate::file::rotation::search::{FoundFile, SearchResult};
-use crate::file::turn::{MissReason, MissedBytes, TailEvent, TurnScope, TurnTime};
+use crate::file::turn::{MissReason, MissedBytes, TailEvent, Turn, TurnScope, TurnTime};
 use crate::sys::open::Stat;
 
 use super::Tailer;
@@ -254,8 +254,8 @@ impl Tailer {
                 ClosedFile::Unknown
             }
             SearchResult::Lost if was_quiet => {
-                self.remember_end(*place);
                 context.turn.released.push((place.identity, place.mark));
+                self.remember_end(*place, &mut context.turn);
                 ClosedFile::Gone
             }
             _ => {
@@ -366,20 +366,29 @@ impl Tailer {
             };
             self.announce(TailEvent::Missed(missed), context);
         }
-        self.remember_end(FileCheckpoint { size: offset, ..place });
         if draining.has_no_name() {
             // No one can come upon it any more.
             context.turn.vanished.push(place.identity);
         } else {
             context.turn.released.push((place.identity, place.mark));
         }
+        self.remember_end(FileCheckpoint { size: offset, ..place }, &mut context.turn);
     }
 
-    /// Remembers a file that was read to its end: it may come up again compressed.
-    fn remember_end(&mut self, place: FileCheckpoint) {
+    /// Remembers a file that was read to its end: it may come up again compressed. Of those that are too many a mark is left.
+    fn remember_end(&mut self, place: FileCheckpoint, turn: &mut Turn) {
         self.ended.push(place);
-        if self.ended.len() > ENDED_MAX {
-            self.ended.remove(0);
+        if self.ended.len() <= ENDED_MAX {
+            return;
+        }
+        let FileCheckpoint { identity, mark, .. } = self.ended.remove(0);
+        if identity.born_ns == 0 {
+            // Its number would be taken for that of the next file.
+            return;
+        }
+        let vanished = turn.vanished.iter().position(|vanished| *vanished == identity);
+        if vanished.map(|at| turn.vanished.remove(at)).is_some() || !self.common.claims.knows(identity) {
+            turn.released.push((identity, mark));
         }
     }
 
