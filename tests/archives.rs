@@ -7,17 +7,14 @@ mod compress;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
+use common::engine::{EngineOnDisk, plan};
 use common::{Daemon, TestFolder, append, lines};
 use spiketail::engine::dependencies::Dependencies;
-use spiketail::engine::plan::CompiledPlan;
-use spiketail::engine::settings::{EngineSettings, Plan, WatchPlan};
+use spiketail::engine::settings::EngineSettings;
 use spiketail::engine::testing::TestEngine;
-use spiketail::file::settings::{FileSettings, Start};
 use spiketail::file::tailer::FileOrigin;
-use spiketail::scan::rules::RuleSpec;
 
 /// `content`, and then a byte so many times, as `zstd --long` compresses it.
 fn zstd_long(content: &[u8], (byte, times): (u8, usize), window_log: u32) -> Vec<u8> {
@@ -133,18 +130,8 @@ fn an_archive_without_end_is_given_up_and_reported() {
 }
 
 fn engine(turn_bytes_max: u64) -> TestEngine {
-    let watch = WatchPlan {
-        name: "logs".into(),
-        rules: vec![RuleSpec::containing("ERROR")],
-        file: FileSettings { start: Start::Beginning, ..FileSettings::default() },
-        time: Arc::default(),
-        paths: "logs".into(),
-        journal: None,
-    };
-    let plan = Plan { watches: vec![watch], alerts: Vec::new() };
-    let plan = Arc::new(CompiledPlan::new(&plan).unwrap());
     let settings = EngineSettings { turn_bytes_max, ..EngineSettings::default() };
-    TestEngine::new(settings, &plan, Dependencies::real(None, None))
+    TestEngine::new(settings, &plan(), Dependencies::real(None, None))
 }
 
 /// Matching lines, bytes that were missed, bytes that were judged.
@@ -216,4 +203,38 @@ fn a_backlog_is_read_after_the_start() {
     engine.turn();
     let status = &engine.files()[0].status;
     assert!(engine.is_all_seen() && status.offset < status.size, "{status:?}");
+}
+
+/// A log was rotated so often between two looks that not all of the files are remembered after they were read; the oldest is
+/// compressed and removed meanwhile.
+#[test]
+fn an_archive_of_one_of_many_removed_files_is_not_counted_again() {
+    let mut on_disk = EngineOnDisk::new(EngineSettings::default(), 0);
+    let log = on_disk.path("app.log");
+    let line = |n: usize| format!("{n} ERROR here\n");
+    fs::write(&log, line(0)).unwrap();
+    let id = on_disk.engine.add(0, &log, FileOrigin::Existing);
+    on_disk.settle();
+    for n in 1..=90 {
+        on_disk.rename("app.log", &format!("app.log.{n}"));
+        fs::write(&log, line(n)).unwrap();
+    }
+    on_disk.engine.heard(&[id], false);
+    on_disk.settle();
+    (0..30).for_each(|_| on_disk.pass_ms(200));
+    assert_eq!(on_disk.outcome(), (91, 0));
+    for n in 1..=90 {
+        if n % 2 == 0 {
+            let archive = on_disk.path(&format!("app.log.{n}.gz"));
+            fs::write(archive, compress::gzip(line(n - 1).as_bytes())).unwrap();
+        }
+        fs::remove_file(on_disk.path(&format!("app.log.{n}"))).unwrap();
+    }
+    on_disk.pass_ms(31_000);
+    on_disk.rename("app.log", "app.log.91");
+    fs::write(&log, line(91)).unwrap();
+    on_disk.engine.heard(&[id], false);
+    on_disk.settle();
+    (0..30).for_each(|_| on_disk.pass_ms(200));
+    assert_eq!(on_disk.outcome(), (92, 0));
 }

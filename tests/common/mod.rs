@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
 #![allow(clippy::disallowed_methods, reason = "the files of a test are what the test made")]
 
+pub mod engine;
 pub mod server;
 
 use std::collections::HashSet;
