@@ -5,11 +5,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::follower::{Follower, Spiketail};
+use crate::peers::{Peer, Program};
 use crate::play::play;
 use crate::script::{self, Scenario};
 
 /// How many are played at once. Most of the time they wait.
 const AT_ONCE: usize = 4;
+
+/// How many when peers play, which are given time instead.
+const PEERS_AT_ONCE: usize = 8;
 
 /// Panics unless each scenario passes, or fails as it is known to.
 pub fn passes(origin: &str, text: &str) {
@@ -59,4 +63,29 @@ pub fn failure(scenario: &Scenario, follower: &mut dyn Follower) -> Option<Strin
     let steps: Vec<String> =
         steps.enumerate().map(|(number, step)| format!("{} {step}", mark(number))).collect();
     Some(format!("{}\n{}\n{}", scenario.about, steps.join("\n"), why.unwrap_or_default()))
+}
+
+/// Plays all scenarios of `origins` with a program. Returns for each origin how many it passes, and how many it can play.
+pub fn score(program: Program, origins: &[(&str, &str)]) -> Vec<(usize, usize)> {
+    let mut scores = vec![(0, 0); origins.len()];
+    for ((origin, text), score) in origins.iter().zip(&mut scores) {
+        let scenarios: Vec<Scenario> = script::read(text);
+        let playable: Vec<&Scenario> =
+            scenarios.iter().filter(|scenario| program.can_play(scenario)).collect();
+        let (next, passed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..PEERS_AT_ONCE {
+                scope.spawn(|| {
+                    while let Some(scenario) = playable.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        match failure(scenario, &mut Peer::new(program)) {
+                            None => _ = passed.fetch_add(1, Ordering::Relaxed),
+                            Some(_) => eprintln!("fails: {origin}::{}", scenario.name),
+                        }
+                    }
+                });
+            }
+        });
+        *score = (passed.into_inner(), playable.len());
+    }
+    scores
 }
