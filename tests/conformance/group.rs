@@ -15,12 +15,18 @@ const AT_ONCE: usize = 4;
 /// How many when peers play, which are given time instead.
 const PEERS_AT_ONCE: usize = 8;
 
-/// Panics unless each scenario passes, or fails as it is known to.
-pub fn passes(origin: &str, text: &str) {
-    let wanted = std::env::var("SPIKETAIL_SCENARIO").unwrap_or_default();
+/// The scenarios of a text whose names contain what the environment asks for.
+fn wanted(origin: &str, text: &str) -> Vec<Scenario> {
+    let word = std::env::var("SPIKETAIL_SCENARIO").unwrap_or_default();
     let mut scenarios = script::read(text);
     assert!(!scenarios.is_empty());
-    scenarios.retain(|scenario| format!("{origin}::{}", scenario.name).contains(&wanted));
+    scenarios.retain(|scenario| format!("{origin}::{}", scenario.name).contains(&word));
+    scenarios
+}
+
+/// Panics unless each scenario passes, or fails as it is known to.
+pub fn passes(origin: &str, text: &str) {
+    let scenarios = wanted(origin, text);
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -69,7 +75,7 @@ pub fn failure(scenario: &Scenario, follower: &mut dyn Follower) -> Option<Strin
 pub fn score(program: Program, origins: &[(&str, &str)]) -> Vec<(usize, usize)> {
     let mut scores = vec![(0, 0); origins.len()];
     for ((origin, text), score) in origins.iter().zip(&mut scores) {
-        let scenarios: Vec<Scenario> = script::read(text);
+        let scenarios = wanted(origin, text);
         let playable: Vec<&Scenario> =
             scenarios.iter().filter(|scenario| program.can_play(scenario)).collect();
         let (next, passed) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -79,7 +85,7 @@ pub fn score(program: Program, origins: &[(&str, &str)]) -> Vec<(usize, usize)> 
                     while let Some(scenario) = playable.get(next.fetch_add(1, Ordering::Relaxed)) {
                         match failure(scenario, &mut Peer::new(program)) {
                             None => _ = passed.fetch_add(1, Ordering::Relaxed),
-                            Some(_) => eprintln!("fails: {origin}::{}", scenario.name),
+                            Some(why) => eprintln!("fails: {origin}::{}: {why}", scenario.name),
                         }
                     }
                 });
