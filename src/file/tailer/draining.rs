@@ -20,8 +20,8 @@ pub(super) struct DrainingFile {
     pub(super) former: RotatedFile,
     /// When it last grew, on the monotonic clock, in milliseconds.
     pub(super) grew_ms: u64,
-    /// When it was last seen to be as it was, on the same clock. While it is closed, no look between may have been possible.
-    pub(super) looked_ms: u64,
+    /// When it was last seen to be as it was, on the same clock. `None` if a look since was not possible: it may have grown unseen.
+    pub(super) looked_ms: Option<u64>,
     /// Whether it was found later, and is still to be read for the first time.
     pub(super) is_backlog: bool,
     /// Whether no one writes to it: a copy.

@@ -146,7 +146,7 @@ impl Tailer {
             let offset = draining.place().mark.cursor.offset;
             let outcome = self.follow_former(&mut draining.former, context);
             if draining.is_open() {
-                draining.looked_ms = context.time.monotonic_ms;
+                draining.looked_ms = Some(context.time.monotonic_ms);
             }
             if draining.place().mark.cursor.offset == offset {
                 draining.release();
@@ -200,8 +200,8 @@ impl Tailer {
     fn is_still_there(&mut self, draining: &mut DrainingFile, context: &mut TurnContext<'_>) -> bool {
         let RotatedFile::Closed(place) = draining.former else { return true };
         match self.look_at_closed(&place, draining.looked_ms, context) {
-            ClosedFile::Unchanged => draining.looked_ms = context.time.monotonic_ms,
-            ClosedFile::Unknown => {}
+            ClosedFile::Unchanged => draining.looked_ms = Some(context.time.monotonic_ms),
+            ClosedFile::Unknown => draining.looked_ms = None,
             ClosedFile::Grew(reading) => draining.former = RotatedFile::Plain(*reading),
             ClosedFile::Gone => return false,
         }
@@ -226,11 +226,12 @@ impl Tailer {
     fn look_at_closed(
         &mut self,
         place: &FileCheckpoint,
-        looked_ms: u64,
+        looked_ms: Option<u64>,
         context: &mut TurnContext<'_>,
     ) -> ClosedFile {
-        let waited_ms = context.time.monotonic_ms.saturating_sub(looked_ms);
-        let was_quiet = context.time.wall_ns - place.modified_ns > QUIET_NS && waited_ms <= CLOSED_LOOK_MS;
+        let is_recent = |at_ms: u64| context.time.monotonic_ms.saturating_sub(at_ms) <= CLOSED_LOOK_MS;
+        let is_old = context.time.wall_ns - place.modified_ns > QUIET_NS;
+        let was_quiet = is_old && looked_ms.is_some_and(is_recent);
         let stamps = |stat: &Stat| (stat.size, stat.modified_ns);
         match self.search(context.time).stat_of(place.identity) {
             Ok(Some(stat)) if stamps(&stat) == (place.size, place.modified_ns) => {
@@ -442,7 +443,7 @@ impl Tailer {
         self.draining.push(DrainingFile {
             former,
             grew_ms,
-            looked_ms: grew_ms,
+            looked_ms: Some(grew_ms),
             is_backlog,
             is_ended,
             expected_size,
