@@ -174,14 +174,18 @@ fn report(
     found: &Survey,
     listed_max: usize,
 ) -> Result<String, String> {
-    let Settings { plan, outputs, .. } = settings;
+    let Settings { plan, outputs, deliveries, pushes, .. } = settings;
     let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let mut lines = vec![format!(
-        "{}: right: {}, {}, {}",
+        "{}: right: {}, {}, {}{}",
         paths.iter().map(|path| display_path(path)).collect::<Vec<_>>().join(" and "),
         counted(plan.watches.len(), "watch", "watches"),
         counted(plan.alerts.len(), "alert", "alerts"),
         counted(outputs.len(), "output", "outputs"),
+        match deliveries.len() + pushes.len() {
+            0 => String::new(),
+            n => format!(", {}", counted(n, "receiver", "receivers")),
+        },
     )];
     for (watch, findings) in plan.watches.iter().zip(&found.watches) {
         lines.push(String::new());
