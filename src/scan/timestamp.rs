@@ -19,6 +19,7 @@ mod format;
 mod members;
 mod place;
 mod received;
+mod same_minute;
 mod shape;
 mod zones;
 
@@ -30,9 +31,11 @@ pub use crate::scan::timestamp::format::{FormatError, TimeFormat, zone};
 pub use crate::scan::timestamp::received::zone_steps_ms;
 
 use crate::scan::timestamp::calendar::{Near, StampReading, Zone};
+use crate::scan::timestamp::cursor::Cursor;
 use crate::scan::timestamp::find::Doubt;
 use crate::scan::timestamp::format::FormatKind;
 use crate::scan::timestamp::place::{Found, StampPlace};
+use crate::scan::timestamp::same_minute::SameMinute;
 use crate::scan::timestamp::shape::Shape;
 
 /// What is known of a file's times beforehand.
@@ -114,6 +117,7 @@ pub struct Detector {
     /// How many lines in a row had no stamp, before there was any.
     misses: u64,
     last_ms: Option<i64>,
+    same_minute: SameMinute,
     /// After how long the stamps repeat, in milliseconds, if they leave out the year or the date.
     period_ms: Option<i64>,
     /// The line that is looked at. In a mapping it may change meanwhile, and what looks twice must see the same.
@@ -133,6 +137,7 @@ impl Detector {
             doubt: None,
             misses: 0,
             last_ms: None,
+            same_minute: SameMinute::default(),
             period_ms: None,
             copy: Vec::new(),
         }
@@ -207,9 +212,7 @@ impl Detector {
             return members::named(line, field, kind).and_then(|reading| self.instant(reading, near));
         }
         if let Some(found) = self.found
-            && let Some(reading) = find::at(line, found, kind)
-            && let Some(at_ms) = self.instant(reading, near)
-            && !(self.is_ahead(at_ms, near) && has_siblings(found))
+            && let Some(at_ms) = self.stamp_at(line, found, kind, near)
         {
             self.fits = self.fits.saturating_add(1);
             return Some(at_ms);
@@ -221,6 +224,26 @@ impl Detector {
             }
         }
         self.look(line, kind, near).or_else(|| self.doubtful(line, kind))
+    }
+
+    /// Reads the stamp at a place where one was found before.
+    fn stamp_at(&mut self, line: &[u8], found: Found, kind: Option<&FormatKind>, near: Near) -> Option<i64> {
+        let Some((start, shape)) = find::start(line, found) else {
+            let at_ms = self.instant(find::at(line, found, kind)?, near)?;
+            return (!(self.is_ahead(at_ms, near) && has_siblings(found))).then_some(at_ms);
+        };
+        let text = &line[start..];
+        if let Some(at_ms) = self.same_minute.read(text, near, self.last_ms) {
+            return Some(at_ms);
+        }
+        self.same_minute.clear();
+        let mut cursor = Cursor::new(text, 0);
+        let reading = shape.take(&mut cursor)?;
+        let at_ms = self.instant(reading, near)?;
+        if let Some(seconds) = cursor.seconds() {
+            self.same_minute.set(text, seconds, cursor.at(), at_ms, near);
+        }
+        Some(at_ms)
     }
 
     fn look(&mut self, line: &[u8], kind: Option<&FormatKind>, near: Near) -> Option<i64> {
@@ -241,9 +264,7 @@ impl Detector {
 
     /// Of the orders in which day, month and year may stand, the one that gives the nearest time.
     fn nearest(&mut self, line: &[u8], shape: Shape, start: usize, near: Near) -> Shape {
-        let now = match near {
-            Near::Before(ms) | Near::Around(ms) => ms,
-        };
+        let now = near.ms();
         let mut best = (shape, i64::MAX);
         for sibling in shape.siblings() {
             let Some(at_ms) = sibling.read(line, start).and_then(|reading| self.instant(reading, near))

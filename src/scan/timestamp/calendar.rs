@@ -92,7 +92,7 @@ pub(super) enum Near {
 }
 
 impl Near {
-    fn ms(self) -> i64 {
+    pub(super) fn ms(self) -> i64 {
         match self {
             Near::Before(ms) | Near::Around(ms) => ms,
         }

@@ -22,23 +22,24 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Option<TimeOfDay> {
     let minute = c.one_or_two()?;
     let mut ahead = *c;
     let second = if ahead.take(separator) { ahead.one_or_two() } else { None };
-    let has_seconds = second.is_some();
-    if has_seconds {
-        *c = ahead;
-    } else if separator == b'.' {
-        return None;
+    if second.is_none() {
+        return if separator == b'.' { None } else { finish(c, hour, minute, None, 0) };
     }
-    finish(c, hour, minute, second)
+    let at = c.at() + 1;
+    *c = ahead;
+    let ms = fraction(c);
+    c.note_seconds(at);
+    finish(c, hour, minute, second, ms)
 }
 
 /// Takes `100000[.123] [zone]`.
 pub(super) fn read_basic(c: &mut Cursor<'_>) -> Option<TimeOfDay> {
     let (hour, minute, second) = (c.digits(2)?, c.digits(2)?, c.digits(2)?);
-    finish(c, hour, minute, Some(second))
+    let ms = fraction(c);
+    finish(c, hour, minute, Some(second), ms)
 }
 
-fn finish(c: &mut Cursor<'_>, hour: u32, minute: u32, second: Option<u32>) -> Option<TimeOfDay> {
-    let ms = if second.is_some() { fraction(c) } else { 0 };
+fn finish(c: &mut Cursor<'_>, hour: u32, minute: u32, second: Option<u32>, ms: u32) -> Option<TimeOfDay> {
     let hour = half_of_day(c, hour)?;
     let zone = zones::read(c);
     // A leap second is the next minute's first.

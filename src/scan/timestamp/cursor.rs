@@ -1,17 +1,35 @@
 //! Reads fixed layouts byte by byte.
 
 use crate::scan::names;
+use crate::scan::timestamp::same_minute::SecondsPlace;
 
 /// A place in a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Where the seconds of a time of day were taken.
+    seconds: Option<SecondsPlace>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Cursor<'a> {
-        Cursor { bytes, at }
+        Cursor { bytes, at, seconds: None }
+    }
+
+    /// How far it is.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Where the seconds of a time of day were taken, if they were two digits.
+    pub(super) fn seconds(&self) -> Option<SecondsPlace> {
+        self.seconds
+    }
+
+    /// Notes that the seconds of a time of day were taken from `at` to here.
+    pub(super) fn note_seconds(&mut self, at: usize) {
+        self.seconds = Some(SecondsPlace { at, end: self.at });
     }
 
     pub(super) fn peek(&self) -> Option<u8> {

@@ -35,6 +35,18 @@ pub(super) fn at(line: &[u8], found: Found, kind: Option<&FormatKind>) -> Option
     }
 }
 
+/// Where the stamp begins that is `found` at the beginning of a word, in a shape whose parts have one order only.
+pub(super) fn start(line: &[u8], found: Found) -> Option<(usize, Shape)> {
+    match found {
+        // The meaning of this shape depends on what stands before it.
+        Found { shape: Some(Shape::TimeDate), .. } => None,
+        Found { place: StampPlace::Word(word), shape: Some(shape) } if shape.siblings().is_empty() => {
+            Some((WordStarts::new(line).nth(usize::from(word))?, shape))
+        }
+        _ => None,
+    }
+}
+
 /// Looks for a stamp anywhere in the header of `line`, with one of the shapes that `kind` allows. `choose` says which of
 /// several shapes, that read the same bytes differently, is right.
 pub(super) fn anywhere(

@@ -90,8 +90,11 @@ impl Shape {
 
     /// Reads the stamp of this shape that begins at `at`.
     pub(super) fn read(self, line: &[u8], at: usize) -> Option<StampReading> {
-        let mut cursor = Cursor::new(line, at);
-        let c = &mut cursor;
+        self.take(&mut Cursor::new(line, at))
+    }
+
+    /// Takes the stamp of this shape that is next.
+    pub(super) fn take(self, c: &mut Cursor<'_>) -> Option<StampReading> {
         let stamp = match self {
             Shape::Epoch(unit) => return epoch::read(c, unit).map(StampReading::At),
             Shape::Tai64n => return epoch::tai64n(c).map(StampReading::At),

@@ -311,6 +311,31 @@ proptest! {
     }
 
     #[test]
+    fn stamps_of_one_minute_mean_what_they_mean_without_the_last_one(
+        begin_ms in 1_000_000_000_000_i64..3_100_000_000_000,
+        steps in prop::collection::vec((0..RENDERED.len(), 0..4_u8, 0..90_000_i64, 0..5_usize, -200..200_000_i64), 1..40),
+        format in 0..RENDERED.len(),
+        zone in 0..2,
+        is_recalled in any::<bool>(),
+    ) {
+        let name = ["UTC", "America/New_York"][zone as usize];
+        let (mut quick, mut slow) = (detector(None, name), detector(None, name));
+        let mut at_ms = begin_ms;
+        for (other, rare, step_ms, behind, late_ms) in steps {
+            at_ms += if rare == 0 { step_ms } else { step_ms / 100 };
+            let format = RENDERED[if rare == 1 { other } else { format }].0;
+            let behind = [" ERROR a", " INFO b", "Z c", " 2026 d", " +02:00 ERROR"][if rare == 2 { behind } else { 0 }];
+            let line = format!("{}{behind}", Timestamp::from_millisecond(at_ms).unwrap().strftime(format));
+            let now_ms = at_ms + if rare == 3 { late_ms * 100 } else { late_ms };
+            slow.same_minute.clear();
+            let read = |detector: &mut Detector| {
+                if is_recalled { detector.recall(line.as_bytes(), now_ms) } else { Some(detector.read(line.as_bytes(), now_ms).at_ms) }
+            };
+            prop_assert_eq!(read(&mut quick), read(&mut slow), "{}", line);
+        }
+    }
+
+    #[test]
     fn no_bytes_panic(lines in prop::collection::vec("[ -~\t\u{e9}]{0,60}|[0-9:.,TZ+ /-]{0,40}", 1..5), zone in 0..2) {
         let mut detector = detector(None, ["UTC", "Europe/Berlin"][zone as usize]);
         for line in lines {
