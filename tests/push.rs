@@ -203,7 +203,7 @@ fn what_is_not_taken_is_reported_once_and_alerts_wait_for_the_receiver() {
     let mut daemon = place.resume_with("*.log", &config);
     daemon.wait_for("that figures are not taken", |events| {
         let told = events.iter().filter(|event| event["event"] == "delivery_failed");
-        told.filter(|event| event["reason"].as_str().unwrap().contains("does not take figures")).count() == 1
+        told.filter(|event| event["reason"].as_str().unwrap().contains("metrics for the output")).count() == 1
     });
     is_open.store(true, Ordering::SeqCst);
     let before = server.requests().len();

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
-
-use crate::event::{HealthEvent, HealthKind};
-use crate::notify::http::{HttpSender, SendOutcome};
+use crate::notify::periodic::PeriodicSender;
 use crate::notify::settings::HttpSpec;
 
 /// Where and how often.
@@ -20,39 +17,14 @@ pub struct HeartbeatSpec {
 
 /// Gives a sign by `spec` while `is_alive`, for ever.
 pub async fn beat(spec: HeartbeatSpec, is_alive: Arc<dyn Fn() -> bool + Send + Sync>) {
-    let sender = match HttpSender::new(&spec.http) {
-        Ok(sender) => sender,
-        Err(why) => {
-            let reason = format!("the heartbeat cannot be sent: {why}");
-            return HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
-        }
+    let Some(mut heart) = PeriodicSender::new(&spec.http, spec.every, "the heartbeat".to_owned()) else {
+        return;
     };
-    let mut ticks = interval(spec.every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut has_failed = false;
     loop {
-        ticks.tick().await;
-        if !is_alive() {
-            continue;
+        heart.wait().await;
+        if is_alive() {
+            let outcome = heart.sender.send("POST", None, &[], Vec::new()).await;
+            heart.report(outcome.into_result().err());
         }
-        let why = match sender.send("POST", None, &[], Vec::new()).await {
-            SendOutcome::Accepted(_) => None,
-            SendOutcome::Later(why, _) | SendOutcome::Busy(why, _) | SendOutcome::Unanswered(why) => {
-                Some(why)
-            }
-            SendOutcome::Refused(why) | SendOutcome::Doubted(why) | SendOutcome::TooLarge(why) => Some(why),
-        };
-        let fails = why.is_some();
-        match why {
-            Some(why) if !has_failed => {
-                let reason = format!("the heartbeat is not taken: {why}; it is tried again");
-                HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
-            }
-            None if has_failed => {
-                HealthEvent::info(HealthKind::DeliveryRecovered, "the heartbeat is taken again").emit();
-            }
-            _ => {}
-        }
-        has_failed = fails;
     }
 }

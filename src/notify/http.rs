@@ -37,6 +37,21 @@ pub(super) enum SendOutcome {
     TooLarge(String),
 }
 
+impl SendOutcome {
+    /// What the receiver said when it took it, or why it did not.
+    pub(super) fn into_result(self) -> Result<String, String> {
+        match self {
+            SendOutcome::Accepted(said) => Ok(said),
+            SendOutcome::Later(why, _)
+            | SendOutcome::Unanswered(why)
+            | SendOutcome::Busy(why, _)
+            | SendOutcome::Refused(why)
+            | SendOutcome::Doubted(why)
+            | SendOutcome::TooLarge(why) => Err(why),
+        }
+    }
+}
+
 /// Sends requests to one receiver.
 pub(super) struct HttpSender {
     spec: HttpSpec,

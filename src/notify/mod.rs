@@ -11,6 +11,7 @@ pub mod heartbeat;
 mod http;
 mod message;
 mod output_queue;
+mod periodic;
 pub mod push;
 pub mod queue;
 pub mod receivers;
@@ -168,19 +169,10 @@ impl Delivery {
                     Ok(notifier) => self.runtime.block_on(notifier.send(&message_of(event))),
                     Err(why) => http::SendOutcome::Refused(why),
                 };
-                let result = match result {
-                    http::SendOutcome::Accepted(said) => Ok(said),
-                    http::SendOutcome::Later(why, _)
-                    | http::SendOutcome::Unanswered(why)
-                    | http::SendOutcome::Busy(why, _)
-                    | http::SendOutcome::Doubted(why)
-                    | http::SendOutcome::Refused(why)
-                    | http::SendOutcome::TooLarge(why) => Err(why),
-                };
                 answers.push(TestDelivery {
                     output: spec.name.clone(),
                     state: event.state.as_str().to_owned(),
-                    result,
+                    result: result.into_result(),
                 });
             }
         }

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
-
-use crate::event::{HealthEvent, HealthKind};
-use crate::notify::http::{HttpSender, SendOutcome};
+use crate::notify::periodic::PeriodicSender;
 use crate::notify::settings::HttpSpec;
 
 /// How figures are written.
@@ -66,49 +63,21 @@ pub type Gather = Arc<dyn Fn(PushFormat) -> Push + Send + Sync>;
 
 /// Sends by `spec` what `gather` returns, for ever. What is not taken is not sent again: the next push says as much.
 pub async fn push(spec: PushSpec, gather: Gather, counts: Arc<PushCounts>) {
-    let output = spec.output.clone();
-    let sender = match HttpSender::new(&spec.http) {
-        Ok(sender) => sender,
-        Err(why) => {
-            let reason = format!("the output {output} cannot be sent figures: {why}");
-            return HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
-        }
-    };
-    let mut ticks = interval(spec.every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut has_failed = false;
+    let subject = format!("metrics for the output {}", spec.output);
+    let Some(mut pusher) = PeriodicSender::new(&spec.http, spec.every, subject) else { return };
     loop {
-        ticks.tick().await;
+        pusher.wait().await;
         let (gather, format) = (Arc::clone(&gather), spec.format);
         // Gathering waits for locks.
         let Ok(push) = tokio::task::spawn_blocking(move || gather(format)).await else { continue };
         let mut trouble = None;
         for body in push.bodies {
-            trouble = match sender.send("POST", spec.path, &push.headers, body).await {
-                SendOutcome::Accepted(_) => continue,
-                SendOutcome::Later(why, _)
-                | SendOutcome::Unanswered(why)
-                | SendOutcome::Busy(why, _)
-                | SendOutcome::Refused(why)
-                | SendOutcome::Doubted(why)
-                | SendOutcome::TooLarge(why) => Some(why),
-            };
-            break;
-        }
-        let fails = trouble.is_some();
-        counts.note(&output, !fails);
-        match trouble {
-            Some(why) if !has_failed => {
-                let reason =
-                    format!("the output {output} does not take figures: {why}; the next ones are sent");
-                HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
+            trouble = pusher.sender.send("POST", spec.path, &push.headers, body).await.into_result().err();
+            if trouble.is_some() {
+                break;
             }
-            None if has_failed => {
-                let reason = format!("the output {output} takes figures again");
-                HealthEvent::info(HealthKind::DeliveryRecovered, reason).emit();
-            }
-            _ => {}
         }
-        has_failed = fails;
+        counts.note(&spec.output, trouble.is_none());
+        pusher.report(trouble);
     }
 }
