@@ -1,7 +1,15 @@
 //! Reads fixed layouts byte by byte.
 
 use crate::scan::names;
-use crate::scan::timestamp::same_minute::SecondsPlace;
+
+/// Where in the text of a stamp its seconds stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SecondsPlace {
+    /// Where the two digits of the seconds begin, counted as the cursor counts.
+    pub(super) at: usize,
+    /// Where their fraction ends; behind the seconds if there is none.
+    pub(super) end: usize,
+}
 
 /// A place in a line.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@
 //! second, other bytes behind the stamp, an arrival much later.
 
 use crate::scan::timestamp::calendar::Near;
-use crate::scan::timestamp::cursor::Cursor;
+use crate::scan::timestamp::cursor::{Cursor, SecondsPlace};
 
 /// So many bytes behind a stamp must be as they were: a zone or a year may stand there.
 const BEHIND_BYTES: usize = 16;
@@ -13,15 +13,6 @@ const BEHIND_BYTES: usize = 16;
 const ARRIVAL_MS_MAX: u64 = 60_000;
 /// A stamp that is further ahead of its arrival than this may be of another year, day or hour.
 const AHEAD_MS_MAX: i64 = 30 * 60_000;
-
-/// Where in the text of a stamp its seconds stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SecondsPlace {
-    /// Where the two digits of the seconds begin, counted as the cursor counts.
-    pub(super) at: usize,
-    /// Where their fraction ends; behind the seconds if there is none.
-    pub(super) end: usize,
-}
 
 /// See the [module](self).
 #[derive(Debug, Clone)]
