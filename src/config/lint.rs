@@ -10,6 +10,7 @@ use super::secrets::resolved;
 use super::table::{Table, Text};
 use crate::fmt::display_path;
 use crate::notify::receivers::template;
+use crate::notify::settings::Secret;
 
 /// Keys of outputs that name a file with a secret.
 const SECRET_FILES: [&str; 6] =
@@ -60,7 +61,14 @@ fn lint_file(table: &Table<'_>, key: &str, text: &str, folder: &Path, report: &m
         return;
     }
     let path = resolved(text, folder);
-    if let Err(error) = std::fs::File::open(&path) {
+    let opened = std::fs::File::open(&path);
+    if opened.is_ok()
+        && key != "ca_file"
+        && let Some(why) = Secret::File(path.clone()).problem(key == "url_file")
+    {
+        table.refuse(report, key, &format!("is of no use: {why}"));
+    }
+    if let Err(error) = opened {
         let shown = display_path(&path);
         let mend = match (unexpanded(text), error.kind()) {
             (Some(mend), _) => mend,

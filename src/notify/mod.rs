@@ -31,7 +31,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::event::AlertEvent;
+use crate::event::{AlertEvent, HealthEvent, HealthKind};
 use crate::notify::queue::NotificationQueue;
 use crate::notify::receivers::Notifier;
 use crate::notify::route::Route;
@@ -58,6 +58,8 @@ struct PreparedReceiver {
     output: String,
     route: Route,
     setup: DeliverySetup,
+    /// Why nothing can be sent now, if a secret is missing.
+    trouble: Option<String>,
 }
 
 impl PreparedDelivery {
@@ -71,6 +73,7 @@ impl PreparedDelivery {
             Ok(PreparedReceiver {
                 output: spec.name.clone(),
                 route: spec.route.clone(),
+                trouble: spec.secrets().into_iter().find_map(|secret| secret.problem(false)),
                 setup: DeliverySetup {
                     group_wait: spec.group_wait,
                     notifier: notifier.map_err(|why| format!("the output {}: {why}", spec.name))?,
@@ -112,13 +115,21 @@ impl Delivery {
         Arc::clone(&self.queue)
     }
 
-    /// Delivers by what was prepared from now on. What waits for receivers that are no longer defined is given up.
+    /// Delivers by what was prepared from now on. What waits for receivers that are no longer defined is kept in case they
+    /// come back.
     pub fn commit(&mut self, prepared: PreparedDelivery) {
         let PreparedDelivery { receivers } = prepared;
         self.queue
             .replace(receivers.iter().map(|receiver| (receiver.output.clone(), receiver.route.clone())));
         let mut before = std::mem::take(&mut self.tasks);
-        for PreparedReceiver { output, setup, .. } in receivers {
+        for PreparedReceiver { output, setup, trouble, .. } in receivers {
+            if let Some(why) = trouble {
+                self.queue.failed(&output, &why);
+                let reason = format!(
+                    "nothing can be sent to the output {output}: {why}; it is read again for each alert"
+                );
+                HealthEvent::warning(HealthKind::DeliveryFailed, reason).emit();
+            }
             let setup = Arc::new(setup);
             let task = match before.remove(&output) {
                 // What is being sent is not interrupted, so that it does not arrive twice.

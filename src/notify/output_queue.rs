@@ -41,6 +41,8 @@ pub struct DeliveryCounts {
 pub(super) struct OutputQueue {
     /// Which alerts the output takes.
     pub(super) route: Route,
+    /// The configuration has no such output now. What waits is kept in case it comes back, with the ends of what it was notified of.
+    pub(super) is_retired: bool,
     /// In the order in which the alerts began to wait.
     waiting: BTreeMap<u64, WaitingAlert>,
     /// Where in `waiting` an alert is, by fingerprint.
@@ -63,7 +65,7 @@ pub(super) struct OutputQueue {
 impl OutputQueue {
     /// Whether the output is to be notified of `event`: it takes it, or was notified that it fired, when it was to be notified that.
     pub(super) fn wants(&self, event: &AlertEvent) -> bool {
-        self.route.takes(event) || (!event.is_firing() && self.knows(event))
+        (!self.is_retired && self.route.takes(event)) || (!event.is_firing() && self.knows(event))
     }
 
     /// Whether the output was notified that the alert fires, or will be.
@@ -190,6 +192,9 @@ impl OutputQueue {
             group.earlier.extend(notice.earlier.map(|earlier| (fingerprint.clone(), earlier)));
             waiting.sending(endings);
         }
+        if endings == Endings::Apart {
+            self.name_as_before(&mut group);
+        }
         let notified: HashSet<&str> =
             group.transitions.iter().map(|t| t.event.fingerprint.as_str()).collect();
         let is_other = |(fingerprint, firing): &(&String, &Arc<TransitionRecord>)| {
@@ -201,6 +206,18 @@ impl OutputQueue {
         group.still_firing_count = others.len();
         group.still_firing = others.into_iter().take(room).cloned().collect();
         (!group.transitions.is_empty()).then_some(group)
+    }
+
+    /// Has the ends of alerts name the machine as their beginnings did: incidents are known by that.
+    fn name_as_before(&self, group: &mut NotificationGroup) {
+        for ended in &mut group.transitions {
+            let fired = self.firing.get(&ended.event.fingerprint).filter(|_| !ended.event.is_firing());
+            if let Some(fired) = fired.filter(|fired| fired.event.host != ended.event.host) {
+                let (host, labels) = (fired.event.host.clone(), fired.event.labels.clone());
+                let event = AlertEvent { host, labels, ..ended.event.clone() };
+                *ended = Arc::new(TransitionRecord { at_ms: ended.at_ms, event });
+            }
+        }
     }
 
     /// Removes `sent`, if it still waits.

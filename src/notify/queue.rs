@@ -63,20 +63,24 @@ pub struct NotificationQueue {
 }
 
 impl NotificationQueue {
-    /// Has a queue for each of `outputs` from now on. What waits for others is dropped. An output that takes an alert that is firing
-    /// and that it was not notified of gets it.
+    /// Has a queue for each of `outputs` from now on. What waits for others is kept until the daemon ends, in case they come back. An
+    /// output that takes an alert that is firing and that it was not notified of gets it.
     pub fn replace(&self, outputs: impl IntoIterator<Item = (String, Route)>) {
         let mut state = self.lock();
         let mut old = std::mem::take(&mut state.queues);
         for (output, route) in outputs {
             let mut queue = old.remove(&output).unwrap_or_default();
-            queue.route = route;
+            (queue.route, queue.is_retired) = (route, false);
             for firing in state.firing.values() {
                 if queue.route.takes(&firing.event) && !queue.knows(&firing.event) {
                     // It was in no outbox for this output, so that nothing is to be noted of what there is no room for.
                     drop(queue.put(Arc::clone(firing), Instant::now(), &self.given_up));
                 }
             }
+            state.queues.insert(output, queue);
+        }
+        for (output, mut queue) in old {
+            queue.is_retired = true;
             state.queues.insert(output, queue);
         }
     }
@@ -171,7 +175,7 @@ impl NotificationQueue {
     pub(super) fn wait_until_empty(&self, limit: Duration) {
         let is_busy = |state: &mut QueuesState| {
             let is_free = state.free_now();
-            state.queues.values().any(|queue| queue.count(&is_free) > 0)
+            state.used().any(|(_, queue)| queue.count(&is_free) > 0)
         };
         drop(self.delivered.wait_timeout_while(self.lock(), limit, is_busy));
     }
@@ -205,7 +209,7 @@ impl NotificationQueue {
         let accepted = |(output, queue): (&String, &OutputQueue)| {
             queue.accepted.get(fingerprint).map(|at| (output.clone(), *at))
         };
-        state.queues.iter().filter_map(accepted).collect()
+        state.used().filter_map(accepted).collect()
     }
 
     /// The status of each output.
@@ -219,7 +223,7 @@ impl NotificationQueue {
             counts: queue.counts,
             last_error: queue.last_error.clone(),
         };
-        state.queues.iter().map(report).collect()
+        state.used().map(report).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, QueuesState> {
@@ -228,6 +232,11 @@ impl NotificationQueue {
 }
 
 impl QueuesState {
+    /// The queues of outputs that the configuration has.
+    fn used(&self) -> impl Iterator<Item = (&String, &OutputQueue)> {
+        self.queues.iter().filter(|(_, queue)| !queue.is_retired)
+    }
+
     /// Tells which alerts are not silenced now.
     fn free_now(&self) -> impl Fn(&AlertEvent) -> bool {
         free_now(&self.silences)

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use reqwest::Url;
+
 use crate::fmt::display_path;
 use crate::notify::settings::Secret;
 
@@ -9,6 +11,18 @@ use crate::notify::settings::Secret;
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 impl Secret {
+    /// Why it is of no use now, if it is not; `is_url`: it is where something is sent.
+    #[must_use]
+    pub fn problem(&self, is_url: bool) -> Option<String> {
+        match self.get() {
+            Err(why) => Some(why),
+            Ok(text) if is_url => {
+                Url::parse(&text).err().map(|error| format!("its URL cannot be understood: {error}"))
+            }
+            Ok(_) => None,
+        }
+    }
+
     /// The secret itself. The error says which file cannot be read, and how to fix it.
     pub(super) fn get(&self) -> Result<String, String> {
         match self {
@@ -41,5 +55,12 @@ fn read(path: &Path) -> Result<String, String> {
     let text = text.map_err(|error| {
         format!("cannot read the secret in {shown}: {error}; let the user that runs spiketail read it")
     })?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    let text = text.trim_end_matches(['\r', '\n']);
+    match text {
+        "" => Err(format!("the secret in {shown} is empty; write it there")),
+        text if text.contains(['\r', '\n']) => {
+            Err(format!("the secret in {shown} has more than one line; leave one"))
+        }
+        text => Ok(text.to_owned()),
+    }
 }

@@ -161,3 +161,27 @@ pub struct DeliverySpec {
     /// Which alerts it takes.
     pub route: Route,
 }
+
+impl DeliverySpec {
+    /// The secrets that the receiver needs.
+    pub(super) fn secrets(&self) -> Vec<&Secret> {
+        fn of_http(http: &HttpSpec) -> Vec<&Secret> {
+            [&http.url].into_iter().chain(http.headers.values()).collect()
+        }
+        match &self.receiver {
+            Receiver::Webhook { http, .. }
+            | Receiver::Alertmanager { http, .. }
+            | Receiver::Otlp { http } => of_http(http),
+            Receiver::Service { http, service } => {
+                let key = match service {
+                    Service::PagerDuty { routing_key: key }
+                    | Service::Opsgenie { api_key: key }
+                    | Service::Telegram { token: key, .. } => key,
+                };
+                of_http(http).into_iter().chain([key]).collect()
+            }
+            Receiver::Email(spec) => spec.credentials.iter().map(|(_, password)| password).collect(),
+            Receiver::Command { .. } => Vec::new(),
+        }
+    }
+}

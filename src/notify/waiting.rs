@@ -85,7 +85,8 @@ impl WaitingAlert {
 
     /// Removes `sent`, if it still waits. What is left waits from now on.
     pub(super) fn take(&mut self, sent: &TransitionRecord) -> Option<Arc<TransitionRecord>> {
-        let at = self.transitions.iter().position(|waiting| **waiting == *sent)?;
+        let key = |transition: &TransitionRecord| (transition.at_ms, transition.event.state);
+        let at = self.transitions.iter().position(|waiting| key(waiting) == key(sent))?;
         self.sending -= usize::from(at < self.sending);
         self.since = Instant::now();
         if sent.event.is_firing() {

@@ -115,6 +115,7 @@ fn converse(
                 envelope = line;
                 "250 ok".to_owned()
             }
+            "RCPT" if line.contains("gone@") => "550 5.1.1 no such user".to_owned(),
             "RCPT" => {
                 envelope += &format!(" {line}");
                 "250 ok".to_owned()
@@ -245,6 +246,29 @@ fn what_a_server_refuses_for_good_is_reported_and_what_can_be_put_right_is_tried
     std::fs::write(place.beside("password"), "secret").unwrap();
     server.mails(1);
     daemon.wait_event("delivery_recovered");
+    daemon.stop();
+}
+
+#[test]
+fn an_address_that_is_refused_keeps_the_mail_from_no_other() {
+    let server = MailServer::start(Mode::Open, None, |_| None);
+    let place = TestFolder::new();
+    append(&place.log("app.log"), "");
+    let to = "to = [\"ops@example.org\", \"gone@example.org\", \"zoe@example.org\"]\n";
+    let more = format!(
+        "tls = \"none\"\n[output.others]\ntype = \"email\"\nserver = \"localhost:{}\"\nfrom = \"a@example.org\"\n{to}tls = \"none\"\n",
+        server.port
+    );
+    config(&place, ALERT, server.port, &format!("severity = \"info\"\n{more}"));
+    let mut daemon = place.start_configured();
+    append(&place.log("app.log"), "ERROR\n");
+    let refused = daemon.wait_event("delivery_refused");
+    let reason = refused["reason"].as_str().unwrap();
+    assert!(reason.contains("gone@example.org") && reason.contains("no such user"), "{reason}");
+    assert!(!reason.contains("ops@"), "{reason}");
+    let mails = server.mails(2);
+    assert!(mails[0].0.ends_with("RCPT TO:<ops@example.org>"), "{}", mails[0].0);
+    assert!(mails[1].0.ends_with("RCPT TO:<zoe@example.org>"), "{}", mails[1].0);
     daemon.stop();
 }
 

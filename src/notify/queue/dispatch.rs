@@ -29,7 +29,11 @@ impl Dispatcher for NotificationQueue {
         let now = Timestamp::now();
         self.silenced.notify_one();
         for (output, transition) in pending {
-            let Some(queue) = queues.get_mut(&output) else { continue };
+            let Some(queue) = queues.get_mut(&output) else {
+                // Nobody is left who could be notified.
+                delivered.push(ended(&output, &transition, DeliveryOutcome::Abandoned));
+                continue;
+            };
             // A digest does not begin anew at each restart.
             let waited_ms = now.as_millisecond().saturating_sub(transition.at_ms).max(0).unsigned_abs();
             let since = Instant::now().checked_sub(Duration::from_millis(waited_ms));

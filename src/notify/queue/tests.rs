@@ -141,6 +141,47 @@ fn an_incident_that_may_have_been_opened_before_a_restart_ends_before_the_next_o
 }
 
 #[test]
+fn an_output_that_comes_back_gets_what_waits_and_nothing_twice() {
+    let queue = queue();
+    take(&queue, &[transition("a", Firing, 1)]);
+    assert_eq!(sent(&queue, Endings::Apart), [(Firing, 1)]);
+    queue.replace([]);
+    assert_eq!(queue.reports(), []);
+    take(&queue, &[transition("a", Resolved, 2), transition("b", Firing, 3)]);
+    take(&queue, &[transition("b", Resolved, 4), transition("c", Firing, 5)]);
+    queue.replace([output("pager", Route::default())]);
+    let mut all = Vec::new();
+    while let Some(group) = next_as(&queue, "pager", Endings::Apart) {
+        all.extend(group.transitions.iter().map(|sent| (sent.event.fingerprint.clone(), sent.at_ms)));
+        queue.done("pager", &group, DeliveryOutcome::Accepted);
+    }
+    assert_eq!(all, [("a".to_owned(), 2), ("c".to_owned(), 5)]);
+}
+
+#[test]
+fn what_waits_for_an_output_that_is_gone_at_the_start_is_given_up() {
+    let queue = queue();
+    queue.restore(vec![("gone".to_owned(), transition("a", Firing, 1))], Vec::new(), Vec::new());
+    assert_eq!(outcomes(&queue), [("a".to_owned(), DeliveryOutcome::Abandoned)]);
+}
+
+#[test]
+fn an_incident_ends_under_the_name_of_the_machine_under_which_it_began() {
+    let queue = queue();
+    let named = |host: &str, state, at_ms| {
+        let TransitionRecord { event, .. } = transition("a", state, at_ms);
+        TransitionRecord { at_ms, event: AlertEvent { host: host.to_owned(), ..event } }
+    };
+    take(&queue, &[named("old", Firing, 1)]);
+    assert_eq!(sent(&queue, Endings::Apart), [(Firing, 1)]);
+    take(&queue, &[named("new", Resolved, 2)]);
+    let group = next_as(&queue, "pager", Endings::Apart).unwrap();
+    assert_eq!(group.transitions[0].event.host, "old");
+    queue.done("pager", &group, DeliveryOutcome::Accepted);
+    assert_eq!(queue.reports()[0].waiting, 0);
+}
+
+#[test]
 fn people_read_one_message_about_an_end_and_a_new_beginning() {
     let queue = queue();
     take(&queue, &[transition("a", Firing, 1)]);

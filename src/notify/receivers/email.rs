@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
@@ -12,7 +13,7 @@ use minijinja::{AutoEscape, Environment, context};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::body::{cut, dedup_key};
-use crate::event::AlertState;
+use crate::event::{AlertState, HealthEvent, HealthKind};
 use crate::fmt::display_path;
 use crate::notify::http::SendOutcome;
 use crate::notify::message::Notification;
@@ -79,10 +80,18 @@ impl EmailClient {
         let transport = builder.build();
         // The timeout of the transport is for each answer.
         let limit = spec.timeout.saturating_mul(4).max(Duration::from_secs(1));
-        match tokio::time::timeout(limit, transport.send(mail)).await {
+        let late = || SendOutcome::Unanswered("it does not answer in time".to_owned());
+        let (envelope, text) = (mail.envelope(), mail.formatted());
+        match tokio::time::timeout(limit, transport.send_raw(envelope, &text)).await {
             Ok(Ok(response)) => SendOutcome::Accepted(said(&response)),
+            // One address that is refused has the whole mail refused.
+            Ok(Err(error)) if is_about_address(&error) && envelope.to().len() > 1 => {
+                let limit = limit.saturating_mul(envelope.to().len() as u32);
+                let each = send_to_each(&transport, envelope, &text);
+                tokio::time::timeout(limit, each).await.unwrap_or_else(|_| late())
+            }
             Ok(Err(error)) => judge(&error),
-            Err(_) => SendOutcome::Unanswered("it does not answer in time".to_owned()),
+            Err(_) => late(),
         }
     }
 
@@ -123,6 +132,32 @@ impl EmailClient {
         let body = MultiPart::alternative_plain_html(plain, html(message, &text, link)?);
         builder.multipart(body).map_err(|error| format!("the mail cannot be written: {error}"))
     }
+}
+
+/// Sends a mail to each of its receivers alone, so that an address that is refused keeps it from no other.
+async fn send_to_each(
+    transport: &AsyncSmtpTransport<Tokio1Executor>,
+    envelope: &Envelope,
+    text: &[u8],
+) -> SendOutcome {
+    let (mut taken, mut refused) = (None, Vec::new());
+    for to in envelope.to() {
+        let Ok(alone) = Envelope::new(envelope.from().cloned(), vec![to.clone()]) else { continue };
+        match transport.send_raw(&alone, text).await {
+            Ok(response) => taken = Some(said(&response)),
+            Err(error) => match judge(&error) {
+                SendOutcome::Refused(why) => refused.push(format!("{to}: {why}")),
+                outcome => return outcome,
+            },
+        }
+    }
+    let refused = refused.join("; ");
+    let Some(taken) = taken else { return SendOutcome::Refused(refused) };
+    if !refused.is_empty() {
+        let reason = format!("a mail reached not all of its receivers; {refused}; correct `to`");
+        HealthEvent::warning(HealthKind::DeliveryRefused, reason).emit();
+    }
+    SendOutcome::Accepted(taken)
 }
 
 fn instance(message: &Notification) -> &str {
@@ -178,6 +213,13 @@ fn tls(spec: &EmailSpec) -> Result<Tls, String> {
 const AUTHENTICATION: [u16; 4] = [530, 534, 535, 538];
 /// The mail is larger than the server takes.
 const TOO_LARGE: u16 = 552;
+
+/// Codes of RFC 5321 for an address that the server does not take.
+const ADDRESS: [u16; 3] = [550, 551, 553];
+
+fn is_about_address(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|status| ADDRESS.contains(&u16::from(status)))
+}
 
 fn judge(error: &lettre::transport::smtp::Error) -> SendOutcome {
     let said = plain(error);

@@ -38,11 +38,7 @@ impl PagerDutyClient {
                 break;
             }
         }
-        match outcome {
-            // It is the service that answers so, and it says that the event is not to be sent again.
-            SendOutcome::Doubted(why) if why.starts_with("400 ") => SendOutcome::Refused(why),
-            outcome => outcome,
-        }
+        outcome
     }
 }
 
