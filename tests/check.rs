@@ -273,9 +273,13 @@ fn what_can_be_read_but_cannot_work_is_found() {
 fn what_is_hardly_meant_is_a_warning_and_wrong_if_that_is_asked_for() {
     let folder = TempDir::new().unwrap();
     let no_alert = "[watch.app]\npaths = ['*.log']\n";
+    let unreached = "[watch.app]\npaths = ['*.log']\n[alert.a]\nover = 1\nlabels = { team = 'db' }\n[output.x]\ntype = 'webhook'\n\
+        url = 'http://h'\nlabels = { team = 'dba' }\n".to_owned();
     for (config, expected) in [
         (no_alert, "conf.toml:1:1: there is no alert, so lines are only counted"),
         (RIGHT, "conf.toml:1:1: no output answers, so nobody is notified of alerts"),
+        (&unreached, "conf.toml:3:8: no output takes [alert.a], so nobody is notified of it"),
+        (&unreached, "conf.toml:9:10: [output.x] takes no alert that there is"),
     ] {
         let output = check(folder.path(), config, &[]);
         assert_eq!(output.status.code(), Some(0));
@@ -283,6 +287,7 @@ fn what_is_hardly_meant_is_a_warning_and_wrong_if_that_is_asked_for() {
         assert_eq!(check(folder.path(), config, &["--strict"]).status.code(), Some(2));
     }
     let whole = format!("{RIGHT}[output.x]\ntype = 'webhook'\nurl = 'http://h'\n");
+    let whole = format!("{whole}template = '{{{{ commonLabels.env }}}}'\n[engine]\nlabels = {{ env = 'prod' }}\n");
     let output = check(folder.path(), &whole, &["--strict"]);
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }

@@ -12,9 +12,9 @@ use crate::cli::cells::{cut_path, wrapped};
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::service_user::ServiceUser;
 use crate::cli::terminal::{print, print_error, width};
+use crate::config::reach::notified_of;
 use crate::config::{self, Checked, ConfigError, Problem, Settings};
 use crate::engine::settings::WatchPlan;
-use crate::event::AlertEvent;
 use crate::file::encoding::Encoding;
 use crate::fmt::display_path;
 use crate::source::journal::{JournalFollower, JournalSelection, JournalState, Origin};
@@ -220,17 +220,8 @@ fn report(
 /// Who is notified of an alert, if there is anybody at all.
 fn recipients(alert: &AlertSpec, settings: &Settings) -> Option<String> {
     let deliveries = &settings.deliveries;
-    let event = |watch: &String| AlertEvent {
-        alert: alert.name.clone(),
-        watch: watch.clone(),
-        severity: alert.severity,
-        outputs: alert.notes.outputs.clone(),
-        labels: settings.origin.labels_with(alert.notes.labels.clone()),
-        ..AlertEvent::default()
-    };
     let notified = deliveries.iter().filter_map(|output| {
-        let watches: Vec<_> =
-            alert.watches.iter().filter(|watch| output.route.takes(&event(watch))).cloned().collect();
+        let watches = notified_of(alert, settings, &output.name);
         match watches.len() {
             0 => None,
             all if all == alert.watches.len() => Some(output.name.clone()),

@@ -1,5 +1,6 @@
 //! `spiketail test-alert`: sends a marked alert through each output, and says what the other side answered.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub fn run(args: &TestAlertArgs) -> ExitCode {
 fn try_run(args: &TestAlertArgs) -> anyhow::Result<bool> {
     let settings = config::load(&args.config)?;
     let (written, delivered) = chosen(&settings, args.output.as_deref())?;
-    let events = [AlertState::Firing, AlertState::Resolved].map(test_event);
+    let events = [AlertState::Firing, AlertState::Resolved].map(|state| test_event(state, &settings.origin));
     let mut answers = Vec::new();
     for spec in written {
         answers.extend(events.iter().map(|event| write(spec, event)));
@@ -100,10 +101,12 @@ fn write(spec: &OutputSpec, event: &AlertEvent) -> TestDelivery {
     TestDelivery { output: spec.name.clone(), state: event.state.as_str().to_owned(), result }
 }
 
-fn test_event(state: AlertState) -> AlertEvent {
+fn test_event(state: AlertState, origin: &EventOrigin) -> AlertEvent {
     let now = Timestamp::now().to_string();
     AlertEvent {
         alert: "spiketail-test".to_owned(),
+        host: origin.host.clone(),
+        labels: origin.labels_with(BTreeMap::new()),
         state,
         severity: Severity::Info,
         watch: "test".to_owned(),

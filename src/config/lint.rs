@@ -20,12 +20,14 @@ const EXPRESSIONS: [&str; 2] = ["regex", "not"];
 
 /// Refuses what cannot work in `tables`, whose relative paths start at `folder`.
 pub(super) fn lint(tables: &[Table<'_>], folder: &Path, report: &mut ErrorReport<'_>) {
+    let engine = tables.iter().find(|table| table.kind() == Kind::Engine && table.has("labels"));
+    let labels = engine.map(|engine| engine.map(report, "labels")).unwrap_or_default();
     for table in tables {
         match table.kind() {
             Kind::Output => {
                 lint_files(table, folder, report);
                 lint_command(table, report);
-                lint_template(table, report);
+                lint_template(table, &labels, report);
                 lint_path(table, report);
             }
             Kind::Heartbeat => lint_files(table, folder, report),
@@ -101,9 +103,9 @@ fn is_program(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-fn lint_template(table: &Table<'_>, report: &mut ErrorReport<'_>) {
+fn lint_template(table: &Table<'_>, labels: &BTreeMap<String, String>, report: &mut ErrorReport<'_>) {
     let Some(text) = table.has("template").then(|| table.text(report, "template")).flatten() else { return };
-    if let Err(why) = template::try_out(text.get_ref()) {
+    if let Err(why) = template::try_out(text.get_ref(), labels) {
         table.refuse(report, "template", &format!("fails for a test alert: {why}"));
     }
 }

@@ -22,6 +22,7 @@ mod mail;
 mod mutes;
 mod outputs;
 mod pushes;
+pub mod reach;
 mod routes;
 mod rules;
 mod samples;
@@ -112,6 +113,7 @@ pub fn check(paths: &[PathBuf]) -> Result<Checked, ConfigError> {
             ),
         );
     }
+    warnings.extend(reach::warnings(&settings, &tables, &sources));
     let place = |table: &Table<'_>| sources.place(table.span_of("paths").start);
     let places = tables.iter().filter(|table| table.kind() == Kind::Watch).map(place).collect();
     Ok(Checked { settings, warnings, places })

@@ -22,12 +22,13 @@ pub fn check(text: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// What it cannot be rendered for, and where.
-pub fn try_out(text: &str) -> Result<(), String> {
+pub fn try_out(text: &str, labels: &BTreeMap<String, String>) -> Result<(), String> {
     for state in AlertState::ALL {
         let event = AlertEvent {
             alert: "test".to_owned(),
             state,
             samples: vec!["a line".to_owned()],
+            labels: labels.clone(),
             ..AlertEvent::default()
         };
         let group = NotificationGroup::of_one(TransitionRecord { at_ms: 0, event });
