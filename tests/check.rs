@@ -287,7 +287,8 @@ fn what_is_hardly_meant_is_a_warning_and_wrong_if_that_is_asked_for() {
         assert_eq!(check(folder.path(), config, &["--strict"]).status.code(), Some(2));
     }
     let whole = format!("{RIGHT}[output.x]\ntype = 'webhook'\nurl = 'http://h'\n");
-    let whole = format!("{whole}template = '{{{{ commonLabels.env }}}}'\n[engine]\nlabels = {{ env = 'prod' }}\n");
+    let whole =
+        format!("{whole}template = '{{{{ commonLabels.env }}}}'\n[engine]\nlabels = {{ env = 'prod' }}\n");
     let output = check(folder.path(), &whole, &["--strict"]);
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }

@@ -150,7 +150,13 @@ fn what_cannot_be_meant_is_refused() {
         (["silence", "noisy", "--for", "10", "--reason", "x"], "it has no unit"),
         (["silence", "noisy", "--for", "0s", "--reason", "x"], "from \"1s\" to \"366d\""),
         (["silence", "[", "--for", "1h", "--reason", "x"], "is no name or glob"),
+        (["silence", "noisy", "--path=/x*", "--for=1h", "--reason=x", "--"], "has no `by = \"path\"`"),
+        (
+            ["silence", "noisy", "--pattern=4c19e0b7", "--for=1h", "--reason=x", "--"],
+            "has no `by = \"pattern\"`",
+        ),
     ] {
+        let args: Vec<&str> = args.into_iter().filter(|arg| *arg != "--").collect();
         let (status, said) = ask(&place, &args);
         assert!(status == 2 && said.contains(expected), "{args:?}: {said}");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use globset::Glob;
 use jiff::Timestamp;
 
+use crate::alert::Scope;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::event::{HealthEvent, HealthKind};
@@ -36,6 +37,19 @@ pub(super) fn silence(
             printable(&alert),
             known.join(", ")
         ));
+    }
+    let is_by = |scope: Scope| {
+        settings.plan.alerts.iter().any(|alert| glob.is_match(&alert.name) && alert.scope == scope)
+    };
+    for (given, scope, kind) in
+        [(path.is_some(), Scope::Path, "path"), (pattern.is_some(), Scope::Pattern, "pattern")]
+    {
+        if given && !is_by(scope) {
+            return Err(format!(
+                "{} has no `by = \"{kind}\"`, so it has no {kind} to be silenced by; silence it as a whole",
+                printable(&alert)
+            ));
+        }
     }
     if !(1_000..=LONGEST_MS).contains(&for_ms) {
         return Err("a silence lasts from \"1s\" to \"366d\"".to_owned());
