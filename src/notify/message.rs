@@ -311,11 +311,14 @@ fn common(
 /// One line about `alerts`, of which, with the others of the group, so many are `firing`.
 fn title(group: &NotificationGroup, alerts: &[WebhookAlert], firing: usize, host: &str) -> String {
     let state = if firing > 0 { "FIRING" } else { "RESOLVED" };
+    // A digest has alerts of any severity.
+    let severity = common(alerts, |alert| &alert.labels).remove("severity");
+    let state = format!("[{state}] {}", severity.map(|severity| severity + " ").unwrap_or_default());
     match alerts {
         [one] if (one.status == AlertState::Firing) == (firing > 0) => {
-            format!("[{state}] {}", one.annotations["summary"])
+            format!("{state}{}", one.annotations["summary"])
         }
-        [one] => format!("[{state}] {firing} others still fire; {}", one.annotations["summary"]),
+        [one] => format!("{state}{firing} others still fire; {}", one.annotations["summary"]),
         _ => {
             let resolved = alerts.iter().filter(|alert| alert.status != AlertState::Firing).count();
             let following = match group.following {
@@ -323,7 +326,7 @@ fn title(group: &NotificationGroup, alerts: &[WebhookAlert], firing: usize, host
                 more => format!("; {more} more follow"),
             };
             let name = if group.is_digest() { "digest" } else { group.alert.as_str() };
-            format!("[{state}] {name}: {firing} firing, {resolved} resolved on {host}{following}")
+            format!("{state}{name}: {firing} firing, {resolved} resolved on {host}{following}")
         }
     }
 }

@@ -207,8 +207,8 @@ fn the_beginning_and_the_end_of_an_alert_are_one_thread_over_any_protected_conne
         let [(envelope, firing), (_, resolved)] = mails.as_slice() else { panic!() };
         assert!(envelope.starts_with("MAIL FROM:<spiketail@example.org>"), "{envelope}");
         assert!(envelope.contains("TO:<ops@example.org>") && envelope.contains("TO:<zoe@example.org>"));
-        assert!(header(firing, "Subject").starts_with("[FIRING] spike on "), "{firing}");
-        assert!(header(resolved, "Subject").starts_with("[RESOLVED] spike on "), "{resolved}");
+        assert!(header(firing, "Subject").starts_with("[FIRING] critical spike on "), "{firing}");
+        assert!(header(resolved, "Subject").starts_with("[RESOLVED] critical spike on "), "{resolved}");
         assert_eq!(header(firing, "References"), header(resolved, "References"));
         assert_eq!(header(firing, "In-Reply-To"), header(firing, "References"));
         assert_ne!(header(firing, "Message-ID"), header(resolved, "Message-ID"));

@@ -271,7 +271,7 @@ fn people_are_told_with_one_message_what_fired_and_ended_while_nobody_listened()
     let first = gate.open();
     let told = json(&gate.server.wait(first + 1)[first]);
     let text = told["text"].as_str().unwrap();
-    assert!(text.starts_with("[RESOLVED] spike on "), "{text}");
+    assert!(text.starts_with("[RESOLVED] critical spike on "), "{text}");
     for part in [": 3 errors in 1s in watch logs (threshold 1); it is over, from 20", " UTC"] {
         assert!(text.contains(part), "{text}");
     }

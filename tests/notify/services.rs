@@ -290,7 +290,7 @@ fn a_message_of_telegram_has_the_length_that_it_takes_and_waits_for_as_long_as_i
     daemon.stop();
     let taken = taken.lock().unwrap();
     assert!(taken[0]["text"].as_str().unwrap().encode_utf16().count() > 3_000);
-    assert!(taken[1]["text"].as_str().unwrap().starts_with("[RESOLVED] page"));
+    assert!(taken[1]["text"].as_str().unwrap().starts_with("[RESOLVED] critical page"));
 }
 
 #[test]

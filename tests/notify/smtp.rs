@@ -96,12 +96,15 @@ fn the_mails_of_an_alert_are_one_thread_at_a_real_server() {
         daemon.wait_event("reloaded");
         let resolved = until("the end", || {
             let mails = server.wait(2);
-            mails.iter().find(|mail| header(mail, "Subject").starts_with("[RESOLVED] spike on ")).cloned()
+            mails
+                .iter()
+                .find(|mail| header(mail, "Subject").starts_with("[RESOLVED] critical spike on "))
+                .cloned()
         });
         daemon.stop();
         let mails = server.wait(2);
         let firing = &mails[0];
-        assert!(header(firing, "Subject").starts_with("[FIRING] spike on "), "{firing}");
+        assert!(header(firing, "Subject").starts_with("[FIRING] critical spike on "), "{firing}");
         assert_eq!(header(firing, "References"), header(&resolved, "References"));
         assert_eq!(header(firing, "In-Reply-To"), header(&resolved, "In-Reply-To"));
         assert_eq!(header(firing, "X-RcptTo"), "ops@example.org, zoe@example.org");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::event::AlertState;
 use crate::notify::group::Endings;
 use crate::notify::message::{Notification, WebhookAlert};
 
@@ -76,5 +77,27 @@ pub(super) fn cut(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
+    }
+}
+
+/// How urgent a message looks where it has a colour.
+pub(super) enum Tone {
+    Critical,
+    Warning,
+    Info,
+    /// Nothing of it fires any longer.
+    Over,
+}
+
+impl Tone {
+    pub(super) fn of(message: &Notification) -> Tone {
+        if message.status != AlertState::Firing {
+            return Tone::Over;
+        }
+        match message.common_labels.get("severity").map(String::as_str) {
+            Some("warning") => Tone::Warning,
+            Some("info") => Tone::Info,
+            _ => Tone::Critical,
+        }
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::body::{self, Preset, RequestBody, cut, fenced};
-use crate::event::AlertState;
+use super::body::{self, Preset, RequestBody, Tone, cut, fenced};
 use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
@@ -25,7 +24,12 @@ const CHARS_MAX: usize = 15_000;
 const TITLE_CHARS_MAX: usize = 1_000;
 
 fn encode(message: &Notification) -> RequestBody {
-    let color = if message.status == AlertState::Firing { "#d24b4e" } else { "#3db887" };
+    let color = match Tone::of(message) {
+        Tone::Critical => "#d24b4e",
+        Tone::Warning => "#f5ab00",
+        Tone::Info => "#439fe0",
+        Tone::Over => "#3db887",
+    };
     let title = cut(&message.title, TITLE_CHARS_MAX);
     // Nobody is mentioned by a title, nor by what stands between fences.
     RequestBody::json(&json!({

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::body::{self, Preset, RequestBody, cut, fenced};
-use crate::event::AlertState;
+use super::body::{self, Preset, RequestBody, Tone, cut, fenced};
 use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
@@ -21,7 +20,12 @@ const CHARS_MAX: usize = 3_000;
 fn encode(message: &Notification) -> RequestBody {
     // Only these three are escaped, and nothing else: https://api.slack.com/reference/surfaces/formatting
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let color = if message.status == AlertState::Firing { "danger" } else { "good" };
+    let color = match Tone::of(message) {
+        Tone::Critical => "danger",
+        Tone::Warning => "warning",
+        Tone::Info => "#439FE0",
+        Tone::Over => "good",
+    };
     let text = escaped(&cut(&message.text, CHARS_MAX));
     RequestBody::json(&json!({
         "text": escaped(&message.title),

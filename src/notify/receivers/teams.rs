@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::body::{self, Preset, RequestBody, cut};
-use crate::event::AlertState;
+use super::body::{self, Preset, RequestBody, Tone, cut};
 use crate::notify::group::Endings;
 use crate::notify::message::Notification;
 
@@ -20,7 +19,12 @@ const CHARS_MAX: usize = 6_000;
 const TITLE_CHARS_MAX: usize = 500;
 
 fn encode(message: &Notification) -> RequestBody {
-    let color = if message.status == AlertState::Firing { "Attention" } else { "Good" };
+    let color = match Tone::of(message) {
+        Tone::Critical => "Attention",
+        Tone::Warning => "Warning",
+        Tone::Info => "Accent",
+        Tone::Over => "Good",
+    };
     let title = cut(&message.title, TITLE_CHARS_MAX);
     let lines = cut(&message.text, CHARS_MAX);
     let mut body = vec![run(json!({ "text": title, "weight": "Bolder", "color": color }))];
