@@ -80,7 +80,10 @@ pub(super) fn unsilence(id: u64, queue: &NotificationQueue, engine: &Engine) -> 
 
 /// Those in force, a line each.
 pub(super) fn list(queue: &NotificationQueue) -> String {
-    let lines: Vec<_> = queue.silences_in_force().iter().map(line).collect();
+    let silences = queue.silences_in_force();
+    let mutes = queue.mutes_in_force();
+    let mutes = mutes.iter().map(|name| format!("[mute.{name}] of the configuration"));
+    let lines: Vec<_> = silences.iter().map(line).chain(mutes).collect();
     if lines.is_empty() { "no alert is silenced".to_owned() } else { lines.join("\n") }
 }
 

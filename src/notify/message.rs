@@ -69,6 +69,8 @@ impl MessageOrigin {
 
 /// What Alertmanager and its like take for "not yet".
 const NEVER: &str = "0001-01-01T00:00:00Z";
+/// Of alerts that fire still, so many are named in a message about others.
+const STILL_NAMED_MAX: usize = 3;
 /// How many alerts a text lists.
 const LISTED_MAX: usize = 10;
 /// How many a digest lists.
@@ -219,9 +221,14 @@ impl Notification {
             // First, so that no receiver that cuts a long text cuts this.
             let more = all.len() - listed_max;
             let host = &origin.host;
-            lines.push(format!(
-                "the first {listed_max} alerts, and {more} more; `spiketail status` on {host} lists those that fire:"
-            ));
+            let where_else = match status {
+                AlertState::Firing => format!("; `spiketail status` on {host} lists those that fire"),
+                AlertState::Resolved => String::new(),
+            };
+            lines.push(format!("the first {listed_max} alerts, and {more} more{where_else}:"));
+        }
+        if changed == 0 && firing > 0 {
+            lines.push(still_firing_line(&still_firing, firing));
         }
         for alert in all.iter().take(listed_max) {
             if all.len() > 1 {
@@ -329,6 +336,20 @@ fn title(group: &NotificationGroup, alerts: &[WebhookAlert], firing: usize, host
             format!("{state}{name}: {firing} firing, {resolved} resolved on {host}{following}")
         }
     }
+}
+
+/// Which alerts of a group fire still, `count` in all, where a message is about the end of others.
+fn still_firing_line(alerts: &[WebhookAlert], count: usize) -> String {
+    let name = |alert: &WebhookAlert| {
+        let named = ["path", "pattern", "watch"].iter().find_map(|label| alert.labels.get(*label));
+        named.cloned().unwrap_or_default()
+    };
+    let named: Vec<String> = alerts.iter().take(STILL_NAMED_MAX).map(name).collect();
+    let more = match count - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("still firing: {}{more}", named.join(", "))
 }
 
 /// The key of a group, as an Alertmanager writes it: its route and its labels. It has the host, so that no host ends what another began.

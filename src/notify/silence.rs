@@ -162,9 +162,12 @@ impl Silences {
         let silences = self.silences.iter().filter(|silence| silence.record.until_ms > now_ms);
         let silences = silences.map(|silence| silence.record.id.to_string());
         let at = Timestamp::from_millisecond(now_ms).unwrap_or_default();
-        silences
-            .chain(self.mutes.iter().filter(|mute| mute.is_on(at)).map(|mute| mute.name.clone()))
-            .collect()
+        silences.chain(self.mutes_on(at)).collect()
+    }
+
+    /// The names of the mutes that are in force.
+    pub(super) fn mutes_on(&self, at: Timestamp) -> impl Iterator<Item = String> {
+        self.mutes.iter().filter(move |mute| mute.is_on(at)).map(|mute| mute.name.clone())
     }
 
     /// Whether time can change anything.

@@ -34,6 +34,12 @@ impl NotificationQueue {
         Some(ended)
     }
 
+    /// The names of the mutes that are in force.
+    #[must_use]
+    pub fn mutes_in_force(&self) -> Vec<String> {
+        self.lock().silences.mutes_on(Timestamp::now()).collect()
+    }
+
     /// The silences that are in force.
     #[must_use]
     pub fn silences_in_force(&self) -> Vec<SilenceRecord> {
