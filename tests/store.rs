@@ -138,9 +138,9 @@ fn a_full_disk_loses_nothing_and_later_commits_succeed() {
 #[test]
 #[ignore = "needs root to mount a small tmpfs"]
 fn a_disk_that_is_full_from_the_start_is_used_once_there_is_room() {
-    let Some(mount) = Mount::tmpfs("size=256k") else { return };
+    let Some(mount) = Mount::tmpfs("size=1m") else { return };
     let ballast = mount.0.path().join("ballast");
-    fs::write(&ballast, vec![0; 256 << 10]).unwrap();
+    fs::write(&ballast, vec![0; 1 << 20]).unwrap();
     let folder = mount.0.path().join("state");
     let mut store = open(&folder);
     let error = store.commit(&batch(10, 1)).unwrap_err();
