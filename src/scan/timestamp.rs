@@ -228,11 +228,10 @@ impl Detector {
 
     /// Reads the stamp at a place where one was found before.
     fn stamp_at(&mut self, line: &[u8], found: Found, kind: Option<&FormatKind>, near: Near) -> Option<i64> {
-        let Some((start, shape)) = find::start(line, found) else {
+        let Some((text, shape)) = find::text(line, found) else {
             let at_ms = self.instant(find::at(line, found, kind)?, near)?;
             return (!(self.is_ahead(at_ms, near) && has_siblings(found))).then_some(at_ms);
         };
-        let text = &line[start..];
         if let Some(at_ms) = self.same_minute.read(text, near, self.last_ms) {
             return Some(at_ms);
         }

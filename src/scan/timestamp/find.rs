@@ -35,13 +35,16 @@ pub(super) fn at(line: &[u8], found: Found, kind: Option<&FormatKind>) -> Option
     }
 }
 
-/// Where the stamp begins that is `found` at the beginning of a word, in a shape whose parts have one order only.
-pub(super) fn start(line: &[u8], found: Found) -> Option<(usize, Shape)> {
+/// The text that begins with the stamp that is `found` in a word or a member, in a shape whose parts have one order only.
+pub(super) fn text(line: &[u8], found: Found) -> Option<(&[u8], Shape)> {
     match found {
         // The meaning of this shape depends on what stands before it.
         Found { shape: Some(Shape::TimeDate), .. } => None,
         Found { place: StampPlace::Word(word), shape: Some(shape) } if shape.siblings().is_empty() => {
-            Some((WordStarts::new(line).nth(usize::from(word))?, shape))
+            Some((&line[WordStarts::new(line).nth(usize::from(word))?..], shape))
+        }
+        Found { place: StampPlace::Member(key), shape: Some(shape) } if shape.siblings().is_empty() => {
+            Some((members::text_of(line, key)?, shape))
         }
         _ => None,
     }

@@ -113,6 +113,16 @@ pub(super) fn at(
     Members::new(json).find_map(of_key)
 }
 
+/// The text of the member `key` of `line`, if no other member may be more specific.
+pub(super) fn text_of(line: &[u8], key: u8) -> Option<&[u8]> {
+    let key = KEYS[..SETTLING].get(usize::from(key))?;
+    let mut members = Members::new(line.get(object(line)?..)?);
+    match members.find(|(name, _)| name.eq_ignore_ascii_case(key))? {
+        (_, Value::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
 /// Reads the time that was found in two members before.
 pub(super) fn at_two(line: &[u8], shape: Option<Shape>) -> Option<StampReading> {
     joined(line.get(object(line)?..)?).and_then(|joined| shape?.read(&joined, 0))

@@ -317,6 +317,7 @@ proptest! {
         format in 0..RENDERED.len(),
         zone in 0..2,
         is_recalled in any::<bool>(),
+        is_member in any::<bool>(),
     ) {
         let name = ["UTC", "America/New_York"][zone as usize];
         let (mut quick, mut slow) = (detector(None, name), detector(None, name));
@@ -325,7 +326,11 @@ proptest! {
             at_ms += if rare == 0 { step_ms } else { step_ms / 100 };
             let format = RENDERED[if rare == 1 { other } else { format }].0;
             let behind = [" ERROR a", " INFO b", "Z c", " 2026 d", " +02:00 ERROR"][if rare == 2 { behind } else { 0 }];
-            let line = format!("{}{behind}", Timestamp::from_millisecond(at_ms).unwrap().strftime(format));
+            let stamp = Timestamp::from_millisecond(at_ms).unwrap().strftime(format);
+            let line = match format.contains(['{', '=']) || !is_member {
+                true => format!("{stamp}{behind}"),
+                false => format!("{{\"level\":\"error\",\"time\":\"{stamp}{behind}\",\"msg\":\"x\"}}"),
+            };
             let now_ms = at_ms + if rare == 3 { late_ms * 100 } else { late_ms };
             slow.same_minute.clear();
             let read = |detector: &mut Detector| {
