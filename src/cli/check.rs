@@ -221,7 +221,7 @@ fn report(
 fn recipients(alert: &AlertSpec, settings: &Settings) -> Option<String> {
     let deliveries = &settings.deliveries;
     let notified = deliveries.iter().filter_map(|output| {
-        let watches = notified_of(alert, settings, &output.name);
+        let watches = notified_of(alert, settings, &output.route);
         match watches.len() {
             0 => None,
             all if all == alert.watches.len() => Some(output.name.clone()),

@@ -6,10 +6,11 @@ use super::sources::Sources;
 use super::table::Table;
 use crate::alert::AlertSpec;
 use crate::event::AlertEvent;
+use crate::notify::route::Route;
 
-/// The watches of `alert` of which the output with this route is notified.
+/// The watches of `alert` for which an output with this route is notified.
 #[must_use]
-pub fn notified_of<'a>(alert: &'a AlertSpec, settings: &'a Settings, output: &'a str) -> Vec<&'a str> {
+pub fn notified_of<'a>(alert: &'a AlertSpec, settings: &Settings, route: &Route) -> Vec<&'a str> {
     let event = |watch: &String| AlertEvent {
         alert: alert.name.clone(),
         watch: watch.clone(),
@@ -18,9 +19,7 @@ pub fn notified_of<'a>(alert: &'a AlertSpec, settings: &'a Settings, output: &'a
         labels: settings.origin.labels_with(alert.notes.labels.clone()),
         ..AlertEvent::default()
     };
-    let route = settings.deliveries.iter().find(|delivery| delivery.name == output).map(|found| &found.route);
-    let takes = |watch: &&String| route.is_some_and(|route| route.takes(&event(watch)));
-    alert.watches.iter().filter(takes).map(String::as_str).collect()
+    alert.watches.iter().filter(|watch| route.takes(&event(watch))).map(String::as_str).collect()
 }
 
 /// Alerts that no output takes although there are outputs, and outputs that take none.
@@ -33,27 +32,27 @@ pub(super) fn warnings(settings: &Settings, tables: &[Table<'_>], sources: &Sour
         let table = tables.iter().find(|table| table.kind() == kind && table.name() == name);
         table.map(|table| sources.place(table.span_of(key).start)).unwrap_or_default()
     };
-    // `outputs = []` says that nobody is to be notified.
+    // With `outputs = []` no notification is intended.
     let is_lost = |alert: &&AlertSpec| {
         alert.notes.outputs.as_ref().is_none_or(|names| !names.is_empty())
-            && deliveries.iter().all(|output| notified_of(alert, settings, &output.name).is_empty())
+            && deliveries.iter().all(|output| notified_of(alert, settings, &output.route).is_empty())
     };
     let lost = plan.alerts.iter().filter(is_lost).map(|alert| {
         format!(
-            "{}: no output takes [alert.{name}], so nobody is notified of it; see `severity`, `alerts`, `watches` and `labels` of the \
-             outputs, or write `outputs = []` if nobody is to be",
+            "{}: no output takes [alert.{name}], so nobody is notified of it; check `severity`, `alerts`, `watches` and `labels` of the \
+             outputs, or set `outputs = []` if that is intended",
             place(Kind::Alert, &alert.name, "outputs"),
             name = alert.name
         )
     });
     // Several Alertmanagers of one output have its name before their own.
     let idle = deliveries.iter().filter(|output| {
-        plan.alerts.iter().all(|alert| notified_of(alert, settings, &output.name).is_empty())
+        plan.alerts.iter().all(|alert| notified_of(alert, settings, &output.route).is_empty())
     });
     let idle = idle.map(|output| {
         let name = output.name.split(' ').next().unwrap_or_default();
         format!(
-            "{}: [output.{name}] takes no alert that there is; see its `severity`, `alerts`, `watches` and `labels`",
+            "{}: [output.{name}] takes no alert that there is; check its `severity`, `alerts`, `watches` and `labels`",
             place(Kind::Output, name, "labels")
         )
     });

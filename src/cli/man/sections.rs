@@ -89,7 +89,7 @@ pub(super) const SECTIONS: &[(&str, &[Section])] = &[
                     ),
                     (
                         "SIGHUP",
-                        "Read the configuration and files of certificates again, open output files anew, and try again what waits to be delivered.",
+                        "Reload the configuration and the certificate files, reopen the output files, and retry pending deliveries.",
                     ),
                     ("SIGUSR1", "Report how every file stands."),
                 ],
@@ -207,7 +207,7 @@ pub(super) const SECTIONS: &[(&str, &[Section])] = &[
                 "EXAMPLES",
                 &[(
                     "spiketail silence 'disk-*' --for 2h --reason 'disks are replaced'",
-                    "Notifies nobody of these alerts for two hours.",
+                    "Sends no notification of these alerts for two hours.",
                 )],
             ),
         ],
